@@ -1,0 +1,40 @@
+# OptiEngine's commands. `make demo` and `make test` are all that a fresh machine needs.
+PYTHON ?= python3
+PY := .venv/bin/python
+ARGS ?=
+
+.PHONY: demo serve test lint bench clean
+
+demo: .venv/run
+	$(PY) manage.py demo $(ARGS)
+
+serve: .venv/run
+	$(PY) manage.py serve $(ARGS)
+
+test: .venv/dev
+	$(PY) -m pytest $(ARGS)
+
+lint: .venv/dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(PY) -m mypy .
+	$(PY) manage.py makemigrations --check --dry-run
+	DEBUG=false SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
+	ALLOWED_HOSTS=example.com $(PY) manage.py check --deploy --fail-level WARNING
+
+bench: .venv/dev
+	$(PY) manage.py bench $(ARGS)
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/dev: .venv/run requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache

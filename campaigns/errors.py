@@ -1,0 +1,8 @@
+class CampaignError(Exception):
+    """What this app refuses to do, in words a marketer can act on."""
+
+
+class CampaignNotReady(CampaignError):
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems

@@ -1,0 +1,21 @@
+"""What we may say, as tables."""
+
+from campaigns.models.action import Action
+from campaigns.models.arm import Arm, ArmMembership, ArmPlan
+from campaigns.models.campaign import Campaign, Tag
+from campaigns.models.follow_up import FollowUp
+from campaigns.models.goal import Goal
+from campaigns.models.limit import Exclusion, FrequencyCap
+
+__all__ = [
+    "Action",
+    "Arm",
+    "ArmMembership",
+    "ArmPlan",
+    "Campaign",
+    "Exclusion",
+    "FollowUp",
+    "FrequencyCap",
+    "Goal",
+    "Tag",
+]

@@ -1,0 +1,55 @@
+from decimal import Decimal
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from segments.models import Channel
+
+
+class Action(models.Model):
+    """One thing we can do for a customer: a message and offer through a channel, at a cost."""
+
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", models.CASCADE, related_name="actions", verbose_name=_("campaign")
+    )
+    name = models.CharField(_("name"), max_length=80)
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    cost_cents = models.DecimalField(
+        _("cost in cents"),
+        max_digits=10,
+        decimal_places=3,
+        default=Decimal(0),
+        validators=[MinValueValidator(0)],
+        help_text=_("Cost of one contact; of an offer's discount too, where it is known."),
+    )
+    offer = models.CharField(_("offer"), max_length=100, blank=True)
+    subject = models.CharField(_("subject"), max_length=150, blank=True)
+    body = models.TextField(
+        _("text"),
+        blank=True,
+        help_text=_("$first_name, $last_name, $customer_id, $offer and $campaign are filled in."),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("action")
+        verbose_name_plural = _("actions")
+        ordering = ["campaign", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "name"], name="action_named_once"),
+            models.CheckConstraint(
+                condition=models.Q(cost_cents__gte=0), name="action_cost_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign}: {self.name}"
+
+    def problems(self) -> list[str]:
+        """What keeps the action from being sent, in sentences."""
+        if self.channel == "email" and not (self.subject and self.body):
+            return [
+                str(_("Action “%s” goes by e-mail and needs a subject and a text.") % self.name)
+            ]
+        return []

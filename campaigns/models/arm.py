@@ -1,0 +1,71 @@
+import secrets
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Arm(models.TextChoices):
+    """Who is contacted how, so that the engine's own worth can be measured."""
+
+    HOLDOUT = "holdout", _("global holdout")
+    BASELINE = "baseline", _("baseline")
+    OPTIMISED = "optimised", _("optimised")
+
+
+def new_salt() -> str:
+    return secrets.token_hex(8)
+
+
+class ArmPlan(models.Model):
+    """How customers are shared out between the arms from a day on. Plans are kept for ever."""
+
+    starts_on = models.DateField(_("starts on"), unique=True)
+    salt = models.CharField(max_length=40, default=new_salt, editable=False)
+    holdout_share = models.FloatField(
+        _("holdout share"), default=0.05, help_text=_("Customers who are never contacted.")
+    )
+    baseline_share = models.FloatField(
+        _("baseline share"),
+        default=0.1,
+        help_text=_("Customers for whom the hand order, else chance, decides."),
+    )
+
+    class Meta:
+        verbose_name = _("arm plan")
+        verbose_name_plural = _("arm plans")
+        ordering = ["-starts_on"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(holdout_share__gte=0, baseline_share__gte=0)
+                & Q(holdout_share__lte=1 - F("baseline_share")),
+                name="arm_shares_add_up",
+                violation_error_message=_("The shares are at least 0 and add up to at most 1."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{_('arm plan')} {self.starts_on}"
+
+
+class ArmMembership(models.Model):
+    """The arm a customer belongs to from a day on: history, never overwritten."""
+
+    customer = models.ForeignKey(
+        "segments.Customer", models.CASCADE, related_name="+", verbose_name=_("customer")
+    )
+    plan = models.ForeignKey(
+        ArmPlan, models.PROTECT, related_name="memberships", verbose_name=_("plan")
+    )
+    arm = models.CharField(_("arm"), max_length=9, choices=Arm)
+    since = models.DateField(_("since"))
+
+    class Meta:
+        verbose_name = _("arm membership")
+        verbose_name_plural = _("arm memberships")
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "plan"], name="one_arm_a_plan"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {self.get_arm_display()}"

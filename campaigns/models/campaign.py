@@ -1,0 +1,157 @@
+from datetime import date
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.querysets import CampaignQuerySet
+
+
+class Tag(models.Model):
+    """A word that groups campaigns, so that caps and exclusions can speak of the group."""
+
+    name = models.SlugField(_("name"), max_length=40, unique=True)
+
+    class Meta:
+        verbose_name = _("tag")
+        verbose_name_plural = _("tags")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Campaign(models.Model):
+    """A target group, a schedule and a goal, with one or more actions to choose from."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        ACTIVE = "active", _("active")
+        PAUSED = "paused", _("paused")
+        ENDED = "ended", _("ended")
+
+    class Recurrence(models.TextChoices):
+        ONCE = "once", _("once, on the first day")
+        DAILY = "daily", _("every day")
+        WEEKLY = "weekly", _("on weekdays")
+        MONTHLY = "monthly", _("on days of the month")
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.DRAFT)
+    goal = models.ForeignKey(
+        "campaigns.Goal", models.PROTECT, related_name="campaigns", verbose_name=_("goal")
+    )
+    target_group = models.ForeignKey(
+        "segments.TargetGroup",
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        verbose_name=_("target group"),
+        help_text=_("Empty: every customer."),
+    )
+    rank = models.PositiveSmallIntegerField(
+        _("rank"),
+        null=True,
+        blank=True,
+        help_text=_("1 goes first. Empty is Auto: the engine decides for each customer."),
+    )
+    starts_on = models.DateField(_("starts on"))
+    ends_on = models.DateField(
+        _("ends on"), null=True, blank=True, help_text=_("Last day, included.")
+    )
+    recurrence = models.CharField(
+        _("recurrence"), max_length=8, choices=Recurrence, default=Recurrence.DAILY
+    )
+    recurs_on = ArrayField(
+        models.PositiveSmallIntegerField(),
+        verbose_name=_("recurs on"),
+        default=list,
+        blank=True,
+        help_text=_("Weekdays 1 (Monday) to 7, or days of the month 1 to 31."),
+    )
+    repeat_after_days = models.PositiveSmallIntegerField(
+        _("repeat after days"),
+        null=True,
+        blank=True,
+        default=30,
+        help_text=_("Days until the same customer may get it again. Empty: never again."),
+    )
+    duration_days = models.PositiveSmallIntegerField(
+        _("duration in days"),
+        default=0,
+        help_text=_("Days after a contact in which other campaigns leave the customer alone."),
+    )
+    ignores_durations = models.BooleanField(
+        _("ignores durations"),
+        default=False,
+        help_text=_("May be sent although another campaign's duration is running."),
+    )
+    control_share = models.FloatField(
+        _("control share"),
+        default=0.1,
+        validators=[MinValueValidator(0), MaxValueValidator(0.9)],
+        help_text=_("Of the chosen customers, kept without the message to measure its effect."),
+    )
+    in_addition = models.BooleanField(
+        _("in addition"),
+        default=False,
+        help_text=_("Sent beside the day's campaign: takes no slot and counts against no other."),
+    )
+    tags = models.ManyToManyField(Tag, blank=True, related_name="campaigns", verbose_name=_("tags"))
+
+    objects = CampaignQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_on=None) | models.Q(ends_on__gte=models.F("starts_on")),
+                name="campaign_ends_after_start",
+                violation_error_message=_("A campaign cannot end before it starts."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(control_share__gte=0, control_share__lte=0.9),
+                name="campaign_control_share_in_range",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rank=None) | models.Q(rank__gte=1), name="campaign_rank_from_one"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_auto(self) -> bool:
+        return self.rank is None
+
+    def runs_on(self, day: date) -> bool:
+        """Whether the schedule has an occurrence on a day."""
+        if day < self.starts_on or (self.ends_on and day > self.ends_on):
+            return False
+        match self.recurrence:
+            case self.Recurrence.ONCE:
+                return day == self.starts_on
+            case self.Recurrence.WEEKLY:
+                return day.isoweekday() in self.recurs_on
+            case self.Recurrence.MONTHLY:
+                return day.day in self.recurs_on
+        return True
+
+    def problems(self) -> list[str]:
+        """What keeps the campaign from running, in sentences; empty when it may run."""
+        found = []
+        if not self.actions.exists():
+            found.append(str(_("It has no action.")))
+        for action in self.actions.all():
+            found += action.problems()
+        if (
+            self.recurrence in (self.Recurrence.WEEKLY, self.Recurrence.MONTHLY)
+            and not self.recurs_on
+        ):
+            found.append(str(_("It recurs, but on no day: fill in “recurs on”.")))
+        return found

@@ -1,0 +1,42 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class FollowUp(models.Model):
+    """A step of a series: one campaign becomes possible some days after another."""
+
+    class Outcome(models.TextChoices):
+        ALL = "all", _("everyone")
+        RESPONDERS = "responders", _("those who responded")
+        NON_RESPONDERS = "non_responders", _("those who did not respond")
+
+    source = models.ForeignKey(
+        "campaigns.Campaign", models.CASCADE, related_name="opens", verbose_name=_("after")
+    )
+    target = models.ForeignKey(
+        "campaigns.Campaign",
+        models.CASCADE,
+        related_name="opened_by",
+        verbose_name=_("comes"),
+        help_text=_("From now on this campaign is sent as a step of the series alone."),
+    )
+    after_days = models.PositiveSmallIntegerField(_("days after"), default=1)
+    within_days = models.PositiveSmallIntegerField(
+        _("possible for days"), default=30, help_text=_("Days it stays possible once it opened.")
+    )
+    outcome = models.CharField(_("for"), max_length=14, choices=Outcome, default=Outcome.ALL)
+
+    class Meta:
+        verbose_name = _("follow-up")
+        verbose_name_plural = _("follow-ups")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "target", "outcome"], name="follow_up_named_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(after_days__gte=1), name="follow_up_takes_a_day"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} → {self.target}"

@@ -1,0 +1,20 @@
+"""What we say next, as tables."""
+
+from journeys.models.contact import Contact, Outcome
+from journeys.models.decision import Decision
+from journeys.models.delivery import ChannelRoute, Delivery
+from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling
+from journeys.models.run import DecisionChunk, DecisionRun
+
+__all__ = [
+    "ChannelRoute",
+    "Contact",
+    "Decision",
+    "DecisionChunk",
+    "DecisionRun",
+    "Delivery",
+    "Outcome",
+    "UpliftDay",
+    "UpliftModelVersion",
+    "UpliftScaling",
+]

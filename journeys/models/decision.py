@@ -1,0 +1,83 @@
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models import Arm
+from journeys.querysets import DecisionQuerySet
+
+
+class Decision(models.Model):
+    """What one run chose for one customer: a campaign's action, or none.
+
+    Partitioned by month of `as_of`. Money is in cents; the parts are those of the chosen option.
+    """
+
+    class Layer(models.TextChoices):
+        HELD = "held", _("held back")
+        RANKED = "ranked", _("by rank")
+        AUTO = "auto", _("by value")
+        BASELINE = "baseline", _("by chance, baseline arm")
+
+    as_of = models.DateField(_("day"))
+    run = models.ForeignKey(
+        "journeys.DecisionRun",
+        models.CASCADE,
+        related_name="decisions",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("run"),
+    )
+    customer = models.ForeignKey(
+        "segments.Customer",
+        models.CASCADE,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("customer"),
+    )
+    arm = models.CharField(_("arm"), max_length=9, choices=Arm)
+    layer = models.CharField(_("decided"), max_length=8, choices=Layer)
+    campaign = models.ForeignKey(
+        "campaigns.Campaign",
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("campaign"),
+    )
+    action = models.ForeignKey(
+        "campaigns.Action",
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("action"),
+    )
+    is_control = models.BooleanField(_("control"), default=False)
+    assignment_prob = models.FloatField(
+        _("assignment probability"), help_text=_("P(we chose this), control or not.")
+    )
+    response_prob = models.FloatField(
+        _("response probability"), null=True, help_text=_("P(the customer responds | message).")
+    )
+    value_now_cents = models.FloatField(_("value now"), default=0)
+    value_later_cents = models.FloatField(_("value later"), default=0)
+    slot_cost_cents = models.FloatField(_("slot cost"), default=0)
+    cost_cents = models.FloatField(_("cost"), default=0)
+    verdicts = ArrayField(
+        models.SmallIntegerField(),
+        verbose_name=_("verdicts"),
+        help_text=_("One code per action of the run's rulebook, in its order."),
+    )
+
+    objects = DecisionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        # In the database: unique (run, customer, as_of); index (customer, as_of).
+
+    def __str__(self) -> str:
+        return f"{self.as_of}, {self.customer_id}"

@@ -1,0 +1,67 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class UpliftDay(models.Model):
+    """What one day's measured outcomes taught about one action: statistics that add up."""
+
+    action = models.ForeignKey(
+        "campaigns.Action", models.CASCADE, related_name="+", verbose_name=_("action")
+    )
+    measured_on = models.DateField(_("measured on"))
+    scaling = models.ForeignKey(
+        "journeys.UpliftScaling", models.PROTECT, related_name="+", verbose_name=_("scaling")
+    )
+    n_test = models.PositiveIntegerField(_("test"))
+    n_control = models.PositiveIntegerField(_("control"))
+    n_test_responders = models.PositiveIntegerField(_("test responders"))
+    n_control_responders = models.PositiveIntegerField(_("control responders"))
+    statistics = models.BinaryField(_("statistics"))
+
+    class Meta:
+        verbose_name = _("day of learning")
+        verbose_name_plural = _("days of learning")
+        constraints = [
+            models.UniqueConstraint(fields=["action", "measured_on"], name="learned_once_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action_id} {self.measured_on}"
+
+
+class UpliftScaling(models.Model):
+    """How features are scaled before learning. Fixed, because statistics must add up."""
+
+    feature_set = models.OneToOneField(
+        "segments.FeatureSet", models.PROTECT, related_name="+", verbose_name=_("feature set")
+    )
+    fitted = models.JSONField(_("fitted"))
+
+    class Meta:
+        verbose_name = _("feature scaling")
+        verbose_name_plural = _("feature scalings")
+
+    def __str__(self) -> str:
+        return f"{_('scaling')} {self.feature_set}"
+
+
+class UpliftModelVersion(models.Model):
+    """The posterior that a run decides with; kept, so that the run can be replayed."""
+
+    as_of = models.DateField(_("day"), db_index=True)
+    scaling = models.ForeignKey(
+        UpliftScaling, models.PROTECT, related_name="+", verbose_name=_("scaling")
+    )
+    payload = models.BinaryField(_("posterior"))
+    evidence = models.JSONField(
+        _("evidence"), help_text=_("Per action: test, responders, control, responders.")
+    )
+    n_contacts = models.PositiveIntegerField(_("contacts learned from"))
+
+    class Meta:
+        verbose_name = _("uplift model")
+        verbose_name_plural = _("uplift models")
+        get_latest_by = ["as_of", "pk"]
+
+    def __str__(self) -> str:
+        return f"{_('uplift model')} {self.as_of}"

@@ -1,0 +1,82 @@
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+
+class DecisionRun(models.Model):
+    """One pass over all customers: for each, a campaign or none. Its inputs are pinned here."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        CANCELLED = "cancelled", _("cancelled")
+
+    as_of = models.DateField(_("day"), unique=True)
+    decided_at = models.DateTimeField(
+        _("decided at"), help_text=_("The moment that caps and windows are counted for.")
+    )
+    seed = models.BigIntegerField(_("seed"))
+    rulebook = models.JSONField(
+        _("rulebook"), help_text=_("Campaigns, actions, caps and exclusions as they were.")
+    )
+    state = models.ForeignKey(
+        "segments.StateBuild", models.PROTECT, related_name="+", verbose_name=_("state")
+    )
+    model = models.ForeignKey(
+        "journeys.UpliftModelVersion", models.PROTECT, related_name="+", verbose_name=_("model")
+    )
+    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.RUNNING)
+    n_eligible = models.PositiveIntegerField(_("customers"), default=0)
+    counts = models.JSONField(
+        _("counts"), default=dict, help_text=_("Reconciled in SQL when the run is done.")
+    )
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("decision run")
+        verbose_name_plural = _("decision runs")
+        ordering = ["-as_of"]
+
+    def __str__(self) -> str:
+        return f"{_('run')} {self.as_of}"
+
+
+class DecisionChunk(models.Model):
+    """A block of customers of one run: the unit of work a worker claims, decides and commits.
+
+    Leases and fences are on the database's clock. A worker whose lease ran out may still be
+    alive; its commit checks the fence and finds that another took over.
+    """
+
+    run = models.ForeignKey(
+        DecisionRun, models.CASCADE, related_name="chunks", verbose_name=_("run")
+    )
+    first_id = models.BigIntegerField(_("first customer"))
+    last_id = models.BigIntegerField(_("last customer"))
+    owner = models.CharField(_("owner"), max_length=80, blank=True)
+    lease_until = models.DateTimeField(_("lease until"), null=True)
+    fence = models.PositiveIntegerField(_("fence"), default=0)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    done = models.BooleanField(_("done"), default=False)
+    n_decisions = models.PositiveIntegerField(_("decisions"), default=0)
+    contact_watermark = models.BigIntegerField(
+        _("contact watermark"),
+        null=True,
+        help_text=_("Contacts up to this id were counted; what came later cannot matter."),
+    )
+    error = models.TextField(_("error"), blank=True)
+
+    class Meta:
+        verbose_name = _("chunk of a run")
+        verbose_name_plural = _("chunks of runs")
+        ordering = ["run", "first_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "first_id"], name="chunk_once_per_run"),
+            models.CheckConstraint(condition=Q(first_id__lte=F("last_id")), name="chunk_in_order"),
+        ]
+        indexes = [
+            models.Index(fields=["run", "lease_until"], condition=Q(done=False), name="chunk_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.first_id}–{self.last_id}"

@@ -1,0 +1,34 @@
+"""Days and moments: where a calendar day begins, in which zone."""
+
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+
+@lru_cache(maxsize=1)
+def known_zones() -> frozenset[str]:
+    """Names of the IANA time zones this machine knows."""
+    return frozenset(available_timezones())
+
+
+def validate_time_zone(name: str) -> None:
+    """Raises ValidationError unless `name` is an IANA time zone."""
+    if name not in known_zones():
+        raise ValidationError(_("“%(name)s” is not a known time zone."), params={"name": name})
+
+
+def day_start(day: date, zone: str) -> datetime:
+    """The first moment of a calendar day in a zone, aware.
+
+    Where midnight does not exist (a clock change at 00:00), it is the first moment that does:
+    datetime arithmetic in UTC maps the gap forward.
+    """
+    local = datetime.combine(day, time.min, tzinfo=ZoneInfo(zone))
+    return local.astimezone(ZoneInfo("UTC"))
+
+
+def days_from(first: date, n_days: int) -> list[date]:
+    return [first + timedelta(days=i) for i in range(n_days)]

@@ -1,0 +1,31 @@
+"""Who the customer is, as tables."""
+
+from segments.models.clv_model import ClvModel
+from segments.models.customer import Channel, ConsentChange, Customer
+from segments.models.event import Event, EventKind
+from segments.models.feature import FeatureDefinition, FeatureSet
+from segments.models.import_job import ImportJob
+from segments.models.micro_segment import MicroSegment, Segmentation, SegmentMove, Stage
+from segments.models.organisation import Organisation
+from segments.models.state import CustomerState, StateBuild
+from segments.models.target_group import TargetGroup
+
+__all__ = [
+    "Channel",
+    "ClvModel",
+    "ConsentChange",
+    "Customer",
+    "CustomerState",
+    "Event",
+    "EventKind",
+    "FeatureDefinition",
+    "FeatureSet",
+    "ImportJob",
+    "MicroSegment",
+    "Organisation",
+    "SegmentMove",
+    "Segmentation",
+    "Stage",
+    "StateBuild",
+    "TargetGroup",
+]

@@ -1,0 +1,89 @@
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from optiengine.lib.days import validate_time_zone
+from segments.querysets import CustomerQuerySet
+
+BLOCK_BITS = 12  # customers with the same id >> 12 share a lock: 4,096 to a block
+
+
+class Channel(models.TextChoices):
+    """Ways to reach a customer; each needs a consent of its own."""
+
+    EMAIL = "email", _("e-mail")
+    SMS = "sms", _("SMS")
+    PUSH = "push", _("app push")
+    CALL = "call", _("call")
+    POST = "post", _("post")
+
+
+class Customer(models.Model):
+    """A person we may talk to, under the id that the customer's own systems use."""
+
+    external_id = models.CharField(_("customer id"), max_length=100, unique=True)
+    email = models.CharField(_("e-mail"), max_length=254, blank=True)
+    phone = models.CharField(_("phone"), max_length=40, blank=True)
+    first_name = models.CharField(_("first name"), max_length=100, blank=True)
+    last_name = models.CharField(_("last name"), max_length=100, blank=True)
+    country = models.CharField(
+        _("country"), max_length=2, blank=True, help_text=_("ISO 3166 code.")
+    )
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, blank=True, validators=[validate_time_zone]
+    )
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    birth_date = models.DateField(_("birth date"), null=True, blank=True)
+    registered_on = models.DateField(_("registered on"), null=True, blank=True)
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    consents = ArrayField(
+        models.CharField(max_length=8, choices=Channel),
+        verbose_name=_("consents"),
+        default=list,
+        blank=True,
+        help_text=_("Channels by which the customer allowed us to write."),
+    )
+    suppressed = models.BooleanField(
+        _("suppressed"), default=False, help_text=_("Never contacted: complaint, bounce, erasure.")
+    )
+    erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        indexes = [
+            models.Index(fields=["email"], name="customer_email"),
+            GinIndex(fields=["consents"], name="customer_consents"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+    @property
+    def block(self) -> int:
+        """The number of the lock under which this customer's contacts are counted and made."""
+        return self.pk >> BLOCK_BITS
+
+
+class ConsentChange(models.Model):
+    """What a customer allowed before and after one change: append-only, the proof of consent."""
+
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="consent_changes", verbose_name=_("customer")
+    )
+    before = ArrayField(models.CharField(max_length=8), verbose_name=_("before"))
+    after = ArrayField(models.CharField(max_length=8), verbose_name=_("after"))
+    changed_at = models.DateTimeField(_("changed at"))
+    source = models.CharField(_("source"), max_length=100)
+
+    class Meta:
+        verbose_name = _("consent change")
+        verbose_name_plural = _("consent changes")
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {', '.join(self.after) or '–'}"

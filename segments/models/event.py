@@ -1,0 +1,52 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from segments.querysets import EventQuerySet
+
+
+class EventKind(models.TextChoices):
+    """Kinds that the engine itself understands; any other word is a custom kind."""
+
+    ORDER = "order", _("order")
+    RETURN = "return", _("return")
+    VISIT = "visit", _("visit")
+    OPEN = "open", _("open")
+    CLICK = "click", _("click")
+    UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
+    COMPLAINT = "complaint", _("complaint")
+    BOUNCE = "bounce", _("bounce")
+
+
+class Event(models.Model):
+    """One thing a customer did. Partitioned by month of `occurred_at`."""
+
+    customer = models.ForeignKey(
+        "segments.Customer",
+        models.CASCADE,
+        related_name="events",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("customer"),
+    )
+    kind = models.CharField(_("kind"), max_length=40)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    amount_cents = models.BigIntegerField(
+        _("amount in cents"),
+        null=True,
+        blank=True,
+        help_text=_("Margin in cents; of orders without a known margin, the revenue."),
+    )
+    properties = models.JSONField(_("properties"), default=dict, blank=True)
+    source = models.CharField(_("source"), max_length=40)
+    external_id = models.CharField(_("event id"), max_length=100)
+    recorded_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        # In the database: unique (source, external_id, occurred_at), index (customer, occurred_at).
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.external_id}"

@@ -1,0 +1,66 @@
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class FeatureDefinition(models.Model):
+    """A number per customer and day that a user defined: an aggregate over events."""
+
+    class Aggregate(models.TextChoices):
+        COUNT = "count", _("count")
+        SUM = "sum", _("sum of amounts, in cents")
+        DAYS_SINCE = "days_since", _("days since the last")
+
+    name = models.CharField(
+        _("name"),
+        max_length=40,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z][a-z0-9_]*$", _("Small letters, digits and _ only."))],
+    )
+    label = models.CharField(_("label"), max_length=80)
+    aggregate = models.CharField(_("aggregate"), max_length=10, choices=Aggregate)
+    event_kind = models.CharField(_("event kind"), max_length=40)
+    window_days = models.PositiveSmallIntegerField(
+        _("window in days"), null=True, blank=True, help_text=_("Empty: since ever.")
+    )
+    property_name = models.CharField(
+        _("property"),
+        max_length=60,
+        blank=True,
+        help_text=_("Count only events with this property …"),
+    )
+    property_value = models.CharField(
+        _("has value"), max_length=100, blank=True, help_text=_("… equal to this value.")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("feature")
+        verbose_name_plural = _("features")
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(property_name="", property_value="")
+                | ~models.Q(property_name=""),
+                name="feature_value_needs_property",
+                violation_error_message=_("A value to compare with needs a property."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class FeatureSet(models.Model):
+    """The names of the features that a state's array holds, in order. Never changed."""
+
+    names = ArrayField(models.CharField(max_length=40), verbose_name=_("names"), unique=True)
+    created_on = models.DateField(_("created on"))
+
+    class Meta:
+        verbose_name = _("feature set")
+        verbose_name_plural = _("feature sets")
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {len(self.names)} features"
