@@ -69,7 +69,9 @@ class Influence:
         best = np.zeros((self._n_customers, len(CATEGORIES)))
         for spell in self._spells:
             if spell.discount:
-                where = np.arange(len(CATEGORIES)) if spell.category < 0 else [spell.category]
+                where = np.arange(len(CATEGORIES))
+                if spell.category >= 0:
+                    where = where[spell.category : spell.category + 1]
                 cells = np.ix_(spell.rows, where)
                 best[cells] = np.maximum(best[cells], spell.discount)
         return best[rows, category]

@@ -125,7 +125,7 @@ class Population:
         rows = np.minimum(np.searchsorted(self.external_id, wanted), len(self) - 1)
         unknown = self.external_id[rows] != wanted
         if unknown.any():
-            raise ValueError(f"There is no customer {wanted[unknown][0]!r} in this world.")
+            raise ValueError(f"There is no customer {str(wanted[unknown][0])!r} in this world.")
         return rows
 
     def registered_between(self, first: date, last: date) -> np.ndarray:
@@ -175,7 +175,7 @@ def _identities(rng: np.random.Generator, n: int, start: date) -> dict[str, np.n
         speaks = np.flatnonzero(language == code)
         first_name[speaks] = rng.choice(FIRST_NAMES[code].split(), len(speaks))
         last_name[speaks] = rng.choice(LAST_NAMES[code].split(), len(speaks))
-    age_days = np.clip(rng.normal(42, 13, n), 18, 90) * 365.25
+    age_days = (18 + 62 * rng.beta(2, 3, n)) * 365.25
     return {
         "country": np.array([country.code for country in COUNTRIES])[which],
         "timezone": timezone,
