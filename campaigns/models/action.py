@@ -4,7 +4,10 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from optiengine.lib.placeholders import unknown_placeholders
 from segments.models import Channel
+
+PLACEHOLDERS = ("first_name", "last_name", "customer_id", "offer", "campaign")
 
 
 class Action(models.Model):
@@ -28,7 +31,10 @@ class Action(models.Model):
     body = models.TextField(
         _("text"),
         blank=True,
-        help_text=_("$first_name, $last_name, $customer_id, $offer and $campaign are filled in."),
+        help_text=_(
+            "$first_name, $last_name, $customer_id, $offer and $campaign are filled in; "
+            "${first_name|customer} says “customer” where the name is blank; $$ is a dollar sign."
+        ),
     )
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -48,8 +54,15 @@ class Action(models.Model):
 
     def problems(self) -> list[str]:
         """What keeps the action from being sent, in sentences."""
+        found = []
         if self.channel == "email" and not (self.subject and self.body):
-            return [
+            found.append(
                 str(_("Action “%s” goes by e-mail and needs a subject and a text.") % self.name)
-            ]
-        return []
+            )
+        for name in unknown_placeholders(f"{self.subject} {self.body}", PLACEHOLDERS):
+            text = _(
+                "Action “%(action)s” asks for $%(name)s, which is not known. Known are %(all)s."
+            )
+            known = ", ".join(f"${known}" for known in PLACEHOLDERS)
+            found.append(str(text % {"action": self.name, "name": name, "all": known}))
+        return found

@@ -19,9 +19,24 @@ class ChannelRoute(models.Model):
     class Meta:
         verbose_name = _("channel route")
         verbose_name_plural = _("channel routes")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(channel="email") | ~models.Q(transport="smtp"),
+                name="smtp_carries_email",
+                violation_error_message=_("The e-mail server carries e-mail alone."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} → {self.get_transport_display()}"
+
+    @classmethod
+    def for_channel(cls, channel: str) -> "ChannelRoute":
+        """The route of a channel; where no row says otherwise, the default one."""
+        by_smtp = channel == Channel.EMAIL
+        transport = cls.Transport.SMTP if by_smtp else cls.Transport.FILE_DROP
+        found = cls.objects.filter(channel=channel).first()
+        return found or cls(channel=channel, transport=transport)
 
 
 class Delivery(models.Model):
@@ -68,8 +83,28 @@ class Delivery(models.Model):
         _("key"), help_text=_("uuid5(run, customer, campaign, channel): repeats are dropped by it.")
     )
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.NEW)
+    transport = models.CharField(
+        _("transport"),
+        max_length=10,
+        choices=ChannelRoute.Transport,
+        blank=True,
+        db_default="",
+        default="",
+        help_text=_("What it was handed to: decides whether it may be repeated after a crash."),
+    )
+    batch = models.UUIDField(
+        _("batch"),
+        null=True,
+        blank=True,
+        help_text=_("What was claimed together; a repeat carries the same."),
+    )
     owner = models.CharField(_("owner"), max_length=80, blank=True)
-    lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+    lease_until = models.DateTimeField(
+        _("lease until"),
+        null=True,
+        blank=True,
+        help_text=_("While claimed or attempting: its owner's. While new: not before."),
+    )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     reason = models.CharField(
         _("reason"), max_length=200, blank=True, help_text=_("Why it failed or was suppressed.")
@@ -81,7 +116,8 @@ class Delivery(models.Model):
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
-        # In the database: unique (key, as_of), (contact, as_of); index (status, channel).
+        # In the database: unique (key, as_of), (contact, as_of); indexes on what is open by
+        # channel, on what is being attempted by batch, on the customer.
 
     def __str__(self) -> str:
         return f"{self.key}"
