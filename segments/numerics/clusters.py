@@ -7,20 +7,30 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
+
+from segments.numerics.cluster_count import (
+    gaussian_like,
+    halves,
+    k_means,
+    nearest,
+    prediction_strength,
+    shallowest_valley,
+)
 
 Array = NDArray[np.float64]
 
 NORMAL_IQR = 1.349  # interquartile range of a standard normal
+NORMAL_QUARTER = 0.637  # length of its shortest interval that holds a quarter
+MAX_STRETCH = 3.0  # how much a feature with several heaps may outweigh one with a single heap
 CLIP = 4.0  # robust standard deviations; what lies beyond is far, and how far does not matter
-MIN_GAP = 0.05  # clusters must explain about 5 % more than they would of one Gaussian
+MIN_SKEW = 1.0  # a feature less skewed than this stays as it is
+MAX_VALLEY = 0.75  # density between two clusters, relative to the lower of their peaks
 MIN_STRENGTH = 0.8  # prediction strength (Tibshirani & Walther suggest 0.8 to 0.9)
 MIN_ROWS_PER_CLUSTER = 25  # below this a cluster is an anecdote
 N_REFERENCES = 3  # Gaussian reference samples behind the gap
 N_HALVINGS = 3  # splits into halves behind the prediction strength
-N_STARTS = 4  # k-means starts
-HALF_ROWS = 2_000  # rows in each half; strength is a matter of shares, not of many rows
+TINY = np.finfo(float).tiny
 BLOCK = 100_000  # rows standardised and assigned at once
 
 
@@ -29,21 +39,29 @@ class StageClusters(BaseEstimator):
 
     max_clusters : most clusters ever made. min_share : smallest share of rows a cluster may hold.
     sample : rows looked at by `fit`, drawn with seed.
-    Features are brought to one scale by sign(v)·log(1 + |v|), then (v - median) / (IQR / 1.349),
-    clipped at ±4; a missing value counts as the median.
+    Features are brought to one scale: sign(v)·log(1 + |v|) where they are skewed (beyond ±1, and
+    less so in logs), clipped at 4 robust standard deviations (IQR / 1.349) around the median, then
+    divided by the length of the shortest interval with a quarter of the rows, over 0.637. Of one
+    normal heap that is the standard deviation; of several it is nearer to the width of one, so that
+    the features that separate customers are not the ones squeezed flat. A missing value counts as
+    the median.
 
     The number of clusters is the k of the largest gap among those that hold up:
     * gap(k) = log W_k of a Gaussian with the covariance of the data - log W_k of the data, W_k the
       sum of squares within k clusters: Tibshirani, Walther & Hastie (2001), JRSS B 63:411-423,
-      with the one-cluster null of Huang, Liu, Yuan & Marron's SigClust (2015, JCGS 24:975-993) as
-      reference, so that a long or tilted cloud is not cut for its shape. gap(1) = 0, and k > 1 needs
-      at least 0.05, which also keeps a skewed cloud in one piece;
+      with SigClust's one-cluster null (Liu et al. 2008, JASA 103:1281-1293) as reference, so that a
+      long or tilted cloud is not cut for its shape. gap(1) = 0;
+    * a valley lies between any two clusters: on the line through their centres the density falls
+      to 3/4 of the lower peak or less, so that no single heap is cut, however skewed (the idea of
+      dip-means, Kalogeratos & Likas 2012, with a size of effect in place of a test, which would
+      reject everything on many rows);
     * prediction strength of at least 0.8 (Tibshirani & Walther 2005, JCGS 14:511-528): clusters
       found in one half of the rows are found again in the other;
     * no cluster below min_share or 25 rows.
 
     Learned: centers_ (k, d) in standardised units, n_clusters_, criterion_ {k: gap, nan where k
-    does not hold up}, median_, center_, scale_ (d,) of the transform, n_features_in_.
+    does not hold up}, n_features_in_ and the
+    transform: median_, logged_, center_, scale_, reach_ (d,).
     The same rows and seed give the same answer, in any process and on any number of threads.
     """
 
@@ -72,12 +90,19 @@ class StageClusters(BaseEstimator):
         self.median_ = np.array(
             [np.median(X[known[:, j], j]) if known[:, j].any() else 0.0 for j in range(X.shape[1])]
         )
-        logs = self._logs(X)
-        quartile_1, self.center_, quartile_3 = np.percentile(logs, [25, 50, 75], axis=0)
-        iqr, deviation = (quartile_3 - quartile_1) / NORMAL_IQR, logs.std(axis=0)
-        # A mostly constant feature (IQR 0) falls back on its deviation; a constant one says nothing.
-        scale = np.where(iqr > 1e-9, iqr, deviation)
-        self.scale_ = np.where(scale > 1e-9, scale, 1.0)
+        filled = np.where(known, X, self.median_)
+        raw_skew, log_skew = np.abs(_skewness(filled)), np.abs(_skewness(_signed_log(filled)))
+        # Logs tear a symmetric feature around zero into two heaps: only the skewed ones get them.
+        self.logged_ = (raw_skew > MIN_SKEW) & (log_skew < raw_skew)
+        levels = self._levels(X)
+        quartile_1, self.center_, quartile_3 = np.percentile(levels, [25, 50, 75], axis=0)
+        spread, deviation = (quartile_3 - quartile_1) / NORMAL_IQR, levels.std(axis=0)
+        # A mostly constant feature (IQR 0) falls back on its deviation; a constant one is all zero.
+        spread = np.where(spread > 1e-9, spread, np.where(deviation > 1e-9, deviation, 1.0))
+        heap = _shortest_quarter(levels) / NORMAL_QUARTER
+        # Nothing is as narrow as an atom (a heap of width 0): there the spread is the better scale.
+        self.scale_ = np.where(heap > 1e-9, np.clip(heap, spread / MAX_STRETCH, spread), spread)
+        self.reach_ = CLIP * spread / self.scale_
         # One thread: summing in another order could flip the last bit, and with it a close call.
         with threadpool_limits(limits=1):
             self._choose(self.transform(X), rng)
@@ -85,13 +110,14 @@ class StageClusters(BaseEstimator):
 
     def transform(self, X: ArrayLike) -> Array:
         """Features (n, d) in standardised units, clipped."""
-        Z = (self._logs(_features(X, self.n_features_in_)) - self.center_) / self.scale_
-        return np.clip(Z, -CLIP, CLIP)
+        Z = (self._levels(_features(X, self.n_features_in_)) - self.center_) / self.scale_
+        return np.clip(Z, -self.reach_, self.reach_)
 
     def inverse_transform(self, Z: ArrayLike) -> Array:
         """Standardised units (n, d) back in the units of the features."""
-        logs = np.asarray(Z, dtype=float) * self.scale_ + self.center_
-        return np.sign(logs) * np.expm1(np.abs(logs))
+        levels = np.asarray(Z, dtype=float) * self.scale_ + self.center_
+        back = np.sign(levels) * np.expm1(np.abs(np.where(self.logged_, levels, 0.0)))
+        return np.where(self.logged_, back, levels)
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
         """The cluster of each row: (n,), 0 … n_clusters_ - 1."""
@@ -100,7 +126,7 @@ class StageClusters(BaseEstimator):
         if self.n_clusters_ > 1:
             for start in range(0, len(X), BLOCK):
                 rows = slice(start, start + BLOCK)
-                clusters[rows] = _nearest(self.transform(X[rows]), self.centers_)
+                clusters[rows] = nearest(self.transform(X[rows]), self.centers_)
         return clusters
 
     def get_fitted(self) -> dict[str, Any]:
@@ -111,8 +137,10 @@ class StageClusters(BaseEstimator):
                 str(k): None if np.isnan(gap) else gap for k, gap in self.criterion_.items()
             },
             "median": self.median_.tolist(),
+            "logged": self.logged_.tolist(),
             "center": self.center_.tolist(),
             "scale": self.scale_.tolist(),
+            "reach": self.reach_.tolist(),
         }
 
     @classmethod
@@ -121,52 +149,53 @@ class StageClusters(BaseEstimator):
         model = cls()
         try:
             model.centers_ = np.array(fitted["centers"], dtype=float)
-            model.median_, model.center_, model.scale_ = (
-                np.array(fitted[name], dtype=float) for name in ("median", "center", "scale")
-            )
+            for name in ("median", "center", "scale", "reach"):
+                setattr(model, name + "_", np.array(fitted[name], dtype=float))
+            model.logged_ = np.array(fitted["logged"], dtype=bool)
             model.criterion_ = {
                 int(k): np.nan if gap is None else float(gap)
                 for k, gap in fitted["criterion"].items()
             }
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"clusters cannot be restored: {error!r}") from error
-        shapes = [array.shape for array in (model.median_, model.center_, model.scale_)]
-        if model.centers_.ndim != 2 or shapes != [model.centers_.shape[1:]] * 3:
+        learned = (model.median_, model.logged_, model.center_, model.scale_, model.reach_)
+        shapes = [array.shape for array in learned]
+        if model.centers_.ndim != 2 or shapes != [model.centers_.shape[1:]] * len(shapes):
             raise ValueError(f"clusters cannot be restored: {model.centers_.shape} and {shapes}")
         model.n_clusters_, model.n_features_in_ = model.centers_.shape
         return model
 
-    def _logs(self, X: Array) -> Array:
+    def _levels(self, X: Array) -> Array:
         filled = np.where(np.isnan(X), self.median_, X)
-        return np.sign(filled) * np.log1p(np.abs(filled))
+        return np.where(self.logged_, _signed_log(filled), filled)
 
     def _choose(self, Z: Array, rng: np.random.Generator) -> None:
         self.criterion_ = {1: 0.0}
-        self.centers_ = Z.mean(axis=0, keepdims=True)
+        centers, largest_gap = Z.mean(axis=0, keepdims=True), 0.0
         fewest = max(self.min_share * len(Z), MIN_ROWS_PER_CLUSTER)
-        highest = min(self.max_clusters, int(len(Z) / fewest))
-        if highest > 1 and Z.std() > 0:
-            references = [_gaussian_like(Z, rng) for _ in range(N_REFERENCES)]
-            halvings = [_halves(len(Z), rng) for _ in range(N_HALVINGS)]
+        n_different = len(np.unique(Z, axis=0))
+        highest = min(self.max_clusters, int(len(Z) / fewest), n_different)
+        if highest > 1:
+            references = [gaussian_like(Z, rng) for _ in range(N_REFERENCES)]
+            halvings = [halves(len(Z), rng) for _ in range(N_HALVINGS)]
             for k in range(2, highest + 1):
-                found = _k_means(Z, k, rng)
-                gap = np.mean(
-                    [np.log(_k_means(sample, k, rng).inertia_) for sample in references]
-                ) - np.log(max(found.inertia_, np.finfo(float).tiny))
+                found = k_means(Z, k, rng)
+                within = [k_means(sample, k, rng).inertia_ for sample in references]
+                gap = float(np.mean(np.log(within)) - np.log(max(found.inertia_, TINY)))
                 # Cheapest first: the halvings are only asked about a k that is otherwise good.
-                holds = gap >= MIN_GAP and np.bincount(found.labels_, minlength=k).min() >= fewest
-                if holds:
-                    strengths = [_prediction_strength(Z[a], Z[b], k, rng) for a, b in halvings]
-                    holds = np.mean(strengths) >= MIN_STRENGTH
-                self.criterion_[k] = float(gap) if holds else np.nan
-                if holds and gap > max(self.criterion_[j] for j in range(1, k) if j in self._held(k)):
-                    self.centers_ = found.cluster_centers_
+                holds = (
+                    gap > 0
+                    and np.bincount(found.labels_, minlength=k).min() >= fewest
+                    and shallowest_valley(Z, found.labels_, found.cluster_centers_) <= MAX_VALLEY
+                    and np.mean([prediction_strength(Z[a], Z[b], k, rng) for a, b in halvings])
+                    >= MIN_STRENGTH
+                )
+                self.criterion_[k] = gap if holds else np.nan
+                if holds and gap > largest_gap:
+                    centers, largest_gap = found.cluster_centers_, gap
         # Low to high, so that the numbering does not depend on where k-means began.
-        self.centers_ = self.centers_[np.argsort(self.centers_.sum(axis=1), kind="stable")]
+        self.centers_ = centers[np.argsort(centers.sum(axis=1), kind="stable")]
         self.n_clusters_ = len(self.centers_)
-
-    def _held(self, below: int) -> list[int]:
-        return [k for k, gap in self.criterion_.items() if k < below and not np.isnan(gap)]
 
 
 def match_clusters(
@@ -243,35 +272,19 @@ def _features(X: ArrayLike, n_features: int | None = None) -> Array:
     return array
 
 
-def _k_means(Z: Array, k: int, rng: np.random.Generator) -> KMeans:
-    return KMeans(k, n_init=N_STARTS, random_state=int(rng.integers(2**31))).fit(Z)
+def _signed_log(values: Array) -> Array:
+    return np.sign(values) * np.log1p(np.abs(values))
 
 
-def _nearest(Z: Array, centers: Array) -> NDArray[np.intp]:
-    return np.argmin((centers**2).sum(axis=1) - 2 * Z @ centers.T, axis=1)
+def _shortest_quarter(values: Array) -> Array:
+    """Length of the shortest interval that holds a quarter of each column."""
+    ordered = np.sort(values, axis=0)
+    quarter = max(1, len(values) // 4)
+    return (ordered[quarter:] - ordered[: len(values) - quarter]).min(axis=0, initial=np.inf)
 
 
-def _gaussian_like(Z: Array, rng: np.random.Generator) -> Array:
-    """A Gaussian sample of the size and covariance of Z, clipped as Z is."""
-    variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(Z, rowvar=False)))
-    noise = rng.standard_normal(Z.shape) * np.sqrt(np.maximum(variances, 0))
-    return noise @ axes.T
-
-
-def _halves(n: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    order = rng.permutation(n)[: 2 * min(n // 2, HALF_ROWS)]
-    return order[: len(order) // 2], order[len(order) // 2 :]
-
-
-def _prediction_strength(train: Array, test: Array, k: int, rng: np.random.Generator) -> float:
-    """Least share, over the clusters of test, of pairs that the clusters of train keep together.
-
-    In [0, 1]. Tibshirani & Walther (2005), eq. 2.1.
-    """
-    own = _k_means(test, k, rng).labels_
-    foretold = _nearest(test, _k_means(train, k, rng).cluster_centers_)
-    together = np.zeros((k, k))
-    np.add.at(together, (own, foretold), 1)
-    size = together.sum(axis=1)
-    pairs = (together * (together - 1)).sum(axis=1)
-    return float(np.min(np.where(size > 1, pairs / np.maximum(size * (size - 1), 1), 0.0)))
+def _skewness(values: Array) -> Array:
+    """Third standardised moment of each column, 0 for a constant one."""
+    centred = values - values.mean(axis=0)
+    deviation = np.sqrt((centred**2).mean(axis=0))
+    return ((centred / np.where(deviation > 0, deviation, 1.0)) ** 3).mean(axis=0)

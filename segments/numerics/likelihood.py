@@ -1,7 +1,7 @@
 """What the maximum-likelihood estimators share: input checks, compression, the climb itself."""
 
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,14 +100,14 @@ def climb(
     Works on log-parameters, so every step is a legal one. Raises NotConverged.
     """
 
-    def downhill(log_parameters: Array) -> tuple[float, Array]:
+    def downhill(log_parameters: Any) -> tuple[float, Any]:
         parameters = np.exp(log_parameters)
         value, gradient = mean_log_likelihood(parameters)
         return -value, -gradient * parameters
 
     logs = sorted((np.log(start) for start in starts), key=lambda start: downhill(start)[0])
     bounds = [(-LOG_BOUND, LOG_BOUND)] * len(logs[0])
-    options = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1_000, "maxcor": 20}
+    options: Any = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1_000, "maxcor": 20}
     for start in logs:
         found = minimize(
             downhill, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options

@@ -1,9 +1,9 @@
 """How often a customer will buy, and whether they still do: the BG/NBD model."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, betaln, digamma, expit, gammaln, polygamma
 
 from segments.numerics.likelihood import (
@@ -49,7 +49,7 @@ class BetaGeometric(PinnedParameters):
         x, t_x, T = _histories(x, t_x, T)
         weights = counted(weights, len(x))
         n_customers, n_repeaters = weights.sum(), weights[x > 0].sum()
-        if n_customers < self.min_customers or n_repeaters < self.min_repeaters:
+        if n_customers < self.min_customers or n_repeaters < max(1, self.min_repeaters):
             raise NotEnoughCustomers(
                 f"{n_customers:g} customers, {n_repeaters:g} of them with repeat purchases; "
                 f"BG/NBD needs {self.min_customers} and {self.min_repeaters}"
@@ -59,9 +59,9 @@ class BetaGeometric(PinnedParameters):
         # Only the rate's alpha carries the unit of time: fit in units of the mean T, then go back.
         unit = weights @ T / n_customers
         (x, t_x, T), row = distinct_rows(x, t_x, T)
-        likelihood = _Likelihood(x, t_x / unit, T / unit, np.bincount(row, weights))
+        likelihood = _Likelihood(x, t_x / unit, T / unit, np.bincount(row, weights=weights))
         starts = [
-            (r, r / max(likelihood.purchases_per_time, 1e-6), a, b)
+            (r, r / likelihood.purchases_per_time, a, b)
             for r in (0.3, 2.0)
             for a, b in ((0.8, 2.5), (0.2, 4.0), (2.0, 2.0))
         ]
@@ -126,7 +126,7 @@ class BetaGeometric(PinnedParameters):
 class _Likelihood:
     """Mean log-likelihood (eq. 6) and its gradient in (r, alpha, a, b) for distinct histories."""
 
-    def __init__(self, x: Array, t_x: Array, T: Array, counts: Array):
+    def __init__(self, x: Array, t_x: Array, T: Array, counts: NDArray[Any]):
         self.counts = counts
         self.n_customers = counts.sum()
         # Gamma functions see x alone, and few values of it: they are summed over its histogram.
@@ -134,7 +134,7 @@ class _Likelihood:
         self.x_counts = np.bincount(place, counts)
         self.repeat = x > 0
         self.row_x, self.t_x, self.T = x, t_x, T
-        self.purchases_per_time = counts @ x / (counts @ T)
+        self.purchases_per_time = float(counts @ x) / float(counts @ T)
 
     def __call__(self, parameters: Array) -> tuple[float, Array]:
         r, alpha, a, b = parameters
@@ -188,6 +188,10 @@ def _drop_out_nodes(a: float, b: float) -> tuple[Array, Array]:
     low, high = np.log(low) - np.log1p(-low), np.log1p(-high) - np.log(high)
     spread = np.sqrt(polygamma(1, a + 1) + polygamma(1, b + 1))
     n_steps = int(np.ceil((high - low) / min(0.35, 0.6 * spread)))
-    logit, step = np.linspace(low, high, n_steps + 1, retstep=True)
+    logit = np.linspace(low, high, n_steps + 1)
     log_p, log_1_p = -np.logaddexp(0, -logit), -np.logaddexp(0, logit)
-    return expit(logit), step * np.exp(a * log_p + b * log_1_p - betaln(a, b))
+    p, log_density = expit(logit), a * log_p + b * log_1_p
+    # Scaled by a moment that is known rather than by the beta function, whose rounding error grows
+    # with a and b and would be magnified by what the chord above cancels.
+    weight = np.exp(log_density - log_density.max())
+    return p, weight * (a * b / ((a + b) * (a + b + 1)) / (weight @ (p * expit(-logit))))

@@ -1,9 +1,9 @@
 """What a customer spends per purchase: the Gamma-Gamma model."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, digamma
 
 from segments.numerics.likelihood import (
@@ -50,7 +50,7 @@ class GammaGamma(PinnedParameters):
                 f"Gamma-Gamma needs {self.min_customers}"
             )
         (x, mean_value), row = distinct_rows(x[used], mean_value[used])
-        counts = np.bincount(row, weights[used])
+        counts = np.bincount(row, weights=weights[used])
         if mean_value.min() == mean_value.max():
             raise NotEnoughCustomers("every customer spends the same: there is no spread to learn")
         # Only gamma carries the unit of money: fit in units of the mean, then go back.
@@ -77,7 +77,7 @@ class GammaGamma(PinnedParameters):
         x, mean_value = _purses(x, mean_value)
         require(
             self.p_ * x + self.q_ > 1,
-            f"expected spend is infinite with p {self.p_:.4g}, q {self.q_:.4g} for so few purchases",
+            f"expected spend is infinite at p {self.p_:.4g}, q {self.q_:.4g} for so few purchases",
             x,
         )
         return self.p_ * (self.gamma_ + x * mean_value) / (self.p_ * x + self.q_ - 1)
@@ -86,7 +86,7 @@ class GammaGamma(PinnedParameters):
 class _Likelihood:
     """Mean log-likelihood (eq. 1a) and its gradient in (p, q, gamma)."""
 
-    def __init__(self, x: Array, mean_value: Array, counts: Array):
+    def __init__(self, x: Array, mean_value: Array, counts: NDArray[Any]):
         self.x, self.counts, self.n_customers = x, counts, counts.sum()
         self.total = x * mean_value
         self.log_total, self.log_mean = np.log(self.total), np.log(mean_value)
