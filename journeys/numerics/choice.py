@@ -10,7 +10,7 @@ MIN_CONTROL = 30
 MIN_CONTROL_RESPONDERS = 5
 
 FLOOR = 0.02  # share handed out evenly whatever is known; keeps the log fit for re-use
-SHARPNESS = 2.0**0.5  # posterior temperature 1/2: s.d. of differences taken 1/sqrt(2) as large
+SHARPNESS = 2.0  # posterior temperature 1/4: s.d. of differences are taken half as large
 
 
 def choice_probabilities(
@@ -106,9 +106,8 @@ def has_minimum_evidence(
 
 def _odds_of_being_best(value, sd, options, sharpness) -> NDArray[np.float64]:
     """Shares (n, K) adding up to 1 over `options`, all zero in a row that has none."""
-    value = np.where(options, value, -np.inf)
-    sd = np.where(options, sd, 0.0)
-    best = value.argmax(axis=1)[:, None]
+    best = np.where(options, value, -np.inf).argmax(axis=1)[:, None]
+    value, sd = np.where(options, value, 0.0), np.where(options, sd, 0.0)
     gap = np.where(options, np.take_along_axis(value, best, axis=1) - value, 0.0)
     spread = np.hypot(np.take_along_axis(sd, best, axis=1), sd)
     # A gap known for certain is infinitely many s.d. wide; no gap at all is none.

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 Floats = NDArray[np.float64]
 
-PSEUDO_REGRESSIONS = 4.0  # what the default spread counts for beside that of the data
+PSEUDO_REGRESSIONS = 2.0  # what the default spread counts for beside that of the data
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def with_mean(prior: Prior, defaults: Defaults, precision: Floats, information: 
     An estimate from regression a has covariance Sigma + Lambda_a^-1; what follows is written
     such that Lambda_a, its precision, may be singular.
     """
-    inner, shrink = _inner(prior, precision)
+    _, shrink = _inner(prior, precision)
     sigma_inverse = np.linalg.inv(prior.cov)
     # Precision of the estimate as one of the mean: Sigma^-1 - Sigma^-1 V Sigma^-1.
     gained = (sigma_inverse @ (np.eye(len(sigma_inverse)) - shrink)).sum(axis=0)
@@ -128,18 +129,50 @@ def posterior(prior: Prior, precision: Floats, information: Floats) -> Posterior
     return Posterior(mean, _symmetric(inner + shrink @ prior.mean_cov @ shrink.swapaxes(1, 2)))
 
 
-def group_posterior(
-    evidence: Evidence, omega: Floats, coefficients: Posterior
-) -> GroupPosterior:
+def group_posterior(evidence: Evidence, omega: Floats, coefficients: Posterior) -> GroupPosterior:
     """Group effects given all data: back substitution after `integrate_groups`."""
     inverse, cross, information = _scaled_groups(evidence, omega)
     left = information - np.einsum("asqp,ap->asq", cross, coefficients.mean)
     mean = np.einsum("asqr,asr->asq", inverse, left) * omega[:, None, :]
     carried = inverse @ cross  # (A, S, q, p)
-    covered = carried @ coefficients.cov[:, None]
+    n_regressions, n_groups, n_effects, p = cross.shape
+    flat = carried.reshape(n_regressions, n_groups * n_effects, p)
+    covered = (flat @ coefficients.cov).reshape(cross.shape)
     scale = omega[:, None, :, None]
     cov = (inverse + covered @ carried.swapaxes(2, 3)) * scale * omega[:, None, None, :]
     return GroupPosterior(mean, _symmetric(cov), -covered * scale)
+
+
+def group_sd_from_residuals(evidence: Evidence, coefficients: Posterior) -> Floats:
+    """S.d. of each group effect, (q,), from residuals of a fit without any; 0 if they show none.
+
+    The groups' scores z = U' V_y^-1 y have covariance P + P Omega^2 P with P = N - B V B', so the
+    sums of their squares beyond tr P are linear in omega^2. Unbiased for any size of groups, what
+    the coefficients have absorbed included; then cut at zero.
+    Source: Rao (1971), minimum norm quadratic unbiased estimation, with prior weight 0.
+    """
+    n_groups, n_effects = evidence.group_information.shape[1:]
+    size = n_groups * n_effects
+    excess, weight = np.zeros(n_effects), np.zeros((n_effects, n_effects))
+    groups = np.arange(n_groups)
+    for a in range(len(evidence.information)):  # one at a time: P is large
+        cross = evidence.group_cross[a].reshape(size, -1)
+        score = evidence.group_information[a].ravel() - cross @ coefficients.mean[a]
+        spread = -(cross @ coefficients.cov[a] @ cross.T)
+        spread = spread.reshape(n_groups, n_effects, n_groups, n_effects)
+        spread[groups, :, groups, :] += evidence.group_precision[a]
+        diagonal = np.einsum("sisi->si", spread)
+        excess += (score.reshape(n_groups, n_effects) ** 2 - diagonal).sum(axis=0)
+        weight += (spread**2).sum(axis=(0, 2))
+    return np.sqrt(nnls(weight, excess)[0]) if weight.any() else np.zeros(n_effects)
+
+
+def updated_group_sd(evidence: Evidence, groups: GroupPosterior) -> Floats:
+    """One step of expectation-maximisation for the s.d. of group effects: (q,); 0 stays 0."""
+    seen = np.einsum("asqq->asq", evidence.group_precision) > 0
+    squares = groups.mean**2 + np.einsum("asqq->asq", groups.cov)
+    n_seen = np.maximum(seen.sum(axis=(0, 1)), 1)
+    return np.sqrt(np.where(seen, squares, 0.0).sum(axis=(0, 1)) / n_seen)
 
 
 def _scaled_groups(evidence: Evidence, omega: Floats) -> tuple[Floats, Floats, Floats]:

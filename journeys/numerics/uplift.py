@@ -1,0 +1,250 @@
+"""What a contact changes, per customer and action, and how well that is known."""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from journeys.numerics.arm_regression import ArmFit, ArmSums, fit_arms
+from journeys.numerics.hierarchy import Defaults
+from journeys.numerics.uplift_statistics import (
+    CONTROL,
+    RESPONDED,
+    TEST,
+    VALUE,
+    UpliftStatistics,
+    winsor_limit,
+)
+
+__all__ = ["Prediction", "UpliftModel", "UpliftStatistics", "winsor_limit"]
+
+Floats = NDArray[np.float64]
+
+BLOCK_ROWS = 128  # predictions are made in blocks of one shape, see UpliftModel.predict
+BASELINE_AND_EFFECT = np.array([[1.0, 0.0], [1.0, 1.0]])  # control: baseline; test: both
+TEST_ALONE = np.array([[1.0]])
+
+# What learning leaves behind; all that predict needs, and all that is stored.
+ARRAYS = (
+    "action_keys_",  # (A,)
+    "segment_ids_",  # (S,) ascending
+    "coef_",  # (A, d) effect of a contact, in money, per design column
+    "coef_cov_",  # (A, d, d)
+    "segment_effect_",  # (A, S + 1) in money; the last is a micro-segment not seen yet
+    "segment_var_",  # (A, S + 1)
+    "segment_cross_",  # (S + 1, A, d) covariance of a segment's effect with coef_
+    "response_coef_",  # (A, d) P(responds | test) per design column
+    "response_segment_",  # (A, S + 1)
+    "prior_mean_",  # (d,) what is expected of an action not seen yet
+    "prior_cov_",  # (d, d)
+    "noise_sd_",  # (A, 2) in money, control and test
+)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """n customers down, A actions across, in the order of the keys given to `fit`."""
+
+    uplift: Floats  # (n, A) expected gain in value from a contact, before its cost
+    sd: Floats  # (n, A) posterior s.d. of that expectation
+    response_prob: Floats  # (n, A) P(customer responds | contacted), in [0, 1]
+
+
+class UpliftModel(BaseEstimator):
+    """Uplift per customer and action: Bayesian lines that share strength over actions.
+
+    For a contact with action a of a customer x in micro-segment s, t = 1 in test, 0 in control:
+
+        value = x'beta_a + gamma_as + t (x'theta_a + delta_as) + noise
+        (beta_a, theta_a) ~ N(m, Sigma), gamma_as ~ N(0, omega_g^2), delta_as ~ N(0, omega_d^2)
+
+    m, Sigma, omega and the noise (per action and arm) are estimated from all actions at once, m
+    with its uncertainty carried along (see `hierarchy`). So a new action starts from what
+    actions do on average, with the spread they have, and moves to its own data as they come.
+    In an arm without contacts the baseline, too, is what other actions suggest, and as vague.
+    Uplift is x'theta_a + delta_as. P(responds | test) is fitted likewise on the test arm, as a
+    linear probability cut to [0, 1].
+
+    Hyper-parameters, in pooled s.d. of the value, are what is believed before any data; with
+    few actions they keep differences between customers small and the average effect free:
+
+    mean_effect_sd, mean_slope_sd : of the average effect over actions, and of an average slope.
+    effect_spread, slope_spread : of an action around those.
+    max_iter : steps of expectation-maximisation at most.
+
+    The noise is taken as normal; means of winsorised money (`winsor_limit`) are near enough.
+    Contacts must be randomised between test and control given x, segment and weights.
+
+    Sources: Künzel et al. (2019) for test and control surfaces; Lindley & Smith (1972) and Efron
+    & Morris (1973) for the sharing; Hahn, Murray & Carvalho (2020) for shrinking the effect
+    apart from the baseline.
+    """
+
+    def __init__(
+        self,
+        mean_effect_sd: float = 0.5,
+        effect_spread: float = 0.1,
+        mean_slope_sd: float = 0.1,
+        slope_spread: float = 0.05,
+        max_iter: int = 30,
+    ) -> None:
+        self.mean_effect_sd = mean_effect_sd
+        self.effect_spread = effect_spread
+        self.mean_slope_sd = mean_slope_sd
+        self.slope_spread = slope_spread
+        self.max_iter = max_iter
+
+    def fit(self, statistics: Sequence[UpliftStatistics], action_keys: Sequence[int]) -> Self:
+        """One UpliftStatistics per action key, all of the same design; empty ones are welcome.
+
+        The first design column must be the intercept (`FeatureScaling` makes it).
+        Raises ValueError on no action at all, repeated keys, or designs that differ.
+        """
+        keys = np.asarray(action_keys, dtype=np.int64)
+        _check(statistics, keys)
+        d = statistics[0].n_features
+        ids = np.unique(np.concatenate([one.segment_ids for one in statistics]))
+        value = ArmSums.of(statistics, ids, arms=[CONTROL, TEST], outcome=VALUE)
+        response = ArmSums.of(statistics, ids, arms=[TEST], outcome=RESPONDED)
+        value_fit = fit_arms(
+            value, BASELINE_AND_EFFECT, self._value_defaults(value, d), max_iter=self.max_iter
+        )
+        response_fit = fit_arms(
+            response, TEST_ALONE, _baseline_defaults(response, d), max_iter=self.max_iter
+        )
+        self.action_keys_, self.segment_ids_, self.n_features_in_ = keys, ids, d
+        self._keep_value(value_fit, value.scale, d)
+        self.response_coef_ = response_fit.coefficients.mean * response.scale
+        self.response_segment_ = response_fit.segments.mean[..., 0] * response.scale
+        self._prepare()
+        return self
+
+    def predict(self, X: ArrayLike, segment_ids: ArrayLike) -> Prediction:
+        """X : (n, d) design. segment_ids : (n,); one not seen in learning has effect 0, vaguely.
+
+        Rows are computed in zero-padded blocks of one shape, so a customer's numbers do not depend,
+        to the last bit, on who else is in the batch (same machine and NumPy).
+        Raises ValueError on another number of columns or unknown values.
+        """
+        X, ids = np.asarray(X, dtype=np.float64), np.asarray(segment_ids)
+        if X.ndim != 2 or X.shape[1] != self.n_features_in_ or ids.shape != X.shape[:1]:
+            raise ValueError(
+                f"shapes do not fit: design {X.shape} for a model of {self.n_features_in_} "
+                f"columns, segments {ids.shape}"
+            )
+        if not np.isfinite(X).all():
+            raise ValueError("every feature must be a finite number")
+        place = self._places(ids)
+        uplift = _in_blocks(X, self._coef_t) + self._segment_effect_t[place]
+        response = _in_blocks(X, self._response_t) + self._response_segment_t[place]
+        rows, columns = self._upper
+        variance = _in_blocks(X, self._quadratic, lambda x: x[:, rows] * x[:, columns])
+        if self._segments_vary:
+            variance += self._segment_var_t[place]
+            for one in np.unique(place):
+                members = place == one
+                variance[members] += 2 * _in_blocks(X[members], self.segment_cross_[one].T)
+        return Prediction(uplift, np.sqrt(np.maximum(variance, 0.0)), np.clip(response, 0.0, 1.0))
+
+    def to_bytes(self) -> bytes:
+        """The fitted model as an npz file without pickles, hyper-parameters as JSON inside."""
+        file = io.BytesIO()
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        np.savez(file, parameters=np.array(json.dumps(self.get_params())), **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """What `to_bytes` wrote; predicts the same to the last bit. Raises ValueError otherwise."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            missing = [name for name in ("parameters", *ARRAYS) if name not in stored]
+            if missing:
+                raise ValueError(f"not an uplift model: {', '.join(missing)} missing")
+            model = cls(**json.loads(str(stored["parameters"])))
+            for name in ARRAYS:
+                setattr(model, name, stored[name])
+        model.n_features_in_ = model.coef_.shape[1]
+        model._prepare()
+        return model
+
+    def _value_defaults(self, sums: ArmSums, d: int) -> Defaults:
+        baseline = _baseline_defaults(sums, d)
+        mean_sd, spread_sd = np.full(d, self.mean_slope_sd), np.full(d, self.slope_spread)
+        mean_sd[0], spread_sd[0] = self.mean_effect_sd, self.effect_spread
+        return Defaults(
+            np.concatenate([baseline.mean_sd, mean_sd]),
+            np.concatenate([baseline.spread_sd, spread_sd]),
+        )
+
+    def _keep_value(self, fit: ArmFit, scale: float, d: int) -> None:
+        """Keep the effect's half of the fit, in money; the baseline has done its work."""
+        effect = slice(d, 2 * d)
+        self.coef_ = fit.coefficients.mean[:, effect] * scale
+        self.coef_cov_ = fit.coefficients.cov[:, effect, effect] * scale**2
+        self.segment_effect_ = fit.segments.mean[..., 1] * scale
+        self.segment_var_ = fit.segments.cov[..., 1, 1] * scale**2
+        self.segment_cross_ = fit.segments.cross[:, :, 1, effect].swapaxes(0, 1) * scale**2
+        self.prior_mean_ = fit.prior.mean[effect] * scale
+        self.prior_cov_ = (fit.prior.cov + fit.prior.mean_cov)[effect, effect] * scale**2
+        self.noise_sd_ = np.sqrt(fit.noise) * scale
+
+    def _prepare(self) -> None:
+        """Lay out what predict multiplies with; a pure function of the stored arrays."""
+        self._coef_t = np.ascontiguousarray(self.coef_.T)
+        self._response_t = np.ascontiguousarray(self.response_coef_.T)
+        self._segment_effect_t = np.ascontiguousarray(self.segment_effect_.T)
+        self._segment_var_t = np.ascontiguousarray(self.segment_var_.T)
+        self._response_segment_t = np.ascontiguousarray(self.response_segment_.T)
+        # x'Cx is a product with the d (d + 1) / 2 distinct entries of xx': one matrix product.
+        self._upper = np.triu_indices(self.n_features_in_)
+        twice = np.where(self._upper[0] == self._upper[1], 1.0, 2.0)
+        self._quadratic = np.ascontiguousarray((self.coef_cov_[:, *self._upper] * twice).T)
+        self._segments_vary = bool(self.segment_var_.any())
+
+    def _places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each segment is in our tables; the last row is for those not seen."""
+        n_segments = len(self.segment_ids_)
+        place = np.searchsorted(self.segment_ids_, ids)
+        found = place < n_segments
+        found[found] = self.segment_ids_[place[found]] == ids[found]
+        return np.where(found, place, n_segments)
+
+
+def _in_blocks(X: Floats, factor: Floats, columns: Callable[[Floats], Floats] | None = None):
+    """columns(X) @ factor, always as products of one shape, so that rows do not sway each other.
+
+    A matrix product of another shape may add up in another order, and differ in the last bit.
+    """
+    out = np.empty((len(X), factor.shape[1]))
+    for start in range(0, len(X), BLOCK_ROWS):
+        part = X[start : start + BLOCK_ROWS]
+        block = np.zeros((BLOCK_ROWS, X.shape[1]))
+        block[: len(part)] = part
+        product = (block if columns is None else columns(block)) @ factor
+        out[start : start + BLOCK_ROWS] = product[: len(part)]
+    return out
+
+
+def _baseline_defaults(sums: ArmSums, d: int) -> Defaults:
+    """Hardly any opinion on what customers do uncontacted, which control groups tell well."""
+    total = sums.n.sum()
+    # A value may be large beside its spread (a margin of 100 ± 5): the level is free to be so.
+    level = max(1.0, float(np.sqrt(sums.square.sum() / total))) if total > 0 else 1.0
+    mean_sd, spread_sd = np.ones(d), np.full(d, 0.2)
+    mean_sd[0], spread_sd[0] = 3.0 * level, 0.5
+    return Defaults(mean_sd, spread_sd)
+
+
+def _check(statistics: Sequence[UpliftStatistics], keys: NDArray[np.int64]) -> None:
+    if not statistics or len(statistics) != len(keys):
+        raise ValueError(f"{len(statistics)} statistics for {len(keys)} action keys")
+    if len(np.unique(keys)) != len(keys):
+        raise ValueError("an action key is given twice")
+    widths = sorted({one.n_features for one in statistics})
+    if len(widths) > 1:
+        raise ValueError(f"statistics of designs with {widths} columns cannot be compared")
