@@ -1,0 +1,75 @@
+"""How many customers a rule means, on a day."""
+
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+from django.utils.translation import gettext as _
+from psycopg.errors import QueryCanceled
+
+from segments.models import StateBuild, TargetGroup
+from segments.numerics.rule import Rule, RuleError, parse_rule
+from segments.services.rule_sql import rule_sql
+
+
+class CountTooSlow(Exception):
+    """Counting was given up, because it took longer than its caller could wait."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Counting takes too long to show it here."))
+
+
+def count_customers(rule: Rule, state: StateBuild, *, timeout_ms: int | None = None) -> int:
+    """For how many customers with a state of that day the rule holds.
+
+    Raises RuleError where the rule names a feature of another day; CountTooSlow after timeout_ms.
+    """
+    condition, params = rule_sql(rule, state)
+    sql = (
+        "SELECT count(*) FROM segments_customerstate AS s"
+        " JOIN segments_customer AS c ON c.id = s.customer_id"
+        f" WHERE s.as_of = %s AND {condition}"
+    )
+    if timeout_ms is None:
+        return _number(sql, [state.as_of, *params])
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(timeout_ms)])
+            n = _number(sql, [state.as_of, *params])
+            # Inside an outer transaction the limit would outlive this count.
+            cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+            return n
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise CountTooSlow from error
+        raise
+
+
+def count_target_group(group: TargetGroup, *, state: StateBuild) -> TargetGroup:
+    """Count a group on a day and keep the figure with it.
+
+    Raises RuleError where its rule cannot be read or names a feature of another day.
+    """
+    group.n_customers = count_customers(parse_rule(group.rule), state)
+    group.counted_on = state.as_of
+    group.save(update_fields=["n_customers", "counted_on"])
+    return group
+
+
+def count_target_groups(*, state: StateBuild) -> dict[str, RuleError]:
+    """Count all groups on a day; returns, by name, what hindered a group's count.
+
+    A group that cannot be counted keeps its last figure and the day of it.
+    """
+    problems = {}
+    for group in TargetGroup.objects.all():
+        try:
+            count_target_group(group, state=state)
+        except RuleError as error:
+            problems[group.name] = error
+    return problems
+
+
+def _number(sql: str, params: list[Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchone()[0]
