@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from journeys.numerics import hierarchy
 from journeys.numerics.uplift_statistics import UpliftStatistics
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
-NOISE_CONTACTS = 50.0  # what the common noise counts for beside an action's own residuals
+# What the common noise counts for beside an action's own residuals. High, as in skewed money few
+# buyers mean a low mean and little noise at once: trusting one's own noise then gives the low
+# means the weight. Low controls would be believed, and every uplift overstated.
+NOISE_CONTACTS = 2000.0
 COMMON_NOISE_CONTACTS = 10.0  # what "all spread is noise" counts for in the common noise
 SETTLED = 1e-3  # stop when no prior variance moves by more than this share
 REFINEMENTS = 10  # steps of expectation-maximisation after segment effects were found

@@ -32,7 +32,7 @@ def keyed_uniform(customer_ids: ArrayLike, *, seed: int, purpose: str) -> NDArra
         digest.update(packed[start : start + 8])
         digests += digest.digest()
     bits = np.frombuffer(bytes(digests), dtype="<u8")
-    return (bits >> np.uint64(11)) * 2.0**-53
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def pick(probabilities: ArrayLike, u: ArrayLike) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 PSEUDO_REGRESSIONS = 2.0  # what the default spread counts for beside that of the data
 

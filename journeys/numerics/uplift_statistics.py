@@ -82,21 +82,23 @@ class UpliftStatistics:
         treated, responded : (n,) bool. value : (n,) outcome in money. weights : (n,) above 0.
         Raises ValueError on lengths that differ, unknown values, weights not above 0.
         """
-        X, y, w, ids, treated = _checked(X, segment_ids, treated, value, responded, weights)
-        n, d = X.shape
+        x, y, w, ids, in_test = _checked(X, segment_ids, treated, value, responded, weights)
+        n, d = x.shape
         if n == 0:
             return cls.empty(d)
-        arms = [treated == arm for arm in (CONTROL, TEST)]
-        wx, wy = X * w[:, None], y * w[:, None]
+        arms = [in_test == arm for arm in (CONTROL, TEST)]
+        wx, wy = x * w[:, None], y * w[:, None]
         segments, place = np.unique(ids, return_inverse=True)
-        cell = place * 2 + treated
+        cell = place * 2 + in_test
 
         def per_cell(columns: Floats) -> Floats:
-            sums = [np.bincount(cell, column, 2 * len(segments)) for column in columns.T]
-            return np.stack(sums, axis=-1).reshape(len(segments), 2, -1)
+            sums = np.empty((2 * len(segments), columns.shape[1]))
+            for j, column in enumerate(columns.T):
+                sums[:, j] = np.bincount(cell, column, len(sums))
+            return sums.reshape(len(segments), 2, -1)
 
         return cls(
-            gram=np.stack([wx[arm].T @ X[arm] for arm in arms]),
+            gram=np.stack([wx[arm].T @ x[arm] for arm in arms]),
             moment=np.stack([wx[arm].T @ y[arm] for arm in arms]),
             square=np.stack([(wy[arm] * y[arm]).sum(axis=0) for arm in arms]),
             weight=np.array([w[arm].sum() for arm in arms]),

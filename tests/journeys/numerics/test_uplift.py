@@ -89,6 +89,33 @@ def test_ninety_percent_intervals_of_group_uplift_cover(segment_sd, n_actions):
     assert 0.85 <= np.mean(covered) <= 0.95
 
 
+def test_skewed_money_neither_overstates_uplift_nor_certainty():
+    # 5 % buy, for a lognormal amount; campaigns add up to 3 points of buyers. Controls that happen
+    # to hold few big orders look low and certain at once, and must not be believed for it.
+    errors = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+
+        def amounts(n, rng=rng):
+            return np.minimum(rng.lognormal(3.5, 1.3, n), 1000.0)
+
+        statistics, truth = [], []
+        for _ in range(10):
+            more, treated = rng.uniform(0, 0.03), rng.random(1500) > 0.2
+            buys = rng.random(1500) < 0.05 + treated * more
+            statistics.append(
+                UpliftStatistics.from_contacts(
+                    np.ones((1500, 1)), 0 * treated, treated, buys * amounts(1500), buys
+                )
+            )
+            truth.append(more * amounts(100_000).mean())
+        p = UpliftModel().fit(statistics, range(10)).predict([[1.0]], [0])
+        errors.append((p.uplift[0] - truth) / p.sd[0])
+
+    assert abs(np.mean(errors)) < 0.15
+    assert np.mean(np.abs(errors) < 1.645) > 0.87
+
+
 def test_a_new_campaign_borrows_from_the_others():
     borrowed, alone, unpooled = [], [], []
     for seed in range(15):
