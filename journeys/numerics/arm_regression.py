@@ -99,7 +99,7 @@ def fit_arms(
     """
     n_actions, n_arms = sums.n.shape
     seen = sums.n.sum(axis=1) > 0
-    noise = np.ones((n_actions, n_arms))
+    noise: Floats = np.ones((n_actions, n_arms))
     prior = defaults.prior()
     for _ in range(max_iter if seen.any() else 0):
         evidence = _evidence(sums, layout, noise)
