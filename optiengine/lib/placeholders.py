@@ -28,14 +28,17 @@ def unknown_placeholders(text: str, known: Collection[str]) -> list[str]:
 
 
 def one_line(value: str) -> str:
-    """`value` without line breaks and control characters, runs of white space as one space."""
+    """`value` without line breaks and control characters; what they part is parted by a space."""
+    if value.isprintable():
+        return value
     return " ".join(value.split()).translate(_CONTROL_CHARACTERS)
 
 
 def fill_in(text: str, values: Mapping[str, str]) -> str:
     """`text` with its placeholders filled in; what is unknown, and a lone $, stays as it is.
 
-    Values are taken literally: a $ in a value is a $ in the result.
+    Values are taken literally, on one line each: a $ in a value is a $ in the result.
     """
-    clean = _Values((name, one_line(value)) for name, value in values.items())
-    return _Text(text).safe_substitute(clean)
+    return _Text(text).safe_substitute(
+        _Values((name, one_line(value)) for name, value in values.items())
+    )

@@ -1,0 +1,67 @@
+"""What a way of sending has to offer, and what it has to say about each message."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, ready to be handed over."""
+
+    delivery_id: int
+    key: UUID  # the other side may drop what it has seen under this key
+    as_of: date
+    channel: str
+    customer_id: str  # as the customer's own systems know it
+    address: str  # e-mail or phone; empty where the channel has none
+    campaign: str
+    action: str
+    offer: str
+    subject: str  # one line
+    text: str
+
+
+class Outcome(StrEnum):
+    """What is known of a message after the attempt to hand it over."""
+
+    SENT = "sent"
+    FAILED = "failed"  # refused for good
+    LATER = "later"  # not taken this time: worth another attempt
+    UNKNOWN = "unknown"  # perhaps taken
+    UNTOUCHED = "untouched"  # not tried, for a reason that lies elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    delivery_id: int
+    outcome: Outcome
+    reason: str = ""
+
+
+class Unreachable(Exception):
+    """Nothing of the group was handed over; the sentence says what stood in the way."""
+
+
+class SessionOver(Exception):
+    """The session is of no more use; messages without a receipt were not touched."""
+
+
+# Hands over a batch's messages at a moment and yields each receipt as soon as it is known. Raises
+# SessionOver or Unreachable; any other exception leaves messages without a receipt unclear.
+Send = Callable[[UUID, Sequence[Message], datetime], Iterator[Receipt]]
+
+
+class Transport(Protocol):
+    """A way of sending. No transaction is open while it works."""
+
+    takes_key: bool  # a repeat under the same keys has one effect: it may follow a crash
+    batch_size: int  # messages claimed together
+    group_size: int  # messages attempted together: what a crash leaves unclear, at most
+
+    def open(self) -> AbstractContextManager[Send]:
+        """A session for one batch. Raises Unreachable."""

@@ -1,0 +1,107 @@
+"""E-mail, through the mail back end that the settings name.
+
+SMTP knows no key by which a server drops a repeat, so a message is handed over at most once:
+what is unclear stays unclear until a person settles it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.utils import format_datetime, parseaddr
+from functools import partial
+from smtplib import (
+    SMTPNotSupportedError,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.validators import validate_email
+from django.utils.translation import gettext_noop
+
+from journeys.channels.base import Message, Outcome, Receipt, Send, SessionOver, Unreachable
+
+CLOSING = 421  # the server says goodbye with this reply, whatever the command was
+
+
+class EmailServer:
+    takes_key = False
+    batch_size = 500
+    group_size = 20
+
+    @contextmanager
+    def open(self) -> Iterator[Send]:
+        connection = get_connection()
+        try:
+            connection.open()
+        except OSError as error:  # smtplib's errors are OSErrors too
+            raise Unreachable(f"{error}") from error
+        try:
+            yield partial(_send, connection)
+        finally:
+            with suppress(OSError):  # every receipt is in: how we part changes none of them
+                connection.close()
+
+
+def _send(
+    connection: BaseEmailBackend, _batch: UUID, messages: Sequence[Message], now: datetime
+) -> Iterator[Receipt]:
+    for message in messages:
+        outcome, reason, is_usable = _hand_over(connection, message, now)
+        yield Receipt(message.delivery_id, outcome, reason)
+        if not is_usable:
+            raise SessionOver
+
+
+def _hand_over(
+    connection: BaseEmailBackend, message: Message, now: datetime
+) -> tuple[Outcome, str, bool]:
+    """The outcome, its reason, and whether the session is good for another message."""
+    try:
+        validate_email(message.address)
+        n_taken = connection.send_messages([_as_email(message, now)])
+    except ValidationError:
+        return Outcome.FAILED, gettext_noop("The address is not an e-mail address."), True
+    except (ValueError, SMTPNotSupportedError) as error:  # raised before anything is handed over
+        return Outcome.FAILED, f"The message cannot be sent: {error}", True
+    except SMTPRecipientsRefused as error:
+        code, text = next(iter(error.recipients.values()))
+        return _refused(code, text)
+    except SMTPSenderRefused as error:  # says nothing about the customer: the server wants none
+        return Outcome.LATER, _reply(error.smtp_code, error.smtp_error), False
+    except SMTPResponseException as error:
+        return _refused(error.smtp_code, error.smtp_error)
+    except OSError as error:
+        return Outcome.UNKNOWN, f"The connection was lost: {error}", False
+    if not n_taken:
+        return Outcome.UNKNOWN, gettext_noop("The mail back end did not say it was sent."), True
+    return Outcome.SENT, "", True
+
+
+def _refused(code: int, text: bytes | str) -> tuple[Outcome, str, bool]:
+    """By the class of the reply (RFC 5321, 4.2.1): 4 is for now, 5 is for good."""
+    outcome = {4: Outcome.LATER, 5: Outcome.FAILED}.get(code // 100, Outcome.UNKNOWN)
+    return outcome, _reply(code, text), code != CLOSING and outcome != Outcome.UNKNOWN
+
+
+def _reply(code: int, text: bytes | str) -> str:
+    words = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return f"{code} {words}"
+
+
+def _as_email(message: Message, now: datetime) -> EmailMessage:
+    sender = settings.DEFAULT_FROM_EMAIL
+    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+    return EmailMessage(
+        message.subject,
+        message.text,
+        sender,
+        [message.address],
+        # The same message has the same id, wherever it turns up in a log.
+        headers={"Message-ID": f"<{message.key}@{domain}>", "Date": format_datetime(now)},
+    )

@@ -1,0 +1,153 @@
+"""Send what waits in the outbox."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from campaigns.models import Action
+from journeys.channels import TRANSPORTS, Message, Outcome, Receipt, SessionOver, Unreachable
+from journeys.channels.base import Send
+from journeys.models import ChannelRoute
+from journeys.services import outbox
+from journeys.services.outbox import Batch
+from journeys.services.render import render
+from segments.models import Channel, Organisation
+
+STATUSES = ("sent", "failed", "unknown", "suppressed", "new")
+
+
+def deliver(
+    *,
+    now: datetime,
+    channel: str | None = None,
+    limit: int | None = None,
+    owner: str,
+    progress: Callable[[int], object] | None = None,
+) -> dict[str, int]:
+    """Send the waiting deliveries of one channel, or of all; any number of workers may, at once.
+
+    now : written down as the moment of sending. limit : claim at most so many deliveries.
+    owner : names the worker; two that run at once need different names.
+    progress : called with how many deliveries were dealt with since the last call.
+    Returns a count per status. `new` are those put back to wait: the other side could not be
+    reached or asked for another time, the route was closed or sending stopped.
+    """
+    zone = ZoneInfo(Organisation.current().time_zone)
+    worker = Worker(owner, now, now.astimezone(zone).date(), limit, progress or (lambda _n: None))
+    worker.count(Counter(unknown=outbox.declare_unclear()))
+    for each in [channel] if channel else Channel.values:
+        worker.empty_outbox(each)
+    return {status: worker.counts[status] for status in STATUSES}
+
+
+@dataclass
+class Worker:
+    """One call of `deliver`: who works, at which moment, and what came of it so far."""
+
+    owner: str
+    now: datetime
+    today: date  # in the organisation's zone
+    left: int | None  # deliveries it may still claim; None: as many as there are
+    progress: Callable[[int], object]
+    counts: Counter[str] = field(default_factory=Counter)
+    actions: dict[int, Action] = field(default_factory=dict)
+
+    def count(self, statuses: Counter[str]) -> None:
+        self.counts.update(statuses)
+        self.progress(statuses.total())
+
+    def empty_outbox(self, channel: str) -> None:
+        """Deliver a channel's batches until none waits, or the other side takes nothing."""
+        while batch := self._next_batch(channel):
+            n_sent_before = self.counts["sent"]
+            is_whole = self._deliver_batch(batch)
+            if not is_whole and self.counts["sent"] == n_sent_before:
+                return  # trying again at once would be a storm; the next call does
+
+    def _next_batch(self, channel: str) -> Batch | None:
+        if repeat := outbox.take_over_batch(channel, owner=self.owner):
+            return repeat
+        transport = ChannelRoute.for_channel(channel).transport
+        size = TRANSPORTS[transport].batch_size
+        size = size if self.left is None else min(size, self.left)
+        batch = outbox.claim_batch(channel, transport, owner=self.owner, size=size)
+        if batch and self.left is not None:
+            self.left -= len(batch.delivery_ids)
+        return batch
+
+    def _deliver_batch(self, batch: Batch) -> bool:
+        """Returns whether the session was good to the end."""
+        transport, ids = TRANSPORTS[batch.transport], batch.delivery_ids
+        is_good = True
+        try:
+            with transport.open() as send:
+                for start in range(0, len(ids), transport.group_size):
+                    group = ids[start : start + transport.group_size]
+                    is_good = self._deliver_group(batch, group, send)
+                    if not is_good:
+                        break
+        except Unreachable as error:
+            self.count(outbox.put_off(batch, str(error)))
+            return False
+        self.count(outbox.release(batch))
+        return is_good
+
+    def _deliver_group(self, batch: Batch, ids: Sequence[int], send: Send) -> bool:
+        """Returns whether the session is good for another group."""
+        recipients, stopped = outbox.begin_attempt(batch, ids, today=self.today)
+        self.count(stopped)
+        if not recipients:
+            return True
+        messages = self._messages(batch, recipients)
+        receipts: list[Receipt] = []
+        try:
+            for receipt in send(batch.id, messages, self.now):
+                receipts.append(receipt)  # what came before an exception counts
+        except SessionOver:
+            receipts += _for_the_rest(messages, receipts, Outcome.UNTOUCHED)
+            return False
+        except Unreachable as error:
+            if not batch.is_repeat:  # of a repeat, the first attempt is still unclear
+                receipts += _for_the_rest(messages, receipts, Outcome.LATER, str(error))
+            return False
+        finally:  # on any other exception too: what has no receipt then stays unclear
+            self.count(outbox.record_receipts(batch, receipts, now=self.now))
+        return True
+
+    def _messages(self, batch: Batch, recipients: list[dict[str, Any]]) -> list[Message]:
+        if missing := {row["action_id"] for row in recipients} - self.actions.keys():
+            self.actions |= Action.objects.select_related("campaign").in_bulk(missing)
+        return [_message(batch, row, self.actions[row["action_id"]]) for row in recipients]
+
+
+def _message(batch: Batch, row: dict[str, Any], action: Action) -> Message:
+    subject, text = render(
+        action,
+        first_name=row["first_name"],
+        last_name=row["last_name"],
+        customer_id=row["external_id"],
+    )
+    return Message(
+        delivery_id=row["id"],
+        key=row["key"],
+        as_of=row["as_of"],
+        channel=batch.channel,
+        customer_id=row["external_id"],
+        address=row["address"],
+        campaign=action.campaign.name,
+        action=action.name,
+        offer=action.offer,
+        subject=subject,
+        text=text,
+    )
+
+
+def _for_the_rest(
+    messages: Sequence[Message], receipts: Sequence[Receipt], outcome: Outcome, reason: str = ""
+) -> list[Receipt]:
+    told = {receipt.delivery_id for receipt in receipts}
+    ids = (message.delivery_id for message in messages)
+    return [Receipt(each, outcome, reason) for each in ids if each not in told]

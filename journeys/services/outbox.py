@@ -1,0 +1,292 @@
+"""The states of the outbox and what moves a delivery from one to the next, a batch at a time.
+
+    new → claimed → attempting → sent | failed | unknown;   claimed → suppressed
+
+A batch is what one worker claimed together. Its id is the fence: whoever takes over what was
+claimed gives it a new one, and the first worker's statements then find nothing. Leases are on the
+database's clock. Every statement is a transaction of its own, committed before a message is
+handed over.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_noop
+
+from journeys.channels import TRANSPORTS, Receipt
+
+LEASE = "interval '60 seconds'"
+MAX_ATTEMPTS = 5
+BACK_OFF = "interval '1 minute' * 5 ^ ({attempts} - 1)"  # 1, 5, 25 and 125 minutes
+INTERRUPTED = gettext_noop("Interrupted while it was handed over: it may have arrived.")
+
+# Why a message may not leave, asked in the statement that commits the attempt. The first that
+# holds is the reason. d: delivery, c: customer, a: action, k: campaign.
+REFUSALS = [
+    ("c.id IS NULL", gettext_noop("The customer is no longer known.")),
+    ("c.erased_at IS NOT NULL", gettext_noop("The customer was erased.")),
+    ("c.suppressed", gettext_noop("The customer is suppressed.")),
+    ("d.channel <> ALL (c.consents)", gettext_noop("There is no consent for the channel.")),
+    (
+        "d.channel = 'email' AND c.email = '' OR d.channel IN ('sms', 'call') AND c.phone = ''",
+        gettext_noop("There is no address for the channel."),
+    ),
+    (
+        "k.id IS NULL OR k.status <> 'active' OR k.ends_on < %(today)s",
+        gettext_noop("The campaign is no longer active."),
+    ),
+    ("NOT a.is_active", gettext_noop("The action is no longer active.")),
+]
+MAY_SEND = """
+    NOT EXISTS (SELECT FROM segments_organisation WHERE sending_stopped)
+    AND NOT EXISTS (SELECT FROM journeys_channelroute r
+                    WHERE r.channel = %(channel)s AND NOT r.is_open)
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Deliveries that one worker holds."""
+
+    id: UUID
+    channel: str
+    transport: str
+    owner: str
+    delivery_ids: Sequence[int]  # ascending
+    first_day: date  # as_of of its deliveries: statements need not look at other partitions
+    last_day: date
+    is_repeat: bool  # was being handed over when its worker was lost
+
+    def parameters(self, ids: Sequence[int]) -> dict[str, Any]:
+        return {
+            "batch": self.id,
+            "channel": self.channel,
+            "owner": self.owner,
+            "ids": list(ids),
+            "first": self.first_day,
+            "last": self.last_day,
+        }
+
+
+# A batch's deliveries, as long as it is the worker's.
+MINE = """
+    d.id = ANY(%(ids)s) AND d.as_of BETWEEN %(first)s AND %(last)s
+    AND d.batch = %(batch)s AND d.owner = %(owner)s
+"""
+
+
+def claim_batch(channel: str, transport: str, *, owner: str, size: int) -> Batch | None:
+    """Claim up to `size` waiting deliveries of a channel, oldest first; None if none waits.
+
+    Those that another worker claimed and did not get to before its lease ended count as waiting.
+    """
+    rows = _rows(
+        f"""
+        WITH waiting AS MATERIALIZED (
+            SELECT d.id, d.as_of FROM journeys_delivery d
+            WHERE d.channel = %(channel)s AND d.status IN ('new', 'claimed')
+              AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp()) AND {MAY_SEND}
+            ORDER BY d.id LIMIT %(size)s FOR UPDATE SKIP LOCKED
+        ), batch AS MATERIALIZED (SELECT gen_random_uuid() AS id)
+        UPDATE journeys_delivery d
+        SET status = 'claimed', batch = batch.id, transport = %(transport)s, owner = %(owner)s,
+            lease_until = clock_timestamp() + {LEASE}
+        FROM waiting, batch WHERE d.id = waiting.id AND d.as_of = waiting.as_of
+        RETURNING batch.id, d.id, d.as_of
+        """,
+        {"channel": channel, "transport": transport, "owner": owner, "size": size},
+    )
+    return _as_batch(rows, channel, transport, owner, is_repeat=False)
+
+
+def take_over_batch(channel: str, *, owner: str) -> Batch | None:
+    """Take over a batch whose worker was lost while it handed it over, where a repeat is safe."""
+    lost = "d.status = 'attempting' AND d.lease_until < clock_timestamp()"
+    found = _rows(
+        f"""
+        SELECT d.batch, d.transport FROM journeys_delivery d
+        WHERE {lost} AND d.channel = %(channel)s AND d.transport = ANY(%(keyed)s) AND {MAY_SEND}
+        LIMIT 1
+        """,
+        {"channel": channel, "keyed": _keyed()},
+    )
+    if not found:
+        return None
+    [(batch, transport)] = found
+    # Locks in the order of ids: a second worker waits here, and then finds that the lease is new.
+    rows = _rows(
+        f"""
+        WITH mine AS MATERIALIZED (
+            SELECT d.id, d.as_of FROM journeys_delivery d
+            WHERE {lost} AND d.batch = %(batch)s ORDER BY d.id FOR UPDATE
+        )
+        UPDATE journeys_delivery d
+        SET owner = %(owner)s, lease_until = clock_timestamp() + {LEASE}
+        FROM mine WHERE d.id = mine.id AND d.as_of = mine.as_of
+        RETURNING d.batch, d.id, d.as_of
+        """,
+        {"batch": batch, "owner": owner},
+    )
+    return _as_batch(rows, channel, transport, owner, is_repeat=True)
+
+
+def begin_attempt(
+    batch: Batch, ids: Sequence[int], *, today: date
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """Check some of a batch's deliveries once more and commit that those left are attempted.
+
+    today : in the organisation's zone; a campaign that ended before it sends no more.
+    Returns who to write to, by delivery id, and how many left with which status. While sending
+    is stopped, or the route closed, neither: they stay claimed.
+    """
+    cases = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in REFUSALS)
+    statement = f"""
+        WITH mine AS MATERIALIZED (
+            SELECT d.id, d.as_of, CASE {cases} ELSE '' END AS refusal, c.external_id,
+                CASE WHEN d.channel = 'email' THEN c.email
+                     WHEN d.channel IN ('sms', 'call') THEN c.phone ELSE '' END AS address,
+                c.first_name, c.last_name
+            FROM journeys_delivery d
+            LEFT JOIN segments_customer c ON c.id = d.customer_id
+            LEFT JOIN campaigns_action a ON a.id = d.action_id
+            LEFT JOIN campaigns_campaign k ON k.id = a.campaign_id
+            WHERE {MINE} AND d.status = %(status)s AND {MAY_SEND}
+            ORDER BY d.id FOR UPDATE OF d
+        )
+        UPDATE journeys_delivery d
+        SET status = CASE WHEN refusal = '' THEN 'attempting'
+                          WHEN d.status = 'attempting' THEN 'unknown' -- it may have left before
+                          ELSE 'suppressed' END,
+            reason = refusal,
+            attempts = d.attempts + (refusal = '')::int,
+            lease_until = CASE WHEN refusal = '' THEN clock_timestamp() + {LEASE} END
+        FROM mine WHERE d.id = mine.id AND d.as_of = mine.as_of
+        RETURNING d.status, d.id, d.key, d.as_of, d.action_id, external_id, address,
+                  first_name, last_name
+    """
+    status = "attempting" if batch.is_repeat else "claimed"
+    # durable: inside another transaction the attempt would be forgotten by a crash.
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(statement, batch.parameters(ids) | {"status": status, "today": today})
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    allowed = [row for row in rows if row["status"] == "attempting"]
+    stopped = Counter(row["status"] for row in rows if row["status"] != "attempting")
+    return sorted(allowed, key=lambda row: row["id"]), stopped
+
+
+def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime) -> Counter[str]:
+    """Write down what became of attempted deliveries; returns how many have which status.
+
+    A worker that was given up knows better than the lease: its receipt replaces `unknown`.
+    """
+    gives_up = f"outcome = 'later' AND attempts >= {MAX_ATTEMPTS}"
+    return _counts(
+        f"""
+        UPDATE journeys_delivery d
+        SET status = CASE WHEN {gives_up} THEN 'failed'
+                          WHEN outcome IN ('later', 'untouched') THEN 'new' ELSE outcome END,
+            reason = receipt.reason,
+            attempts = attempts - (outcome = 'untouched')::int,
+            sent_at = CASE WHEN outcome = 'sent' THEN %(now)s END,
+            lease_until = CASE WHEN {gives_up} THEN NULL WHEN outcome = 'later'
+                THEN clock_timestamp() + {BACK_OFF.format(attempts="attempts")} END
+        FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[], %(reasons)s::text[])
+             AS receipt (id, outcome, reason)
+        WHERE d.id = receipt.id AND {MINE} AND d.status IN ('attempting', 'unknown')
+        RETURNING d.status
+        """,
+        batch.parameters([receipt.delivery_id for receipt in receipts])
+        | {
+            "now": now,
+            "outcomes": [receipt.outcome.value for receipt in receipts],
+            "reasons": [_printable(receipt.reason) for receipt in receipts],
+        },
+    )
+
+
+def release(batch: Batch) -> Counter[str]:
+    """Let those wait again that were claimed and not attempted."""
+    return _counts(
+        f"""
+        UPDATE journeys_delivery d SET status = 'new', owner = '', lease_until = NULL
+        WHERE {MINE} AND d.status = 'claimed'
+        RETURNING d.status
+        """,
+        batch.parameters(batch.delivery_ids),
+    )
+
+
+def put_off(batch: Batch, reason: str) -> Counter[str]:
+    """Count an attempt for what is still claimed, since the other side could not be reached."""
+    return _counts(
+        f"""
+        UPDATE journeys_delivery d
+        SET status = CASE WHEN attempts + 1 >= {MAX_ATTEMPTS} THEN 'failed' ELSE 'new' END,
+            attempts = attempts + 1, reason = %(reason)s, owner = '',
+            lease_until = CASE WHEN attempts + 1 < {MAX_ATTEMPTS}
+                THEN clock_timestamp() + {BACK_OFF.format(attempts="(attempts + 1)")} END
+        WHERE {MINE} AND d.status = 'claimed'
+        RETURNING d.status
+        """,
+        batch.parameters(batch.delivery_ids) | {"reason": _printable(reason)},
+    )
+
+
+def declare_unclear() -> int:
+    """Mark as unknown what a lost worker was handing over, where a repeat could arrive twice.
+
+    The same where a repeat is safe, but was interrupted too often.
+    """
+    return _counts(
+        f"""
+        UPDATE journeys_delivery d
+        SET status = 'unknown', lease_until = NULL, reason = %(reason)s
+        WHERE d.status = 'attempting' AND d.lease_until < clock_timestamp()
+          AND (d.transport <> ALL(%(keyed)s) OR d.attempts >= {MAX_ATTEMPTS})
+        RETURNING d.status
+        """,
+        {"reason": INTERRUPTED, "keyed": _keyed()},
+    ).total()
+
+
+def _keyed() -> list[str]:
+    return [name for name, transport in TRANSPORTS.items() if transport.takes_key]
+
+
+def _printable(reason: str) -> str:
+    """As the column takes it: a server may say what it likes, at any length."""
+    return reason.replace("\x00", "")[:200]
+
+
+def _rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
+def _counts(statement: str, parameters: dict[str, Any]) -> Counter[str]:
+    return Counter(status for (status,) in _rows(statement, parameters))
+
+
+def _as_batch(
+    rows: list[tuple[Any, ...]], channel: str, transport: str, owner: str, *, is_repeat: bool
+) -> Batch | None:
+    if not rows:
+        return None
+    batch_ids, delivery_ids, days = zip(*rows, strict=True)
+    return Batch(
+        id=batch_ids[0],
+        channel=channel,
+        transport=transport,
+        owner=owner,
+        delivery_ids=sorted(delivery_ids),
+        first_day=min(days),
+        last_day=max(days),
+        is_repeat=is_repeat,
+    )

@@ -1,0 +1,248 @@
+"""E-mail leaves at most once, whoever dies when. The peer is a real SMTP server."""
+
+import subprocess
+import sys
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+
+from journeys.channels import EmailServer
+from journeys.models import Delivery
+from journeys.services.deliver import deliver
+from tests.factories import NOW, make_action, make_customer, make_delivery
+from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def peer(settings):
+    with running_smtp_peer() as peer:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", peer.port
+        settings.DEFAULT_FROM_EMAIL = "Shop <news@shop.example>"
+        yield peer
+
+
+def make_deliveries(n: int) -> list[Delivery]:
+    action = make_action()
+    return [make_delivery(action=action) for _ in range(n)]
+
+
+def statuses() -> dict[str, int]:
+    return dict(Counter(Delivery.objects.values_list("status", flat=True)))
+
+
+def let_leases_run_out() -> None:
+    past = NOW - timedelta(days=365)
+    Delivery.objects.exclude(lease_until=None).update(lease_until=past)
+
+
+def test_every_message_arrives_once_as_it_was_written(peer: SmtpPeer):
+    action = make_action(subject="Hello $first_name", body="Dear $first_name,\n\n$offer!\n")
+    zoë = make_customer(first_name="Zoë", email="zoe@example.com")
+    delivery = make_delivery(zoë, action)
+    make_deliveries(44)
+
+    counts = deliver(now=NOW, owner="a")
+    again = deliver(now=NOW, owner="a")
+
+    assert counts == {"sent": 45, "failed": 0, "unknown": 0, "suppressed": 0, "new": 0}
+    assert not any(again.values())
+    assert len(peer.taken) == 45
+    assert set(peer.times_taken.values()) == {1}
+    [message] = [message for recipient, message in peer.taken if recipient == "zoe@example.com"]
+    assert message["Message-ID"] == f"<{delivery.key}@shop.example>"
+    assert message["Subject"] == "=?utf-8?q?Hello_Zo=C3=AB?="
+    assert message["Date"] == "Sun, 01 Mar 2026 09:00:00 +0000"
+    assert message["List-Unsubscribe"] is None
+    assert message.get_payload(decode=True).decode().splitlines() == ["Dear Zoë,", "", "10 % off!"]
+    delivery.refresh_from_db()
+    assert (delivery.sent_at, delivery.attempts) == (NOW, 1)
+
+
+def test_a_refused_recipient_fails_alone(peer: SmtpPeer):
+    _first, refused, later, _last = make_deliveries(4)
+    peer.replies = {
+        refused.customer.email: "550 no such mailbox",
+        later.customer.email: "451 try again later",
+    }
+
+    counts = deliver(now=NOW, owner="a")
+
+    assert counts == {"sent": 2, "failed": 1, "unknown": 0, "suppressed": 0, "new": 1}
+    refused.refresh_from_db()
+    later.refresh_from_db()
+    assert (refused.status, refused.reason) == ("failed", "550 no such mailbox")
+    assert (later.status, later.attempts) == ("new", 1)
+
+
+def test_a_recipient_who_is_always_put_off_fails_after_five_attempts(peer: SmtpPeer):
+    [delivery] = make_deliveries(1)
+    peer.replies = {delivery.customer.email: "451 try again later"}
+
+    n_tries = 0
+    while Delivery.objects.get().status == "new":
+        at_once = deliver(now=NOW, owner="a")
+        assert not any(deliver(now=NOW, owner="a").values())  # the back-off holds
+        n_tries += 1
+        let_leases_run_out()
+
+    assert n_tries == 5
+    assert at_once["failed"] == 1
+    assert Delivery.objects.get().reason == "451 try again later"
+
+
+def test_a_server_that_hangs_up_after_five_messages_gets_the_others_by_new_connections(
+    peer: SmtpPeer,
+):
+    make_deliveries(12)
+    peer.messages_per_connection = 5
+
+    counts = deliver(now=NOW, owner="a")
+
+    # The sixth and the twelfth hear the goodbye and come later.
+    assert counts["sent"] == 10
+    assert statuses() == {"sent": 10, "new": 2}
+    let_leases_run_out()
+    deliver(now=NOW, owner="a")
+    assert statuses() == {"sent": 12}
+    assert set(peer.times_taken.values()) == {1}
+
+
+def test_a_message_is_unclear_when_the_server_dies_after_taking_it(peer: SmtpPeer):
+    deliveries = make_deliveries(30)
+    peer.after_taking = lambda n, server: server.transport.abort() if n == 8 else None
+
+    deliver(now=NOW, owner="a")
+    let_leases_run_out()
+    deliver(now=NOW, owner="a")
+
+    assert statuses() == {"sent": 29, "unknown": 1}
+    assert [row.pk for row in Delivery.objects.unsettled()] == [deliveries[7].pk]
+    assert len(peer.taken) == 30
+    assert set(peer.times_taken.values()) == {1}
+
+
+def test_messages_wait_while_no_server_answers_and_fail_after_five_attempts(settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # nobody listens there
+    make_deliveries(3)
+
+    for attempt in range(1, 5):
+        assert deliver(now=NOW, owner="a")["new"] == 3
+        assert set(Delivery.objects.values_list("status", "attempts")) == {("new", attempt)}
+        assert not any(deliver(now=NOW, owner="a").values())  # the back-off holds
+        let_leases_run_out()
+
+    assert deliver(now=NOW, owner="a")["failed"] == 3
+    assert "refused" in Delivery.objects.first().reason
+
+
+def test_two_workers_at_once_send_nothing_twice(peer: SmtpPeer, monkeypatch):
+    monkeypatch.setattr(EmailServer, "batch_size", 15)
+    make_deliveries(120)
+    start, counts = threading.Barrier(2), {}
+
+    def work(owner: str) -> None:
+        try:
+            start.wait()
+            counts[owner] = deliver(now=NOW, owner=owner)["sent"]
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work, args=[owner]) for owner in ("a", "b")]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert sum(counts.values()) == len(peer.taken) == 120
+    assert min(counts.values()) > 0
+    assert set(peer.times_taken.values()) == {1}
+
+
+def test_the_attempt_cannot_be_part_of_a_larger_transaction(peer: SmtpPeer):
+    make_deliveries(1)
+
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        deliver(now=NOW, owner="a")
+
+    assert not peer.taken
+
+
+WORKER = """
+import sys
+import django
+django.setup()
+from datetime import datetime
+from django.conf import settings
+from django.db import connection
+from journeys.models import Delivery
+from journeys.services import outbox
+from journeys.services.deliver import deliver
+
+name, port, now, variant = sys.argv[1:]
+connection.settings_dict["NAME"] = name
+settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", int(port)
+settings.DEFAULT_FROM_EMAIL = "Shop <news@shop.example>"
+
+if variant == "attempt not written down":
+    begin = outbox.begin_attempt
+
+    def forget(batch, ids, *, today):
+        found = begin(batch, ids, today=today)
+        Delivery.objects.filter(batch=batch.id, status="attempting").update(status="claimed")
+        return found
+
+    outbox.begin_attempt = forget
+
+deliver(now=datetime.fromisoformat(now), owner="killed")
+"""
+
+
+def kill_a_worker_after(n_taken: int, peer: SmtpPeer, *, variant: str) -> None:
+    """Run a worker in a process of its own; kill -9 once the server has taken so many messages."""
+    name = connection.settings_dict["NAME"]
+    command = [sys.executable, "-c", WORKER, name, str(peer.port), NOW.isoformat(), variant]
+    process = subprocess.Popen(command)
+    peer.after_taking = lambda n, server: process.kill() if n == n_taken else None
+    assert process.wait(timeout=60) == -9
+
+
+def test_what_a_killed_worker_was_sending_is_listed_and_never_sent_again(peer: SmtpPeer):
+    make_deliveries(50)
+
+    kill_a_worker_after(27, peer, variant="")
+
+    # Two groups of 20: the first is written down, the second is unclear; ten were not touched.
+    assert statuses() == {"sent": 20, "attempting": 20, "claimed": 10}
+    assert not any(deliver(now=NOW, owner="a").values())  # the leases hold
+
+    let_leases_run_out()
+    counts = deliver(now=NOW, owner="a")
+    assert (counts["sent"], counts["unknown"]) == (10, 20)
+    let_leases_run_out()
+    deliver(now=NOW, owner="a")
+
+    assert statuses() == {"sent": 30, "unknown": 20}
+    assert len(peer.taken) == 27 + 10
+    assert set(peer.times_taken.values()) == {1}
+
+
+@pytest.mark.parametrize("variant", ["attempt not written down", "repeated as if SMTP knew keys"])
+def test_a_wrong_order_of_things_would_be_seen_as_a_double(peer: SmtpPeer, monkeypatch, variant):
+    """The negative control of the test above: the same story with the ledger kept wrongly."""
+    make_deliveries(50)
+
+    kill_a_worker_after(27, peer, variant=variant)
+    if variant == "repeated as if SMTP knew keys":
+        monkeypatch.setattr(EmailServer, "takes_key", True)
+    let_leases_run_out()
+    deliver(now=NOW, owner="a")
+
+    assert max(peer.times_taken.values()) == 2
