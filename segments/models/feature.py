@@ -1,7 +1,10 @@
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from segments.feature_catalogue import BUILT_IN_NAMES
 
 
 class FeatureDefinition(models.Model):
@@ -50,6 +53,10 @@ class FeatureDefinition(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+    def clean(self) -> None:
+        if self.name in BUILT_IN_NAMES:
+            raise ValidationError({"name": _("A built-in feature has this name.")})
 
 
 class FeatureSet(models.Model):

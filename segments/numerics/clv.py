@@ -20,12 +20,14 @@ def expected_margin(
     T: ArrayLike,
     mean_value: ArrayLike,
     *,
+    n_valued: ArrayLike | None = None,
     horizon_weeks: float,
     weekly_discount: float,
 ) -> Array:
     """Discounted margin expected from each customer over the horizon: (n,), unit of mean_value.
 
     bg, gg : fitted, bg in weeks. x, t_x, T, mean_value : as in their methods, (n,).
+    n_valued : purchases behind mean_value (n,), x unless told; more where the first counts too.
     weekly_discount : rate per week, zero or more; money a week away is worth 1 / (1 + rate).
     Every increment dE(s) of expected purchases is discounted from the moment s it falls on, the
     limit of a sum over ever shorter periods:
@@ -44,4 +46,4 @@ def expected_margin(
     if weekly_discount == 0:
         moments, share = moments[-1:], share[-1:]
     purchases = bg.expected_purchases(x, t_x, T, moments)
-    return (purchases @ share) * gg.expected_value(x, mean_value)
+    return (purchases @ share) * gg.expected_value(x if n_valued is None else n_valued, mean_value)

@@ -1,0 +1,115 @@
+"""Features: which there are, and each one as an SQL aggregate over a customer's events."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+from psycopg import sql
+
+from optiengine.lib.days import day_start
+from segments.feature_catalogue import BUILT_IN, BUILT_IN_NAMES, Feature
+from segments.models import CustomerState, FeatureDefinition, FeatureSet, StateBuild
+
+# An aggregate over nothing: a count is zero, a mean or a date is not known.
+OVER_NOTHING = {"count": 0.0, "sum": 0.0, "margin": 0.0}
+
+
+def active_features() -> tuple[Feature, ...]:
+    """The built-in features, then the users' own by name: the order of a state's array.
+
+    Raises ValueError where a user's feature has the name of a built-in one.
+    """
+    own = [as_feature(row) for row in FeatureDefinition.objects.filter(is_active=True)]
+    own.sort(key=lambda feature: feature.name)  # not by the database's collation, which may change
+    for feature in own:
+        if feature.name in BUILT_IN_NAMES:
+            raise ValueError(f"The feature “{feature.name}” has the name of a built-in one.")
+    return BUILT_IN + tuple(own)
+
+
+def as_feature(definition: FeatureDefinition) -> Feature:
+    return Feature(
+        name=definition.name,
+        label=definition.label,
+        aggregate=definition.aggregate,
+        kinds=(definition.event_kind,),
+        window_days=definition.window_days,
+        property_name=definition.property_name,
+        property_value=definition.property_value,
+    )
+
+
+def feature_set_of(features: Iterable[Feature], as_of: date) -> FeatureSet:
+    """The row that says what a state's array holds; the same names in the same order share one."""
+    names = [feature.name for feature in features]
+    return FeatureSet.objects.get_or_create(names=names, defaults={"created_on": as_of})[0]
+
+
+def aggregate_sql(feature: Feature, as_of: date, zone: str) -> sql.Composable:
+    """The aggregate of one feature over rows e of events before the day, as double precision.
+
+    NULL over no rows. Days are calendar days in `zone`. Tenure needs the customer's row c too.
+    """
+    since = sql.SQL("({as_of}::date - (max(e.occurred_at){rows} AT TIME ZONE {zone})::date)")
+    aggregate = {
+        "count": sql.SQL("count(*){rows}"),
+        "sum": sql.SQL("sum(e.amount_cents::float8){rows}"),
+        # Whether the source gives what was paid back a sign or not, it is not margin.
+        "margin": sql.SQL(
+            "sum(CASE WHEN e.kind = 'return' THEN -abs(e.amount_cents::float8) "
+            "ELSE e.amount_cents::float8 END){rows}"
+        ),
+        "mean": sql.SQL("avg(e.amount_cents::float8){rows}"),
+        "days_since": since,
+        "tenure": sql.SQL("({as_of}::date - (min(e.occurred_at){rows} AT TIME ZONE {zone})::date)"),
+    }[feature.aggregate]
+    rows = _filter_sql(feature, as_of, zone)
+    composed = aggregate.format(rows=rows, as_of=sql.Literal(as_of), zone=sql.Literal(zone))
+    return sql.SQL("{}::float8").format(composed)
+
+
+def known_sql(feature: Feature, column: sql.Composable, as_of: date) -> sql.Composable:
+    """What a customer's array holds, given the aggregate's column, NULL for one without events."""
+    if feature.aggregate == "tenure":
+        column = sql.SQL("greatest({}, {}::date - c.registered_on)").format(
+            column, sql.Literal(as_of)
+        )
+    otherwise = OVER_NOTHING.get(feature.aggregate, "NaN")
+    return sql.SQL("coalesce({}, {}::float8)").format(column, sql.Literal(otherwise))
+
+
+def feature_values(state: CustomerState) -> list[tuple[str, float]]:
+    """The features of one customer and day for a page: (label, value), NaN where unknown.
+
+    Raises StateBuild.DoesNotExist for a day that was never completed.
+    """
+    build = StateBuild.objects.select_related("feature_set").get(as_of=state.as_of)
+    labels = feature_labels(build.feature_set.names)
+    return list(zip(labels, state.features, strict=True))
+
+
+def feature_labels(names: Sequence[str]) -> list[str]:
+    """A label for each name; the name itself for a user's feature that has since been deleted."""
+    labels = {feature.name: str(feature.label) for feature in BUILT_IN}
+    own = FeatureDefinition.objects.filter(name__in=names)
+    labels |= dict(own.values_list("name", "label"))
+    return [labels.get(name, name) for name in names]
+
+
+def _filter_sql(feature: Feature, as_of: date, zone: str) -> sql.Composable:
+    conditions: list[sql.Composable] = []
+    if feature.kinds:
+        kinds = sql.SQL(", ").join(map(sql.Literal, feature.kinds))
+        conditions.append(sql.SQL("e.kind IN ({})").format(kinds))
+    if feature.window_days is not None:
+        start = day_start(as_of - timedelta(days=feature.window_days), zone)
+        conditions.append(sql.SQL("e.occurred_at >= {}::timestamptz").format(sql.Literal(start)))
+    if feature.property_name:
+        name = sql.Literal(feature.property_name)
+        if feature.property_value:
+            value = sql.Literal(feature.property_value)
+            conditions.append(sql.SQL("e.properties ->> {} = {}").format(name, value))
+        else:
+            conditions.append(sql.SQL("e.properties ? {}").format(name))
+    if not conditions:
+        return sql.SQL("")
+    return sql.SQL(" FILTER (WHERE {})").format(sql.SQL(" AND ").join(conditions))
