@@ -1,3 +1,8 @@
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+
 class JourneyError(Exception):
     """What this app refuses to do, in words an operator can act on."""
 
@@ -8,3 +13,12 @@ class StaleState(JourneyError):
 
 class LeaseLost(JourneyError):
     """Another worker took the chunk over; what was decided here is not kept."""
+
+
+class DeliveryNotUnclear(JourneyError):
+    """Only what is unknown can be settled."""
+
+    def __init__(self, key: UUID, status: str) -> None:
+        text = _("Delivery %(key)s is “%(status)s”: only an unknown one can be settled.")
+        super().__init__(text % {"key": key, "status": status})
+        self.key = key

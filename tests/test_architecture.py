@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["optiengine/lib", "segments", "campaigns", "journeys", "reports", "optiengine"]
-INNER = ["models", "services", "numerics", "querysets", "errors"]
+INNER = ["models", "services", "numerics", "querysets", "errors", "channels"]
 OUTER = {"admin", "api", "tasks", "management"}
 
 
