@@ -33,6 +33,9 @@ class ImportJob(models.Model):
     mapping = models.JSONField(
         _("columns"), default=dict, blank=True, help_text=_("Our field → the file's column.")
     )
+    options = models.JSONField(
+        _("options"), default=dict, blank=True, help_text=_("How cells are read, what is made.")
+    )
     source = models.CharField(_("source"), max_length=40, default="file")
     n_bytes = models.BigIntegerField(_("bytes"), default=0)
     n_bytes_read = models.BigIntegerField(_("bytes read"), default=0)
