@@ -1,8 +1,13 @@
 """What the queue may ask for. A task wakes a worker up; what is left to do is in our tables."""
 
+from datetime import date
+
 from django.utils.timezone import now
 
+from journeys.errors import StaleState
 from journeys.services.deliver import deliver
+from journeys.services.run_day import run_day
+from journeys.services.work import work_off
 from optiengine.lib.worker import worker_name
 
 
@@ -10,3 +15,18 @@ def deliver_task() -> str:
     """Empty the outbox. Woken twice, or on two machines, every message still leaves once."""
     counts = deliver(now=now(), owner=worker_name())
     return ", ".join(f"{n} {status}" for status, n in counts.items())
+
+
+def decide_chunks(run_id: int) -> str:
+    """Decide what is left of one run. Woken twice, or on two machines, it still decides once."""
+    run = work_off(run_id, owner=worker_name())
+    return f"{run}: {run.get_status_display()}"
+
+
+def run_day_task(as_of: str) -> str:
+    """One day of the engine, as the schedule or a partner system asked for it."""
+    try:
+        day = run_day(date.fromisoformat(as_of))
+    except StaleState as closed:
+        return str(closed)
+    return f"{day.run}: {day.run.counts}, {day.deliveries}"

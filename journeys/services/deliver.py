@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from campaigns.models import Action
@@ -54,6 +55,7 @@ class Worker:
     progress: Callable[[int], object]
     counts: Counter[str] = field(default_factory=Counter)
     actions: dict[int, Action] = field(default_factory=dict)
+    batches: set[UUID] = field(default_factory=set)  # claimed so far
 
     def count(self, statuses: Counter[str]) -> None:
         self.counts.update(statuses)
@@ -74,8 +76,15 @@ class Worker:
         size = TRANSPORTS[transport].batch_size
         size = size if self.left is None else min(size, self.left)
         batch = outbox.claim_batch(channel, transport, owner=self.owner, size=size)
-        if batch and self.left is not None:
+        if batch is None:
+            return None
+        if self.left is not None:
             self.left -= len(batch.delivery_ids)
+        # What this call had put back to wait does not wait any more.
+        self.counts["new"] -= sum(
+            n for before, n in batch.claimed_before.items() if before in self.batches
+        )
+        self.batches.add(batch.id)
         return batch
 
     def _deliver_batch(self, batch: Batch) -> bool:

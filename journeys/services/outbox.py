@@ -61,6 +61,7 @@ class Batch:
     first_day: date  # as_of of its deliveries: statements need not look at other partitions
     last_day: date
     is_repeat: bool  # was being handed over when its worker was lost
+    claimed_before: Counter[UUID]  # by which batch, how many of them; a new delivery by none
 
     def parameters(self, ids: Sequence[int]) -> dict[str, Any]:
         return {
@@ -88,7 +89,7 @@ def claim_batch(channel: str, transport: str, *, owner: str, size: int) -> Batch
     rows = _rows(
         f"""
         WITH waiting AS MATERIALIZED (
-            SELECT d.id, d.as_of FROM journeys_delivery d
+            SELECT d.id, d.as_of, d.batch FROM journeys_delivery d
             WHERE d.channel = %(channel)s AND d.status IN ('new', 'claimed')
               AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp()) AND {MAY_SEND}
             ORDER BY d.id LIMIT %(size)s FOR UPDATE SKIP LOCKED
@@ -97,7 +98,7 @@ def claim_batch(channel: str, transport: str, *, owner: str, size: int) -> Batch
         SET status = 'claimed', batch = batch.id, transport = %(transport)s, owner = %(owner)s,
             lease_until = clock_timestamp() + {LEASE}
         FROM waiting, batch WHERE d.id = waiting.id AND d.as_of = waiting.as_of
-        RETURNING batch.id, d.id, d.as_of
+        RETURNING batch.id, d.id, d.as_of, waiting.batch
         """,
         {"channel": channel, "transport": transport, "owner": owner, "size": size},
     )
@@ -128,7 +129,7 @@ def take_over_batch(channel: str, *, owner: str) -> Batch | None:
         UPDATE journeys_delivery d
         SET owner = %(owner)s, lease_until = clock_timestamp() + {LEASE}
         FROM mine WHERE d.id = mine.id AND d.as_of = mine.as_of
-        RETURNING d.batch, d.id, d.as_of
+        RETURNING d.batch, d.id, d.as_of, NULL
         """,
         {"batch": batch, "owner": owner},
     )
@@ -279,7 +280,7 @@ def _as_batch(
 ) -> Batch | None:
     if not rows:
         return None
-    batch_ids, delivery_ids, days = zip(*rows, strict=True)
+    batch_ids, delivery_ids, days, before = zip(*rows, strict=True)
     return Batch(
         id=batch_ids[0],
         channel=channel,
@@ -289,4 +290,5 @@ def _as_batch(
         first_day=min(days),
         last_day=max(days),
         is_repeat=is_repeat,
+        claimed_before=Counter(batch for batch in before if batch),
     )

@@ -1,10 +1,11 @@
 """A real SMTP server on loopback that remembers what it took, and misbehaves on demand."""
 
+from asyncio import Server
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from email import message_from_bytes
-from email.message import Message
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -12,7 +13,7 @@ from aiosmtpd.controller import Controller
 
 class SmtpPeer:
     def __init__(self) -> None:
-        self.taken: list[tuple[str, Message]] = []  # recipient and message, in order
+        self.taken: list[tuple[str, EmailMessage]] = []  # recipient and message, in order
         self.replies: dict[str, str] = {}  # to a recipient, instead of taking it
         self.messages_per_connection: int | None = None
         self.after_taking: Callable[[int, Any], None] = lambda n, server: None
@@ -37,7 +38,8 @@ class SmtpPeer:
 
     async def handle_DATA(self, server, session, envelope) -> str:
         session.n_taken += 1
-        self.taken.append((envelope.rcpt_tos[0], message_from_bytes(envelope.content)))
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        self.taken.append((envelope.rcpt_tos[0], message))
         self.after_taking(len(self.taken), server)
         return "250 OK"
 
@@ -46,6 +48,7 @@ class _AnyPort(Controller):
     """Listens where the system lets it; the stock class greets itself at the port it asked for."""
 
     def _trigger_server(self) -> None:
+        assert isinstance(self.server, Server)
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
 

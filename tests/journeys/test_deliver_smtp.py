@@ -56,10 +56,10 @@ def test_every_message_arrives_once_as_it_was_written(peer: SmtpPeer):
     assert set(peer.times_taken.values()) == {1}
     [message] = [message for recipient, message in peer.taken if recipient == "zoe@example.com"]
     assert message["Message-ID"] == f"<{delivery.key}@shop.example>"
-    assert message["Subject"] == "=?utf-8?q?Hello_Zo=C3=AB?="
+    assert message["Subject"] == "Hello Zoë"
     assert message["Date"] == "Sun, 01 Mar 2026 09:00:00 +0000"
     assert message["List-Unsubscribe"] is None
-    assert message.get_payload(decode=True).decode().splitlines() == ["Dear Zoë,", "", "10 % off!"]
+    assert message.get_content().splitlines() == ["Dear Zoë,", "", "10 % off!"]
     delivery.refresh_from_db()
     assert (delivery.sent_at, delivery.attempts) == (NOW, 1)
 
@@ -105,7 +105,7 @@ def test_a_server_that_hangs_up_after_five_messages_gets_the_others_by_new_conne
     counts = deliver(now=NOW, owner="a")
 
     # The sixth and the twelfth hear the goodbye and come later.
-    assert counts["sent"] == 10
+    assert (counts["sent"], counts["new"]) == (10, 2)
     assert statuses() == {"sent": 10, "new": 2}
     let_leases_run_out()
     deliver(now=NOW, owner="a")
@@ -139,7 +139,7 @@ def test_messages_wait_while_no_server_answers_and_fail_after_five_attempts(sett
         let_leases_run_out()
 
     assert deliver(now=NOW, owner="a")["failed"] == 3
-    assert "refused" in Delivery.objects.first().reason
+    assert "refused" in Delivery.objects.latest("pk").reason
 
 
 def test_two_workers_at_once_send_nothing_twice(peer: SmtpPeer, monkeypatch):

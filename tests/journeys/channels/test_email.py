@@ -1,0 +1,71 @@
+from smtplib import SMTPDataError
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+
+from journeys.models import Delivery
+from journeys.services.deliver import deliver
+from tests.factories import NOW, make_action, make_customer, make_delivery
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\x0b", "\x85", "\u2028"])
+def test_a_name_cannot_add_a_header(line_break):
+    name = f"Anna{line_break}Bcc: everyone@example.com"
+    make_delivery(make_customer(first_name=name), make_action(subject="Hello $first_name"))
+
+    assert deliver(now=NOW, owner="a")["sent"] == 1
+
+    [message] = mail.outbox
+    assert message.subject == "Hello Anna Bcc: everyone@example.com"
+    assert message.message()["Bcc"] is None
+    assert message.recipients() == message.to
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["nobody", "a@example.com, b@example.com", "a@example.com\r\nBcc: b@example.com", "<a@b"],
+)
+def test_what_is_no_address_fails_alone(address):
+    wrong = make_delivery(make_customer(email=address))
+    make_delivery()
+
+    counts = deliver(now=NOW, owner="a")
+
+    assert (counts["sent"], counts["failed"]) == (1, 1)
+    wrong.refresh_from_db()
+    assert wrong.reason == "The address is not an e-mail address."
+
+
+def test_a_reply_of_any_length_and_content_fits_the_reason(monkeypatch):
+    def refuse(self, messages):
+        raise SMTPDataError(554, b"\x00\xff" + b"no " * 200)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", refuse)
+    make_delivery()
+
+    assert deliver(now=NOW, owner="a")["failed"] == 1
+    reason = Delivery.objects.get().reason
+    assert reason.startswith("554 \ufffdno no")
+    assert len(reason) == 200
+
+
+def test_an_error_nobody_foresaw_leaves_what_is_unclear_and_keeps_what_is_known(monkeypatch):
+    monkeypatch.setattr("journeys.channels.email.EmailServer.group_size", 3)
+    deliveries = [make_delivery() for _ in range(4)]
+    send = EmailBackend.send_messages
+
+    def fail_at_the_second(self, messages):
+        if messages[0].to == [deliveries[1].customer.email]:
+            raise ZeroDivisionError
+        return send(self, messages)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", fail_at_the_second)
+
+    with pytest.raises(ZeroDivisionError):
+        deliver(now=NOW, owner="a")
+
+    states = Delivery.objects.order_by("pk").values_list("status", flat=True)
+    assert list(states) == ["sent", "attempting", "attempting", "claimed"]
