@@ -36,7 +36,7 @@ def test_evidence_is_the_ratio_of_two_likelihoods():
 @pytest.mark.parametrize("share", [0.5, 0.1])
 def test_a_sound_split_is_hardly_ever_alarmed_at_over_30_daily_looks(share):
     rng = np.random.default_rng(11)
-    n_sims, n_days, daily = 2_000, 30, 3_333
+    n_sims, n_days, daily = 500, 30, 3_333
     controls = rng.binomial(daily, share, (n_sims, n_days)).cumsum(axis=1)
     alarms = 0
     for row in controls:
