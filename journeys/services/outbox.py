@@ -74,11 +74,9 @@ class Batch:
         }
 
 
-# A batch's deliveries, as long as it is the worker's.
-MINE = """
-    d.id = ANY(%(ids)s) AND d.as_of BETWEEN %(first)s AND %(last)s
-    AND d.batch = %(batch)s AND d.owner = %(owner)s
-"""
+# Some of a batch's deliveries, as long as it is the worker's.
+HELD = "d.batch = %(batch)s AND d.owner = %(owner)s"
+MINE = f"d.id = ANY(%(ids)s) AND d.as_of BETWEEN %(first)s AND %(last)s AND {HELD}"
 
 
 def claim_batch(channel: str, transport: str, *, owner: str, size: int) -> Batch | None:
@@ -157,7 +155,7 @@ def begin_attempt(
             LEFT JOIN campaigns_action a ON a.id = d.action_id
             LEFT JOIN campaigns_campaign k ON k.id = a.campaign_id
             WHERE {MINE} AND d.status = %(status)s AND {MAY_SEND}
-            ORDER BY d.id FOR UPDATE OF d
+            ORDER BY d.id
         )
         UPDATE journeys_delivery d
         SET status = CASE WHEN refusal = '' THEN 'attempting'
@@ -167,6 +165,7 @@ def begin_attempt(
             attempts = d.attempts + (refusal = '')::int,
             lease_until = CASE WHEN refusal = '' THEN clock_timestamp() + {LEASE} END
         FROM mine WHERE d.id = mine.id AND d.as_of = mine.as_of
+            AND {HELD} AND d.status = %(status)s -- still: another may have taken it over meanwhile
         RETURNING d.status, d.id, d.key, d.as_of, d.action_id, external_id, address,
                   first_name, last_name
     """

@@ -270,9 +270,13 @@ def test_the_command_prints_its_counts_as_one_object():
     assert Delivery.objects.get().sent_at == NOW
 
 
-def test_the_command_refuses_a_moment_without_a_zone():
-    with pytest.raises(CommandError, match="2026-03-01T09:00"):
-        call_command("deliver", "--now", "2026-03-01T09:00")
+@pytest.mark.parametrize(
+    "arguments", [("--now", "2026-03-01T09:00"), ("--limit", "-1"), ("--as-of", "1 March")]
+)
+def test_the_command_names_what_it_cannot_read(arguments):
+    name, value = arguments
+    with pytest.raises(CommandError, match=f"{name}.*{value}"):
+        call_command("deliver", f"{name}={value}")
 
 
 def test_the_task_says_what_it_did():

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from journeys.channels import EmailServer
 from journeys.models import Delivery
 from journeys.services.deliver import deliver
+from segments.models import Customer
 from tests.factories import NOW, make_action, make_customer, make_delivery
 from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
 
@@ -62,6 +63,15 @@ def test_every_message_arrives_once_as_it_was_written(peer: SmtpPeer):
     assert message.get_content().splitlines() == ["Dear Zoë,", "", "10 % off!"]
     delivery.refresh_from_db()
     assert (delivery.sent_at, delivery.attempts) == (NOW, 1)
+
+
+def test_the_server_never_hears_of_who_withdrew_after_the_decision(peer: SmtpPeer):
+    stays, withdrew = make_deliveries(2)
+    Customer.objects.filter(pk=withdrew.customer_id).update(consents=[])
+
+    assert deliver(now=NOW, owner="a")["suppressed"] == 1
+
+    assert peer.recipients == [stays.customer.email]
 
 
 def test_a_refused_recipient_fails_alone(peer: SmtpPeer):

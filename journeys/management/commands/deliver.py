@@ -21,6 +21,14 @@ def aware_moment(text: str) -> datetime:
     return moment
 
 
+def whole_number(text: str) -> int:
+    """An argument's type: 0, 1, 2 …"""
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
 class Command(FiguresCommand):
     help = (
         "Send what waits in the outbox. Any number of these commands and of workers may run at\n"
@@ -47,7 +55,7 @@ class Command(FiguresCommand):
             help="Send as at this moment, for example 2026-03-01T09:00+01:00.",
         )
         parser.add_argument("--channel", choices=Channel.values, help="This channel alone.")
-        parser.add_argument("--limit", type=int, help="At most so many deliveries.")
+        parser.add_argument("--limit", type=whole_number, help="At most so many deliveries.")
 
     def compute(self, **options: Any) -> Mapping[str, Any]:
         now = options["now"] or timezone.now()
