@@ -3,7 +3,7 @@
 from journeys.models.contact import Contact, Outcome
 from journeys.models.decision import Decision
 from journeys.models.delivery import ChannelRoute, Delivery
-from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling
+from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.models.run import DecisionChunk, DecisionRun
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "UpliftDay",
     "UpliftModelVersion",
     "UpliftScaling",
+    "UpliftTotal",
 ]

@@ -62,7 +62,9 @@ class Decision(models.Model):
     response_prob = models.FloatField(
         _("response probability"), null=True, help_text=_("P(the customer responds | message).")
     )
-    value_now_cents = models.FloatField(_("value now"), default=0)
+    value_now_cents = models.FloatField(
+        _("value now"), default=0, help_text=_("Uplift within the window, before the cost.")
+    )
     value_later_cents = models.FloatField(_("value later"), default=0)
     slot_cost_cents = models.FloatField(_("slot cost"), default=0)
     cost_cents = models.FloatField(_("cost"), default=0)

@@ -36,6 +36,11 @@ class UpliftScaling(models.Model):
         "segments.FeatureSet", models.PROTECT, related_name="+", verbose_name=_("feature set")
     )
     fitted = models.JSONField(_("fitted"))
+    winsor_cents = models.FloatField(
+        _("largest value in cents"),
+        null=True,
+        help_text=_("Values beyond it, either way, count as this: money is heavy-tailed."),
+    )
 
     class Meta:
         verbose_name = _("feature scaling")
@@ -43,6 +48,29 @@ class UpliftScaling(models.Model):
 
     def __str__(self) -> str:
         return f"{_('scaling')} {self.feature_set}"
+
+
+class UpliftTotal(models.Model):
+    """All days of learning about one action, older ones discounted: what the model is fitted on.
+
+    A sum kept up to date; it can be made anew from the days at any time.
+    """
+
+    action = models.OneToOneField(
+        "campaigns.Action", models.CASCADE, related_name="+", verbose_name=_("action")
+    )
+    through = models.DateField(_("through"), help_text=_("The last day that is in it."))
+    scaling = models.ForeignKey(
+        "journeys.UpliftScaling", models.PROTECT, related_name="+", verbose_name=_("scaling")
+    )
+    statistics = models.BinaryField(_("statistics"))
+
+    class Meta:
+        verbose_name = _("sum of learning")
+        verbose_name_plural = _("sums of learning")
+
+    def __str__(self) -> str:
+        return f"{self.action_id} {self.through}"
 
 
 class UpliftModelVersion(models.Model):

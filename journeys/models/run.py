@@ -7,9 +7,10 @@ class DecisionRun(models.Model):
     """One pass over all customers: for each, a campaign or none. Its inputs are pinned here."""
 
     class Status(models.TextChoices):
+        WAITING = "waiting", _("waiting for the day's state")
         RUNNING = "running", _("running")
         DONE = "done", _("done")
-        CANCELLED = "cancelled", _("cancelled")
+        FAILED = "failed", _("failed")
 
     as_of = models.DateField(_("day"), unique=True)
     decided_at = models.DateTimeField(
@@ -17,25 +18,41 @@ class DecisionRun(models.Model):
     )
     seed = models.BigIntegerField(_("seed"))
     rulebook = models.JSONField(
-        _("rulebook"), help_text=_("Campaigns, actions, caps and exclusions as they were.")
+        _("rulebook"),
+        default=dict,
+        help_text=_("Campaigns, actions, caps and exclusions as they were."),
+    )
+    plan = models.ForeignKey(
+        "campaigns.ArmPlan", models.PROTECT, related_name="+", null=True, verbose_name=_("arm plan")
     )
     state = models.ForeignKey(
-        "segments.StateBuild", models.PROTECT, related_name="+", verbose_name=_("state")
+        "segments.StateBuild", models.PROTECT, related_name="+", null=True, verbose_name=_("state")
     )
     model = models.ForeignKey(
-        "journeys.UpliftModelVersion", models.PROTECT, related_name="+", verbose_name=_("model")
+        "journeys.UpliftModelVersion",
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        verbose_name=_("model"),
     )
-    status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.RUNNING)
-    n_eligible = models.PositiveIntegerField(_("customers"), default=0)
+    status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.WAITING)
+    n_customers = models.PositiveIntegerField(_("customers"), default=0)
     counts = models.JSONField(
         _("counts"), default=dict, help_text=_("Reconciled in SQL when the run is done.")
     )
-    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    error = models.TextField(_("error"), blank=True)
 
     class Meta:
         verbose_name = _("decision run")
         verbose_name_plural = _("decision runs")
         ordering = ["-as_of"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status__in=["running", "done"])
+                | Q(plan__isnull=False, state__isnull=False, model__isnull=False),
+                name="run_inputs_are_pinned",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{_('run')} {self.as_of}"

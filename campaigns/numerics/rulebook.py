@@ -1,0 +1,144 @@
+"""Everything that a decision run may do, frozen: campaigns, actions, limits, series.
+
+A run stores its rulebook, so that it can be explained and replayed after the campaigns changed.
+"""
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segments.numerics.rule import Rule, parse_rule
+
+
+@dataclass(frozen=True)
+class CampaignEntry:
+    """A campaign as it was when the run began."""
+
+    id: int
+    name: str
+    rank: int | None  # None is Auto
+    rule: dict[str, Any]  # the target group's; {} is everyone
+    event_kind: str  # a customer responds by this
+    window_days: int
+    tags: tuple[int, ...]
+    control_share: float
+    in_addition: bool
+    repeat_after_days: int | None  # None: never again
+    duration_days: int
+    ignores_durations: bool
+    runs_today: bool
+    next_in_days: int | None  # until the next occurrence after today, if one is near
+
+
+@dataclass(frozen=True)
+class ActionEntry:
+    id: int
+    campaign: int  # index into the rulebook's campaigns
+    name: str
+    channel: str
+    cost_cents: float
+
+
+@dataclass(frozen=True)
+class CapEntry:
+    """At most `limit` contacts in scope within the window."""
+
+    name: str
+    channel: str  # "" for every channel
+    tag: int | None  # None for every tag
+    limit: int
+    window: str  # hours, days: rolling; day, week, month: calendar
+    length: int
+
+
+@dataclass(frozen=True)
+class ExclusionEntry:
+    """A contact by one of `sources` shuts out `targets` for `days`; indices of campaigns."""
+
+    name: str
+    source_campaign: int | None  # id
+    source_tag: int | None
+    targets: tuple[int, ...]
+    days: int
+
+
+@dataclass(frozen=True)
+class FollowUpEntry:
+    """Campaign `target` (index) becomes possible some days after campaign `source_id`."""
+
+    source_id: int
+    target: int
+    after_days: int
+    within_days: int
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    campaigns: tuple[CampaignEntry, ...]
+    actions: tuple[ActionEntry, ...]
+    caps: tuple[CapEntry, ...] = ()
+    exclusions: tuple[ExclusionEntry, ...] = ()
+    follow_ups: tuple[FollowUpEntry, ...] = ()
+    version: str = field(default="1", compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Rulebook":
+        def entries(kind, rows):
+            lists = ("tags", "targets")
+            return tuple(
+                kind(**{k: tuple(v) if k in lists else v for k, v in row.items()}) for row in rows
+            )
+
+        return cls(
+            campaigns=entries(CampaignEntry, data["campaigns"]),
+            actions=entries(ActionEntry, data["actions"]),
+            caps=entries(CapEntry, data["caps"]),
+            exclusions=entries(ExclusionEntry, data["exclusions"]),
+            follow_ups=entries(FollowUpEntry, data["follow_ups"]),
+            version=data["version"],
+        )
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The campaigns' target groups, parsed."""
+        return tuple(parse_rule(campaign.rule) for campaign in self.campaigns)
+
+    def fields(self) -> set[str]:
+        """Names of all columns that the target groups ask for."""
+        return set().union(*(rule.fields() for rule in self.rules)) if self.rules else set()
+
+    @cached_property
+    def campaign_of(self) -> NDArray[np.int64]:
+        """(A,) index of each action's campaign."""
+        return np.array([action.campaign for action in self.actions], dtype=np.int64)
+
+    @cached_property
+    def action_ids(self) -> NDArray[np.int64]:
+        return np.array([action.id for action in self.actions], dtype=np.int64)
+
+    @cached_property
+    def cost_cents(self) -> NDArray[np.float64]:
+        return np.array([action.cost_cents for action in self.actions], dtype=np.float64)
+
+    @cached_property
+    def campaign_ids(self) -> NDArray[np.int64]:
+        return np.array([campaign.id for campaign in self.campaigns], dtype=np.int64)
+
+    @property
+    def history_days(self) -> int:
+        """Days back that a contact can still matter, apart from “never again”."""
+        rolling = [cap.length for cap in self.caps if cap.window == "days"]
+        rolling += [cap.length // 24 + 1 for cap in self.caps if cap.window == "hours"]
+        rolling += [{"day": 2, "week": 8, "month": 32}.get(cap.window, 0) for cap in self.caps]
+        spans = [c.repeat_after_days or 0 for c in self.campaigns]
+        spans += [c.duration_days for c in self.campaigns]
+        spans += [e.days for e in self.exclusions]
+        spans += [f.after_days + f.within_days for f in self.follow_ups]
+        return max([*rolling, *spans, 0]) + 1

@@ -1,0 +1,114 @@
+from datetime import date, timedelta
+
+from campaigns.models import Campaign, Exclusion, FollowUp, FrequencyCap
+from campaigns.numerics.rulebook import (
+    ActionEntry,
+    CampaignEntry,
+    CapEntry,
+    ExclusionEntry,
+    FollowUpEntry,
+    Rulebook,
+)
+
+FORESIGHT_DAYS = 30  # how far ahead the next occurrence of a campaign is looked for
+
+
+def load_rulebook(as_of: date) -> Rulebook:
+    """All active campaigns that are not over, with their actions and limits, as of a day.
+
+    Campaigns whose day it is not are in it too: the explanation names them, and their next
+    occurrence counts against spending the slot now.
+    """
+    campaigns = list(
+        Campaign.objects.filter(status=Campaign.Status.ACTIVE)
+        .exclude(ends_on__lt=as_of)
+        .select_related("goal", "target_group")
+        .prefetch_related("actions", "tags")
+        .in_order()
+    )
+    index = {campaign.pk: i for i, campaign in enumerate(campaigns)}
+    tags = {c.pk: tuple(sorted(tag.pk for tag in c.tags.all())) for c in campaigns}
+    entries = tuple(
+        CampaignEntry(
+            id=campaign.pk,
+            name=campaign.name,
+            rank=campaign.rank,
+            rule=campaign.target_group.rule if campaign.target_group else {},
+            event_kind=campaign.goal.event_kind,
+            window_days=campaign.goal.window_days,
+            tags=tags[campaign.pk],
+            control_share=campaign.control_share,
+            in_addition=campaign.in_addition,
+            repeat_after_days=campaign.repeat_after_days,
+            duration_days=campaign.duration_days,
+            ignores_durations=campaign.ignores_durations,
+            runs_today=campaign.runs_on(as_of),
+            next_in_days=_next_in_days(campaign, as_of),
+        )
+        for campaign in campaigns
+    )
+    actions = tuple(
+        ActionEntry(
+            id=action.pk,
+            campaign=index[campaign.pk],
+            name=action.name,
+            channel=action.channel,
+            cost_cents=float(action.cost_cents),
+        )
+        for campaign in campaigns
+        for action in sorted(campaign.actions.all(), key=lambda a: a.pk)
+        if action.is_active
+    )
+    return Rulebook(
+        campaigns=entries,
+        actions=actions,
+        caps=tuple(_cap(cap) for cap in FrequencyCap.objects.filter(is_active=True).order_by("pk")),
+        exclusions=tuple(
+            entry for row in Exclusion.objects.order_by("pk") for entry in _exclusions(row, entries)
+        ),
+        follow_ups=tuple(
+            FollowUpEntry(
+                source_id=step.source_id,
+                target=index[step.target_id],
+                after_days=step.after_days,
+                within_days=step.within_days,
+                outcome=step.outcome,
+            )
+            for step in FollowUp.objects.order_by("pk")
+            if step.target_id in index  # its source may be over; what it opened stays open
+        ),
+    )
+
+
+def _next_in_days(campaign: Campaign, as_of: date) -> int | None:
+    days = range(1, FORESIGHT_DAYS + 1)
+    return next((d for d in days if campaign.runs_on(as_of + timedelta(days=d))), None)
+
+
+def _cap(cap: FrequencyCap) -> CapEntry:
+    return CapEntry(
+        name=cap.name,
+        channel=cap.channel,
+        tag=cap.tag_id,
+        limit=cap.limit,
+        window=cap.window,
+        length=cap.length,
+    )
+
+
+def _exclusions(row: Exclusion, campaigns: tuple[CampaignEntry, ...]) -> list[ExclusionEntry]:
+    """One entry, or two where the exclusion works both ways."""
+
+    def entry(campaign_id, tag_id, other_campaign_id, other_tag_id):
+        targets = tuple(
+            i
+            for i, campaign in enumerate(campaigns)
+            if campaign.id == other_campaign_id or other_tag_id in campaign.tags
+        )
+        return ExclusionEntry(row.name, campaign_id, tag_id, targets, row.days)
+
+    ends = (row.campaign_id, row.tag_id, row.excluded_campaign_id, row.excluded_tag_id)
+    found = [entry(*ends)]
+    if row.both_ways:
+        found.append(entry(*ends[2:], *ends[:2]))
+    return found

@@ -1,0 +1,42 @@
+from django.core.management.base import CommandError
+
+from journeys.models import DecisionRun
+from journeys.services.replay import replay
+from optiengine.lib.command import FiguresCommand
+
+
+class Command(FiguresCommand):
+    help = "Compute a finished run again from what it pinned; no decision may differ."
+    columns = {
+        "run": "the run's number",
+        "as_of": "its day",
+        "decisions": "decisions compared",
+        "differing": "decisions that came out differently",
+        "missing": "customers whose decision or state of the day is gone",
+        "customers": "up to ten of them",
+    }
+
+    def add_arguments(self, parser):
+        parser.add_argument("run", help="The run's number or its day, as in 2026-03-01.")
+
+    def compute(self, *, run, **options):
+        key = {"as_of": run} if "-" in run else {"pk": run}
+        try:
+            found = DecisionRun.objects.select_related("state").get(**key)
+        except (DecisionRun.DoesNotExist, ValueError) as unknown:
+            raise CommandError(f"There is no run “{run}”.") from unknown
+        if found.status != DecisionRun.Status.DONE:
+            raise CommandError(f"{found} is not finished: {found.get_status_display()}.")
+        result = replay(found)
+        figures = {
+            "run": found.pk,
+            "as_of": found.as_of,
+            "decisions": result.n_decisions,
+            "differing": len(result.differing),
+            "missing": len(result.missing),
+            "customers": (result.differing + result.missing)[:10],
+        }
+        if result.differing or result.missing:
+            self.show(figures)
+            raise CommandError("The replay differs from what was decided.")
+        return figures

@@ -1,0 +1,58 @@
+from datetime import timedelta
+
+from django.core.management.base import CommandError
+from django.utils import timezone
+from tqdm import tqdm
+
+from journeys.errors import JourneyError
+from journeys.models import DecisionRun
+from journeys.services.run_day import run_day
+from optiengine.lib.command import FiguresCommand, iso_date
+
+STEPS = 5  # that run_day names, of each day
+
+
+class Command(FiguresCommand):
+    help = (
+        "Run the engine for a day, or for several in a row: states, outcomes, learning,\n"
+        "decisions, deliveries. Needs no running cluster; an interrupted day is continued."
+    )
+    columns = {
+        "days": "days run",
+        "eligible": "customers with a state, over all days",
+        "decided": "decisions written, none included",
+        "contacts": "decisions for a campaign, controls included",
+        "controls": "of them withheld",
+        "none": "decisions for none",
+        "quarantined": "customers who could not be decided; see the run's chunks",
+        "measured": "outcomes whose window closed",
+        "sent": "messages handed over; other states of the outbox follow by name",
+    }
+
+    def add_arguments(self, parser):
+        parser.add_argument("--as-of", type=iso_date, help="First day; default: today, in UTC.")
+        parser.add_argument("--days", type=int, default=1, help="Days to run, one after another.")
+        parser.add_argument("--seed", type=int, help="Of the draws; default: one per day.")
+        parser.add_argument("--no-send", action="store_true", help="Leave messages in the outbox.")
+
+    def compute(self, *, as_of, days, seed, no_send, **options):
+        first = as_of or timezone.now().date()
+        totals = {"days": 0, "measured": 0}
+        with tqdm(total=days * STEPS, unit="step", disable=None) as bar:
+
+            def tell(step):
+                bar.set_description(f"{day} {step}")
+                bar.update()
+
+            for day in (first + timedelta(days=n) for n in range(days)):
+                try:
+                    done = run_day(day, seed=seed, send=not no_send, progress=tell)
+                except JourneyError as refused:
+                    raise CommandError(f"{day}: {refused}") from refused
+                if done.run.status != DecisionRun.Status.DONE:
+                    raise CommandError(f"{day}: {done.run.error or done.run.get_status_display()}")
+                totals["days"] += 1
+                totals["measured"] += done.n_measured
+                for name, n in {**done.run.counts, **done.deliveries}.items():
+                    totals[name] = totals.get(name, 0) + n
+        return totals

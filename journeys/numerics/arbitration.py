@@ -1,0 +1,147 @@
+"""Layers 4 to 6: what each customer gets, among what is allowed, and with which probability."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.verdicts import Codes, Verdict
+from journeys.numerics.choice import action_mix, choice_probabilities
+from journeys.numerics.draws import keyed_uniform, pick
+from journeys.numerics.worth import Worth
+
+NONE = -1
+
+HELD, RANKED, AUTO, BASELINE = "held", "ranked", "auto", "baseline"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """n customers down. `action` is an index on the rulebook's action axis, or NONE."""
+
+    action: NDArray[np.int64]  # (n,)
+    layer: NDArray[np.str_]  # (n,)
+    assignment_prob: NDArray[np.float64]  # (n,) of this action, or of none
+    is_control: NDArray[np.bool_]  # (n,) the message is withheld
+    codes: Codes  # (n, A) with what was outranked
+    additions: NDArray[np.bool_]  # (n, A) sent beside the day's campaign
+    addition_probs: NDArray[np.float64]  # (n, A) of each of those
+    addition_control: NDArray[np.bool_]  # (n, A)
+
+
+def arbitrate(
+    book: Rulebook,
+    codes: Codes,
+    worth: Worth,
+    evidence_ok: NDArray[np.bool_],
+    in_baseline: NDArray[np.bool_],
+    customer_ids: NDArray[np.int64],
+    *,
+    seed: int,
+) -> Choice:
+    """At most one slot per customer: by rank, else by value or, in the baseline arm, by chance.
+
+    codes : (n, A) verdicts, 0 is allowed. evidence_ok : (A,). in_baseline : (n,).
+    Every draw is a keyed hash of (seed, purpose, customer): the same inputs give the same choice,
+    whatever the batch.
+    """
+    n, n_actions = codes.shape
+    codes = codes.copy()
+    action = np.full(n, NONE, dtype=np.int64)
+    layer = np.full(n, HELD, dtype="<U8")
+    prob = np.ones(n)
+    allowed = codes == Verdict.ALLOWED
+    in_addition = np.array([c.in_addition for c in book.campaigns], dtype=bool)[book.campaign_of]
+    ranks = np.array([c.rank or 0 for c in book.campaigns], dtype=np.int64)[book.campaign_of]
+    auto = (ranks == 0) & ~in_addition
+
+    def mix(rows: NDArray[np.int64], columns: NDArray[np.int64], campaign: int):
+        """The self-optimising mix of one campaign's actions: picked columns, probabilities."""
+        p = action_mix(
+            worth.total[np.ix_(rows, columns)],
+            worth.sd[np.ix_(rows, columns)],
+            allowed[np.ix_(rows, columns)],
+            evidence_ok[columns],
+        )
+        name = f"action of campaign {book.campaigns[campaign].id}"
+        drawn = pick(p, keyed_uniform(customer_ids[rows], seed=seed, purpose=name))
+        return columns[drawn], p[np.arange(len(rows)), drawn]
+
+    by_rank = [i for i, c in enumerate(book.campaigns) if c.rank is not None and not c.in_addition]
+    for campaign in sorted(by_rank, key=lambda i: (book.campaigns[i].rank, book.campaigns[i].id)):
+        columns = np.flatnonzero(book.campaign_of == campaign)
+        rows = np.flatnonzero((action == NONE) & allowed[:, columns].any(axis=1))
+        if len(rows):
+            action[rows], prob[rows] = mix(rows, columns, campaign)
+            layer[rows] = RANKED
+
+    auto_columns = np.flatnonzero(auto)
+    contest = (action == NONE) & allowed[:, auto_columns].any(axis=1)
+    rows = np.flatnonzero(contest & ~in_baseline)
+    if len(rows):
+        options = np.ix_(rows, auto_columns)
+        nothing = np.zeros((len(rows), 1))
+        p = choice_probabilities(
+            np.hstack([nothing, worth.total[options]]),
+            np.hstack([nothing, worth.sd[options]]),
+            np.hstack([nothing == 0, allowed[options]]),
+            np.concatenate([[True], evidence_ok[auto_columns]]),
+        )
+        drawn = pick(p, keyed_uniform(customer_ids[rows], seed=seed, purpose="choice"))
+        action[rows] = np.concatenate([[NONE], auto_columns])[drawn]
+        prob[rows], layer[rows] = p[np.arange(len(rows)), drawn], AUTO
+    rows = np.flatnonzero(contest & in_baseline)
+    if len(rows):
+        p = _even_by_campaign(allowed[np.ix_(rows, auto_columns)], book.campaign_of[auto_columns])
+        drawn = pick(p, keyed_uniform(customer_ids[rows], seed=seed, purpose="baseline"))
+        action[rows] = auto_columns[drawn]
+        prob[rows], layer[rows] = p[np.arange(len(rows)), drawn], BASELINE
+
+    chosen_campaign = np.where(action == NONE, NONE, book.campaign_of[action])
+    outranked = (layer == RANKED)[:, None] & (book.campaign_of != chosen_campaign[:, None])
+    codes[allowed & outranked & ~in_addition] = Verdict.OUTRANKED
+
+    additions = np.zeros((n, n_actions), dtype=bool)
+    addition_probs = np.zeros((n, n_actions))
+    for campaign, entry in enumerate(book.campaigns):
+        columns = np.flatnonzero(book.campaign_of == campaign)
+        rows = np.flatnonzero(allowed[:, columns].any(axis=1))
+        if entry.in_addition and len(rows):
+            picked, p = mix(rows, columns, campaign)
+            additions[rows, picked], addition_probs[rows, picked] = True, p
+    control = _controls(book, customer_ids, seed)
+    return Choice(
+        action=action,
+        layer=layer,
+        assignment_prob=prob,
+        is_control=(action != NONE) & control[np.arange(n), action]
+        if n_actions
+        else action != NONE,
+        codes=codes,
+        additions=additions,
+        addition_probs=addition_probs,
+        addition_control=additions & control,
+    )
+
+
+def _even_by_campaign(
+    allowed: NDArray[np.bool_], campaign_of: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Equal shares over the allowed campaigns, and within each over its allowed actions."""
+    campaigns, column = np.unique(campaign_of, return_inverse=True)
+    per_campaign = allowed.astype(np.int64) @ np.eye(len(campaigns), dtype=np.int64)[column]
+    n_campaigns = (per_campaign > 0).sum(axis=1, keepdims=True)
+    weight = np.where(allowed, 1 / np.maximum(per_campaign[:, column], 1), 0.0) / n_campaigns
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def _controls(book: Rulebook, customer_ids: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    """(n, A) whether a campaign's message would be withheld from the customer in this run."""
+    per_campaign = np.zeros((len(customer_ids), len(book.campaigns)), dtype=bool)
+    for index, campaign in enumerate(book.campaigns):
+        if campaign.control_share:
+            purpose = f"control of campaign {campaign.id}"
+            u = keyed_uniform(customer_ids, seed=seed, purpose=purpose)
+            per_campaign[:, index] = u < campaign.control_share
+    return per_campaign[:, book.campaign_of]

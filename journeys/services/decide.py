@@ -1,0 +1,163 @@
+"""One chunk of a run: load, compute, lock, compute, save; in outline and in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from django.db import connection, transaction
+from numpy.typing import NDArray
+
+from campaigns.models import Arm
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.verdicts import Codes, Facts, fact_verdicts, limit_verdicts
+from journeys.models import DecisionRun
+from journeys.numerics.arbitration import arbitrate
+from journeys.numerics.choice import has_minimum_evidence
+from journeys.numerics.design import FeatureScaling
+from journeys.numerics.uplift import Prediction, UpliftModel
+from journeys.numerics.worth import Worth, worth_of
+from journeys.services.claim import ClaimedChunk, finish_chunk
+from journeys.services.load_history import load_history
+from journeys.services.save_decisions import Decided, save_decisions
+from segments.models import Organisation
+from segments.models.customer import BLOCK_BITS
+from segments.services.load_batch import CustomerBatch, load_batch
+
+LOCK_SPACE = 0x0C  # first key of the advisory locks that guard blocks of customers
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """What a run was started with, ready for use: the same for all its chunks."""
+
+    run: DecisionRun
+    book: Rulebook
+    scaling: FeatureScaling
+    model: UpliftModel | None  # None while there is no action at all
+    columns: NDArray[np.int64]  # (A,) the model's column of each action of the rulebook
+    evidence_ok: NDArray[np.bool_]  # (A,)
+    time_zone: str
+
+
+@lru_cache(maxsize=2)
+def pinned(run_id: int) -> Pinned:
+    """The pinned inputs of a started run; they never change, so a worker reads them once."""
+    run = DecisionRun.objects.select_related("state", "model__scaling", "plan").get(pk=run_id)
+    assert run.model is not None
+    book = Rulebook.from_json(run.rulebook)
+    model = UpliftModel.from_bytes(bytes(run.model.payload)) if book.actions else None
+    evidence = np.array(
+        [run.model.evidence.get(str(action.id), [0, 0, 0, 0]) for action in book.actions]
+    ).reshape(-1, 4)
+    return Pinned(
+        run=run,
+        book=book,
+        scaling=FeatureScaling.from_fitted(run.model.scaling.fitted),
+        model=model,
+        columns=np.searchsorted(model.action_keys_, book.action_ids) if model else np.zeros(0, int),
+        evidence_ok=has_minimum_evidence(*evidence.T),
+        time_zone=Organisation.current().time_zone,
+    )
+
+
+def decide(chunk: ClaimedChunk) -> int:
+    """Decide and commit a chunk; returns the number of decisions.
+
+    All that does not depend on earlier contacts is computed before the block's lock is taken.
+    Under it contacts are counted, decided and written, so no other worker and no real-time
+    request can spend the same slot. Raises LeaseLost, keeping nothing, if the chunk was taken over.
+    """
+    given = pinned(chunk.run_id)
+    assert given.run.state is not None
+    batch = load_batch(given.run.state, chunk.first_id, chunk.last_id, fields=given.book.fields())
+    if not len(batch):  # half of a chunk that was split may hold nobody
+        finish_chunk(chunk, n_decisions=0, watermark=0)
+        return 0
+    arms = load_arms(given.run, batch.customer_ids)
+    codes = fact_verdicts(given.book, facts_of(batch, arms, given.time_zone))
+    worth = worth_of(given.book, predict(given, batch), codes)
+    with transaction.atomic():
+        lock_block(chunk.first_id >> BLOCK_BITS)
+        watermark = next_contact_id()
+        decided = choose(given, batch, arms, codes, worth, watermark=watermark)
+        save_decisions(given.run, given.book, decided, first_contact_id=watermark)
+        finish_chunk(chunk, n_decisions=len(batch), watermark=watermark)
+    return len(batch)
+
+
+def choose(
+    given: Pinned,
+    batch: CustomerBatch,
+    arms: NDArray[np.str_],
+    codes: Codes,
+    worth: Worth,
+    *,
+    watermark: int,
+) -> Decided:
+    """Limits and choice for a batch, from contacts below the watermark."""
+    history = load_history(given.run, given.book, batch.customer_ids, watermark=watermark)
+    zones = np.where(batch.time_zones == "", given.time_zone, batch.time_zones)
+    codes = limit_verdicts(given.book, codes, history, zones, at=given.run.decided_at)
+    choice = arbitrate(
+        given.book,
+        codes,
+        worth,
+        given.evidence_ok,
+        arms == Arm.BASELINE,
+        batch.customer_ids,
+        seed=given.run.seed,
+    )
+    return Decided(batch, arms, worth, choice)
+
+
+def facts_of(batch: CustomerBatch, arms: NDArray[np.str_], time_zone: str) -> Facts:
+    return Facts(
+        columns=batch.columns,
+        held_out=arms == Arm.HOLDOUT,
+        suppressed=batch.suppressed,
+        consents=batch.consents,
+        addresses=batch.addresses,
+        time_zones=np.where(batch.time_zones == "", time_zone, batch.time_zones),
+    )
+
+
+def predict(given: Pinned, batch: CustomerBatch) -> Prediction:
+    """Uplift of every action of the rulebook for every customer of the batch."""
+    if given.model is None:
+        empty = np.zeros((len(batch.customer_ids), 0))
+        return Prediction(empty, empty, empty)
+    found = given.model.predict(given.scaling.transform(batch.features), batch.micro_segment_ids)
+    return Prediction(
+        found.uplift[:, given.columns],
+        found.sd[:, given.columns],
+        found.response_prob[:, given.columns],
+    )
+
+
+def load_arms(run: DecisionRun, customer_ids: NDArray[np.int64]) -> NDArray[np.str_]:
+    """(n,) arm of each customer under the run's plan.
+
+    Whoever has none, because they came after the arms were given out, is held out: fail closed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT customer_id, arm FROM campaigns_armmembership "
+            "WHERE plan_id = %s AND customer_id BETWEEN %s AND %s",
+            [run.plan_id, int(customer_ids[0]), int(customer_ids[-1])],
+        )
+        arm_of: Mapping[int, str] = dict(cursor.fetchall())
+    return np.array([arm_of.get(int(pk), Arm.HOLDOUT.value) for pk in customer_ids], dtype="<U9")
+
+
+def lock_block(block: int) -> None:
+    """Whoever counts and spends contacts of these customers does it alone, until it commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, block])
+
+
+def next_contact_id() -> int:
+    """A new id of the contact ledger; under the block's lock no smaller one is still to come."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('journeys_contact', 'id'))")
+        return cursor.fetchone()[0]

@@ -1,0 +1,42 @@
+"""The end of a run: every customer accounted for, in SQL."""
+
+from django.db import connection, transaction
+
+from journeys.models import DecisionChunk, DecisionRun
+
+COUNTS = """
+SELECT count(*) AS decided,
+       count(campaign_id) AS contacts,
+       count(*) FILTER (WHERE is_control) AS controls,
+       count(*) FILTER (WHERE campaign_id IS NULL) AS none,
+       count(*) FILTER (WHERE layer = 'held') AS held,
+       count(*) FILTER (WHERE layer = 'ranked') AS ranked,
+       count(*) FILTER (WHERE layer = 'auto') AS auto,
+       count(*) FILTER (WHERE layer = 'baseline') AS baseline
+FROM journeys_decision WHERE run_id = %(run)s AND as_of = %(as_of)s
+"""
+
+
+def finish_run(run_id: int) -> DecisionRun:
+    """Close a run whose chunks are all done, once, with its reconciled counts.
+
+    eligible = decided + quarantined, counted from the rows; a run for which that is not so is
+    marked as failed and says by how many. A run with open chunks is returned as it is.
+    """
+    with transaction.atomic():
+        run = DecisionRun.objects.select_for_update().get(pk=run_id)
+        chunks = DecisionChunk.objects.filter(run=run)
+        if run.status != DecisionRun.Status.RUNNING or chunks.filter(done=False).exists():
+            return run
+        quarantined = chunks.exclude(error="").count()
+        with connection.cursor() as cursor:
+            cursor.execute(COUNTS, {"run": run.pk, "as_of": run.as_of})
+            counts = dict(
+                zip([column.name for column in cursor.description], cursor.fetchone(), strict=True)
+            )
+        run.counts = {"eligible": run.n_customers, **counts, "quarantined": quarantined}
+        missing = run.n_customers - counts["decided"] - quarantined
+        run.status = DecisionRun.Status.FAILED if missing else DecisionRun.Status.DONE
+        run.error = f"{missing} customers are not accounted for." if missing else ""
+        run.save(update_fields=["counts", "status", "error"])
+    return run

@@ -1,0 +1,183 @@
+"""Learning: outcomes become statistics that add up, statistics a posterior."""
+
+from datetime import date
+
+import numpy as np
+from django.db import transaction
+from numpy.typing import NDArray
+from psycopg import sql
+
+from campaigns.models import Action
+from journeys.errors import StaleState
+from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
+from journeys.numerics.design import FeatureScaling
+from journeys.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
+from optiengine.lib.columns import read_columns
+from segments.models import StateBuild
+
+HALF_LIFE_DAYS = 180  # after so long a contact counts half: what works changes
+SCALING_SAMPLE = 50_000  # customers that the scale of features is learned from
+
+CONTACTS = """
+SELECT k.action_id, coalesce(s.micro_segment_id, 0) AS segment_id, NOT k.is_control AS treated,
+       o.value_cents, o.n_responses > 0 AS responded, k.control_share, s.features
+FROM journeys_outcome o
+JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
+JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.as_of
+JOIN segments_statebuild b ON b.as_of = s.as_of
+WHERE o.measured_on = {day} AND b.feature_set_id = {feature_set}
+  AND k.control_share > 0 AND k.control_share < 1
+ORDER BY k.id
+"""
+
+
+def learn(as_of: date) -> UpliftModelVersion:
+    """Add what was measured on a day to what is known, and fit the posterior for its decisions.
+
+    Contacts whose assignment is not known teach nothing about effects and are left out. Learning
+    the same day twice replaces that day. Raises StaleState without the day's states.
+    """
+    state = StateBuild.objects.select_related("feature_set").filter(as_of=as_of).first()
+    if state is None:
+        raise StaleState(f"The customers' state of {as_of} has not been built.")
+    with transaction.atomic():
+        scaling = _scaling_of(state)
+        _learn_day(as_of, scaling)
+        return _fit(as_of, scaling)
+
+
+def _scaling_of(state: StateBuild) -> UpliftScaling:
+    """The scale of a feature set, learned from its first day and kept: statistics must add up.
+
+    So is the limit of the money, from the orders that were seen by then.
+    """
+    if found := UpliftScaling.objects.filter(feature_set=state.feature_set).first():
+        return found
+    sample = read_columns(
+        sql.SQL(
+            "SELECT features FROM segments_customerstate WHERE as_of = {} "
+            "ORDER BY hashint8(customer_id) LIMIT {}"
+        ).format(sql.Literal(state.as_of), sql.Literal(SCALING_SAMPLE)),
+        ["features"],
+    )["features"].reshape(-1, len(state.feature_set.names))
+    amounts = read_columns(
+        sql.SQL(
+            "SELECT amount_cents::float8 AS amount FROM segments_event "
+            "WHERE kind = 'order' AND amount_cents IS NOT NULL AND occurred_at < {} LIMIT 1000000"
+        ).format(sql.Literal(state.as_of)),
+        ["amount"],
+    )["amount"]
+    limit = winsor_limit(amounts)
+    return UpliftScaling.objects.create(
+        feature_set=state.feature_set,
+        fitted=FeatureScaling().fit(sample).get_fitted(),
+        winsor_cents=limit if np.isfinite(limit) else None,
+    )
+
+
+def _learn_day(as_of: date, scaling: UpliftScaling) -> None:
+    """Sums of the day's outcomes per action, kept by the day and added to the total."""
+    query = sql.SQL(CONTACTS).format(
+        day=sql.Literal(as_of), feature_set=sql.Literal(scaling.feature_set_id)
+    )
+    names = ["action_id", "segment_id", "treated", "value_cents", "responded", "control_share"]
+    rows = read_columns(query, [*names, "features"])
+    features = rows["features"].reshape(-1, len(scaling.feature_set.names))
+    replaced = set(UpliftDay.objects.filter(measured_on=as_of).values_list("action_id", flat=True))
+    UpliftDay.objects.filter(measured_on=as_of).delete()
+    learned = {}
+    if len(features):
+        X = FeatureScaling.from_fitted(scaling.fitted).transform(features)
+        limit = scaling.winsor_cents or np.inf
+        for action_id in np.unique(rows["action_id"]).tolist():
+            learned[action_id] = _statistics(X, rows, rows["action_id"] == action_id, limit)
+    UpliftDay.objects.bulk_create(
+        UpliftDay(
+            action_id=action_id,
+            measured_on=as_of,
+            scaling=scaling,
+            n_test=statistics.n[1],
+            n_control=statistics.n[0],
+            n_test_responders=statistics.n_responded[1],
+            n_control_responders=statistics.n_responded[0],
+            statistics=statistics.to_bytes(),
+        )
+        for action_id, statistics in learned.items()
+    )
+    for action_id in replaced:  # a day learned again: its old sums are in the total
+        UpliftTotal.objects.filter(action_id=action_id).delete()
+        learned[action_id] = _sum_of_days(action_id, scaling, as_of)
+    for action_id, statistics in learned.items():
+        _add_to_total(action_id, statistics, scaling, as_of)
+
+
+def _statistics(
+    X: NDArray[np.float64], rows: dict[str, NDArray], mine: NDArray[np.bool_], limit: float
+) -> UpliftStatistics:
+    share, treated = rows["control_share"][mine], rows["treated"][mine]
+    return UpliftStatistics.from_contacts(
+        X[mine],
+        rows["segment_id"][mine],
+        treated,
+        np.clip(rows["value_cents"][mine], -limit, limit),
+        rows["responded"][mine],
+        weights=1 / np.where(treated, 1 - share, share),
+    )
+
+
+def _fade(days: int) -> float:
+    return 0.5 ** (days / HALF_LIFE_DAYS)
+
+
+def _sum_of_days(action_id: int, scaling: UpliftScaling, as_of: date) -> UpliftStatistics:
+    """The total made anew from its days."""
+    days = UpliftDay.objects.filter(action_id=action_id, scaling=scaling, measured_on__lte=as_of)
+    parts = [
+        UpliftStatistics.from_bytes(bytes(day.statistics)).scaled(
+            _fade((as_of - day.measured_on).days)
+        )
+        for day in days.order_by("measured_on").iterator()
+    ]
+    return sum(parts[1:], start=parts[0]) if parts else _empty(scaling)
+
+
+def _empty(scaling: UpliftScaling) -> UpliftStatistics:
+    return UpliftStatistics.empty(len(scaling.feature_set.names) + 1)
+
+
+def _add_to_total(
+    action_id: int, statistics: UpliftStatistics, scaling: UpliftScaling, as_of: date
+) -> None:
+    total = UpliftTotal.objects.filter(action_id=action_id, scaling=scaling).first()
+    if total:
+        faded = UpliftStatistics.from_bytes(bytes(total.statistics)).scaled(
+            _fade((as_of - total.through).days)
+        )
+        statistics = faded + statistics
+    UpliftTotal.objects.update_or_create(
+        action_id=action_id,
+        defaults={"through": as_of, "scaling": scaling, "statistics": statistics.to_bytes()},
+    )
+
+
+def _fit(as_of: date, scaling: UpliftScaling) -> UpliftModelVersion:
+    """The posterior of all actions; those never tried get what actions have in common."""
+    totals = {
+        total.action_id: UpliftStatistics.from_bytes(bytes(total.statistics)).scaled(
+            _fade((as_of - total.through).days)
+        )
+        for total in UpliftTotal.objects.filter(scaling=scaling)
+    }
+    keys = sorted(Action.objects.values_list("pk", flat=True))
+    statistics = [totals.get(key) or _empty(scaling) for key in keys]
+    payload = UpliftModel().fit(statistics, keys).to_bytes() if keys else b""
+    return UpliftModelVersion.objects.create(
+        as_of=as_of,
+        scaling=scaling,
+        payload=payload,
+        evidence={
+            str(key): [*map(float, (s.n[1], s.n_responded[1], s.n[0], s.n_responded[0]))]
+            for key, s in zip(keys, statistics, strict=True)
+        },
+        n_contacts=round(sum(s.n.sum() for s in statistics)),
+    )

@@ -1,0 +1,93 @@
+"""Replay: a finished run computed again from what it pinned, and compared with what it stored."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from campaigns.numerics.verdicts import Verdict
+from journeys.models import Decision, DecisionChunk, DecisionRun
+from journeys.numerics.arbitration import NONE
+from journeys.numerics.worth import worth_of
+from journeys.services.claim import ClaimedChunk
+from journeys.services.decide import Pinned, choose, load_arms, pinned, predict
+from journeys.services.save_decisions import Decided
+from segments.services.load_batch import load_batch
+
+LIMITS = (Verdict.SERIES_NOT_OPEN, Verdict.REPEATED_TOO_SOON, Verdict.OUTRANKED)
+
+
+@dataclass
+class Replay:
+    """What a replay found. It may not differ anywhere."""
+
+    n_decisions: int = 0
+    differing: list[int] = field(default_factory=list)  # customers
+    missing: list[int] = field(default_factory=list)  # customers whose state or row is gone
+
+
+def replay(run: DecisionRun) -> Replay:
+    """Recompute every decision of a run.
+
+    Taken as stored: the features and micro-segments of the day, the verdicts on facts that may
+    since have changed (consent, target group, address), rulebook, model, seed, arms. Computed
+    again: values, series, exclusions, caps from the ledger up to each chunk's watermark, choice,
+    probabilities, controls. Compared: action, control, layer, probability, value parts, verdicts.
+    """
+    found = Replay()
+    given = pinned(run.pk)
+    assert run.state is not None
+    for chunk in DecisionChunk.objects.filter(run=run, done=True, error="").order_by("first_id"):
+        stored = list(
+            Decision.objects.filter(
+                run=run,
+                as_of=run.as_of,
+                customer_id__gte=chunk.first_id,
+                customer_id__lte=chunk.last_id,
+            ).order_by("customer_id")
+        )
+        batch = load_batch(run.state, chunk.first_id, chunk.last_id)
+        found.n_decisions += len(stored)
+        ids = [decision.customer_id for decision in stored]
+        if ids != batch.customer_ids.tolist():
+            found.missing += sorted(set(ids) ^ set(batch.customer_ids.tolist()))
+            continue
+        if not ids:
+            continue
+        found.differing += _differences(given, chunk, batch, stored)
+    return found
+
+
+def recompute(given: Pinned, chunk: DecisionChunk | ClaimedChunk, batch, verdicts) -> Decided:
+    """A batch decided again; `verdicts` (n, A) are the stored codes."""
+    facts = verdicts.copy()
+    facts[(facts >= Verdict.CAPPED) | np.isin(facts, LIMITS)] = Verdict.ALLOWED
+    worth = worth_of(given.book, predict(given, batch), facts)
+    arms = load_arms(given.run, batch.customer_ids)
+    return choose(given, batch, arms, facts, worth, watermark=chunk.contact_watermark)
+
+
+def _differences(given: Pinned, chunk: DecisionChunk, batch, stored: list[Decision]) -> list[int]:
+    verdicts = np.array([d.verdicts for d in stored], dtype=np.int16).reshape(len(stored), -1)
+    again = recompute(given, chunk, batch, verdicts)
+    rows = np.arange(len(stored))
+    taken = again.choice.action != NONE
+    actions = np.array([d.action_id or NONE for d in stored])
+    ids = np.append(given.book.action_ids, NONE)  # the last one is where NONE points to
+
+    def part(values: np.ndarray) -> np.ndarray:
+        return (
+            np.where(taken, values[rows, again.choice.action], 0.0) if values.size else rows * 0.0
+        )
+
+    worth, book = again.worth, given.book
+    same = (
+        (ids[again.choice.action] == actions)
+        & (again.choice.is_control == [d.is_control for d in stored])
+        & (again.choice.layer == [d.layer for d in stored])
+        & (again.choice.assignment_prob == [d.assignment_prob for d in stored])
+        & (part(worth.now + book.cost_cents) == [d.value_now_cents for d in stored])
+        & (part(worth.later) == [d.value_later_cents for d in stored])
+        & (part(worth.slot) == [d.slot_cost_cents for d in stored])
+        & (again.choice.codes == verdicts).all(axis=1)
+    )
+    return batch.customer_ids[~same].tolist()

@@ -1,0 +1,57 @@
+"""One day of the engine, end to end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from journeys.models import DecisionRun
+from journeys.services.deliver import deliver
+from journeys.services.learn import learn
+from journeys.services.measure import measure_outcomes
+from journeys.services.start_run import request_run, start_run
+from journeys.services.work import work_off
+from optiengine.lib.worker import worker_name
+from segments.services.build_state import build_state
+
+
+@dataclass(frozen=True)
+class Day:
+    """What became of one day."""
+
+    run: DecisionRun
+    n_measured: int  # outcomes whose window closed
+    deliveries: dict[str, int]  # by status
+
+
+def run_day(
+    as_of: date,
+    *,
+    decided_at: datetime | None = None,
+    seed: int | None = None,
+    send: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Day:
+    """State, outcomes, learning, decisions, deliveries of one day, in this process.
+
+    A day that was interrupted goes on where it stopped, one that is done changes nothing but what
+    is still in the outbox. Other workers may help with the run's chunks at the same time.
+    progress : called with the name of each step as it begins.
+    """
+    tell = progress or (lambda step: None)
+    run = request_run(as_of, seed=seed, decided_at=decided_at)
+    n_measured = 0
+    if run.status in (DecisionRun.Status.WAITING, DecisionRun.Status.FAILED):
+        tell("state")
+        build_state(as_of, seed=run.seed % 2**32)
+        tell("outcomes")
+        n_measured = measure_outcomes(as_of)
+        tell("learning")
+        learn(as_of)
+        run = start_run(run)
+    tell("decisions")
+    run = work_off(run.pk, owner=worker_name())
+    deliveries = {}
+    if send:
+        tell("deliveries")
+        deliveries = deliver(now=run.decided_at, owner=worker_name())
+    return Day(run, n_measured, deliveries)

@@ -1,0 +1,90 @@
+"""The beginning of a run: its inputs are pinned, its chunks laid out."""
+
+from datetime import date, datetime, time
+from hashlib import blake2b
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from campaigns.services.assign_arms import assign_arms
+from campaigns.services.load_rulebook import load_rulebook
+from journeys.errors import StaleState
+from journeys.models import DecisionRun, UpliftModelVersion
+from optiengine.lib.partitions import ensure_partitions
+from segments.models import Organisation, StateBuild
+from segments.models.customer import BLOCK_BITS
+
+DECISION_TIME = time(9)  # local; the moment that windows of caps are counted for
+TABLES = ("journeys_decision", "journeys_contact", "journeys_delivery", "journeys_outcome")
+
+
+def request_run(
+    as_of: date, *, seed: int | None = None, decided_at: datetime | None = None
+) -> DecisionRun:
+    """The day's run, made if there is none: asking twice, or from two places, gives one run."""
+    zone = ZoneInfo(Organisation.current().time_zone)
+    run, _made = DecisionRun.objects.get_or_create(
+        as_of=as_of,
+        defaults={
+            "decided_at": decided_at or datetime.combine(as_of, DECISION_TIME, zone),
+            "seed": default_seed(as_of) if seed is None else seed,
+        },
+    )
+    return run
+
+
+def default_seed(as_of: date) -> int:
+    """A day's own seed: the same day decides the same on every machine."""
+    return int.from_bytes(blake2b(as_of.isoformat().encode(), digest_size=7).digest(), "big")
+
+
+def start_run(run: DecisionRun) -> DecisionRun:
+    """Pin rulebook, state, model and arms, and lay out the chunks; a started run is left alone.
+
+    Raises StaleState when the customers' state of the day has not been built, or nothing has been
+    learned for it: no decision is made on yesterday's features. The run says so, and can be
+    started again once they are there.
+    """
+    ready = StateBuild.objects.filter(as_of=run.as_of).first()
+    model = UpliftModelVersion.objects.filter(as_of=run.as_of).order_by("-pk").first()
+    if ready is None or model is None:
+        latest = StateBuild.objects.filter(as_of__lt=run.as_of).first()
+        reason = _("Features are from %(day)s, not from %(as_of)s: not run.") % {
+            "day": latest.as_of if latest else "–",
+            "as_of": run.as_of,
+        }
+        DecisionRun.objects.filter(pk=run.pk, status__in=["waiting", "failed"]).update(
+            status=DecisionRun.Status.FAILED, error=reason
+        )
+        raise StaleState(reason)
+    for table in TABLES:
+        ensure_partitions(table, run.as_of, run.as_of)
+    with transaction.atomic():
+        run = DecisionRun.objects.select_for_update().get(pk=run.pk)
+        if run.status in (DecisionRun.Status.RUNNING, DecisionRun.Status.DONE):
+            return run
+        run.plan = assign_arms(run.as_of)
+        run.rulebook = load_rulebook(run.as_of).to_json()
+        run.state, run.model = ready, model
+        run.n_customers = _lay_out_chunks(run)
+        run.status, run.error = DecisionRun.Status.RUNNING, ""
+        run.save()
+    return run
+
+
+def _lay_out_chunks(run: DecisionRun) -> int:
+    """One chunk for each block of ids that holds a customer; returns how many customers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO journeys_decisionchunk
+                (run_id, first_id, last_id, owner, fence, attempts, done, n_decisions, error)
+            SELECT %(run)s, min(customer_id), max(customer_id), '', 0, 0, false, 0, ''
+            FROM segments_customerstate WHERE as_of = %(as_of)s
+            GROUP BY customer_id >> %(bits)s
+            """,
+            {"run": run.pk, "as_of": run.as_of, "bits": BLOCK_BITS},
+        )
+        cursor.execute("SELECT count(*) FROM segments_customerstate WHERE as_of = %s", [run.as_of])
+        return cursor.fetchone()[0]

@@ -1,0 +1,39 @@
+"""Working a run off: claim, decide, commit, until nothing is left."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import DatabaseError, connection
+
+from journeys.errors import LeaseLost
+from journeys.models import DecisionRun
+from journeys.services.claim import claim_chunk, release_chunk
+from journeys.services.decide import decide
+from journeys.services.finish_run import finish_run
+
+logger = logging.getLogger(__name__)
+
+
+def work_off(
+    run_id: int, *, owner: str, progress: Callable[[int], None] | None = None
+) -> DecisionRun:
+    """Decide what is left of a run, together with any other workers, and close it when it is done.
+
+    progress : called with the number of customers after each chunk. A chunk that fails goes back
+    with its reason, to be tried again and in the end split; the others are not held up.
+    """
+    while chunk := claim_chunk(run_id, owner=owner):
+        try:
+            n_decisions = decide(chunk)
+        except LeaseLost as lost:
+            logger.warning("%s", lost)
+            continue
+        except Exception as error:
+            if isinstance(error, DatabaseError) and not connection.is_usable():
+                raise  # no database, no ledger: the lease runs out and another worker takes over
+            logger.exception("chunk %s–%s of run %s", chunk.first_id, chunk.last_id, run_id)
+            release_chunk(chunk, error=f"{type(error).__name__}: {error}")
+            continue
+        if progress:
+            progress(n_decisions)
+    return finish_run(run_id)
