@@ -61,8 +61,7 @@ class Whisker:
         if not interval.is_known:
             return None
         tone = "good" if interval.low > 0 else "bad" if interval.high < 0 else "open"
-        places = (axis.at(value) for value in (interval.low, interval.estimate, interval.high))
-        return cls(*places, tone)
+        return cls(axis.at(interval.low), axis.at(interval.estimate), axis.at(interval.high), tone)
 
 
 def forest_axis(intervals: Sequence[Interval], width: int) -> Axis:

@@ -83,7 +83,7 @@ class ReportPage(ModelAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponse:
         form, report = self._answer(request)
         if report is None:
-            text = " ".join(error for errors in form.errors.values() for error in errors)
+            text = " ".join(str(error) for errors in form.errors.values() for error in errors)
             return HttpResponse(text, status=400, content_type="text/plain; charset=utf-8")
         name = f"{self.opts.model_name}_{form.cleaned_data['as_of']}.csv"
         response = HttpResponse(
