@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from django.utils.translation import gettext as _
 from psycopg import sql
 
 from optiengine.lib.days import day_start
@@ -13,16 +14,22 @@ from segments.models import CustomerState, FeatureDefinition, FeatureSet, StateB
 OVER_NOTHING = {"count": 0.0, "sum": 0.0, "margin": 0.0}
 
 
+class FeatureError(ValueError):
+    """A feature that cannot be computed, and why."""
+
+
 def active_features() -> tuple[Feature, ...]:
     """The built-in features, then the users' own by name: the order of a state's array.
 
-    Raises ValueError where a user's feature has the name of a built-in one.
+    Raises FeatureError where a user's feature has the name of a built-in one.
     """
     own = [as_feature(row) for row in FeatureDefinition.objects.filter(is_active=True)]
     own.sort(key=lambda feature: feature.name)  # not by the database's collation, which may change
     for feature in own:
         if feature.name in BUILT_IN_NAMES:
-            raise ValueError(f"The feature “{feature.name}” has the name of a built-in one.")
+            raise FeatureError(
+                _("The feature “%(name)s” has the name of a built-in one.") % {"name": feature.name}
+            )
     return BUILT_IN + tuple(own)
 
 

@@ -103,7 +103,10 @@ def _recent_model(as_of: date) -> ClvModel | None:
 
 
 def _fit(as_of: date, seed: int) -> ClvModel | None:
-    """The models fitted on the day's facts, or None where these cannot identify them."""
+    """The models fitted on the day's facts, or None where these cannot identify them.
+
+    None too where mean spend has no finite expectation, as that values nobody new.
+    """
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {FACTS} WHERE stage <> 'prospect'")
         (n_buyers,) = cursor.fetchone()
@@ -129,7 +132,7 @@ def _fit(as_of: date, seed: int) -> ClvModel | None:
         spend = GammaGamma().fit(purses["n_valued"], purses["mean_cents"], purses["n"])
     except (NotEnoughCustomers, NotConverged):
         return None
-    if not np.isfinite(spend.population_mean):  # a buyer without amounts would have no value
+    if not np.isfinite(spend.population_mean):
         return None
     return ClvModel.objects.create(
         fitted_on=as_of,

@@ -20,7 +20,7 @@ from segments.services.customer_facts import FACTS, every_kth
 Array = NDArray[np.float64]
 
 REFIT_DAYS = 28
-MOST_ROWS = 20_000  # of one stage in a fit
+MOST_ROWS = 10_000  # of one stage in a fit
 # Standard deviations per feature that a centre may have moved since the last fit and be the same.
 SAME_WITHIN = 0.75
 

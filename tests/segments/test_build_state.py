@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from journeys.models import DecisionRun
 from segments.models import (
     ClvModel,
     Customer,
     CustomerState,
+    FeatureDefinition,
     MicroSegment,
     Organisation,
     Segmentation,
@@ -183,6 +184,23 @@ def test_a_move_is_kept_with_its_day():
     assert at_risk.target.stage == Stage.AT_RISK
 
 
+def test_batches_change_nothing_and_tell_how_far_they_are(monkeypatch):
+    two_kinds_of_buyers(n=40)
+    store(event(make_customer(), "order", days_before(50)))  # of an unknown amount
+    build_state(AS_OF)
+    states = CustomerState.objects.order_by("customer_id")
+    segments, values = (list(states.values_list(name, flat=True)) for name in COLUMNS[2:4])
+    told = []
+    monkeypatch.setattr("segments.services.build_state.BATCH", 50)
+
+    build = build_state(AS_OF, progress=lambda *done_of: told.append(done_of))
+
+    assert build.clv_model is not None
+    assert told == [(50, 121), (100, 121), (121, 121)]
+    assert list(states.values_list("micro_segment_id", flat=True)) == segments
+    assert list(states.values_list("clv_cents", flat=True)) == pytest.approx(values, rel=1e-12)
+
+
 def test_building_a_day_again_with_nothing_new_changes_nothing():
     two_kinds_of_buyers()
     build_state(AS_OF)
@@ -238,6 +256,15 @@ def test_a_small_base_is_valued_by_what_buyers_brought():
     assert by_customer[ben.pk].clv_cents == pytest.approx(15 * 364)
     assert by_customer[carl.pk].clv_cents == 0
     assert by_customer[anna.pk].p_alive is None
+
+
+def test_the_command_says_what_is_wrong_with_a_feature():
+    FeatureDefinition.objects.create(
+        name="orders_30d", label="Mine", aggregate="count", event_kind="order"
+    )
+
+    with pytest.raises(CommandError, match="“orders_30d” has the name of a built-in one"):
+        call_command("build_state", "--as-of", "2026-03-01")
 
 
 def test_the_command_prints_the_day(capsys):

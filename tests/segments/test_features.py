@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from segments.feature_catalogue import BUILT_IN
 from segments.models import CustomerState, FeatureDefinition, FeatureSet, Organisation
 from segments.services.build_state import build_state
-from segments.services.features import feature_values
+from segments.services.features import FeatureError, feature_values
 from tests.factories import make_customer
 from tests.segments.stories import AS_OF, days_before, event, features_of, store
 
@@ -175,7 +175,7 @@ def test_a_users_feature_cannot_take_the_name_of_a_built_in_one():
         definition.full_clean()
     definition.save()
 
-    with pytest.raises(ValueError, match="“visits_30d” has the name of a built-in one"):
+    with pytest.raises(FeatureError, match="“visits_30d” has the name of a built-in one"):
         build_state(AS_OF)
 
 

@@ -8,6 +8,7 @@ from django.db.models import Avg, Count
 from optiengine.lib.command import FiguresCommand, iso_date
 from segments.models import CustomerState, SegmentMove, Stage
 from segments.services.build_state import build_state
+from segments.services.features import FeatureError
 
 
 class Command(FiguresCommand):
@@ -32,8 +33,11 @@ class Command(FiguresCommand):
     def compute(self, **options: Any) -> Mapping[str, Any]:
         if options["days"] < 1:
             raise CommandError("--days must be at least 1.")
-        for day in range(options["days"]):
-            build = build_state(options["as_of"] + timedelta(days=day), seed=options["seed"])
+        try:
+            for day in range(options["days"]):
+                build = build_state(options["as_of"] + timedelta(days=day), seed=options["seed"])
+        except FeatureError as error:
+            raise CommandError(str(error)) from error
         states = CustomerState.objects.filter(as_of=build.as_of)
         by_stage = dict(states.values_list("stage").annotate(n=Count("pk")))
         return {
