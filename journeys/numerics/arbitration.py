@@ -98,7 +98,7 @@ def arbitrate(
         action[rows] = auto_columns[drawn]
         prob[rows], layer[rows] = p[np.arange(len(rows)), drawn], BASELINE
 
-    chosen_campaign = np.where(action == NONE, NONE, book.campaign_of[action])
+    chosen_campaign = np.append(book.campaign_of, NONE)[action]  # the last is where NONE points
     outranked = (layer == RANKED)[:, None] & (book.campaign_of != chosen_campaign[:, None])
     codes[allowed & outranked & ~in_addition] = Verdict.OUTRANKED
 
@@ -110,14 +110,16 @@ def arbitrate(
         if entry.in_addition and len(rows):
             picked, p = mix(rows, columns, campaign)
             additions[rows, picked], addition_probs[rows, picked] = True, p
-    control = _controls(book, customer_ids, seed)
+    reached = additions.copy()
+    reached[taken, action[taken]] = True
+    control = _controls(book, reached, customer_ids, seed)
+    is_control = np.zeros(n, dtype=bool)
+    is_control[taken] = control[taken, action[taken]]
     return Choice(
         action=action,
         layer=layer,
         assignment_prob=prob,
-        is_control=(action != NONE) & control[np.arange(n), action]
-        if n_actions
-        else action != NONE,
+        is_control=is_control,
         codes=codes,
         additions=additions,
         addition_probs=addition_probs,
@@ -136,12 +138,19 @@ def _even_by_campaign(
     return weight / weight.sum(axis=1, keepdims=True)
 
 
-def _controls(book: Rulebook, customer_ids: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    """(n, A) whether a campaign's message would be withheld from the customer in this run."""
-    per_campaign = np.zeros((len(customer_ids), len(book.campaigns)), dtype=bool)
+def _controls(
+    book: Rulebook, reached: NDArray[np.bool_], customer_ids: NDArray[np.int64], seed: int
+) -> NDArray[np.bool_]:
+    """(n, A) of the actions that reached a customer, those whose message is withheld in this run.
+
+    A customer is control or not for a whole campaign, by a draw of its own.
+    """
+    control = np.zeros_like(reached)
     for index, campaign in enumerate(book.campaigns):
-        if campaign.control_share:
+        columns = np.flatnonzero(book.campaign_of == index)
+        rows = np.flatnonzero(reached[:, columns].any(axis=1))
+        if campaign.control_share and len(rows):
             purpose = f"control of campaign {campaign.id}"
-            u = keyed_uniform(customer_ids, seed=seed, purpose=purpose)
-            per_campaign[:, index] = u < campaign.control_share
-    return per_campaign[:, book.campaign_of]
+            u = keyed_uniform(customer_ids[rows], seed=seed, purpose=purpose)
+            control[np.ix_(rows, columns)] = (u < campaign.control_share)[:, None]
+    return control & reached
