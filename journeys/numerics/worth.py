@@ -43,11 +43,14 @@ def worth_of(book: Rulebook, prediction: Prediction, codes: Codes) -> Worth:
         daily_discount=DAILY_DISCOUNT,
         horizon_days=HORIZON_DAYS,
     )
-    soon = np.array([c.next_in_days or np.nan for c in book.campaigns], dtype=np.float64)
-    waits = np.flatnonzero(
-        ~np.isnan(soon[book.campaign_of])
-        & ~np.array([c.runs_today or c.in_addition for c in book.campaigns])[book.campaign_of]
+    soon = np.array(
+        [
+            np.nan if c.runs_today or c.in_addition else c.next_in_days or np.nan
+            for c in book.campaigns
+        ],
+        dtype=np.float64,
     )
+    waits = np.flatnonzero(~np.isnan(soon[book.campaign_of]))
     upcoming = np.where(codes[:, waits] == Verdict.NOT_SCHEDULED, now[:, waits], np.nan)
     slot = slot_cost(upcoming, soon[book.campaign_of[waits]], blocked_days(book), DAILY_DISCOUNT)
     return Worth(now, later, slot, prediction.sd, prediction.response_prob)
@@ -56,7 +59,7 @@ def worth_of(book: Rulebook, prediction: Prediction, codes: Codes) -> Worth:
 def blocked_days(book: Rulebook) -> NDArray[np.float64]:
     """(A,) days for which a contact would keep the customer from the next one.
 
-    The campaign's own duration, or the shortest rolling cap that a single contact fills.
+    The campaign's own duration, or the longest rolling cap that a single contact fills.
     """
     days = np.array([book.campaigns[a.campaign].duration_days for a in book.actions], dtype=float)
     for cap in book.caps:

@@ -46,16 +46,22 @@ def claim_chunk(run_id: int, *, owner: str) -> ClaimedChunk | None:
     return ClaimedChunk(*row) if row else None
 
 
-def finish_chunk(chunk: ClaimedChunk, *, n_decisions: int, watermark: int) -> None:
-    """Mark a chunk done inside the transaction that holds its decisions.
+def hold_chunk(chunk: ClaimedChunk) -> None:
+    """Make sure that the chunk is still ours, and that it stays so until the transaction ends.
 
-    Raises LeaseLost, which must roll that transaction back, when the fence has moved on.
+    Raises LeaseLost when the fence has moved on. The row stays locked: nobody takes over what is
+    about to be committed.
     """
-    done = DecisionChunk.objects.filter(pk=chunk.id, fence=chunk.fence, done=False).update(
+    row = DecisionChunk.objects.select_for_update().filter(pk=chunk.id, done=False)
+    if not row.filter(fence=chunk.fence).exists():
+        raise LeaseLost(f"chunk {chunk.id}: another worker took over from fence {chunk.fence}")
+
+
+def finish_chunk(chunk: ClaimedChunk, *, n_decisions: int, watermark: int) -> None:
+    """Mark a held chunk done, inside the transaction that holds its decisions."""
+    DecisionChunk.objects.filter(pk=chunk.id).update(
         done=True, lease_until=None, error="", n_decisions=n_decisions, contact_watermark=watermark
     )
-    if not done:
-        raise LeaseLost(f"chunk {chunk.id}: another worker holds fence {chunk.fence + 1} or later")
 
 
 @transaction.atomic

@@ -17,7 +17,7 @@ from journeys.numerics.choice import has_minimum_evidence
 from journeys.numerics.design import FeatureScaling
 from journeys.numerics.uplift import Prediction, UpliftModel
 from journeys.numerics.worth import Worth, worth_of
-from journeys.services.claim import ClaimedChunk, finish_chunk
+from journeys.services.claim import ClaimedChunk, finish_chunk, hold_chunk
 from journeys.services.load_history import load_history
 from journeys.services.save_decisions import Decided, save_decisions
 from segments.models import Organisation
@@ -72,12 +72,15 @@ def decide(chunk: ClaimedChunk) -> int:
     assert given.run.state is not None
     batch = load_batch(given.run.state, chunk.first_id, chunk.last_id, fields=given.book.fields())
     if not len(batch):  # half of a chunk that was split may hold nobody
-        finish_chunk(chunk, n_decisions=0, watermark=0)
+        with transaction.atomic():
+            hold_chunk(chunk)
+            finish_chunk(chunk, n_decisions=0, watermark=0)
         return 0
     arms = load_arms(given.run, batch.customer_ids)
     codes = fact_verdicts(given.book, facts_of(batch, arms, given.time_zone))
     worth = worth_of(given.book, predict(given, batch), codes)
     with transaction.atomic():
+        hold_chunk(chunk)
         lock_block(chunk.first_id >> BLOCK_BITS)
         watermark = next_contact_id()
         decided = choose(given, batch, arms, codes, worth, watermark=watermark)

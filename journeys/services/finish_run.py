@@ -1,6 +1,7 @@
 """The end of a run: every customer accounted for, in SQL."""
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from journeys.models import DecisionChunk, DecisionRun
 
@@ -36,7 +37,15 @@ def finish_run(run_id: int) -> DecisionRun:
             )
         run.counts = {"eligible": run.n_customers, **counts, "quarantined": quarantined}
         missing = run.n_customers - counts["decided"] - quarantined
-        run.status = DecisionRun.Status.FAILED if missing else DecisionRun.Status.DONE
-        run.error = f"{missing} customers are not accounted for." if missing else ""
+        run.error = _error(missing, quarantined, run.n_customers)
+        run.status = DecisionRun.Status.FAILED if run.error else DecisionRun.Status.DONE
         run.save(update_fields=["counts", "status", "error"])
     return run
+
+
+def _error(missing: int, quarantined: int, n_customers: int) -> str:
+    if missing:
+        return _("%d customers are not accounted for.") % missing
+    if n_customers and quarantined == n_customers:
+        return _("Not one customer could be decided; the chunks say why.")
+    return ""

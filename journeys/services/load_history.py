@@ -27,7 +27,7 @@ SELECT k.customer_id, k.campaign_id, k.channel, k.tags, k.takes_slot, %(as_of)s 
 FROM journeys_contact k
 WHERE k.customer_id BETWEEN %(first)s AND %(last)s
   AND (k.reserved_at >= %(cutoff)s OR k.campaign_id = ANY(%(never_again)s))
-  AND k.id < %(watermark)s AND k.as_of <= %(as_of)s
+  AND k.id < %(watermark)s
 """
 
 
@@ -35,6 +35,9 @@ def load_history(
     run: DecisionRun, book: Rulebook, customer_ids: NDArray[np.int64], *, watermark: int
 ) -> History:
     """Contacts of a batch that can still matter: sends and withheld ones alike.
+
+    A contact that a run of a later day has already made counts too, as one of today: whichever
+    run comes second must not exceed a cap.
 
     customer_ids : (n,) ascending. watermark : contacts of this id or later are left out, which
     is how a replay sees what the run saw.
