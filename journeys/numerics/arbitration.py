@@ -98,7 +98,9 @@ def arbitrate(
         action[rows] = auto_columns[drawn]
         prob[rows], layer[rows] = p[np.arange(len(rows)), drawn], BASELINE
 
-    chosen_campaign = np.append(book.campaign_of, NONE)[action]  # the last is where NONE points
+    taken = np.flatnonzero(action != NONE)
+    chosen_campaign = np.full(n, NONE)
+    chosen_campaign[taken] = book.campaign_of[action[taken]]
     outranked = (layer == RANKED)[:, None] & (book.campaign_of != chosen_campaign[:, None])
     codes[allowed & outranked & ~in_addition] = Verdict.OUTRANKED
 
