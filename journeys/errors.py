@@ -15,6 +15,10 @@ class LeaseLost(JourneyError):
     """Another worker took the chunk over; what was decided here is not kept."""
 
 
+class RunRefused(JourneyError):
+    """The day cannot be run now."""
+
+
 class DeliveryNotUnclear(JourneyError):
     """Only what is unknown can be settled."""
 

@@ -5,6 +5,7 @@
 | DATABASE_URL       | PostgreSQL server and database                       | embedded server in var/    |
 | DEBUG              | pages show tracebacks; never in production           | true                       |
 | SECRET_KEY         | signs sessions and queued tasks; must be set without DEBUG | a fixed development key |
+| NUM_PROXIES        | trusted proxies in front, whose X-Forwarded-For counts | 0                        |
 | ALLOWED_HOSTS      | host names, comma separated                          | localhost                  |
 | EMAIL_URL          | smtp://user:password@host:port, or filemail:///folder | files in var/outbox        |
 | FILE_DROP_DIR      | where CSV files for other systems are put            | var/file_drop              |
@@ -165,18 +166,35 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["optiengine.lib.permissions.ModelPermissions"],
     "DEFAULT_PAGINATION_CLASS": "optiengine.lib.pagination.CursorPages",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "optiengine.lib.schema.ApiSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["optiengine.lib.json_body.SmallJson"],
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"login": "10/min"},
+    "DEFAULT_THROTTLE_RATES": {"login": "10/min"},  # for an address, per server process
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),  # else a header could dodge the throttle
+    "DEFAULT_METADATA_CLASS": None,  # what OPTIONS would tell is in the schema
+    "URL_FORMAT_OVERRIDE": None,  # no parameter works unless an operation names it
     "STRICT_JSON": True,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "OptiEngine API",
-    "DESCRIPTION": "Read customers, campaigns, decisions and reports; start decision runs.",
+    "DESCRIPTION": "Read customers, campaigns, decisions and reports; start decision runs. "
+    "Money is in cents, probabilities and rates are 0 to 1, null is unknown. Parameters that an "
+    "operation does not name are refused.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "ENUM_NAME_OVERRIDES": {
+        "Arm": "campaigns.models.Arm",
+        "CampaignStatus": "campaigns.models.Campaign.Status",
+        "Channel": "segments.models.Channel",
+        "Layer": "journeys.models.Decision.Layer",
+        "Recurrence": "campaigns.models.Campaign.Recurrence",
+        "RunStatus": "journeys.models.DecisionRun.Status",
+        "Stage": "segments.models.Stage",
+        "UpliftState": "reports.api.serializers.STATES",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

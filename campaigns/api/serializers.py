@@ -1,0 +1,69 @@
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from campaigns.models import Action, Campaign, Goal
+from optiengine.lib.fields import NumberField, ReadOnly
+from segments.models import TargetGroup
+
+
+class GoalSerializer(ReadOnly, serializers.ModelSerializer):
+    """What the campaign wants customers to do."""
+
+    class Meta:
+        model = Goal
+        fields = ["id", "name", "event_kind", "window_days", "value_per_event_cents"]
+
+
+class TargetGroupSerializer(ReadOnly, serializers.ModelSerializer):
+    """Who the campaign is for."""
+
+    rule = serializers.DictField(help_text=_("A tree of conditions; empty: every customer."))
+
+    class Meta:
+        model = TargetGroup
+        fields = ["id", "name", "rule", "n_customers", "counted_on"]
+
+
+class ActionSerializer(ReadOnly, serializers.ModelSerializer):
+    """A message and an offer through a channel."""
+
+    cost_cents = NumberField(help_text=_("Cost of one contact, in cents, maybe a fraction."))
+
+    class Meta:
+        model = Action
+        fields = ["id", "name", "channel", "cost_cents", "offer", "subject", "body", "is_active"]
+
+
+class CampaignSerializer(ReadOnly, serializers.ModelSerializer):
+    """A target group, a schedule, a goal, and one or more actions to choose from."""
+
+    goal = GoalSerializer()
+    target_group = TargetGroupSerializer(allow_null=True, help_text=_("Null: every customer."))
+    actions = ActionSerializer(many=True)
+    tags: serializers.Field = serializers.SlugRelatedField("name", many=True, read_only=True)
+    recurs_on = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text=_("Weekdays 1 (Monday) to 7, or days of the month 1 to 31."),
+    )
+
+    class Meta:
+        model = Campaign
+        fields = [
+            "id",
+            "name",
+            "status",
+            "rank",
+            "goal",
+            "target_group",
+            "starts_on",
+            "ends_on",
+            "recurrence",
+            "recurs_on",
+            "repeat_after_days",
+            "duration_days",
+            "ignores_durations",
+            "control_share",
+            "in_addition",
+            "tags",
+            "actions",
+        ]

@@ -1,0 +1,26 @@
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from campaigns.api.serializers import CampaignSerializer
+from campaigns.models import Campaign
+from optiengine.lib.parameters import PageParameters, StrictView
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="Campaigns",
+        description="All campaigns with their goal, target group and actions. "
+        "A campaign without a rank is Auto: the engine decides for each customer.",
+    ),
+    retrieve=extend_schema(summary="A campaign", description="One campaign by its id."),
+)
+class CampaignViewSet(StrictView, ReadOnlyModelViewSet):
+    """Campaigns are made in the admin; callers read them."""
+
+    queryset = Campaign.objects.select_related("goal", "target_group").prefetch_related(
+        "actions", "tags"
+    )
+    serializer_class = CampaignSerializer
+    parameters = {"list": PageParameters}
+    page_key = "pk"
+    lookup_value_regex = r"[0-9]{1,18}"

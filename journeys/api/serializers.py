@@ -1,0 +1,114 @@
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from campaigns.api.fields import CampaignField
+from journeys.models import Decision, DecisionRun
+from optiengine.lib.fields import DayField, NumberField, ReadOnly
+from optiengine.lib.parameters import PageParameters, Strict
+from segments.api.fields import CustomerField
+from segments.models import Organisation
+
+
+class DecisionParameters(PageParameters):
+    as_of = DayField(
+        required=False,
+        help_text=_("The day. Without it the newest finished run's; of one customer, every day's."),
+    )
+    customer = CustomerField(required=False, help_text=_("Id of a customer."))
+    campaign = CampaignField(
+        required=False, help_text=_("Id of a campaign: decisions for it, ghosts among them.")
+    )
+
+    def validate_as_of(self, as_of: date) -> date:
+        if not DecisionRun.objects.filter(as_of=as_of, status=DecisionRun.Status.DONE).exists():
+            raise serializers.ValidationError(_("No finished run has decided this day."))
+        return as_of
+
+
+class DecisionSerializer(ReadOnly, serializers.ModelSerializer):
+    """What a run chose for a customer: an action, or none. Money is in cents."""
+
+    customer = serializers.CharField(source="customer.external_id")
+    campaign = serializers.IntegerField(
+        source="campaign_id", allow_null=True, help_text=_("Null: none was chosen.")
+    )
+    campaign_name = serializers.CharField(source="campaign.name", default=None, allow_null=True)
+    action = serializers.IntegerField(source="action_id", allow_null=True)
+    action_name = serializers.CharField(source="action.name", default=None, allow_null=True)
+    channel = serializers.CharField(source="action.channel", default=None, allow_null=True)
+    is_control = serializers.BooleanField(
+        help_text=_("The message is withheld to measure its effect: it must not be sent.")
+    )
+    assignment_prob = NumberField(help_text=_("P(we chose this), control or not."))
+    response_prob = NumberField(help_text=_("P(the customer responds | message)."))
+    value_now_cents = NumberField(help_text=_("Uplift within the window, before the cost."))
+    value_later_cents = NumberField(help_text=_("Of what the choice makes possible later."))
+    slot_cost_cents = NumberField(help_text=_("What the slot would have been worth otherwise."))
+    cost_cents = NumberField(help_text=_("Cost of the contact."))
+
+    class Meta:
+        model = Decision
+        fields = [
+            "as_of",
+            "customer",
+            "arm",
+            "layer",
+            "campaign",
+            "campaign_name",
+            "action",
+            "action_name",
+            "channel",
+            "is_control",
+            "assignment_prob",
+            "response_prob",
+            "value_now_cents",
+            "value_later_cents",
+            "slot_cost_cents",
+            "cost_cents",
+        ]
+
+
+class ProgressSerializer(ReadOnly, serializers.Serializer):
+    """How far a run has come."""
+
+    n_chunks = serializers.IntegerField(help_text=_("Blocks of customers laid out."))
+    n_chunks_done = serializers.IntegerField()
+    n_decisions = serializers.IntegerField(help_text=_("Decisions made so far."))
+
+
+class RunSerializer(ReadOnly, serializers.ModelSerializer):
+    """One pass over all customers for a day."""
+
+    counts = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text=_("Reconciled when the run is done: eligible = decided + quarantined."),
+    )
+    progress = ProgressSerializer(source="*")
+
+    class Meta:
+        model = DecisionRun
+        fields = [
+            "as_of",
+            "decided_at",
+            "status",
+            "n_customers",
+            "progress",
+            "counts",
+            "error",
+        ]
+
+
+class RunRequest(Strict):
+    """Which day to run."""
+
+    as_of = DayField(help_text=_("The day to decide; one that has begun."))
+
+    def validate_as_of(self, as_of: date) -> date:
+        here = ZoneInfo(Organisation.current().time_zone)
+        if as_of > timezone.now().astimezone(here).date():
+            raise serializers.ValidationError(_("This day has not begun yet."))
+        return as_of

@@ -1,0 +1,44 @@
+"""The API: version 1, its description, and a page to read and try it."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from campaigns.api.views import CampaignViewSet
+from journeys.api.decisions import DecisionViewSet
+from journeys.api.runs import RunViewSet
+from optiengine.login import LoginViewSet
+from reports.api.views import ArmReportViewSet, UpliftReportViewSet
+from segments.api.views import CustomerViewSet
+
+router = SimpleRouter()
+router.register("login", LoginViewSet, "login")
+router.register("customers", CustomerViewSet, "customer")
+router.register("campaigns", CampaignViewSet, "campaign")
+router.register("decisions", DecisionViewSet, "decision")
+router.register("runs", RunViewSet, "run")
+router.register("reports/uplift", UpliftReportViewSet, "uplift-report")
+router.register("reports/arms", ArmReportViewSet, "arm-report")
+
+# Everything comes from this server; Swagger UI styles its own elements and embeds its icons.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'"
+)
+
+
+def docs(request: HttpRequest) -> HttpResponseBase:
+    response = SpectacularSwaggerSplitView.as_view(url_name="schema")(request)
+    response["Content-Security-Policy"] = POLICY
+    return response
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/", include(router.urls)),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", login_required(docs), name="docs"),
+]

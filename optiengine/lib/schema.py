@@ -1,0 +1,73 @@
+"""What the API's description says of every operation: its parameters and how it refuses."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiResponse
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+
+from optiengine.lib.parameters import StrictView
+
+
+class Refusal(serializers.Serializer):
+    """Why a request was refused, in a sentence."""
+
+    detail = serializers.CharField()
+
+
+BY_FIELD = {
+    "type": "object",
+    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+}
+PROBLEMS = OpenApiResponse(
+    {"oneOf": [BY_FIELD, {"$ref": "#/components/schemas/Refusal"}]},
+    description="What is wrong, by the name of the parameter or field.",
+    examples=[
+        OpenApiExample("A day", {"as_of": ["Write the day as YYYY-MM-DD."]}),
+        OpenApiExample("A name", {"asof": ["Not known here. Known are: as_of, since."]}),
+    ],
+)
+
+
+def refusal(description: str, sentence: str) -> OpenApiResponse:
+    example = OpenApiExample("A sentence", {"detail": sentence})
+    return OpenApiResponse(Refusal, description=description, examples=[example])
+
+
+ANONYMOUS = refusal(
+    "No valid token; `WWW-Authenticate` says what is missing.",
+    "Authentication credentials were not provided.",
+)
+FORBIDDEN = refusal(
+    "The user lacks the permission.", "You do not have permission to perform this action."
+)
+MISSING = refusal("No such row.", "Not found.")
+
+
+class ApiSchema(AutoSchema):
+    """Adds the view's strict parameters and the refusals that every operation shares."""
+
+    def get_override_parameters(self) -> list[Any]:
+        if not isinstance(self.view, StrictView):
+            return []
+        parameters = self.view.parameters_class()()
+        return [parameters] if parameters.fields else []
+
+    def get_tags(self) -> list[str]:
+        return [self._tokenize_path()[0].replace("_", " ")]
+
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
+        responses = {
+            code: self._get_response_for_code(shared, code)
+            for code, shared in self._refusals().items()
+        }
+        return dict(sorted((responses | super()._get_response_bodies(direction)).items()))
+
+    def _refusals(self) -> dict[str, OpenApiResponse]:
+        shared = {"400": PROBLEMS}
+        if not any(isinstance(rule, AllowAny) for rule in self.view.get_permissions()):
+            shared |= {"401": ANONYMOUS, "403": FORBIDDEN}
+        if "{" in self.path:
+            shared["404"] = MISSING
+        return shared

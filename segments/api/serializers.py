@@ -1,0 +1,101 @@
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from optiengine.lib.fields import MomentField, NumberField, ReadOnly
+from optiengine.lib.parameters import PageParameters
+from segments.models import Channel, Customer, CustomerState, MicroSegment
+
+
+class CustomerParameters(PageParameters):
+    external_id = serializers.CharField(
+        required=False,
+        max_length=100,
+        trim_whitespace=False,
+        help_text=_(
+            "The customer with this id; also for ids with a slash, which no path can hold."
+        ),
+    )
+    email = serializers.CharField(
+        required=False, max_length=254, help_text=_("Customers with this address.")
+    )
+    updated_since = MomentField(
+        required=False,
+        help_text=_("Customers changed at this moment or later, erased ones too."),
+    )
+
+    def validate_email(self, address: str) -> str:
+        """As imports store it: the domain in small letters."""
+        local, at, domain = address.partition("@")
+        return local + at + domain.lower()
+
+
+class MicroSegmentSerializer(ReadOnly, serializers.ModelSerializer):
+    """Customers of one stage who behave alike."""
+
+    class Meta:
+        model = MicroSegment
+        fields = ["id", "name"]
+
+
+class StateSerializer(ReadOnly, serializers.ModelSerializer):
+    """What was known of the customer when the day began."""
+
+    micro_segment = MicroSegmentSerializer()
+    p_alive = NumberField(help_text=_("P(still a customer), 0 to 1."))
+    clv_cents = NumberField(help_text=_("Predicted margin over the value horizon, in cents."))
+    features = serializers.SerializerMethodField()
+
+    class Meta:
+        model = CustomerState
+        fields = ["as_of", "stage", "micro_segment", "p_alive", "clv_cents", "features"]
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": ["number", "null"]}})
+    def get_features(self, state: CustomerState) -> dict[str, float | None]:
+        """By name; null where unknown."""
+        names, number = self.context["feature_names"], NumberField()
+        return {
+            name: number.to_representation(value)
+            for name, value in zip(names, state.features, strict=True)
+        }
+
+
+class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
+    """A person, under the id of your own systems."""
+
+    consents = serializers.ListField(
+        child=serializers.ChoiceField(choices=Channel.choices),
+        help_text=_("Channels by which the customer allowed us to write."),
+    )
+    attributes = serializers.DictField(help_text=_("What else is known, as it was imported."))
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Customer
+        fields = [
+            "external_id",
+            "email",
+            "phone",
+            "first_name",
+            "last_name",
+            "country",
+            "time_zone",
+            "language",
+            "birth_date",
+            "registered_on",
+            "attributes",
+            "consents",
+            "suppressed",
+            "erased_at",
+            "created_at",
+            "updated_at",
+            "state",
+        ]
+
+    @extend_schema_field(StateSerializer(allow_null=True))
+    def get_state(self, customer: Any) -> dict[str, Any] | None:
+        """On the newest day for which all states are complete; null for who came later."""
+        states = customer.latest_states
+        return StateSerializer(states[0], context=self.context).data if states else None
