@@ -53,7 +53,7 @@ def test_the_posterior_lies_between_no_effect_and_the_difference(action):
     model = UpliftModel.from_bytes(bytes(version.payload))
     X = np.zeros((1, len(version.scaling.feature_set.names) + 1))
     X[0, 0] = 1
-    uplift = model.predict(X, np.array([-1])).uplift[0, 0]
+    uplift = model.predict(X, model.segment_ids_[:1]).uplift[0, 0]  # all are in one segment
     assert 250 < uplift < 501
 
 
