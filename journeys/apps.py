@@ -7,3 +7,6 @@ from django.utils.translation import gettext_lazy as _
 class JourneysConfig(AppConfig):
     name = "journeys"
     verbose_name = _("Decisions and deliveries")
+
+    def ready(self) -> None:
+        from journeys.services import import_contacts  # noqa: F401 - registers its kind of import

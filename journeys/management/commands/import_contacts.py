@@ -1,0 +1,39 @@
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from segments.management.import_command import ImportCommand
+from segments.models import Channel
+
+
+class Command(ImportCommand):
+    kind = "contacts"
+    help = """Import contact history from a CSV file of another system.
+
+Columns: customer (id), campaign (name), date, and any of action (name; not needed where the
+campaign has one), is_control (test or control; without it all are test), assignment_prob (the
+probability with which this action was chosen) and control_share, where they are known. A date
+alone means the day's first moment. Contacts are never changed: a row that says something else
+about a stored contact is rejected. Imported contacts count to the baseline arm."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--create-campaigns",
+            action="store_true",
+            help="Make campaigns and actions that are not known, as ended.",
+        )
+        parser.add_argument(
+            "--channel",
+            choices=Channel.values,
+            default=Channel.EMAIL.value,
+            help="Of the actions made by --create-campaigns.",
+        )
+        parser.add_argument(
+            "--create-customers", action="store_true", help="Make customers that are not known."
+        )
+
+    def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        names = ("create_campaigns", "channel", "create_customers")
+        return super().options_of(options) | {name: options[name] for name in names}

@@ -1,0 +1,240 @@
+"""The import of contact history: who was contacted, or kept as control, by another system.
+
+A contact is a fact of the ledger that reports and learning read: it is never changed, so a row
+that says something else about a stored contact is rejected in every mode. Imported contacts are
+of the baseline arm, because our optimiser did not decide them.
+"""
+
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from psycopg.sql import quote
+
+from campaigns.models import Action, Arm, Campaign, Goal
+from journeys.models import Contact
+from segments.models import Channel
+from segments.services.import_customers import CUSTOMER_ID_ALIASES, reject_by_mode
+from segments.services.import_events import make_partitions, reject_unknown_customers
+from segments.services.imports import fields as read
+from segments.services.imports.fields import Field
+from segments.services.imports.spec import (
+    ImportCounts,
+    ImportPlan,
+    ImportSpec,
+    RacedByOthers,
+    register,
+)
+from segments.services.imports.staging import CHECKED, count, reject
+
+CONTROL = ("control", "c", "holdout", "ghost", *read.YES)
+TEST = ("test", "treatment", "treated", "target", *read.NO)
+FOUND = "import_found"  # checked rows with the ids of what they name
+
+
+def contact_fields(plan: ImportPlan) -> list[Field]:
+    return [
+        Field(
+            "customer",
+            gettext_lazy("customer id"),
+            read.identifier(),
+            gettext_lazy("“%s” is no id: longer than 100 characters, or mangled by a spreadsheet."),
+            (*CUSTOMER_ID_ALIASES, "householdid"),
+            is_required=True,
+        ),
+        Field(
+            "campaign",
+            gettext_lazy("campaign"),
+            read.text(100),
+            gettext_lazy("“%s” is longer than 100 characters."),
+            ("campaignname", "campaignid"),
+            is_required=True,
+        ),
+        Field(
+            "action",
+            gettext_lazy("action"),
+            read.text(80),
+            gettext_lazy("“%s” is longer than 80 characters."),
+            ("actionname", "offer", "variant"),
+        ),
+        Field(
+            "contacted_at",
+            gettext_lazy("date"),
+            read.moment(read.EARLIEST_EVENT, plan.at, plan.options.dates),
+            gettext_lazy("“%s” is not a past date from 1970, written YYYY-MM-DD."),
+            ("date", "day", "contactedon", "contactdate", "senton", "sentat", "asof"),
+            is_required=True,
+        ),
+        Field(
+            "is_control",
+            gettext_lazy("control"),
+            read.words(dict.fromkeys(CONTROL, "true") | dict.fromkeys(TEST, "false")),
+            gettext_lazy("“%s” is neither test nor control."),
+            ("control", "group", "testcontrol", "testorcontrol"),
+        ),
+        Field(
+            "assignment_prob",
+            gettext_lazy("assignment probability"),
+            read.probability(zero=False),
+            gettext_lazy("“%s” is not a probability above 0, up to 1."),
+            ("assignmentprobability", "probability"),
+        ),
+        Field(
+            "control_share",
+            gettext_lazy("control share"),
+            read.probability(zero=True),
+            gettext_lazy("“%s” is not a share from 0 to 1."),
+        ),
+    ]
+
+
+def contact_outputs(plan: ImportPlan) -> dict[str, str]:
+    """A date alone means the day's first moment: whatever the customer did that day came after."""
+    used = plan.used
+    return {
+        "customer": "s.customer",
+        "campaign": "s.campaign",
+        "action": "coalesce(s.action, '')" if "action" in used else "''",
+        "as_of": "s.contacted_at::date",
+        "reserved_at": "s.contacted_at",
+        "is_control": "coalesce(s.is_control, false)" if "is_control" in used else "false",
+        "assignment_prob": "s.assignment_prob" if "assignment_prob" in used else "NULL::float8",
+        "control_share": "s.control_share" if "control_share" in used else "NULL::float8",
+    }
+
+
+def prepare_contacts(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    make_partitions(cursor, "journeys_contact", "as_of")
+
+
+def merge_contacts(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
+    reject_unknown_customers(cursor, plan)
+    if plan.options.create_campaigns:
+        _create_campaigns(cursor, plan)
+    _reject_unknown_actions(cursor)
+    _find(cursor, plan)
+    stored = (
+        f"EXISTS (SELECT FROM {FOUND} f JOIN journeys_contact k USING (key, as_of) "
+        "WHERE f.line = v.line"
+    )
+    differs = " OR ".join(
+        f"k.{name} IS DISTINCT FROM f.{name}"
+        for name in ("is_control", "assignment_prob", "control_share", "reserved_at")
+    )
+    changed = quote(_("This contact is stored with other values, and contacts are never changed."))
+    reject_by_mode(cursor, plan.mode, f"{stored})")
+    reject(cursor, f"{stored} AND ({differs}))", changed)
+    n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
+    n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {stored})")
+    n_created = _create_contacts(cursor)
+    if n_created != n_valid - n_known:
+        raise RacedByOthers
+    return ImportCounts(created=n_created, unchanged=n_known)
+
+
+def _reject_unknown_actions(cursor: CursorWrapper) -> None:
+    """Rows that name no campaign of ours, no action of it, or leave open which of several."""
+    campaign = "FROM campaigns_campaign c WHERE c.name = v.campaign"
+    reason = quote(_("There is no campaign “%s”."))
+    reject(cursor, f"NOT EXISTS (SELECT {campaign})", f"format({reason}, v.campaign)")
+    actions = (
+        "FROM campaigns_action a JOIN campaigns_campaign c ON c.id = a.campaign_id "
+        "WHERE c.name = v.campaign"
+    )
+    reason = quote(_("The campaign “%s” has no action “%s”."))
+    reject(
+        cursor,
+        f"v.action <> '' AND NOT EXISTS (SELECT {actions} AND a.name = v.action)",
+        f"format({reason}, v.campaign, v.action)",
+    )
+    reason = quote(_("The campaign “%s” has not just one action: say which."))
+    reject(
+        cursor,
+        f"v.action = '' AND (SELECT count(*) {actions}) <> 1",
+        f"format({reason}, v.campaign)",
+    )
+
+
+def _find(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Ids and keys of what the checked rows name.
+
+    The key is a UUID of version 8 (RFC 9562) from the SHA-256 of source, customer, campaign,
+    action and day: PostgreSQL has no SHA-1, which version 5 would need.
+    """
+    name = "concat_ws(E'\\x1f', {}, v.customer, v.campaign, a.name, v.as_of)"
+    name = name.format(quote(plan.source))
+    digest = f"encode(substr(sha256(convert_to({name}, 'UTF8')), 1, 16), 'hex')"
+    cursor.execute(f"DROP TABLE IF EXISTS {FOUND}")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {FOUND} ON COMMIT DROP AS SELECT v.*, c.id AS customer_id, "
+        "p.id AS campaign_id, a.id AS action_id, a.channel, t.tags, "
+        "NOT p.in_addition AS takes_slot, "
+        f"overlay(overlay({digest} PLACING '8' FROM 13) PLACING '8' FROM 17)::uuid AS key "
+        f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.customer "
+        "JOIN campaigns_campaign p ON p.name = v.campaign "
+        "JOIN campaigns_action a ON a.campaign_id = p.id AND (a.name = v.action OR v.action = '') "
+        "CROSS JOIN LATERAL (SELECT coalesce(array_agg(tag_id ORDER BY tag_id), '{}')::bigint[] "
+        "AS tags FROM campaigns_campaign_tags WHERE campaign_id = p.id) t"
+    )
+    cursor.execute(f"ANALYZE {FOUND}")
+
+
+def _create_contacts(cursor: CursorWrapper) -> int:
+    same = (
+        "as_of, reserved_at, customer_id, campaign_id, action_id, channel, tags, takes_slot, "
+        "is_control, assignment_prob, control_share, key"
+    )
+    listed = ", ".join(f"f.{name}" for name in same.split(", "))
+    cursor.execute(
+        f"INSERT INTO journeys_contact ({same}, arm, source, micro_segment_id) "
+        f"SELECT {listed}, {quote(Arm.BASELINE.value)}, {quote(Contact.Source.IMPORT.value)}, "
+        f"s.micro_segment_id FROM {FOUND} f JOIN {CHECKED} v USING (line) "
+        "LEFT JOIN segments_customerstate s ON s.customer_id = f.customer_id AND s.as_of = f.as_of "
+        "ON CONFLICT (key, as_of) DO NOTHING"
+    )
+    return cursor.rowcount
+
+
+def _create_campaigns(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Campaigns and actions that the file names and we do not know, as ended: history only.
+
+    An action without a name is called as its campaign.
+    """
+    cursor.execute(f"SELECT campaign, min(as_of), max(as_of) FROM {CHECKED} GROUP BY 1 ORDER BY 1")
+    spans = {name: (first, last) for name, first, last in cursor.fetchall()}
+    campaigns = Campaign.objects.in_bulk(list(spans), field_name="name")
+    for name, (first, last) in spans.items():
+        if name not in campaigns:
+            goal = Goal.objects.order_by("pk").first() or Goal.objects.create(name=_("orders"))
+            campaigns[name] = Campaign.objects.create(
+                name=name, status=Campaign.Status.ENDED, goal=goal, starts_on=first, ends_on=last
+            )
+    known = set(Action.objects.values_list("campaign__name", "name"))
+    with_action = {campaign for campaign, _action in known}
+    cursor.execute(f"SELECT DISTINCT campaign, action FROM {CHECKED} ORDER BY 1, 2")
+    for campaign, action in cursor.fetchall():
+        if (campaign, action) not in known and (action or campaign not in with_action):
+            Action.objects.create(
+                campaign=campaigns[campaign],
+                name=action or campaign[:80],
+                channel=Channel(plan.options.channel),
+            )
+            with_action.add(campaign)
+
+
+def channel_problem(plan: ImportPlan) -> str:
+    if plan.options.channel not in Channel.values:
+        return _("“%s” is not a channel.") % plan.options.channel
+    return ""
+
+
+register(
+    ImportSpec(
+        kind="contacts",
+        fields=contact_fields,
+        outputs=contact_outputs,
+        key=("customer", "campaign", "action", "as_of"),
+        prepare=prepare_contacts,
+        merge=merge_contacts,
+        also_required=channel_problem,
+    )
+)

@@ -1,0 +1,52 @@
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from segments.management.import_command import ImportCommand, pair
+
+
+class Command(ImportCommand):
+    kind = "events"
+    help = """Import events from a CSV file.
+
+Columns: customer (id) and occurred_at (ISO 8601; without a zone it is the organisation's), and
+any of kind, amount or amount_cents, external_id, properties (JSON). All other columns become
+properties. Without an id column the id is a hash of the row and its number among identical rows.
+The same file twice changes nothing; other content under a known id replaces what was stored.
+
+An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
+    --return-prefix InvoiceNo=C --create-customers"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--kind", default="order", help="Of events without a kind (order).")
+        parser.add_argument(
+            "--amount",
+            default="",
+            metavar="COLUMN or A*B",
+            help="The column of the amount, or two columns to multiply, rounded to the cent.",
+        )
+        parser.add_argument(
+            "--return-prefix",
+            type=pair,
+            default=("", ""),
+            metavar="COLUMN=PREFIX",
+            help="Events whose cell begins with PREFIX are returns.",
+        )
+        parser.add_argument(
+            "--create-customers", action="store_true", help="Make customers that are not known."
+        )
+
+    def mapping_of(self, options: Mapping[str, Any]) -> dict[str, str]:
+        amount = {"amount": options["amount"]} if options["amount"] else {}
+        return super().mapping_of(options) | amount
+
+    def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        column, prefix = options["return_prefix"]
+        return super().options_of(options) | {
+            "default_kind": options["kind"],
+            "return_column": column,
+            "return_prefix": prefix,
+            "create_customers": options["create_customers"],
+        }

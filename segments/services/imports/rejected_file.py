@@ -1,0 +1,55 @@
+"""The rows that were refused, as a file to correct and send again."""
+
+import csv
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.db.backends.utils import CursorWrapper
+
+from segments.services.imports.file_format import BAD_BYTES, FileFormat
+from segments.services.imports.staging import REJECTED, STAGED
+
+# What spreadsheets take for the start of a formula, the full-width forms included.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9 ()./,-]*")  # also a phone number
+
+
+def safe_cell(cell: str) -> str:
+    """A cell that no spreadsheet runs: an apostrophe makes it text."""
+    if cell.lstrip(" ").startswith(FORMULA_STARTS) and not PLAIN_NUMBER.fullmatch(cell):
+        return "'" + cell
+    return cell
+
+
+def write_rejected(cursor: CursorWrapper, path: Path, file_format: FileFormat) -> int:
+    """Write all rejected rows with line and reason first, in the file's order; returns how many.
+    None, no file.
+
+    UTF-8 with a byte order mark, which spreadsheets need to see that it is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    cells = ", ".join(f"s.c{number}" for number in range(len(file_format.columns)))
+    query = (
+        f"COPY (SELECT r.line, r.reason, s.problem IS NOT NULL, {cells} "
+        f"FROM {REJECTED} r JOIN {STAGED} s USING (line) ORDER BY r.line) TO STDOUT"
+    )
+    n_rows = 0
+    with unfinished.open("w", encoding="utf-8-sig", newline="") as file, cursor.copy(query) as copy:
+        writer = csv.writer(file)
+        writer.writerow(["rejected_line", "rejected_reason", *map(safe_cell, file_format.columns)])
+        for line, reason, is_raw, *row in copy.rows():
+            original: Iterable[str] = json.loads(row[0]) if is_raw == "t" else row
+            writer.writerow([line, safe_cell(reason), *(safe_cell(_shown(c)) for c in original)])
+            n_rows += 1
+    if n_rows:
+        unfinished.replace(path)
+    else:
+        unfinished.unlink()
+    return n_rows
+
+
+def _shown(cell: str | None) -> str:
+    return (cell or "").replace(BAD_BYTES, "�")

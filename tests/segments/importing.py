@@ -1,0 +1,39 @@
+"""Short ways to import a text in a test."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from segments.models import ImportJob
+from segments.services.import_file import create_import, run_import
+from segments.services.imports.spec import ImportOptions
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def import_bytes(folder: Path, content: bytes, *, kind="customers", at=NOW, **more) -> ImportJob:
+    """Write a file and import it; option fields of ImportOptions may be given by name."""
+    names = ImportOptions.__dataclass_fields__
+    options = ImportOptions(**{name: more.pop(name) for name in list(more) if name in names})
+    path = folder / "file.csv"
+    path.write_bytes(content)
+    return run_import(create_import(kind=kind, path=path, at=at, options=options, **more))
+
+
+def import_text(folder: Path, text: str, **more) -> ImportJob:
+    return import_bytes(folder, text.encode(), **more)
+
+
+def counts(job: ImportJob) -> tuple[int, int, int, int, int]:
+    """Rows, created, updated, unchanged, rejected; of a job that is done."""
+    assert job.status == "done", job.error
+    return job.n_rows, job.n_created, job.n_updated, job.n_unchanged, job.n_rejected
+
+
+def rejected(job: ImportJob) -> dict[int, str]:
+    """Line → reason."""
+    if not job.rejected_path:
+        return {}
+    import csv
+
+    with Path(job.rejected_path).open(encoding="utf-8-sig", newline="") as file:
+        return {int(row["rejected_line"]): row["rejected_reason"] for row in csv.DictReader(file)}
