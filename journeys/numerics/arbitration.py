@@ -23,10 +23,11 @@ class Choice:
     action: NDArray[np.int64]  # (n,)
     layer: NDArray[np.str_]  # (n,)
     assignment_prob: NDArray[np.float64]  # (n,) of this action, or of none
+    option_probs: NDArray[np.float64]  # (n, 1 + A) of none, then of each action, for the slot
     is_control: NDArray[np.bool_]  # (n,) the message is withheld
     codes: Codes  # (n, A) with what was outranked
     additions: NDArray[np.bool_]  # (n, A) sent beside the day's campaign
-    addition_probs: NDArray[np.float64]  # (n, A) of each of those
+    addition_probs: NDArray[np.float64]  # (n, A) of each of those, had it been picked
     addition_control: NDArray[np.bool_]  # (n, A)
 
 
@@ -50,14 +51,14 @@ def arbitrate(
     codes = codes.copy()
     action = np.full(n, NONE, dtype=np.int64)
     layer = np.full(n, HELD, dtype="<U8")
-    prob = np.ones(n)
+    option_probs = np.zeros((n, 1 + n_actions))
     allowed = codes == Verdict.ALLOWED
     in_addition = np.array([c.in_addition for c in book.campaigns], dtype=bool)[book.campaign_of]
     ranks = np.array([c.rank or 0 for c in book.campaigns], dtype=np.int64)[book.campaign_of]
     auto = (ranks == 0) & ~in_addition
 
     def mix(rows: NDArray[np.int64], columns: NDArray[np.int64], campaign: int):
-        """The self-optimising mix of one campaign's actions: picked columns, probabilities."""
+        """The self-optimising mix of one campaign's actions: picked columns, (rows, columns) p."""
         p = action_mix(
             worth.total[np.ix_(rows, columns)],
             worth.sd[np.ix_(rows, columns)],
@@ -66,14 +67,15 @@ def arbitrate(
         )
         name = f"action of campaign {book.campaigns[campaign].id}"
         drawn = pick(p, keyed_uniform(customer_ids[rows], seed=seed, purpose=name))
-        return columns[drawn], p[np.arange(len(rows)), drawn]
+        return columns[drawn], p
 
     by_rank = [i for i, c in enumerate(book.campaigns) if c.rank is not None and not c.in_addition]
     for campaign in sorted(by_rank, key=lambda i: (book.campaigns[i].rank, book.campaigns[i].id)):
         columns = np.flatnonzero(book.campaign_of == campaign)
         rows = np.flatnonzero((action == NONE) & allowed[:, columns].any(axis=1))
         if len(rows):
-            action[rows], prob[rows] = mix(rows, columns, campaign)
+            action[rows], p = mix(rows, columns, campaign)
+            option_probs[np.ix_(rows, 1 + columns)] = p
             layer[rows] = RANKED
 
     auto_columns = np.flatnonzero(auto)
@@ -90,13 +92,16 @@ def arbitrate(
         )
         drawn = pick(p, keyed_uniform(customer_ids[rows], seed=seed, purpose="choice"))
         action[rows] = np.concatenate([[NONE], auto_columns])[drawn]
-        prob[rows], layer[rows] = p[np.arange(len(rows)), drawn], AUTO
+        option_probs[np.ix_(rows, np.concatenate([[0], 1 + auto_columns]))] = p
+        layer[rows] = AUTO
     rows = np.flatnonzero(contest & in_baseline)
     if len(rows):
         p = _even_by_campaign(allowed[np.ix_(rows, auto_columns)], book.campaign_of[auto_columns])
         drawn = pick(p, keyed_uniform(customer_ids[rows], seed=seed, purpose="baseline"))
         action[rows] = auto_columns[drawn]
-        prob[rows], layer[rows] = p[np.arange(len(rows)), drawn], BASELINE
+        option_probs[np.ix_(rows, 1 + auto_columns)] = p
+        layer[rows] = BASELINE
+    option_probs[layer == HELD, 0] = 1.0
 
     taken = np.flatnonzero(action != NONE)
     chosen_campaign = np.full(n, NONE)
@@ -111,7 +116,8 @@ def arbitrate(
         rows = np.flatnonzero(allowed[:, columns].any(axis=1))
         if entry.in_addition and len(rows):
             picked, p = mix(rows, columns, campaign)
-            additions[rows, picked], addition_probs[rows, picked] = True, p
+            additions[rows, picked] = True
+            addition_probs[np.ix_(rows, columns)] = p
     reached = additions.copy()
     reached[taken, action[taken]] = True
     control = _controls(book, reached, customer_ids, seed)
@@ -120,7 +126,8 @@ def arbitrate(
     return Choice(
         action=action,
         layer=layer,
-        assignment_prob=prob,
+        assignment_prob=option_probs[np.arange(n), 1 + action],
+        option_probs=option_probs,
         is_control=is_control,
         codes=codes,
         additions=additions,
