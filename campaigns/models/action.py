@@ -1,5 +1,6 @@
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -51,6 +52,16 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign}: {self.name}"
+
+    def clean(self) -> None:
+        for field in ("subject", "body"):
+            if unknown := unknown_placeholders(getattr(self, field), PLACEHOLDERS):
+                text = _("Not known: %(names)s. Known are %(all)s.")
+                words = {
+                    "names": ", ".join(f"${name}" for name in unknown),
+                    "all": ", ".join(f"${name}" for name in PLACEHOLDERS),
+                }
+                raise ValidationError({field: text % words})
 
     def problems(self) -> list[str]:
         """What keeps the action from being sent, in sentences."""

@@ -1,6 +1,7 @@
 from datetime import date
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -107,6 +108,7 @@ class Campaign(models.Model):
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
         ordering = ["name"]
+        permissions = [("launch_campaign", _("Can launch, pause and end campaigns"))]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(ends_on=None) | models.Q(ends_on__gte=models.F("starts_on")),
@@ -124,6 +126,22 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        highest = {self.Recurrence.WEEKLY: 7, self.Recurrence.MONTHLY: 31}.get(
+            self.Recurrence(self.recurrence) if self.recurrence else self.Recurrence.DAILY
+        )
+        days = self.recurs_on or []
+        if highest is None:
+            self.recurs_on = []
+        elif wrong := [day for day in days if not 1 <= day <= highest]:
+            text = _("%(days)s: weekdays are 1 (Monday) to 7.")
+            if highest == 31:
+                text = _("%(days)s: days of the month are 1 to 31.")
+            listed = ", ".join(map(str, wrong))
+            raise ValidationError({"recurs_on": text % {"days": listed}})
+        else:
+            self.recurs_on = sorted(set(days))
 
     @property
     def is_auto(self) -> bool:

@@ -1,0 +1,50 @@
+"""Arms: plans are made by hand and then kept; memberships follow from them."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from campaigns.models import ArmMembership, ArmPlan
+from optiengine.lib.admin import ReadOnlyAdmin
+from optiengine.lib.figures import percent
+
+
+@admin.register(ArmPlan)
+class ArmPlanAdmin(ModelAdmin):
+    list_display = ["starts_on", "holdout", "baseline", "optimised"]
+    fields = ["starts_on", "holdout_share", "baseline_share"]
+
+    def has_change_permission(self, request: HttpRequest, obj: ArmPlan | None = None) -> bool:
+        """A plan that customers were shared out by is history; another one follows it."""
+        return super().has_change_permission(request, obj) and (
+            obj is None or not obj.memberships.exists()
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: ArmPlan | None = None) -> bool:
+        return obj is not None and (
+            super().has_delete_permission(request, obj) and not obj.memberships.exists()
+        )
+
+    @admin.display(description=_("global holdout"), ordering="holdout_share")
+    def holdout(self, plan: ArmPlan) -> str:
+        return percent(plan.holdout_share)
+
+    @admin.display(description=_("baseline"), ordering="baseline_share")
+    def baseline(self, plan: ArmPlan) -> str:
+        return percent(plan.baseline_share)
+
+    @admin.display(description=_("optimised"))
+    def optimised(self, plan: ArmPlan) -> str:
+        return percent(1 - plan.holdout_share - plan.baseline_share)
+
+
+@admin.register(ArmMembership)
+class ArmMembershipAdmin(ReadOnlyAdmin):
+    list_display = ["customer", "arm", "since", "plan"]
+    list_select_related = ["customer", "plan"]
+    list_filter = ["arm"]
+    search_fields = ["customer__external_id__exact"]
+    search_help_text = _("The whole customer id.")
+    ordering = ["-pk"]
+    raw_id_fields = ["customer"]

@@ -1,0 +1,44 @@
+"""The life of a campaign: launched, paused, ended. Each answers the campaign as it is now."""
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from campaigns.errors import CampaignNotReady
+from campaigns.models import Campaign
+
+Status = Campaign.Status
+
+
+def launch(campaign: Campaign) -> Campaign:
+    """Let a draft or paused campaign take part from the next run on.
+
+    Raises CampaignNotReady with everything that is missing.
+    """
+    return _move(campaign, Status.ACTIVE, {Status.DRAFT, Status.PAUSED, Status.ACTIVE})
+
+
+def pause(campaign: Campaign) -> Campaign:
+    """Keep an active campaign out of runs until it is launched again.
+
+    Messages that still wait in the outbox are suppressed there. Raises CampaignNotReady.
+    """
+    return _move(campaign, Status.PAUSED, {Status.ACTIVE, Status.PAUSED})
+
+
+def end(campaign: Campaign) -> Campaign:
+    """Close a campaign for good; its history stays. Raises CampaignNotReady."""
+    return _move(campaign, Status.ENDED, set(Status))
+
+
+@transaction.atomic
+def _move(campaign: Campaign, status: Status, origins: set[Status]) -> Campaign:
+    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+    if campaign.status not in origins:
+        text = _("It is “%(now)s” and cannot become “%(then)s”.")
+        words = {"now": campaign.get_status_display(), "then": status.label}
+        raise CampaignNotReady([str(text % words)])
+    if status == Status.ACTIVE and (problems := campaign.problems()):
+        raise CampaignNotReady(problems)
+    campaign.status = status
+    campaign.save(update_fields=["status"])
+    return campaign
