@@ -44,7 +44,7 @@ WITH contact AS (
      AND NOT other.is_control
      AND other.reserved_at >= c.reserved_at
      AND other.reserved_at < c.reserved_at + make_interval(days => c.window_days)
-     AND other.as_of <= %(as_of)s
+     AND other.as_of BETWEEN coalesce(%(since)s::date, '-infinity') AND %(as_of)s
 )
 SELECT {keys}, c.control_share, c.is_control,
        count(o.contact_id), count(*) - count(o.contact_id), count(x.id),

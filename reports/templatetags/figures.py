@@ -43,14 +43,14 @@ def money(cents: float | None) -> str:
     return _number(None if cents is None else cents / 100, 2)
 
 
+UNITS = {"rate": (100, 2), "money": (0.01, 2), "people": (1, 0)}  # factor, places
+
+
 @register.filter
 def change(value: float | None, unit: str) -> str:
-    """A difference with its sign: a rate in percentage points, cents as money."""
-    if value is None:
-        return DASH
-    return _number(
-        value if unit == "plain" else value * (100 if unit == "rate" else 0.01), 2, sign=True
-    )
+    """A difference with its sign: a rate in percentage points, cents as money, or people."""
+    factor, places = UNITS[unit]
+    return _number(None if value is None else value * factor, places, sign=True)
 
 
 @register.filter
