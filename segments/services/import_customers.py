@@ -69,7 +69,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "country",
             gettext_lazy("country"),
-            read.shape("^[A-Za-z][A-Za-z]$", 2, "upper({x})"),
+            read.two_letters("upper({x})"),
             gettext_lazy("“%s” is not a country code of two letters (ISO 3166)."),
             ("countrycode",),
         ),
@@ -83,7 +83,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "language",
             gettext_lazy("language"),
-            read.shape("^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?$", 10),
+            read.language(),
             gettext_lazy("“%s” is not a language code such as en or pt-BR."),
             ("lang", "locale"),
         ),

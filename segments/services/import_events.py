@@ -35,9 +35,8 @@ def event_fields(plan: ImportPlan) -> list[Field]:
     options, column = plan.options, plan.mapping.get("amount", "")
     amount = read.cents_of_amount(options.decimal)
     if column and column not in plan.cells:
-        amount = read.cents_of_product(
-            *(plan.cells[part] for part in factors(column)), mark=options.decimal
-        )
+        left, right = (plan.cells[part] for part in factors(column))
+        amount = read.cents_of_product(left, right, options.decimal)
     return [
         Field(
             "customer",

@@ -179,7 +179,7 @@ def _save(job: ImportJob, **values: Any) -> None:
 @contextmanager
 def _only_here(job: ImportJob) -> Iterator[None]:
     """One worker at a time runs a job; the lock goes with the connection of a worker that dies."""
-    key = ["import job", job.pk]
+    key: list[str | int] = ["import job", job.pk]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", key)
         if not cursor.fetchone()[0]:

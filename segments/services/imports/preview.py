@@ -45,7 +45,8 @@ def preview(
     """The file's format, a mapping and its first rows, checked. Raises ImportRefused."""
     file_format, spec = detect_format(path, encoding=encoding), spec_of(kind)
     plan = make_plan(spec, file_format, mapping, options or ImportOptions(), at=at)
-    problem, rows = "", ()
+    problem = ""
+    rows: tuple[PreviewRow, ...] = ()
     try:
         require_columns(spec, plan, file_format)
     except ImportRefused as refusal:

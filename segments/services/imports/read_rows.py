@@ -57,12 +57,7 @@ class RowReader:
         space = BLANK.replace(file_format.delimiter, "")
         d = file_format.delimiter
         self._space = space
-        self._hazards = (
-            file_format.quote,
-            "\0",
-            BAD_BYTES,
-            *(pair for s in space for pair in (s + d, d + s, s + "\n", "\n" + s)),
-        )
+        self._blanks = {s: (s + d, d + s, s + "\n", "\n" + s) for s in space}
 
     def blocks(self, chunks: Iterable[bytes]) -> Iterator[str]:
         """COPY lines, a chunk at a time. Memory is bounded by a chunk and one row."""
@@ -103,10 +98,18 @@ class RowReader:
             body = "\n".join(lines)
         if not lines:
             return "", ""
-        hazards = f"\n{body}\n"
-        if self._is_returned or any(hazard in hazards for hazard in self._hazards):
+        if self._is_returned or self._has_hazard(f"\n{body}\n"):
             return self._parsed(lines, is_last=is_last)
         return self._passed(lines), ""
+
+    def _has_hazard(self, text: str) -> bool:
+        """Whether cells have to be looked at: quotes, broken characters, blanks at an edge."""
+        if any(character in text for character in (self.format.quote, "\0", BAD_BYTES)):
+            return True
+        return any(
+            blank in text and any(edge in text for edge in edges)
+            for blank, edges in self._blanks.items()
+        )
 
     def _passed(self, lines: list[str]) -> str:
         """The fast way, for lines without quotes: count the delimiters, put the number before."""
@@ -134,7 +137,8 @@ class RowReader:
             skipinitialspace=True,
             strict=True,
         )
-        first, ready = self._line, []
+        first = self._line
+        ready: list[str] = []
         while source.next < len(lines):
             start = source.next
             try:
