@@ -65,8 +65,8 @@ def arbitrate(
             allowed[np.ix_(rows, columns)],
             evidence_ok[columns],
         )
-        name = f"action of campaign {book.campaigns[campaign].id}"
-        drawn = pick(p, keyed_uniform(customer_ids[rows], seed=seed, purpose=name))
+        u = choice_draw(customer_ids[rows], seed, RANKED, book.campaigns[campaign].id)
+        drawn = pick(p, u)
         return columns[drawn], p
 
     by_rank = [i for i, c in enumerate(book.campaigns) if c.rank is not None and not c.in_addition]
@@ -90,14 +90,14 @@ def arbitrate(
             np.hstack([nothing == 0, allowed[options]]),
             np.concatenate([[True], evidence_ok[auto_columns]]),
         )
-        drawn = pick(p, keyed_uniform(customer_ids[rows], seed=seed, purpose="choice"))
+        drawn = pick(p, choice_draw(customer_ids[rows], seed, AUTO))
         action[rows] = np.concatenate([[NONE], auto_columns])[drawn]
         option_probs[np.ix_(rows, np.concatenate([[0], 1 + auto_columns]))] = p
         layer[rows] = AUTO
     rows = np.flatnonzero(contest & in_baseline)
     if len(rows):
         p = _even_by_campaign(allowed[np.ix_(rows, auto_columns)], book.campaign_of[auto_columns])
-        drawn = pick(p, keyed_uniform(customer_ids[rows], seed=seed, purpose="baseline"))
+        drawn = pick(p, choice_draw(customer_ids[rows], seed, BASELINE))
         action[rows] = auto_columns[drawn]
         option_probs[np.ix_(rows, 1 + auto_columns)] = p
         layer[rows] = BASELINE
@@ -136,6 +136,21 @@ def arbitrate(
     )
 
 
+def choice_draw(
+    customer_ids: NDArray[np.int64], seed: int, layer: str, campaign_id: int = 0
+) -> NDArray[np.float64]:
+    """(n,) the uniform numbers that decide in a layer; for RANKED, within one campaign."""
+    purpose = {AUTO: "choice", BASELINE: "baseline", RANKED: f"action of campaign {campaign_id}"}
+    return keyed_uniform(customer_ids, seed=seed, purpose=purpose[layer])
+
+
+def control_draw(
+    customer_ids: NDArray[np.int64], seed: int, campaign_id: int
+) -> NDArray[np.float64]:
+    """(n,) the uniform numbers that make a customer control of a campaign, below its share."""
+    return keyed_uniform(customer_ids, seed=seed, purpose=f"control of campaign {campaign_id}")
+
+
 def _even_by_campaign(
     allowed: NDArray[np.bool_], campaign_of: NDArray[np.int64]
 ) -> NDArray[np.float64]:
@@ -159,7 +174,6 @@ def _controls(
         columns = np.flatnonzero(book.campaign_of == index)
         rows = np.flatnonzero(reached[:, columns].any(axis=1))
         if campaign.control_share and len(rows):
-            purpose = f"control of campaign {campaign.id}"
-            u = keyed_uniform(customer_ids[rows], seed=seed, purpose=purpose)
+            u = control_draw(customer_ids[rows], seed, campaign.id)
             control[np.ix_(rows, columns)] = (u < campaign.control_share)[:, None]
     return control & reached

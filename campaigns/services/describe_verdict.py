@@ -1,0 +1,133 @@
+"""Why an action was possible or not, in words that name the rule."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.models import Campaign, FollowUp, FrequencyCap, Tag
+from campaigns.numerics.rulebook import CapEntry, ExclusionEntry, FollowUpEntry, Rulebook
+from campaigns.numerics.verdicts import Verdict
+from segments.models import Channel
+
+
+class VerdictWords:
+    """The words for the verdicts of one rulebook; names are looked up once."""
+
+    def __init__(self, book: Rulebook) -> None:
+        self.book = book
+        self._campaigns = {campaign.id: campaign.name for campaign in book.campaigns}
+        unknown = {step.source_id for step in book.follow_ups}
+        unknown |= {e.source_campaign for e in book.exclusions if e.source_campaign}
+        unknown -= set(self._campaigns)
+        if unknown:
+            named = Campaign.objects.filter(pk__in=unknown).values_list("pk", "name")
+            self._campaigns |= dict(named)
+        tags = {cap.tag for cap in book.caps if cap.tag}
+        tags |= {e.source_tag for e in book.exclusions if e.source_tag}
+        self._tags = dict(Tag.objects.filter(pk__in=tags).values_list("pk", "name")) if tags else {}
+
+    def __call__(self, action: int, code: int) -> str:
+        """The verdict on the rulebook's action number `action`."""
+        verdict, index = Verdict.of(code)
+        campaign = self.book.campaigns[self.book.actions[action].campaign]
+        match verdict:
+            case Verdict.ALLOWED:
+                return _("Possible.")
+            case Verdict.HOLDOUT:
+                return _("The customer is in the global holdout: never contacted.")
+            case Verdict.SUPPRESSED:
+                return _("The customer is suppressed or erased.")
+            case Verdict.NO_CONSENT:
+                return _("No consent for this channel: %s.") % self._channel(action)
+            case Verdict.NO_ADDRESS:
+                return _("No address for this channel: %s.") % self._channel(action)
+            case Verdict.NOT_IN_TARGET_GROUP:
+                return _("The customer is not in the target group.")
+            case Verdict.NOT_SCHEDULED:
+                return self._schedule(campaign.next_in_days)
+            case Verdict.SERIES_NOT_OPEN:
+                return self._series(self.book.actions[action].campaign)
+            case Verdict.REPEATED_TOO_SOON:
+                return self._repetition(campaign.repeat_after_days)
+            case Verdict.OUTRANKED:
+                return _("Possible, but a campaign with a better place in the order was, too.")
+            case Verdict.CAPPED:
+                return self._cap(self.book.caps[index])
+            case Verdict.EXCLUDED:
+                return self._exclusion(self.book.exclusions[index])
+            case Verdict.DURATION:
+                return self._duration(index)
+        raise ValueError(f"no words for {verdict!r}")
+
+    def _channel(self, action: int) -> str:
+        return str(Channel(self.book.actions[action].channel).label)
+
+    def _schedule(self, next_in_days: int | None) -> str:
+        if next_in_days is None:
+            return _("Today is not one of its days.")
+        return ngettext(
+            "Today is not one of its days; tomorrow is.",
+            "Today is not one of its days; the next is in %(n)d days.",
+            next_in_days,
+        ) % {"n": next_in_days}
+
+    def _repetition(self, days: int | None) -> str:
+        if days is None:
+            return _("The customer had it before, and it is sent once only.")
+        return ngettext(
+            "The customer had it within the last day.",
+            "The customer had it within the last %(n)d days.",
+            days,
+        ) % {"n": days}
+
+    def _series(self, campaign: int) -> str:
+        steps = [step for step in self.book.follow_ups if step.target == campaign]
+        return _("It is a step of a series that is not open: it comes %s.") % (
+            f" {_('or')} ".join(self._step(step) for step in steps)
+        )
+
+    def _step(self, step: FollowUpEntry) -> str:
+        text = ngettext(
+            "%(n)d day after “%(source)s” (%(outcome)s)",
+            "%(n)d days after “%(source)s” (%(outcome)s)",
+            step.after_days,
+        )
+        return text % {
+            "n": step.after_days,
+            "source": self._name(step.source_id),
+            "outcome": FollowUp.Outcome(step.outcome).label,
+        }
+
+    def _cap(self, cap: CapEntry) -> str:
+        window = str(FrequencyCap.Window(cap.window).label)
+        if cap.window in ("hours", "days"):
+            window = f"{cap.length} {window}"
+        scope = _("all contacts")
+        if cap.channel:
+            scope = str(Channel(cap.channel).label)
+        elif cap.tag is not None:
+            scope = _("tag “%s”") % self._tags.get(cap.tag, cap.tag)
+        return _("The cap “%(name)s” is full: at most %(limit)d in %(window)s, over %(scope)s.") % {
+            "name": cap.name,
+            "limit": cap.limit,
+            "window": window,
+            "scope": scope,
+        }
+
+    def _exclusion(self, exclusion: ExclusionEntry) -> str:
+        source = (
+            _("tag “%s”") % self._tags.get(exclusion.source_tag, exclusion.source_tag)
+            if exclusion.source_campaign is None
+            else _("“%s”") % self._name(exclusion.source_campaign)
+        )
+        text = _(
+            "The exclusion “%(name)s” shuts it out for %(days)d days after a contact by %(source)s."
+        )
+        return text % {"name": exclusion.name, "days": exclusion.days, "source": source}
+
+    def _duration(self, index: int) -> str:
+        running = self.book.campaigns[index]
+        text = _("“%(name)s” has the customer to itself for %(days)d days.")
+        return text % {"name": running.name, "days": running.duration_days}
+
+    def _name(self, campaign_id: int) -> str:
+        return self._campaigns.get(campaign_id, f"#{campaign_id}")
