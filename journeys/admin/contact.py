@@ -1,0 +1,82 @@
+"""The contact ledger and what came of it: read, never edited."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from journeys.models import Contact, Outcome
+from optiengine.lib.admin import ReadOnlyAdmin
+from optiengine.lib.figures import money, number, percent
+from segments.services.currency import with_currency
+
+
+@admin.register(Contact)
+class ContactAdmin(ReadOnlyAdmin):
+    list_display = [
+        "as_of",
+        "customer",
+        "campaign",
+        "action_name",
+        "channel",
+        "arm",
+        "sort",
+        "probability",
+        "source",
+    ]
+    list_select_related = ["customer", "campaign", "action"]
+    list_filter = ["campaign"]
+    search_fields = ["customer__external_id__exact"]
+    search_help_text = _("The whole customer id.")
+    ordering = ["-pk"]
+    sortable_by = []
+    raw_id_fields = ["customer"]
+
+    @admin.display(description=_("action"))
+    def action_name(self, contact: Contact) -> str:
+        return contact.action.name
+
+    @display(description=_("sort"), label={"test": "success", "control": "warning"})
+    def sort(self, contact: Contact) -> tuple[str, object]:
+        return ("control", _("control")) if contact.is_control else ("test", _("test"))
+
+    @admin.display(description=_("probability"))
+    def probability(self, contact: Contact) -> str:
+        return percent(contact.assignment_prob)
+
+
+@admin.register(Outcome)
+class OutcomeAdmin(ReadOnlyAdmin):
+    list_display = ["as_of", "customer", "campaign", "responses", "margin", "clv_change", "value"]
+    list_select_related = ["contact__customer", "contact__campaign"]
+    ordering = ["-pk"]
+    sortable_by = []
+    raw_id_fields = ["contact"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Outcome]:
+        return with_currency(super().get_queryset(request))
+
+    @admin.display(description=_("customer"))
+    def customer(self, outcome: Outcome) -> str:
+        return str(outcome.contact.customer)
+
+    @admin.display(description=_("campaign"))
+    def campaign(self, outcome: Outcome) -> str:
+        return str(outcome.contact.campaign)
+
+    @admin.display(description=_("responses"))
+    def responses(self, outcome: Outcome) -> str:
+        return number(outcome.n_responses)
+
+    @admin.display(description=_("margin"))
+    def margin(self, outcome: Outcome) -> str:
+        return money(outcome.margin_cents, outcome.currency)  # type: ignore[attr-defined]
+
+    @admin.display(description=_("change in predicted value"))
+    def clv_change(self, outcome: Outcome) -> str:
+        return money(outcome.clv_change_cents, outcome.currency)  # type: ignore[attr-defined]
+
+    @admin.display(description=_("value"))
+    def value(self, outcome: Outcome) -> str:
+        return money(outcome.value_cents, outcome.currency)  # type: ignore[attr-defined]

@@ -1,0 +1,324 @@
+"""Customers: who they are, what they allow, and what is known of them today."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from import_export import resources
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from optiengine.lib.admin import LargeTable, ReadOnlyAdmin
+from optiengine.lib.export import ExportAdmin
+from optiengine.lib.figures import money, number, percent
+from optiengine.lib.panel import Panel
+from segments.admin.import_links import ImportLink
+from segments.admin.micro_segment import STAGE_COLOURS
+from segments.models import (
+    Channel,
+    ConsentChange,
+    Customer,
+    CustomerState,
+    EventKind,
+    Organisation,
+    Stage,
+    StateBuild,
+)
+from segments.services.change_consent import change_consents
+from segments.services.currency import with_currency
+from segments.services.features import feature_values
+
+N_RECENT = 10  # rows in a panel
+
+
+CUSTOMER_FIELDS = [
+    "external_id",
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "country",
+    "time_zone",
+    "language",
+    "birth_date",
+    "registered_on",
+    "attributes",
+    "consents",
+    "suppressed",
+]
+
+
+class CustomerResource(resources.ModelResource):
+    class Meta:
+        model = Customer
+        fields = CUSTOMER_FIELDS
+        export_order = CUSTOMER_FIELDS
+
+
+class CustomerForm(forms.ModelForm):
+    # The hidden copy of what the page showed: a withdrawal that came in since is not undone by
+    # somebody who saved the page for another reason.
+    consents = forms.MultipleChoiceField(
+        label=gettext_lazy("consents"),
+        choices=Channel.choices,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        show_hidden_initial=True,
+        help_text=gettext_lazy("Every change is kept with who made it, as the proof of consent."),
+    )
+
+    class Meta:
+        model = Customer
+        fields = CUSTOMER_FIELDS
+
+
+class ChannelFilter(admin.SimpleListFilter):
+    title = gettext_lazy("consent")
+    parameter_name = "consent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Channel.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        channel = self.value()
+        return queryset.filter(consents__contains=[channel]) if channel else queryset
+
+
+@admin.register(Customer)
+class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
+    import_kind = "customers"
+    form = CustomerForm
+    resource_classes = [CustomerResource]
+    list_display = [
+        "external_id",
+        "name",
+        "email",
+        "allowed",
+        "stage_label",
+        "value",
+        "suppressed",
+    ]
+    list_filter = [ChannelFilter, "suppressed"]
+    search_fields = ["external_id__exact", "email__exact"]
+    search_help_text = gettext_lazy("The whole customer id or e-mail address.")
+    ordering = ["-pk"]
+    sortable_by = ["external_id"]
+    readonly_fields = ["erased_at", "created_at", "updated_at"]
+    change_form_outer_before_template = "optiengine/panels.html"
+    fieldsets = [
+        (None, {"fields": [("external_id", "suppressed"), "consents"]}),
+        (
+            gettext_lazy("Person"),
+            {
+                "fields": [
+                    ("first_name", "last_name"),
+                    ("email", "phone"),
+                    ("birth_date", "registered_on"),
+                    ("country", "language", "time_zone"),
+                    "attributes",
+                ]
+            },
+        ),
+        (gettext_lazy("Record"), {"fields": [("created_at", "updated_at", "erased_at")]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        """With the stage and value of the newest day."""
+        newest = StateBuild.objects.order_by("-as_of").values("as_of")[:1]
+        state = CustomerState.objects.filter(customer=OuterRef("pk"), as_of=Subquery(newest))
+        customers = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                stage=Subquery(state.values("stage")[:1]),
+                clv_cents=Subquery(state.values("clv_cents")[:1]),
+            )
+        )
+        return with_currency(customers)
+
+    def has_change_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.erased_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        """Events and contacts would hang in the air; erasure keeps the row and blanks it."""
+        return False
+
+    @admin.display(description=gettext_lazy("name"))
+    def name(self, customer: Customer) -> str:
+        return f"{customer.first_name} {customer.last_name}".strip()
+
+    @admin.display(description=gettext_lazy("consents"))
+    def allowed(self, customer: Customer) -> str:
+        labels = dict(Channel.choices)
+        return ", ".join(str(labels.get(c, c)) for c in customer.consents) or _("none")
+
+    @display(description=gettext_lazy("stage"), label=STAGE_COLOURS)
+    def stage_label(self, customer: Customer) -> tuple[str, Any] | None:
+        stage = customer.stage  # type: ignore[attr-defined]
+        return (stage, Stage(stage).label) if stage else None
+
+    @admin.display(description=gettext_lazy("predicted value"))
+    def value(self, customer: Customer) -> str:
+        return money(customer.clv_cents, customer.currency)  # type: ignore[attr-defined]
+
+    def save_model(
+        self, request: HttpRequest, obj: Customer, form: forms.ModelForm, change: bool
+    ) -> None:
+        """Consents go through the service that keeps the proof; nothing else is written along."""
+        wanted = set(form.cleaned_data.get("consents") or [])
+        if change:
+            shown = set(form.fields["consents"].to_python(_initial(form)))
+            changed = [name for name in form.changed_data if name != "consents"]
+            obj.consents = Customer.objects.values_list("consents", flat=True).get(pk=obj.pk)
+            if changed:
+                obj.save(update_fields=[*changed, "updated_at"])
+            wanted = (set(obj.consents) | (wanted - shown)) - (shown - wanted)
+        else:
+            obj.consents = []
+            super().save_model(request, obj, form, change)
+        source = f"admin: {request.user.get_username()}"[:100]
+        change_consents(obj, wanted, source=source, at=timezone.now())
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        customer = self.get_object(request, object_id)
+        panels = self.panels(request, customer) if customer else []
+        context = {"panels": panels, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def panels(self, request: HttpRequest, customer: Customer) -> list[Panel]:
+        """What the page shows beside the form; later apps add theirs."""
+        currency = Organisation.current().currency
+        return [
+            *_state_panels(customer, currency),
+            _moves(customer),
+            _consents(customer),
+            _events(customer, currency),
+        ]
+
+
+def _initial(form: forms.ModelForm) -> list[str]:
+    """The consents that the page showed when it was opened."""
+    field, name = form.fields["consents"], form.add_initial_prefix("consents")
+    return field.hidden_widget().value_from_datadict(form.data, form.files, name) or []
+
+
+def _state_panels(customer: Customer, currency: str) -> list[Panel]:
+    build = StateBuild.objects.first()
+    state = (
+        CustomerState.objects.filter(customer=customer, as_of=build.as_of)
+        .select_related("micro_segment")
+        .first()
+        if build
+        else None
+    )
+    if state is None:
+        nothing = _("No day has been computed for this customer yet.")
+        return [Panel(_("Today"), [], empty=nothing)]
+    day = date_format(state.as_of, "SHORT_DATE_FORMAT")
+    today: list[tuple[str, Any]] = [
+        (_("stage"), state.get_stage_display()),
+        (_("micro-segment"), state.micro_segment.name),
+        (_("predicted value"), money(state.clv_cents, currency)),
+        (_("probability of being active"), percent(state.p_alive)),
+    ]
+    return [
+        Panel(_("As of %s") % day, today),
+        Panel(_("Features"), [(label, number_of(value)) for label, value in feature_values(state)]),
+    ]
+
+
+def number_of(value: float) -> str:
+    """A feature's value with as many places as it needs."""
+    return number(value, 0 if float(value).is_integer() else 2)
+
+
+def _moves(customer: Customer) -> Panel:
+    moves = customer.moves.select_related("origin", "target").order_by("-moved_on")[:N_RECENT]
+    return Panel(
+        _("Moves between micro-segments"),
+        [
+            (date_format(move.moved_on, "SHORT_DATE_FORMAT"), move.origin or "–", move.target)
+            for move in moves
+        ],
+        headers=[_("Day"), _("From"), _("To")],
+        empty=_("None so far."),
+    )
+
+
+def _consents(customer: Customer) -> Panel:
+    labels = {value: str(label) for value, label in Channel.choices}
+
+    def words(channels: list[str]) -> str:
+        return ", ".join(labels.get(channel, channel) for channel in channels) or "–"
+
+    changes = customer.consent_changes.order_by("-changed_at", "-pk")[:N_RECENT]
+    return Panel(
+        _("Changes of consent"),
+        [
+            (
+                date_format(timezone.localtime(change.changed_at), "SHORT_DATETIME_FORMAT"),
+                words(change.before),
+                words(change.after),
+                change.source,
+            )
+            for change in changes
+        ],
+        headers=[_("When"), _("Before"), _("After"), _("By")],
+        empty=_("None so far."),
+    )
+
+
+def _events(customer: Customer, currency: str) -> Panel:
+    labels = {value: str(label) for value, label in EventKind.choices}
+    events = customer.events.order_by("-occurred_at")[:N_RECENT]
+    query = urlencode({"q": customer.external_id})
+    return Panel(
+        _("Recent events"),
+        [
+            (
+                date_format(timezone.localtime(event.occurred_at), "SHORT_DATETIME_FORMAT"),
+                labels.get(event.kind, event.kind),
+                money(event.amount_cents, currency),
+            )
+            for event in events
+        ],
+        headers=[_("When"), _("Kind"), _("Amount")],
+        empty=_("None so far."),
+        link=f"{reverse('admin:segments_event_changelist')}?{query}",
+        link_text=_("All"),
+    )
+
+
+@admin.register(ConsentChange)
+class ConsentChangeAdmin(ReadOnlyAdmin):
+    list_display = ["changed_at", "customer", "was", "became", "source"]
+    list_select_related = ["customer"]
+    search_fields = ["customer__external_id__exact"]
+    search_help_text = gettext_lazy("The whole customer id.")
+    ordering = ["-pk"]
+    sortable_by = []
+    raw_id_fields = ["customer"]
+
+    @admin.display(description=gettext_lazy("before"))
+    def was(self, change: ConsentChange) -> str:
+        return ", ".join(change.before) or "–"
+
+    @admin.display(description=gettext_lazy("after"))
+    def became(self, change: ConsentChange) -> str:
+        return ", ".join(change.after) or "–"
