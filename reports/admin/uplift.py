@@ -15,7 +15,7 @@ from reports.models import Uplift
 from reports.services.uplift_report import LEVELS, uplift_report
 from reports.services.uplift_row import State, UpliftReport, UpliftRow
 
-FOREST_WIDTH = 260  # pixels
+FOREST_WIDTH = 200  # pixels
 MEASURES = {"rate": _("response rate"), "value": _("value"), "margin": _("margin")}
 
 
@@ -25,7 +25,7 @@ class Selection(forms.Select):
 
 
 class UpliftForm(ReportForm):
-    campaign = forms.ModelChoiceField(
+    campaign: forms.ModelChoiceField = forms.ModelChoiceField(
         Campaign.objects.all(),
         label=_("campaign"),
         required=False,

@@ -33,19 +33,17 @@ WITH member AS (
     WHERE plan_id = %(plan)s AND since < %(as_of)s
 ), entry AS (
     SELECT e.customer_id, (e.occurred_at AT TIME ZONE %(zone)s)::date AS day,
-           coalesce(sum(CASE WHEN e.kind = 'return' THEN -abs(e.amount_cents)
-                             ELSE e.amount_cents END), 0)::float8 AS cents,
-           count(*) FILTER (WHERE e.kind = 'order') AS n_orders
+           coalesce(CASE WHEN e.kind = 'return' THEN -abs(e.amount_cents)
+                         ELSE e.amount_cents END, 0)::float8 AS cents,
+           (e.kind = 'order')::int AS n_orders
     FROM segments_event e
     WHERE e.kind IN ('order', 'return')
       AND e.occurred_at >= %(start)s AND e.occurred_at < %(end)s
-    GROUP BY 1, 2
     UNION ALL
-    SELECT c.customer_id, c.as_of, -sum(a.cost_cents)::float8, 0
+    SELECT c.customer_id, c.as_of, -a.cost_cents::float8, 0
     FROM journeys_contact c
     JOIN campaigns_action a ON a.id = c.action_id
     WHERE NOT c.is_control AND c.as_of >= %(since)s AND c.as_of < %(as_of)s
-    GROUP BY 1, 2
 ), daily AS MATERIALIZED (
     SELECT m.arm, m.customer_id, e.day, sum(e.cents) AS cents, sum(e.n_orders) AS n_orders
     FROM member m
@@ -60,13 +58,13 @@ WITH member AS (
 ), running AS (
     SELECT arm, customer_id, day,
            greatest(-size, least(size, sum(cents) OVER days)) AS cents,
-           sum(n_orders) OVER days AS n_orders
+           (sum(n_orders) OVER days)::bigint AS n_orders
     FROM daily CROSS JOIN winsor
     WINDOW days AS (PARTITION BY customer_id ORDER BY day)
 ), step AS (
     SELECT arm, day, cents, n_orders,
            lag(cents, 1, 0::float8) OVER days AS cents_before,
-           lag(n_orders, 1, 0::numeric) OVER days AS n_orders_before
+           lag(n_orders, 1, 0::bigint) OVER days AS n_orders_before
     FROM running
     WINDOW days AS (PARTITION BY customer_id ORDER BY day)
 )
