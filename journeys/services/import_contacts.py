@@ -76,7 +76,14 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("assignment probability"),
             read.probability(zero=False),
             gettext_lazy("“%s” is not a probability above 0, up to 1."),
-            ("assignmentprobability", "probability"),
+            ("assignmentprobability",),
+        ),
+        Field(
+            "probability",
+            gettext_lazy("probability of the own group"),
+            read.probability(zero=False),
+            gettext_lazy("“%s” is not a probability above 0, up to 1."),
+            ("groupprobability", "propensity"),
         ),
         Field(
             "control_share",
@@ -88,16 +95,25 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
 
 
 def contact_outputs(plan: ImportPlan) -> dict[str, str]:
-    """A date alone means the day's first moment: whatever the customer did that day came after."""
+    """A date alone means the day's first moment: whatever the customer did that day came after.
+
+    The probability of the action may be given itself, or as that of having been put in this very
+    group, test or control: P(own group) = P(action) x P(own group | action).
+    """
     used = plan.used
+    is_control = "coalesce(s.is_control, false)" if "is_control" in used else "false"
+    ways = ["s.assignment_prob"] if "assignment_prob" in used else []
+    if {"probability", "control_share"} <= used:
+        own = f"(CASE WHEN {is_control} THEN s.control_share ELSE 1 - s.control_share END)"
+        ways.append(f"least(s.probability / nullif({own}, 0), 1)")
     return {
         "customer": "s.customer",
         "campaign": "s.campaign",
         "action": "coalesce(s.action, '')" if "action" in used else "''",
         "as_of": "s.contacted_at::date",
         "reserved_at": "s.contacted_at",
-        "is_control": "coalesce(s.is_control, false)" if "is_control" in used else "false",
-        "assignment_prob": "s.assignment_prob" if "assignment_prob" in used else "NULL::float8",
+        "is_control": is_control,
+        "assignment_prob": f"coalesce({', '.join(ways)})" if ways else "NULL::float8",
         "control_share": "s.control_share" if "control_share" in used else "NULL::float8",
     }
 

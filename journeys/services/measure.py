@@ -5,9 +5,10 @@ from datetime import date, timedelta
 from django.db import connection
 
 from optiengine.lib.days import day_start
+from optiengine.lib.partitions import ensure_partitions
 from segments.models import Organisation
 
-LOOKBACK_DAYS = 120  # contacts older than this without an outcome are left alone
+LOOKBACK_DAYS = 120  # contacts older than this without an outcome are left alone, unless asked for
 
 # The window begins with the contact's reservation for test and control alike (intention to
 # treat). Returns are stored as negative amounts and lower the margin.
@@ -44,19 +45,22 @@ ON CONFLICT (contact_id, as_of) DO NOTHING
 """
 
 
-def measure_outcomes(as_of: date) -> int:
+def measure_outcomes(as_of: date, *, since: date | None = None) -> int:
     """Measure every contact whose window had closed when the day began; returns how many.
 
+    since : day of the oldest contact to look at; after an import of old history, its first day.
     Once measured, an outcome stays: a second call finds nothing. The change in predicted value
     needs the customers' states of both days and counts as zero where one is missing.
     """
+    oldest = since or as_of - timedelta(days=LOOKBACK_DAYS)
+    ensure_partitions("journeys_outcome", oldest, as_of)
     with connection.cursor() as cursor:
         cursor.execute(
             MEASURE,
             {
                 "as_of": as_of,
                 "now": day_start(as_of, Organisation.current().time_zone),
-                "oldest": as_of - timedelta(days=LOOKBACK_DAYS),
+                "oldest": oldest,
             },
         )
         return cursor.rowcount

@@ -50,6 +50,15 @@ def test_test_and_control_become_contacts_with_their_probability(tmp_path, sprin
     assert counts(import_contacts(tmp_path, text)) == (2, 0, 0, 2, 0)
 
 
+def test_the_probability_of_the_own_group_is_that_of_the_action_times_the_split(tmp_path):
+    """Three groups of 1/3, one of them without a message: P(action) is 1/3 / (1/2) = 2/3."""
+    head = "customer,campaign,date,group,probability,control_share\n"
+    thirds = "anna,Spring,2026-02-01,test,0.3333333333,0.5\nbob,Spring,2026-02-01,control,0.3333333333,0.5\n"
+    import_contacts(tmp_path, head + thirds)
+
+    assert [c.assignment_prob for c in Contact.objects.all()] == pytest.approx([2 / 3, 2 / 3])
+
+
 def test_a_stored_contact_is_never_changed(tmp_path):
     import_contacts(tmp_path, HEAD + "anna,Spring,Shoes,2026-02-01,test,0.25\n")
     job = import_contacts(tmp_path, HEAD + "anna,Spring,Shoes,2026-02-01,control,0.25\n")
