@@ -16,10 +16,12 @@ from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from optiengine.lib import embedded_postgres
+from optiengine.menu import NAVIGATION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -206,6 +208,8 @@ UNFOLD = {
     "SITE_HEADER": "OptiEngine",
     "SITE_SYMBOL": "hub",
     "DASHBOARD_CALLBACK": "optiengine.dashboard.dashboard",
+    "STYLES": [lambda request: static("optiengine/admin.css")],
+    "SIDEBAR": {"show_search": True, "navigation": NAVIGATION},
     "SHOW_LANGUAGES": True,
 }
 

@@ -4,9 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from optiengine.dashboard import stop_view, worth_view
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("i18n/", include("django.conf.urls.i18n")),  # the admin's language menu
+    path("admin/stop-sending/", admin.site.admin_view(stop_view), name="stop_sending"),
+    path("admin/worth/", admin.site.admin_view(worth_view), name="worth"),
     path("admin/", admin.site.urls),
     path("api/", include("optiengine.api")),
 ]

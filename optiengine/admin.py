@@ -1,0 +1,159 @@
+"""Wiring: pages that show what several apps know, and the looks of other packages' pages."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin, resubmit_task
+from django_q.models import Failure, OrmQ, Schedule, Success
+from rest_framework.authtoken.admin import TokenAdmin
+from rest_framework.authtoken.models import TokenProxy
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from campaigns.admin.campaign import CampaignAdmin
+from campaigns.models import Campaign
+from journeys.models import Contact, Decision, DecisionRun
+from optiengine.lib.figures import number, percent
+from optiengine.lib.panel import Panel
+from segments.admin.customer import N_RECENT, CustomerAdmin
+from segments.models import Customer
+
+admin.site.index_template = "optiengine/dashboard.html"
+
+for model in (
+    User,
+    Group,
+    TokenProxy,
+    Schedule,
+    Success,
+    Failure,
+    OrmQ,
+    Customer,
+    Campaign,
+):
+    admin.site.unregister(model)
+
+
+@admin.register(Customer)
+class CustomerPage(CustomerAdmin):
+    """With what was decided for the customer."""
+
+    def panels(self, request: HttpRequest, customer: Customer) -> list[Panel]:
+        panels = super().panels(request, customer)
+        if request.user.has_perm("journeys.view_decision"):
+            panels.insert(0, _decisions(customer))
+        return panels
+
+
+def _decisions(customer: Customer) -> Panel:
+    rows = Decision.objects.filter(customer=customer).select_related("campaign", "action")
+    listed = reverse("admin:journeys_decision_changelist")
+    return Panel(
+        _("Recent decisions"),
+        [
+            (
+                format_html(
+                    '<a href="{}">{}</a>',
+                    reverse("admin:journeys_decision_change", args=[decision.pk]),
+                    date_format(decision.as_of, "SHORT_DATE_FORMAT"),
+                ),
+                f"{decision.campaign}: {decision.action.name}"
+                if decision.campaign and decision.action
+                else _("nothing"),
+                _("control, message withheld") if decision.is_control else "",
+                decision.get_layer_display(),
+                percent(decision.assignment_prob),
+            )
+            for decision in rows.order_by("-as_of")[:N_RECENT]
+        ],
+        headers=[_("Day"), _("Got"), "", _("Decided"), _("Probability")],
+        empty=_("None so far."),
+        link=f"{listed}?customer__id__exact={customer.pk}",
+        link_text=_("All"),
+        wide=True,
+    )
+
+
+@admin.register(Campaign)
+class CampaignPage(CampaignAdmin):
+    """With how much it was sent lately."""
+
+    list_display = [*CampaignAdmin.list_display, "recent"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
+        """Contacts of the week up to the newest run, by the index on campaign and day."""
+        newest = DecisionRun.objects.aggregate(day=Max("as_of"))["day"]
+        contacts = Contact.objects.filter(campaign=OuterRef("pk")).order_by()
+        if newest:
+            contacts = contacts.filter(as_of__range=(newest - timedelta(days=6), newest))
+        counted = contacts.values("campaign").annotate(n=Count("pk")).values("n")
+        return super().get_queryset(request).annotate(n_recent=Coalesce(Subquery(counted), 0))
+
+    @admin.display(description=gettext_lazy("contacts in 7 days"), ordering="n_recent")
+    def recent(self, campaign: Campaign) -> str:
+        return number(campaign.n_recent)  # type: ignore[attr-defined]
+
+
+@admin.register(User)
+class UserPage(UserAdmin, ModelAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class GroupPage(GroupAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(TokenProxy)
+class TokenPage(TokenAdmin, ModelAdmin):
+    """Keys are shown on their own page alone, not to whoever looks at a list."""
+
+    list_display = ["masked", "user", "created"]
+    list_select_related = ["user"]
+    autocomplete_fields = ["user"]
+
+    @admin.display(description=gettext_lazy("key"))
+    def masked(self, token: TokenProxy) -> str:
+        return f"{token.key[:4]}…"
+
+
+@admin.action(
+    description=gettext_lazy("Resubmit selected tasks to the queue"), permissions=["change"]
+)
+def resubmit(page: Any, request: HttpRequest, queryset: QuerySet) -> None:
+    resubmit_task(page, request, queryset)
+
+
+@admin.register(Schedule)
+class SchedulePage(ScheduleAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(Success)
+class SuccessPage(TaskAdmin, ModelAdmin):
+    actions = [resubmit]
+    show_full_result_count = False
+
+
+@admin.register(Failure)
+class FailurePage(FailAdmin, ModelAdmin):
+    actions = [resubmit]
+    show_full_result_count = False
+
+
+@admin.register(OrmQ)
+class QueuePage(QueueAdmin, ModelAdmin):
+    pass

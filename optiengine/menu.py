@@ -1,0 +1,97 @@
+"""The menu at the side of the admin: what there is, for those who may see it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _may_see(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _item(title: Any, icon: str, app: str, model: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
+        "permission": _may_see(f"{app}.view_{model}"),
+    }
+
+
+NAVIGATION = [
+    {
+        "items": [
+            {"title": _("Dashboard"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
+        ],
+    },
+    {
+        "title": _("Who"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            _item(_("Customers"), "group", "segments", "customer"),
+            _item(_("Events"), "bolt", "segments", "event"),
+            _item(_("Target groups"), "filter_alt", "segments", "targetgroup"),
+            _item(_("Micro-segments"), "bubble_chart", "segments", "microsegment"),
+            _item(_("Features"), "function", "segments", "featuredefinition"),
+            _item(_("Imports"), "upload_file", "segments", "importjob"),
+        ],
+    },
+    {
+        "title": _("What"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            _item(_("Campaigns"), "campaign", "campaigns", "campaign"),
+            _item(_("Goals"), "flag", "campaigns", "goal"),
+            _item(_("Exclusions"), "block", "campaigns", "exclusion"),
+            _item(_("Frequency caps"), "speed", "campaigns", "frequencycap"),
+            _item(_("Series"), "account_tree", "campaigns", "followup"),
+            _item(_("Tags"), "sell", "campaigns", "tag"),
+            _item(_("Arm plans"), "call_split", "campaigns", "armplan"),
+        ],
+    },
+    {
+        "title": _("Next"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            _item(_("Decision runs"), "play_circle", "journeys", "decisionrun"),
+            _item(_("Decisions"), "rule", "journeys", "decision"),
+            _item(_("Deliveries"), "outbox", "journeys", "delivery"),
+            _item(_("Contacts"), "forum", "journeys", "contact"),
+            _item(_("Outcomes"), "shopping_cart", "journeys", "outcome"),
+            _item(_("Channel routes"), "alt_route", "journeys", "channelroute"),
+        ],
+    },
+    {
+        "title": _("Worth"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            _item(_("Uplift"), "trending_up", "reports", "uplift"),
+            _item(_("The engine's worth"), "balance", "reports", "armworth"),
+        ],
+    },
+    {
+        "title": _("Behind it"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            _item(_("Organisation"), "domain", "segments", "organisation"),
+            _item(_("Users"), "person", "auth", "user"),
+            _item(_("Groups"), "groups", "auth", "group"),
+            _item(_("API tokens"), "key", "authtoken", "tokenproxy"),
+            _item(_("Schedules"), "schedule", "django_q", "schedule"),
+            _item(_("Queued tasks"), "pending", "django_q", "ormq"),
+            _item(_("Failed tasks"), "error", "django_q", "failure"),
+            _item(_("States by day"), "calendar_today", "segments", "statebuild"),
+            _item(_("Value models"), "payments", "segments", "clvmodel"),
+            _item(_("Uplift models"), "model_training", "journeys", "upliftmodelversion"),
+            _item(_("Learning by day"), "school", "journeys", "upliftday"),
+        ],
+    },
+]
