@@ -1,6 +1,6 @@
 """From arrays back to rows: decisions, contacts and deliveries of a batch, by COPY."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
@@ -17,57 +17,7 @@ from journeys.numerics.worth import Worth
 from segments.services.load_batch import CustomerBatch
 
 KEYS = UUID("6f1f5d0e-4c3b-5b0a-9a55-2c0f9e1f7a11")  # name space of contact and delivery keys
-
-
-DECISION_COLUMNS = [
-    "as_of",
-    "run_id",
-    "customer_id",
-    "arm",
-    "layer",
-    "campaign_id",
-    "action_id",
-    "is_control",
-    "assignment_prob",
-    "response_prob",
-    "value_now_cents",
-    "value_later_cents",
-    "slot_cost_cents",
-    "cost_cents",
-    "verdicts",
-]
-CONTACT_COLUMNS = [
-    "id",
-    "as_of",
-    "reserved_at",
-    "customer_id",
-    "campaign_id",
-    "action_id",
-    "channel",
-    "tags",
-    "takes_slot",
-    "arm",
-    "is_control",
-    "assignment_prob",
-    "control_share",
-    "micro_segment_id",
-    "source",
-    "key",
-]
-DELIVERY_COLUMNS = [
-    "as_of",
-    "contact_id",
-    "customer_id",
-    "action_id",
-    "channel",
-    "key",
-    "status",
-    "owner",
-    "attempts",
-    "reason",
-    "batch",
-    "transport",
-]
+NULL = "\\N"  # in COPY's text format, which every value here is written in
 
 
 @dataclass(frozen=True)
@@ -80,154 +30,160 @@ class Decided:
     choice: Choice
 
 
+@dataclass(frozen=True)
+class Reached:
+    """The batch's contacts: the day's slots, then what goes in addition. k of them."""
+
+    row: NDArray[np.int64]  # (k,) of the batch
+    action: NDArray[np.int64]  # (k,) index on the rulebook's action axis
+    assignment_prob: NDArray[np.float64]  # (k,)
+    is_control: NDArray[np.bool_]  # (k,)
+    takes_slot: NDArray[np.bool_]  # (k,)
+
+    @classmethod
+    def by(cls, choice: Choice) -> "Reached":
+        slots = np.flatnonzero(choice.action != NONE)
+        rows, actions = np.nonzero(choice.additions)
+        return cls(
+            row=np.concatenate([slots, rows]),
+            action=np.concatenate([choice.action[slots], actions]),
+            assignment_prob=np.concatenate(
+                [choice.assignment_prob[slots], choice.addition_probs[rows, actions]]
+            ),
+            is_control=np.concatenate(
+                [choice.is_control[slots], choice.addition_control[rows, actions]]
+            ),
+            takes_slot=np.arange(len(slots) + len(rows)) < len(slots),
+        )
+
+
 def save_decisions(
     run: DecisionRun, book: Rulebook, decided: Decided, *, first_contact_id: int
 ) -> None:
-    """Write a batch inside the caller's transaction: one decision per customer, none included."""
-    _copy("journeys_decision", DECISION_COLUMNS, _decision_rows(run, book, decided))
-    contacts = _contacts(run, book, decided)
-    _reserve_ids(contacts, first_contact_id)
-    _copy("journeys_contact", CONTACT_COLUMNS, (contact[:-1] for contact in contacts))
-    _copy("journeys_delivery", DELIVERY_COLUMNS, _delivery_rows(run, contacts))
+    """Write a batch inside the caller's transaction: one decision per customer, none included.
+
+    first_contact_id : drawn under the lock; it marks where the batch's own contacts begin.
+    """
+    _copy("journeys_decision", _decisions(run, book, decided))
+    reached = Reached.by(decided.choice)
+    contacts = _contacts(run, book, decided, reached, first_contact_id)
+    _copy("journeys_contact", contacts)
+    _copy("journeys_delivery", _deliveries(contacts))
 
 
-def _decision_rows(run: DecisionRun, book: Rulebook, decided: Decided) -> Iterable[tuple]:
+def contact_key(run_id: int, customer_id: int, campaign_id: int, channel: str) -> UUID:
+    """Of a contact and its message: the same however often it is tried, so that a provider can
+    drop repeats by it."""
+    return uuid5(KEYS, f"{run_id}:{customer_id}:{campaign_id}:{channel}")
+
+
+def _decisions(run: DecisionRun, book: Rulebook, decided: Decided) -> dict[str, list[str]]:
     choice, worth = decided.choice, decided.worth
     n = len(choice.action)
     taken = np.flatnonzero(choice.action != NONE)
     chosen = choice.action[taken]
 
-    def parts(values: NDArray[np.float64], none: float | None = 0.0) -> list[float | None]:
-        """The chosen action's value of (n, A) values; `none` where none was chosen."""
+    def where_taken(values: NDArray, none: str = "0") -> list[str]:
+        """Values of the contacts (len(taken),), `none` elsewhere."""
         found = np.full(n, none, dtype=object)
-        found[taken] = values[taken, chosen].tolist()
+        found[taken] = _texts(values)
         return found.tolist()
 
-    costs = np.broadcast_to(book.cost_cents, worth.now.shape)
-    action_ids = np.full(n, None, dtype=object)
-    campaign_ids = action_ids.copy()
-    if len(taken):
-        action_ids[taken] = book.action_ids[chosen].tolist()
-        campaign_ids[taken] = book.campaign_ids[book.campaign_of[chosen]].tolist()
-    return zip(
-        [run.as_of] * n,
-        [run.pk] * n,
-        decided.batch.customer_ids.tolist(),
-        decided.arms.tolist(),
-        choice.layer.tolist(),
-        campaign_ids.tolist(),
-        action_ids.tolist(),
-        choice.is_control.tolist(),
-        choice.assignment_prob.tolist(),
-        parts(worth.response_prob, None),
-        parts(worth.now + costs),
-        parts(worth.later),
-        parts(worth.slot),
-        parts(costs),
-        _array_texts(choice.codes),
-        strict=True,
-    )
+    return {
+        "as_of": [run.as_of.isoformat()] * n,
+        "run_id": [str(run.pk)] * n,
+        "customer_id": _texts(decided.batch.customer_ids),
+        "arm": decided.arms.tolist(),
+        "layer": choice.layer.tolist(),
+        "campaign_id": where_taken(book.campaign_ids[book.campaign_of[chosen]], NULL),
+        "action_id": where_taken(book.action_ids[chosen], NULL),
+        "is_control": _texts(choice.is_control),
+        "assignment_prob": _texts(choice.assignment_prob),
+        "response_prob": where_taken(worth.response_prob[taken, chosen], NULL),
+        "value_now_cents": where_taken(worth.now[taken, chosen] + book.cost_cents[chosen]),
+        "value_later_cents": where_taken(worth.later[taken, chosen]),
+        "slot_cost_cents": where_taken(worth.slot[taken, chosen]),
+        "cost_cents": where_taken(book.cost_cents[chosen]),
+        "verdicts": _arrays(choice.codes),
+    }
 
 
-def _contacts(run: DecisionRun, book: Rulebook, decided: Decided) -> list[list]:
-    """Rows of the ledger, ids still missing: the slots, then what goes in addition."""
-    choice, batch = decided.choice, decided.batch
-    slots = [
-        (row, action, choice.assignment_prob[row], choice.is_control[row], True)
-        for row, action in enumerate(choice.action.tolist())
-        if action != NONE
-    ]
-    additions = [
-        (
-            row,
-            action,
-            choice.addition_probs[row, action],
-            choice.addition_control[row, action],
-            False,
-        )
-        for row, action in zip(
-            *(axis.tolist() for axis in np.nonzero(choice.additions)), strict=True
-        )
-    ]
-    found = []
-    for row, index, prob, is_control, takes_slot in slots + additions:
-        action = book.actions[index]
-        campaign = book.campaigns[action.campaign]
-        customer = int(batch.customer_ids[row])
-        found.append(
-            [
-                None,
-                run.as_of,
-                run.decided_at,
-                customer,
-                campaign.id,
-                action.id,
-                action.channel,
-                list(campaign.tags),
-                takes_slot,
-                decided.arms[row],
-                bool(is_control),
-                float(prob),
-                campaign.control_share,
-                int(batch.micro_segment_ids[row]),
-                Contact.Source.DECISION.value,
-                contact_key(run.pk, customer, campaign.id),
-                delivery_key(run.pk, customer, campaign.id, action.channel),
-            ]
-        )
-    return found
+def _contacts(
+    run: DecisionRun, book: Rulebook, decided: Decided, reached: Reached, first_id: int
+) -> dict[str, list[str]]:
+    k, source = len(reached.row), Contact.Source.DECISION.value
+    customer_ids = decided.batch.customer_ids[reached.row].tolist()
+    actions = [book.actions[index] for index in reached.action.tolist()]
+    campaigns = [book.campaigns[action.campaign] for action in actions]
+    channels = [action.channel for action in actions]
+    return {
+        "id": _contact_ids(first_id, k),
+        "as_of": [run.as_of.isoformat()] * k,
+        "reserved_at": [run.decided_at.isoformat()] * k,
+        "customer_id": list(map(str, customer_ids)),
+        "campaign_id": [str(campaign.id) for campaign in campaigns],
+        "action_id": [str(action.id) for action in actions],
+        "channel": channels,
+        "tags": ["{" + ",".join(map(str, campaign.tags)) + "}" for campaign in campaigns],
+        "takes_slot": _texts(reached.takes_slot),
+        "arm": decided.arms[reached.row].tolist(),
+        "is_control": _texts(reached.is_control),
+        "assignment_prob": _texts(reached.assignment_prob),
+        "control_share": [repr(campaign.control_share) for campaign in campaigns],
+        "micro_segment_id": _texts(decided.batch.micro_segment_ids[reached.row]),
+        "source": [source] * k,
+        "key": [
+            str(contact_key(run.pk, customer_id, campaign.id, channel))
+            for customer_id, campaign, channel in zip(
+                customer_ids, campaigns, channels, strict=True
+            )
+        ],
+    }
 
 
-def contact_key(run_id: int, customer_id: int, campaign_id: int) -> UUID:
-    return uuid5(KEYS, f"{run_id}:{customer_id}:{campaign_id}")
-
-
-def delivery_key(run_id: int, customer_id: int, campaign_id: int, channel: str) -> UUID:
-    """The same message, however often it is tried: what a provider drops repeats by."""
-    return uuid5(KEYS, f"{run_id}:{customer_id}:{campaign_id}:{channel}")
-
-
-def _reserve_ids(contacts: list[list], first: int) -> None:
-    """Number the contacts; the first id was drawn under the lock and marks where history ends."""
+def _contact_ids(first: int, k: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('journeys_contact', 'id')) "
+            "SELECT nextval(pg_get_serial_sequence('journeys_contact', 'id'))::text "
             "FROM generate_series(2, %s)",
-            [len(contacts)],
+            [k],
         )
-        ids = [first, *(row[0] for row in cursor.fetchall())]
-    for contact, contact_id in zip(contacts, ids, strict=False):
-        contact[0] = contact_id
+        return [str(first), *(row[0] for row in cursor.fetchall())][:k]
 
 
-def _delivery_rows(run: DecisionRun, contacts: list[list]) -> Iterable[tuple]:
+def _deliveries(contacts: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """A message for every contact that is not a control's."""
-    new = Delivery.Status.NEW.value
-    return (
-        (run.as_of, c[0], c[3], c[5], c[6], c[16], new, "", 0, "", None, "")
-        for c in contacts
-        if not c[10]
-    )
+    sent = [place for place, control in enumerate(contacts["is_control"]) if control == "False"]
+    same = {"as_of": "as_of", "contact_id": "id", "customer_id": "customer_id",
+            "action_id": "action_id", "channel": "channel", "key": "key"}  # fmt: skip
+    return {
+        **{mine: [contacts[theirs][place] for place in sent] for mine, theirs in same.items()},
+        "status": [Delivery.Status.NEW.value] * len(sent),
+        "owner": [""] * len(sent),
+        "attempts": ["0"] * len(sent),
+        "reason": [""] * len(sent),
+    }
 
 
-def _array_texts(codes: Codes) -> list[str]:
-    """Rows of codes as PostgreSQL array literals; few differ, so each is written once."""
-    if codes.shape[1] == 0:
+def _texts(values: NDArray) -> list[str]:
+    """Numbers as Python writes them, which PostgreSQL reads back to the last bit."""
+    return list(map(repr, values.tolist()))
+
+
+def _arrays(codes: Codes) -> list[str]:
+    """Rows of codes as PostgreSQL arrays; few differ, so each is written once."""
+    if not codes.shape[1]:
         return ["{}"] * len(codes)
-    texts: dict[bytes, str] = {}
-    found = []
-    for row in codes:
-        key = row.tobytes()
-        if key not in texts:
-            texts[key] = "{" + ",".join(map(str, row.tolist())) + "}"
-        found.append(texts[key])
-    return found
+    different, place = np.unique(codes, axis=0, return_inverse=True)
+    texts = ["{" + ",".join(map(str, row)) + "}" for row in different.tolist()]
+    return [texts[i] for i in place.ravel().tolist()]
 
 
-def _copy(table: str, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+def _copy(table: str, columns: Mapping[str, Iterable[str]]) -> None:
+    """Append columns of one length, their values written in COPY's text format."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
+    lines = map("\t".join, zip(*columns.values(), strict=True))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+        copy.write("".join(line + "\n" for line in lines))
