@@ -20,7 +20,7 @@ class SmallJson(JSONParser):
     """JSON up to a size and a depth; NaN and infinity are refused by STRICT_JSON."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        length = stream.META.get("CONTENT_LENGTH") or "0"
+        length = parser_context["request"].META.get("CONTENT_LENGTH") or "0"
         if not length.isdigit() or int(length) > MAX_BYTES:
             raise BodyTooLarge
         try:

@@ -20,7 +20,8 @@ class ReportParameters(Parameters):
     since = DayField(required=False, help_text=gettext_lazy("First day of the period."))
 
     def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
-        asked.setdefault("as_of", self.newest_day())
+        if "as_of" not in asked:
+            asked["as_of"] = self.newest_day()
         if "since" in asked and asked["since"] > asked["as_of"]:
             raise serializers.ValidationError({"since": [_("The period ends before it starts.")]})
         return asked

@@ -1,0 +1,79 @@
+"""Every address of the API, every method, every kind of caller: who gets what."""
+
+import re
+
+import pytest
+
+from optiengine.api import router
+from tests.factories import DAY
+
+METHODS = ["get", "head", "post", "put", "patch", "delete", "options"]
+READ = {"get", "head"}
+WRITES = {("run-list", "post"), ("login-list", "post")}
+ADDRESSES = {
+    "login-list": "/api/v1/login/",
+    "customer-list": "/api/v1/customers/",
+    "customer-detail": "/api/v1/customers/K-1/",
+    "campaign-list": "/api/v1/campaigns/",
+    "campaign-detail": "/api/v1/campaigns/{campaign}/",
+    "decision-list": "/api/v1/decisions/",
+    "decision-detail": f"/api/v1/decisions/{DAY}/K-1/",
+    "run-list": "/api/v1/runs/",
+    "run-detail": f"/api/v1/runs/{DAY}/",
+    "uplift-report-list": "/api/v1/reports/uplift/",
+    "arm-report-list": "/api/v1/reports/arms/",
+}
+
+
+def test_the_matrix_knows_every_address():
+    assert {pattern.name for pattern in router.urls} == set(ADDRESSES)
+    for pattern in router.urls:
+        address = ADDRESSES[pattern.name].replace("{campaign}", "1").removeprefix("/api/v1/")
+        assert re.match(pattern.pattern.regex.pattern, address), pattern.name
+
+
+def expected(name: str, method: str, role: str) -> set[int]:
+    """Statuses that a caller may get; reading needs the view permission, writing its own."""
+    if name == "login-list":
+        return {400} if method == "post" else {405}
+    if role == "anonymous":
+        return {401}
+    allowed = (name, method) in WRITES or (method in READ and name != "login-list")
+    if method == "options":
+        return {405}
+    if role == "stranger" or (role == "viewer" and method not in READ):
+        return {403}
+    if not allowed:
+        return {405}
+    return {200} if method in READ else {400}  # an empty body starts nothing
+
+
+@pytest.mark.parametrize("role", ["anonymous", "stranger", "viewer", "superuser"])
+def test_each_caller_gets_what_the_permissions_say(role, request, measured, campaign):
+    client = request.getfixturevalue(role)
+    found, wanted = {}, {}
+    for name, template in ADDRESSES.items():
+        for method in METHODS:
+            address = template.format(campaign=campaign.pk)
+            answer = getattr(client, method)(address, **_body(method))
+            found[name, method] = {answer.status_code}
+            wanted[name, method] = expected(name, method, role)
+            if answer.status_code == 401:
+                assert answer["WWW-Authenticate"] == "Token"
+
+    assert found == wanted
+
+
+def _body(method: str) -> dict:
+    return {"data": {}, "format": "json"} if method in {"post", "put", "patch"} else {}
+
+
+@pytest.mark.parametrize("address", ["/api/schema/", "/api/docs/"])
+def test_the_description_is_for_those_who_are_logged_in(anonymous, client, stranger, address):
+    refused = anonymous.get(address)
+    if address == "/api/docs/":
+        assert refused.status_code == 302
+        assert refused["Location"].startswith("/admin/login/")
+    else:
+        assert refused.status_code == 401
+        assert stranger.get(address).status_code == 200

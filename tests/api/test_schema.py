@@ -1,0 +1,92 @@
+"""The description is complete, and every answer is what it promises."""
+
+from io import StringIO
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
+
+from tests.factories import DAY
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def test_the_schema_is_drawn_without_a_warning(capsys):
+    out = StringIO()
+
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
+
+    assert yaml.safe_load(out.getvalue())["openapi"] == "3.1.0"
+    assert capsys.readouterr().err == ""
+
+
+def test_every_operation_says_what_it_does_and_how_it_refuses(schema):
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            assert operation["summary"], where
+            assert operation["description"], where
+            wanted = {"400"} if path.endswith("/login/") else {"400", "401", "403"}
+            wanted |= {"404"} if "{" in path else set()
+            assert wanted <= set(operation["responses"]), where
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "query":
+                    assert parameter["description"], f"{where} {parameter['name']}"
+
+
+def test_answers_are_what_the_schema_promises(schema, superuser, measured, campaign):
+    addresses = {
+        "/api/v1/customers/": "",
+        "/api/v1/customers/{external_id}/": "K-1",
+        "/api/v1/campaigns/": "",
+        "/api/v1/campaigns/{id}/": campaign.pk,
+        "/api/v1/decisions/": "",
+        "/api/v1/decisions/{as_of}/{customer}/": f"{DAY}/K-1",
+        "/api/v1/runs/": "",
+        "/api/v1/runs/{as_of}/": DAY,
+        "/api/v1/reports/uplift/": "",
+        "/api/v1/reports/arms/": "",
+    }
+    reads = {path for path, operations in schema["paths"].items() if "get" in operations}
+    assert reads == set(addresses)
+    for path, what in addresses.items():
+        address = f"{path.split('{')[0]}{what}/" if what else path
+        answer = superuser.get(address)
+        assert answer.status_code == 200, answer.content
+        content = schema["paths"][path]["get"]["responses"]["200"]["content"]
+        promised = {**content["application/json"]["schema"], "components": schema["components"]}
+        closed = _without_extras(promised)
+        jsonschema.validate(answer.json(), closed, cls=jsonschema.Draft202012Validator)
+
+
+def _without_extras(part: Any) -> Any:
+    """The same schema, in which objects have no property but those named."""
+    if isinstance(part, list):
+        return [_without_extras(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    closed = {name: _without_extras(value) for name, value in part.items()}
+    if closed.get("type") == "object" and "properties" in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def test_the_page_takes_everything_from_this_server(client, django_user_model):
+    client.force_login(django_user_model.objects.create_user("reader"))
+
+    page = client.get("/api/docs/")
+
+    assert page.status_code == 200
+    assert "script-src 'self';" in page["Content-Security-Policy"]
+    text = page.content.decode()
+    assert "http" not in text
+    assert "<script>" not in text
+    assert client.get("/api/docs/?script=").headers["Content-Type"].startswith("application/java")
