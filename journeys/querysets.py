@@ -20,7 +20,7 @@ class ContactQuerySet(models.QuerySet):
     def since(self, moment: datetime) -> Self:
         return self.filter(reserved_at__gte=moment)
 
-    def per_customer(self) -> Self:
+    def per_customer(self) -> models.QuerySet:
         """One row per customer: {"customer_id": 7, "n_contacts": 3}."""
         return self.order_by().values("customer_id").annotate(n_contacts=Count("pk"))
 
@@ -30,6 +30,6 @@ class DeliveryQuerySet(models.QuerySet):
         """Handed over, but nobody knows whether it arrived: a person has to settle these."""
         return self.filter(status="unknown")
 
-    def per_status(self) -> Self:
+    def per_status(self) -> models.QuerySet:
         """One row per status: {"status": "sent", "n": 3}."""
         return self.order_by().values("status").annotate(n=Count("pk"))

@@ -87,11 +87,10 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     n = len(facts.suppressed)
     codes = np.zeros((n, len(book.actions)), dtype=np.int16)
     scheduled = np.array([campaign.runs_today for campaign in book.campaigns], dtype=bool)
-    targeted = np.column_stack(
-        [rule.mask(facts.columns, n) for rule in book.rules] or [np.zeros((n, 0), dtype=bool)]
-    )
-    consents = np.column_stack([facts.consents[a.channel] for a in book.actions] or [codes])
-    addresses = np.column_stack([facts.addresses[a.channel] for a in book.actions] or [codes])
+    nothing = np.zeros((n, 0), dtype=bool)
+    targeted = np.column_stack([nothing, *(rule.mask(facts.columns, n) for rule in book.rules)])
+    consents = np.column_stack([nothing, *(facts.consents[a.channel] for a in book.actions)])
+    addresses = np.column_stack([nothing, *(facts.addresses[a.channel] for a in book.actions)])
     block(codes, facts.held_out[:, None], Verdict.HOLDOUT)
     block(codes, facts.suppressed[:, None], Verdict.SUPPRESSED)
     block(codes, ~targeted[:, book.campaign_of], Verdict.NOT_IN_TARGET_GROUP)

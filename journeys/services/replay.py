@@ -4,14 +4,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdicts import Codes, Verdict
 from journeys.models import Decision, DecisionChunk, DecisionRun
 from journeys.numerics.arbitration import NONE
 from journeys.numerics.worth import worth_of
-from journeys.services.claim import ClaimedChunk
 from journeys.services.decide import Pinned, choose, load_arms, pinned, predict
 from journeys.services.save_decisions import Decided
-from segments.services.load_batch import load_batch
+from segments.services.load_batch import CustomerBatch, load_batch
 
 LIMITS = (Verdict.SERIES_NOT_OPEN, Verdict.REPEATED_TOO_SOON, Verdict.OUTRANKED)
 
@@ -57,8 +56,11 @@ def replay(run: DecisionRun) -> Replay:
     return found
 
 
-def recompute(given: Pinned, chunk: DecisionChunk | ClaimedChunk, batch, verdicts) -> Decided:
-    """A batch decided again; `verdicts` (n, A) are the stored codes."""
+def recompute(
+    given: Pinned, chunk: DecisionChunk, batch: CustomerBatch, verdicts: Codes
+) -> Decided:
+    """A batch decided again; `verdicts` (n, A) are the stored codes. The chunk must be done."""
+    assert chunk.contact_watermark is not None
     facts = verdicts.copy()
     facts[(facts >= Verdict.CAPPED) | np.isin(facts, LIMITS)] = Verdict.ALLOWED
     worth = worth_of(given.book, predict(given, batch), facts)

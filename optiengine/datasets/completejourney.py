@@ -49,24 +49,24 @@ def load_completejourney(folder: Path) -> dict[str, ImportJob]:
 
 def make_campaigns(campaigns: pd.DataFrame) -> None:
     """Auto campaigns of one mailed action each, with a goal as long as the campaign."""
-    for row in campaigns.itertuples():
-        days = (row.end_date - row.start_date).days + 1
+    for row in campaigns.to_dict("records"):
+        days = (row["end_date"] - row["start_date"]).days + 1
         goal, _made = Goal.objects.get_or_create(
             name=f"Redemption within {days} days",
             defaults={"event_kind": "redemption", "window_days": days},
         )
         campaign, _made = Campaign.objects.get_or_create(
-            name=campaign_name(row.campaign_id),
+            name=campaign_name(row["campaign_id"]),
             defaults={
                 "status": Campaign.Status.ACTIVE,
                 "goal": goal,
-                "starts_on": row.start_date.date(),
-                "ends_on": row.end_date.date(),
+                "starts_on": row["start_date"].date(),
+                "ends_on": row["end_date"].date(),
                 "repeat_after_days": None,
             },
         )
         Action.objects.get_or_create(
-            campaign=campaign, name=row.campaign_type, defaults={"channel": Channel.POST}
+            campaign=campaign, name=row["campaign_type"], defaults={"channel": Channel.POST}
         )
     FeatureDefinition.objects.get_or_create(
         name="redemptions_365d",
