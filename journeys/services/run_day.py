@@ -29,29 +29,31 @@ def run_day(
     decided_at: datetime | None = None,
     seed: int | None = None,
     send: bool = True,
+    now: datetime | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Day:
     """State, outcomes, learning, decisions, deliveries of one day, in this process.
 
     A day that was interrupted goes on where it stopped, one that is done changes nothing but what
     is still in the outbox. Other workers may help with the run's chunks at the same time.
+    now : the moment of sending, by default that of the decision; before it no message leaves.
     progress : called with the name of each step as it begins.
     """
     tell = progress or (lambda step: None)
     run = request_run(as_of, seed=seed, decided_at=decided_at)
     n_measured = 0
-    if run.status in (DecisionRun.Status.WAITING, DecisionRun.Status.FAILED):
+    if not run.state_id:
         tell("state")
         build_state(as_of, seed=run.seed % 2**32)
         tell("outcomes")
         n_measured = measure_outcomes(as_of)
         tell("learning")
         learn(as_of)
-        run = start_run(run)
+    run = start_run(run)
     tell("decisions")
     run = work_off(run.pk, owner=worker_name())
     deliveries = {}
     if send:
         tell("deliveries")
-        deliveries = deliver(now=run.decided_at, owner=worker_name())
+        deliveries = deliver(now=now or run.decided_at, owner=worker_name())
     return Day(run, n_measured, deliveries)

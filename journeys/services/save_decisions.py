@@ -68,7 +68,7 @@ def save_decisions(
     reached = Reached.by(decided.choice)
     contacts = _contacts(run, book, decided, reached, first_contact_id)
     _copy("journeys_contact", contacts)
-    _copy("journeys_delivery", _deliveries(contacts))
+    _copy("journeys_delivery", _deliveries(run, contacts))
 
 
 def contact_key(run_id: int, customer_id: int, campaign_id: int, channel: str) -> UUID:
@@ -151,7 +151,7 @@ def _contact_ids(first: int, k: int) -> list[str]:
         return [str(first), *(row[0] for row in cursor.fetchall())][:k]
 
 
-def _deliveries(contacts: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _deliveries(run: DecisionRun, contacts: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """A message for every contact that is not a control's."""
     sent = [place for place, control in enumerate(contacts["is_control"]) if control == "False"]
     same = {"as_of": "as_of", "contact_id": "id", "customer_id": "customer_id",
@@ -159,6 +159,7 @@ def _deliveries(contacts: Mapping[str, list[str]]) -> dict[str, list[str]]:
     return {
         **{mine: [contacts[theirs][place] for place in sent] for mine, theirs in same.items()},
         "status": [Delivery.Status.NEW.value] * len(sent),
+        "lease_until": [run.decided_at.isoformat()] * len(sent),  # of a new one: not before
         "owner": [""] * len(sent),
         "attempts": ["0"] * len(sent),
         "reason": [""] * len(sent),

@@ -42,10 +42,13 @@ def default_seed(as_of: date) -> int:
 def start_run(run: DecisionRun) -> DecisionRun:
     """Pin rulebook, state, model and arms, and lay out the chunks; a started run is left alone.
 
-    Raises StaleState when the customers' state of the day has not been built, or nothing has been
-    learned for it: no decision is made on yesterday's features. The run says so, and can be
-    started again once they are there.
+    Of a run that failed after it had started, what could not be decided is opened again, on the
+    inputs that were pinned the first time. Raises StaleState when the customers' state of the day
+    has not been built, or nothing has been learned for it: no decision is made on yesterday's
+    features. The run says so, and can be started again once they are there.
     """
+    if run.state_id:
+        return _open_again(run)
     ready = StateBuild.objects.filter(as_of=run.as_of).first()
     model = UpliftModelVersion.objects.filter(as_of=run.as_of).order_by("-pk").first()
     if ready is None or model is None:
@@ -62,7 +65,7 @@ def start_run(run: DecisionRun) -> DecisionRun:
         ensure_partitions(table, run.as_of, run.as_of)
     with transaction.atomic():
         run = DecisionRun.objects.select_for_update().get(pk=run.pk)
-        if run.status in (DecisionRun.Status.RUNNING, DecisionRun.Status.DONE):
+        if run.state_id:  # another worker was quicker
             return run
         run.plan = assign_arms(run.as_of)
         run.rulebook = load_rulebook(run.as_of).to_json()
@@ -70,6 +73,16 @@ def start_run(run: DecisionRun) -> DecisionRun:
         run.n_customers = _lay_out_chunks(run)
         run.status, run.error = DecisionRun.Status.RUNNING, ""
         run.save()
+    return run
+
+
+@transaction.atomic
+def _open_again(run: DecisionRun) -> DecisionRun:
+    run = DecisionRun.objects.select_for_update().get(pk=run.pk)
+    if run.status == DecisionRun.Status.FAILED:
+        run.chunks.filter(done=True).exclude(error="").update(done=False, attempts=0)
+        run.status, run.error = DecisionRun.Status.RUNNING, ""
+        run.save(update_fields=["status", "error"])
     return run
 
 

@@ -165,6 +165,19 @@ def test_a_customer_who_cannot_be_decided_is_quarantined_and_the_others_are_not(
     assert "a poisoned customer" in alone.error
 
 
+def test_a_run_in_which_nobody_could_be_decided_fails_and_can_be_run_again(run, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(decide_module, "predict", lambda *args: 1 / 0)
+        work_off(run.pk, owner="worker")
+    run.refresh_from_db()
+    assert (run.status, run.counts["quarantined"]) == (DecisionRun.Status.FAILED, 120)
+
+    start_run(run)
+    work_off(run.pk, owner="worker")
+
+    assert_invariants(run)
+
+
 def test_starting_the_same_day_twice_gives_one_run(run):
     again = start_run(request_run(DAY))
 
