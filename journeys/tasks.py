@@ -1,14 +1,17 @@
 """What the queue may ask for. A task wakes a worker up; what is left to do is in our tables."""
 
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from django.utils.timezone import now
 
 from journeys.errors import StaleState
+from journeys.models import DecisionRun
 from journeys.services.deliver import deliver
 from journeys.services.run_day import run_day
 from journeys.services.work import work_off
 from optiengine.lib.worker import worker_name
+from segments.models import Organisation
 
 
 def deliver_task() -> str:
@@ -26,7 +29,22 @@ def decide_chunks(run_id: int) -> str:
 def run_day_task(as_of: str) -> str:
     """One day of the engine, as the schedule or a partner system asked for it."""
     try:
-        day = run_day(date.fromisoformat(as_of))
+        day = run_day(date.fromisoformat(as_of), now=now())
     except StaleState as closed:
         return str(closed)
     return f"{day.run}: {day.run.counts}, {day.deliveries}"
+
+
+def run_today() -> str:
+    """The day that it is now in the organisation's zone: what the daily schedule asks for."""
+    zone = ZoneInfo(Organisation.current().time_zone)
+    return run_day_task(now().astimezone(zone).date().isoformat())
+
+
+def keep_going() -> str:
+    """What others left undone: runs whose worker was lost, then the outbox."""
+    for run_id in DecisionRun.objects.filter(status=DecisionRun.Status.RUNNING).values_list(
+        "pk", flat=True
+    ):
+        work_off(run_id, owner=worker_name())
+    return deliver_task()

@@ -16,6 +16,7 @@ class Scenario:
     """A population, the campaigns it can be sent, and a seed; `world()` starts it afresh."""
 
     name: str
+    n_customers: int  # registered before the start; newcomers come on top
     population: Population
     catalogue: Catalogue
     seed: int
@@ -30,6 +31,7 @@ def retailer(
     """A fashion and home retailer with heterogeneous customers and 24 campaigns: the demo."""
     return Scenario(
         name="retailer",
+        n_customers=n_customers,
         population=Population.generate(n_customers, seed=seed, start=start, lived_days=lived_days),
         catalogue=retail_catalogue(),
         seed=seed,

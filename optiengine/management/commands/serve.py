@@ -1,0 +1,103 @@
+import socket
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django_q.models import Schedule
+
+from optiengine.serving import watch, web_server, worker
+from optiengine.world.install import holds_demo
+from segments.models import Organisation
+
+EVERY_MINUTE = "Keep runs going, send messages"
+EVERY_DAY = "Today's run"
+
+
+def clock_time(text: str) -> time:
+    """An argument's type: argparse turns its ValueError into a clear refusal."""
+    return time.fromisoformat(text)
+
+
+class Command(BaseCommand):
+    help = (
+        "Serve admin, API and background tasks on this machine until Ctrl-C.\n"
+        "The worker is watched, and started again when it dies or leaves work lying."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--no-worker", action="store_true", help="The web server alone.")
+        parser.add_argument(
+            "--schedule",
+            type=clock_time,
+            metavar="HH:MM",
+            help="From now on run each day at this time of the organisation; kept until it is "
+            "changed here or under Schedules in the admin.",
+        )
+
+    def handle(self, *, host, port, no_worker, schedule, **options):
+        _require_free(host, port)
+        if not settings.DEBUG:
+            call_command("collectstatic", interactive=False, verbosity=0)
+        if schedule is not None:
+            schedule_days(schedule)
+        children = [web_server(f"{host}:{port}")]
+        if not no_worker:
+            schedule_minutes()
+            children.append(worker())
+        self.stdout.write(f"Serving on http://{host}:{port}/ — Ctrl-C stops.")
+        watch(children, say=self.stderr.write)
+
+
+def schedule_minutes() -> None:
+    """Every minute: what others left undone. Harmless at any time, so always on."""
+    Schedule.objects.get_or_create(
+        name=EVERY_MINUTE,
+        defaults={
+            "func": "journeys.tasks.keep_going",
+            "schedule_type": Schedule.MINUTES,
+            "minutes": 1,
+        },
+    )
+
+
+def schedule_days(at: time) -> Schedule:
+    """Every day at a local time: the day's run. Raises CommandError on the demo's database.
+
+    The demo's days are over: decisions for today would rest on what was known weeks ago.
+    """
+    if holds_demo():
+        raise CommandError(
+            "This database holds the demo, whose days are over: a run of today would decide by "
+            "what was known weeks ago. Schedule runs on a database of your own."
+        )
+    zone = ZoneInfo(Organisation.current().time_zone)
+    now = timezone.now()
+    next_run = datetime.combine(now.astimezone(zone).date(), at, zone)
+    if next_run <= now:
+        next_run += timedelta(days=1)
+    row, _made = Schedule.objects.update_or_create(
+        name=EVERY_DAY,
+        defaults={
+            "func": "journeys.tasks.run_today",
+            "schedule_type": Schedule.DAILY,
+            "next_run": next_run,
+            "repeats": -1,
+        },
+    )
+    return row
+
+
+def _require_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Name another with --port."
+            ) from error

@@ -1,0 +1,144 @@
+"""The processes of one machine that serves: web server and worker, started, watched, stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+LOOK_SECONDS = 5.0  # between two looks at the worker
+STUCK_SECONDS = 60
+STOP_SECONDS = 20.0  # a child has to finish what it is doing, before it is killed
+RESTART_SECONDS = 5.0  # between two starts of a child that ends at once
+WORKER = "optiengine-worker"  # how the worker's database sessions are named
+
+# Work that nobody takes (a task, or a schedule that should have fired) while no session of the
+# worker has asked anything of our tables for as long. Whoever is busy asks, or holds a transaction.
+# A task's lock is `retry` seconds old when it is queued; see django_q.brokers.orm.
+STUCK = """
+SELECT (EXISTS (SELECT FROM django_q_ormq
+                WHERE lock < clock_timestamp() - make_interval(secs => %(retry)s + %(stuck)s))
+        OR EXISTS (SELECT FROM django_q_schedule
+                   WHERE repeats <> 0
+                     AND next_run < clock_timestamp() - make_interval(secs => 2 * %(stuck)s)))
+   AND NOT EXISTS (
+       SELECT FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = %(worker)s
+         AND query NOT LIKE '%%django_q_%%'
+         AND (state <> 'idle'
+              OR state_change > clock_timestamp() - make_interval(secs => %(stuck)s)))
+"""
+
+
+@dataclass
+class Child:
+    """A process with a group of its own, so that it ends together with all that it started."""
+
+    name: str
+    command: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(  # noqa: S603 - our own command line
+            self.command, env={**os.environ, **self.environment}, start_new_session=True
+        )
+        self.started_at = time.monotonic()
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def ask_to_stop(self) -> None:
+        if self.is_running and self.process:
+            self.process.send_signal(signal.SIGTERM)
+
+    def stop(self, seconds: float) -> None:
+        """End it within so many seconds, whatever it takes, and what is left of its group."""
+        if self.process is None:
+            return
+        self.ask_to_stop()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=max(seconds, 0.1))
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def web_server(address: str) -> Child:
+    command = [sys.executable, "-m", "gunicorn", "optiengine.wsgi", "--bind", address]
+    return Child("web server", [*command, "--workers", "2", "--log-level", "warning"])
+
+
+def worker() -> Child:
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
+    return Child("worker", command, {"PGAPPNAME": WORKER, "OPENBLAS_NUM_THREADS": "1"})
+
+
+def is_stuck(stuck_seconds: int = STUCK_SECONDS) -> bool:
+    """Whether tasks wait and the worker does nothing. Not known while the database is away."""
+    values = {
+        "retry": settings.Q_CLUSTER["retry"],
+        "stuck": stuck_seconds,
+        "worker": WORKER,
+    }
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(STUCK, values)
+            return bool(cursor.fetchone()[0])
+    except DatabaseError:
+        connection.close()
+        return False
+
+
+def watch(children: list[Child], *, say: Callable[[str], None]) -> None:
+    """Keep the children running until Ctrl-C or TERM, then stop them all.
+
+    A child that died is started again. A worker that leaves work lying for a minute is, too: a
+    killed worker process can leave its cluster's queue locked for ever.
+    """
+    stopping: list[int] = []
+    before = {
+        number: signal.signal(number, lambda signum, frame: stopping.append(signum))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        for child in children:
+            child.start()
+        look_at = time.monotonic() + LOOK_SECONDS
+        while not stopping:
+            time.sleep(0.2)
+            if time.monotonic() < look_at:
+                continue
+            for child in children:
+                _revive(child, say)
+            look_at = time.monotonic() + LOOK_SECONDS
+    finally:
+        for child in children:
+            child.ask_to_stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in children:
+            child.stop(deadline - time.monotonic())
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _revive(child: Child, say: Callable[[str], None]) -> None:
+    age = time.monotonic() - child.started_at
+    if not child.is_running:
+        if age < RESTART_SECONDS:
+            return
+        say(f"The {child.name} ended and is started again.")
+    elif child.name == "worker" and age > STUCK_SECONDS and is_stuck():
+        say(f"The {child.name} leaves its work lying and is started again.")
+    else:
+        return
+    child.stop(STOP_SECONDS)
+    child.start()
