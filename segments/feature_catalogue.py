@@ -39,7 +39,7 @@ BUILT_IN = (
         "days_since",
         ("order",),
         low=_("ordered lately"),
-        high=_("last order long ago"),
+        high=_("last order a while ago"),
     ),
     Feature(
         "orders_total",
@@ -57,8 +57,8 @@ BUILT_IN = (
         "count",
         ("order",),
         365,
-        low=_("orders seldom"),
-        high=_("orders often"),
+        low=_("rare"),
+        high=_("frequent"),
     ),
     Feature("margin_90d_cents", _("Margin in 90 days, in cents"), "margin", MONEY, 90),
     Feature(
@@ -75,8 +75,8 @@ BUILT_IN = (
         _("Mean order, in cents"),
         "mean",
         ("order",),
-        low=_("small orders"),
-        high=_("large orders"),
+        low=_("small baskets"),
+        high=_("large baskets"),
     ),
     Feature(
         "tenure_days",

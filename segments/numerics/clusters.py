@@ -4,64 +4,48 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from segments.numerics.cluster_count import (
-    gaussian_like,
-    halves,
-    k_means,
-    nearest,
-    prediction_strength,
-    shallowest_valley,
-)
+from segments.numerics.cluster_count import halves, k_means, nearest, prediction_strength
 
 Array = NDArray[np.float64]
 
-NORMAL_IQR = 1.349  # interquartile range of a standard normal
-NORMAL_QUARTER = 0.637  # length of its shortest interval that holds a quarter
-MAX_STRETCH = 3.0  # how much a feature with several heaps may outweigh one with a single heap
-CLIP = 4.0  # robust standard deviations; what lies beyond is far, and how far does not matter
+CLIP = 3.0  # standard deviations; what lies beyond is far, and how far does not matter
 MIN_SKEW = 1.0  # a feature less skewed than this stays as it is
-MAX_VALLEY = 0.75  # density between two clusters, relative to the lower of their peaks
 MIN_STRENGTH = 0.8  # prediction strength (Tibshirani & Walther suggest 0.8 to 0.9)
-MIN_ROWS_PER_CLUSTER = 25  # below this a cluster is an anecdote
-N_REFERENCES = 3  # Gaussian reference samples behind the gap
-N_HALVINGS = 3  # splits into halves behind the prediction strength
-TINY = np.finfo(float).tiny
+KEEP_STRENGTH, CHANGE_STRENGTH = 0.7, 0.9  # what a number that is in use needs, and a larger one
+MIN_ROWS_PER_CLUSTER = 50  # what learning wants to see before it prefers an action
+N_HALVINGS = 10  # splits into halves behind the prediction strength
+N_FINAL_STARTS = 10  # so that a refit does not end in another local optimum
+NOTICEABLE = 0.4  # standard deviations from the stage's mean that deserve a word
 BLOCK = 100_000  # rows standardised and assigned at once
 
 
 class StageClusters(BaseEstimator):
-    """k-means clusters of customers, as many as the data hold: often one.
+    """A stage's customers in as many k-means clusters as are found again in other customers.
 
     max_clusters : most clusters ever made. min_share : smallest share of rows a cluster may hold.
     sample : rows looked at by `fit`, drawn with seed.
+    Customers are a continuum more often than they are heaps, so the number of clusters does not
+    ask for gaps between them: it is the largest k that is reproducible, and 1 where none is.
+    * Prediction strength of at least 0.8, the mean over 10 random halvings: two customers whom one
+      half puts into one cluster are in one cluster by the centres of the other half too. That is
+      the rule of Tibshirani & Walther (2005), JCGS 14:511-528, and their threshold. A long cloud
+      (who orders more spends more) is cut across its length, always at the same places; a round
+      one could be cut anywhere, is cut elsewhere in each half, and stays whole.
+    * No cluster below min_share or 50 rows.
+    * A refit keeps the number of clusters in use while its strength is 0.7 and no larger one has
+      0.9: a strength that hovers around 0.8 would otherwise regroup everybody every few weeks.
+
     Features are brought to one scale: sign(v)·log(1 + |v|) where they are skewed (beyond ±1, and
-    less so in logs), clipped at 4 robust standard deviations (IQR / 1.349) around the median, then
-    divided by the length of the shortest interval with a quarter of the rows, over 0.637. Of one
-    normal heap that is the standard deviation; of several it is nearer to the width of one, so that
-    the features that separate customers are not the ones squeezed flat. A missing value counts as
-    the median.
+    less so in logs), mean and standard deviation taken between the 1st and 99th percentile, clipped
+    at 3 standard deviations. Quartiles would not do: of a count that is mostly zero they say
+    nothing. A missing value counts as the median.
 
-    The number of clusters is the k of the largest gap among those that hold up:
-    * gap(k) = log W_k of a Gaussian with the covariance of the data - log W_k of the data, W_k the
-      sum of squares within k clusters: Tibshirani, Walther & Hastie (2001), JRSS B 63:411-423,
-      with SigClust's one-cluster null (Liu et al. 2008, JASA 103:1281-1293) as reference, so that a
-      long or tilted cloud is not cut for its shape. gap(1) = 0;
-    * a valley lies between any two clusters: on the line through their centres the density falls
-      to 3/4 of the lower peak or less, so that no single heap is cut, however skewed (the idea of
-      dip-means, Kalogeratos & Likas 2012, with a size of effect in place of a test, which would
-      reject everything on many rows);
-    * prediction strength of at least 0.8 (Tibshirani & Walther 2005, JCGS 14:511-528): clusters
-      found in one half of the rows are found again in the other;
-    * no cluster below min_share or 25 rows.
-
-    Learned: centers_ (k, d) in standardised units, n_clusters_, criterion_ {k: gap, nan where k
-    does not hold up}, n_features_in_ and the
-    transform: median_, logged_, center_, scale_, reach_ (d,).
+    Learned: centers_ (k, d) in standardised units, n_clusters_, criterion_ {k: strength, nan where
+    a cluster would be too small}, n_features_in_ and the transform: median_, logged_, center_,
+    scale_ (d,).
     The same rows and seed give the same answer, in any process and on any number of threads.
     """
 
@@ -77,8 +61,11 @@ class StageClusters(BaseEstimator):
         self.sample = sample
         self.seed = seed
 
-    def fit(self, X: ArrayLike) -> Self:
-        """X : features (n, d), n > 0, nan for unknown. Raises ValueError on infinity or no rows."""
+    def fit(self, X: ArrayLike, *, n_in_use: int = 1) -> Self:
+        """X : features (n, d), n > 0, nan for unknown. n_in_use : clusters until now.
+
+        Raises ValueError on infinity or no rows.
+        """
         X = _features(X)
         if not len(X):
             raise ValueError("there are no rows to cluster")
@@ -95,23 +82,19 @@ class StageClusters(BaseEstimator):
         # Logs tear a symmetric feature around zero into two heaps: only the skewed ones get them.
         self.logged_ = (raw_skew > MIN_SKEW) & (log_skew < raw_skew)
         levels = self._levels(X)
-        quartile_1, self.center_, quartile_3 = np.percentile(levels, [25, 50, 75], axis=0)
-        spread, deviation = (quartile_3 - quartile_1) / NORMAL_IQR, levels.std(axis=0)
-        # A mostly constant feature (IQR 0) falls back on its deviation; a constant one is all zero.
-        spread = np.where(spread > 1e-9, spread, np.where(deviation > 1e-9, deviation, 1.0))
-        heap = _shortest_quarter(levels) / NORMAL_QUARTER
-        # Nothing is as narrow as an atom (a heap of width 0): there the spread is the better scale.
-        self.scale_ = np.where(heap > 1e-9, np.clip(heap, spread / MAX_STRETCH, spread), spread)
-        self.reach_ = CLIP * spread / self.scale_
+        usual = np.clip(levels, *np.percentile(levels, [1, 99], axis=0))
+        deviation = usual.std(axis=0)
+        self.center_ = usual.mean(axis=0)
+        self.scale_ = np.where(deviation > 1e-9, deviation, 1.0)  # a constant feature is all zero
         # One thread: summing in another order could flip the last bit, and with it a close call.
         with threadpool_limits(limits=1):
-            self._choose(self.transform(X), rng)
+            self._choose(self.transform(X), n_in_use, rng)
         return self
 
     def transform(self, X: ArrayLike) -> Array:
         """Features (n, d) in standardised units, clipped."""
         Z = (self._levels(_features(X, self.n_features_in_)) - self.center_) / self.scale_
-        return np.clip(Z, -self.reach_, self.reach_)
+        return np.clip(Z, -CLIP, CLIP)
 
     def inverse_transform(self, Z: ArrayLike) -> Array:
         """Standardised units (n, d) back in the units of the features."""
@@ -130,17 +113,17 @@ class StageClusters(BaseEstimator):
         return clusters
 
     def get_fitted(self) -> dict[str, Any]:
-        """What `fit` learned, ready for JSON (a k that does not hold up has None)."""
+        """What `fit` learned, ready for JSON (None for nan)."""
         return {
             "centers": self.centers_.tolist(),
             "criterion": {
-                str(k): None if np.isnan(gap) else gap for k, gap in self.criterion_.items()
+                str(k): None if np.isnan(strength) else strength
+                for k, strength in self.criterion_.items()
             },
             "median": self.median_.tolist(),
             "logged": self.logged_.tolist(),
             "center": self.center_.tolist(),
             "scale": self.scale_.tolist(),
-            "reach": self.reach_.tolist(),
         }
 
     @classmethod
@@ -149,16 +132,16 @@ class StageClusters(BaseEstimator):
         model = cls()
         try:
             model.centers_ = np.array(fitted["centers"], dtype=float)
-            for name in ("median", "center", "scale", "reach"):
+            for name in ("median", "center", "scale"):
                 setattr(model, name + "_", np.array(fitted[name], dtype=float))
             model.logged_ = np.array(fitted["logged"], dtype=bool)
             model.criterion_ = {
-                int(k): np.nan if gap is None else float(gap)
-                for k, gap in fitted["criterion"].items()
+                int(k): np.nan if strength is None else float(strength)
+                for k, strength in fitted["criterion"].items()
             }
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"clusters cannot be restored: {error!r}") from error
-        learned = (model.median_, model.logged_, model.center_, model.scale_, model.reach_)
+        learned = (model.median_, model.logged_, model.center_, model.scale_)
         shapes = [array.shape for array in learned]
         if model.centers_.ndim != 2 or shapes != [model.centers_.shape[1:]] * len(shapes):
             raise ValueError(f"clusters cannot be restored: {model.centers_.shape} and {shapes}")
@@ -169,85 +152,98 @@ class StageClusters(BaseEstimator):
         filled = np.where(np.isnan(X), self.median_, X)
         return np.where(self.logged_, _signed_log(filled), filled)
 
-    def _choose(self, Z: Array, rng: np.random.Generator) -> None:
-        self.criterion_ = {1: 0.0}
-        centers, largest_gap = Z.mean(axis=0, keepdims=True), 0.0
+    def _choose(self, Z: Array, n_in_use: int, rng: np.random.Generator) -> None:
+        self.criterion_ = {1: 1.0}
+        centers = {1: Z.mean(axis=0, keepdims=True)}
         fewest = max(self.min_share * len(Z), MIN_ROWS_PER_CLUSTER)
-        n_different = len(np.unique(Z, axis=0))
-        highest = min(self.max_clusters, int(len(Z) / fewest), n_different)
-        if highest > 1:
-            references = [gaussian_like(Z, rng) for _ in range(N_REFERENCES)]
-            halvings = [halves(len(Z), rng) for _ in range(N_HALVINGS)]
-            for k in range(2, highest + 1):
-                found = k_means(Z, k, rng)
-                within = [k_means(sample, k, rng).inertia_ for sample in references]
-                gap = float(np.mean(np.log(within)) - np.log(max(found.inertia_, TINY)))
-                # Cheapest first: the halvings are only asked about a k that is otherwise good.
-                holds = (
-                    gap > 0
-                    and np.bincount(found.labels_, minlength=k).min() >= fewest
-                    and shallowest_valley(Z, found.labels_, found.cluster_centers_) <= MAX_VALLEY
-                    and np.mean([prediction_strength(Z[a], Z[b], k, rng) for a, b in halvings])
-                    >= MIN_STRENGTH
-                )
-                self.criterion_[k] = gap if holds else np.nan
-                if holds and gap > largest_gap:
-                    centers, largest_gap = found.cluster_centers_, gap
+        highest = min(self.max_clusters, int(len(Z) / fewest), len(np.unique(Z, axis=0)))
+        halvings = [halves(len(Z), rng) for _ in range(N_HALVINGS if highest > 1 else 0)]
+        for k in range(2, highest + 1):
+            found = k_means(Z, k, rng, n_starts=N_FINAL_STARTS)
+            if np.bincount(found.labels_, minlength=k).min() < fewest:
+                self.criterion_[k] = np.nan
+                continue
+            strengths = [prediction_strength(Z[a], Z[b], k, rng) for a, b in halvings]
+            self.criterion_[k] = float(np.mean(strengths))
+            centers[k] = found.cluster_centers_
+        self.n_clusters_ = self._reproducible(n_in_use)
+        chosen = centers[self.n_clusters_]
         # Low to high, so that the numbering does not depend on where k-means began.
-        self.centers_ = centers[np.argsort(centers.sum(axis=1), kind="stable")]
-        self.n_clusters_ = len(self.centers_)
+        self.centers_ = chosen[np.argsort(chosen.sum(axis=1), kind="stable")]
+
+    def _reproducible(self, n_in_use: int) -> int:
+        """The largest number of clusters whose strength suffices."""
+        needed = dict.fromkeys(self.criterion_, MIN_STRENGTH)
+        if n_in_use > 1 and self.criterion_.get(n_in_use, 0.0) >= KEEP_STRENGTH:
+            needed = {k: KEEP_STRENGTH if k <= n_in_use else CHANGE_STRENGTH for k in needed}
+        return max(k for k, strength in self.criterion_.items() if strength >= needed[k])
 
 
-def match_clusters(
-    old_centers: ArrayLike, new_centers: ArrayLike, *, max_distance: float
-) -> NDArray[np.intp]:
-    """Which old centre each new one continues: (n_new,) indices, -1 for a new cluster.
+def match_clusters(old: ArrayLike, new: ArrayLike, n_old: int, n_new: int) -> NDArray[np.intp]:
+    """Which old cluster each new one continues: (n_new,) places, -1 for a new cluster.
 
-    old_centers, new_centers : (n_old, d), (n_new, d) in the same units; after a refit that is
-    new.transform(old.inverse_transform(old.centers_)). No old centre is continued twice, none over
-    more than max_distance; the total distance is least (assignment problem).
+    old, new : the clusters of the same customers before and after a refit, (n,) places below n_old
+    and n_new. A cluster continues another if more than half of the customers in either are in both
+    (a Jaccard index over 1/2). Two clusters cannot both hold that of a third, so no choice is left
+    to make, and whoever is in a pair's overlap keeps the segment.
     """
-    old, new = np.asarray(old_centers, dtype=float), np.asarray(new_centers, dtype=float)
-    matched = np.full(len(new), -1, dtype=np.intp)
-    if len(old) and len(new):
-        distance = cdist(new, old)
-        # A pair too far apart costs the same as no pair, else it would bend the near ones.
-        rows, columns = linear_sum_assignment(np.minimum(distance, max_distance))
-        near = distance[rows, columns] <= max_distance
-        matched[rows[near]] = columns[near]
-    return matched
+    both = np.zeros((n_new, n_old))
+    np.add.at(both, (np.asarray(new, dtype=np.intp), np.asarray(old, dtype=np.intp)), 1)
+    either = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
+    continues = both > either / 2
+    return np.where(continues.any(axis=1), continues.argmax(axis=1), -1)
 
 
 def name_clusters(
-    centers: ArrayLike, labels: list[tuple[str, str]], *, alone: str = "all"
+    centers: ArrayLike,
+    labels: list[tuple[str, str]],
+    *,
+    alone: str = "all",
+    average: str = "average",
 ) -> list[str]:
-    """A readable, unique name for each centre of one stage, such as "high spend, frequent".
+    """A readable, unique name for each centre of one stage, such as "frequent, high spend".
 
-    centers : (k, d) in standardised units. labels : per feature its word for low and for high.
-    alone : the name of a single cluster. A name says the feature by which the centre differs most
-    from the mean of its siblings, and the second if it differs at least half as much; more where
-    two names would be the same, a number where words run out.
+    centers : (k, d) in standardised units, 0 being the stage's mean. labels : per feature its word
+    for low and for high. alone : the name of a single cluster; average : of one near the mean.
+    A name says the two features in which a centre is farthest from the mean, the second if at least
+    half as far; between equal names, what tells these apart; and a number where words run out.
     """
     centers = np.asarray(centers, dtype=float)
     if centers.ndim != 2 or centers.shape[1] != len(labels):
         raise ValueError(f"{len(labels)} labels for centres of shape {centers.shape}")
-    k, d = centers.shape
-    if k < 2:
-        return [alone] * k
-    contrast = (centers - centers.mean(axis=0)) * k / (k - 1)  # against the mean of the others
-    order = np.argsort(-np.abs(contrast), axis=1, kind="stable")
+    if len(centers) < 2:
+        return [alone] * len(centers)
+    names = [_words(center, labels) for center in centers]
+    for _ in labels:
+        for words in list(names):
+            shared = [i for i, others in enumerate(names) if others == words]
+            if len(shared) > 1:
+                _tell_apart(shared, names, centers, labels)
+    # In the order of the features, so that siblings read alike.
+    return _numbered([", ".join(words[j] for j in sorted(words)) or average for words in names])
 
-    def name(i: int, n_words: int) -> str:
-        return ", ".join(labels[j][int(contrast[i, j] > 0)] for j in order[i, :n_words])
 
-    sizes = np.abs(np.take_along_axis(contrast, order, axis=1))
-    n_words = [1 + int(d > 1 and sizes[i, 1] >= sizes[i, 0] / 2) for i in range(k)]
-    names = [name(i, n_words[i]) for i in range(k)]
-    while shared := [i for i in range(k) if names.count(names[i]) > 1 and n_words[i] < d]:
-        for i in shared:
-            n_words[i] += 1
-            names[i] = name(i, n_words[i])
-    return _numbered(names)
+def _words(center: Array, labels: list[tuple[str, str]]) -> dict[int, str]:
+    """What is to be said of a centre, by feature."""
+    distance = np.abs(center)
+    farthest = np.argsort(-distance, kind="stable")[:2]
+    least = max(NOTICEABLE, distance.max() / 2)
+    return {int(j): labels[j][int(center[j] > 0)] for j in farthest if distance[j] >= least}
+
+
+def _tell_apart(
+    shared: list[int], names: list[dict[int, str]], centers: Array, labels: list[tuple[str, str]]
+) -> None:
+    """Another word for each of the centres that share a name, if they differ in what is unsaid."""
+    siblings = centers[shared]
+    spread = np.ptp(siblings, axis=0)
+    spread[list(names[shared[0]])] = 0
+    telling = int(np.argmax(spread))
+    if spread[telling] > 0:
+        for i, is_high in zip(
+            shared, siblings[:, telling] > siblings[:, telling].mean(), strict=True
+        ):
+            names[i] = names[i] | {telling: labels[telling][int(is_high)]}
 
 
 def _numbered(names: list[str]) -> list[str]:
@@ -274,13 +270,6 @@ def _features(X: ArrayLike, n_features: int | None = None) -> Array:
 
 def _signed_log(values: Array) -> Array:
     return np.sign(values) * np.log1p(np.abs(values))
-
-
-def _shortest_quarter(values: Array) -> Array:
-    """Length of the shortest interval that holds a quarter of each column."""
-    ordered = np.sort(values, axis=0)
-    quarter = max(1, len(values) // 4)
-    return (ordered[quarter:] - ordered[: len(values) - quarter]).min(axis=0, initial=np.inf)
 
 
 def _skewness(values: Array) -> Array:

@@ -1,6 +1,6 @@
 """Micro-segments: clusters within each stage, fitted now and then, with ids that outlive a fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Self
@@ -21,19 +21,19 @@ Array = NDArray[np.float64]
 
 REFIT_DAYS = 28
 MOST_ROWS = 10_000  # of one stage in a fit
-# Standard deviations per feature that a centre may have moved since the last fit and be the same.
-SAME_WITHIN = 0.75
 
-# Clusters are found in features that a name can be made of, and that vary within the stage.
-ATTENTION = ("visits_30d", "days_since_visit", "opens_90d", "clicks_90d")
-SPENDING = ("orders_365d", "margin_365d_cents", "mean_order_cents", "visits_30d", "clicks_90d")
+# Few features, which a name can be made of, vary within the stage and go together enough for the
+# groups to be found again: recency, frequency and money where there is a year of it to look at;
+# orders and baskets of those who have just begun or long gone.
+YEAR = ("orders_365d", "margin_365d_cents")
+ALL_TIME = ("orders_total", "mean_order_cents")
 STAGE_FEATURES: Mapping[str, tuple[str, ...]] = {
-    Stage.PROSPECT: ("tenure_days", *ATTENTION),
-    Stage.NEW: ("recency_days", *SPENDING),
-    Stage.ACTIVE: ("recency_days", *SPENDING),
-    Stage.AT_RISK: SPENDING,
-    Stage.LAPSED: ("recency_days", "orders_total", "mean_order_cents", *ATTENTION),
-    Stage.REACTIVATED: ("recency_days", *SPENDING),
+    Stage.PROSPECT: ("tenure_days", "visits_30d", "clicks_90d"),
+    Stage.NEW: ALL_TIME,
+    Stage.ACTIVE: ("recency_days", *YEAR),
+    Stage.AT_RISK: YEAR,
+    Stage.LAPSED: ALL_TIME,
+    Stage.REACTIVATED: ("recency_days", *YEAR),
 }
 CLUSTER_FEATURES = tuple(dict.fromkeys(name for names in STAGE_FEATURES.values() for name in names))
 
@@ -48,10 +48,15 @@ class StageSegments:
 
     def assign(self, columns: Mapping[str, Array], rows: NDArray[np.intp]) -> NDArray[np.int64]:
         """The segment of each of the rows: (len(rows),). columns : features by name, (n,) each."""
+        return self.segment_ids[
+            self.places({n: columns[n][rows] for n in self.features}, len(rows))
+        ]
+
+    def places(self, columns: Mapping[str, Array], n: int) -> NDArray[np.intp]:
+        """The place of each customer's segment among segment_ids: (n,)."""
         if self.clusters is None:
-            return np.full(len(rows), self.segment_ids[0])
-        X = np.column_stack([columns[name][rows] for name in self.features])
-        return self.segment_ids[self.clusters.predict(X)]
+            return np.zeros(n, np.intp)
+        return self.clusters.predict(np.column_stack([columns[name] for name in self.features]))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -76,12 +81,16 @@ def segmentation_of(
     earlier = Segmentation.objects.filter(fitted_on__lte=as_of)
     last = earlier.order_by("fitted_on", "pk").last()
     oldest = as_of - timedelta(days=REFIT_DAYS)
-    if last and last.fitted_on > oldest and last.feature_set_id == feature_set.pk:
-        return last
     before = stage_segments(last) if last else {}
+    if (
+        last
+        and last.fitted_on > oldest
+        and last.feature_set_id == feature_set.pk
+        and all(segments.features == STAGE_FEATURES[stage] for stage, segments in before.items())
+    ):
+        return last
     fitted = {
-        stage: _continue_stage(stage, _fit_stage(stage, names, seed), before.get(stage), as_of)
-        for stage in Stage.values
+        stage: _fit_stage(stage, names, before.get(stage), as_of, seed) for stage in Stage.values
     }
     continued = {int(pk) for segments in fitted.values() for pk in segments.segment_ids}
     ended = {int(pk) for segments in before.values() for pk in segments.segment_ids} - continued
@@ -113,15 +122,45 @@ def assign_segments(
     return ids
 
 
-def _fit_stage(stage: str, names: Sequence[str], seed: int) -> StageClusters | None:
-    """Clusters of the stage's customers, or None where there are none to look at."""
-    wanted = STAGE_FEATURES[stage]
+def _fit_stage(
+    stage: str, names: Sequence[str], before: StageSegments | None, as_of: date, seed: int
+) -> StageSegments:
+    """The stage's micro-segments from its customers of the day, continuing those of before.
+
+    A stage that nobody is in stays as it was.
+    """
+    features = STAGE_FEATURES[stage]
+    if before and not set(before.features) <= set(names):
+        before = None  # nothing says any more who was in which
+    columns, n = _sample(stage, {*features, *(before.features if before else ())}, names, seed)
+    if not n:
+        if before and before.features == features:
+            return before
+        return StageSegments(features, None, _new_segments(stage, [_("all")], as_of))
+    X = np.column_stack([columns[name] for name in features])
+    clusters = StageClusters(seed=seed).fit(X, n_in_use=len(before.segment_ids) if before else 1)
+    titles = _names(features, clusters)
+    if before is None:
+        return StageSegments(features, clusters, _new_segments(stage, titles, as_of))
+    continued = match_clusters(
+        before.places(columns, n), clusters.predict(X), len(before.segment_ids), len(titles)
+    )
+    ids = np.where(continued >= 0, before.segment_ids[continued], 0)
+    for pk, title in zip(ids[ids > 0], np.array(titles)[ids > 0], strict=True):
+        MicroSegment.objects.filter(pk=pk).update(name=title)
+    ids[ids == 0] = _new_segments(stage, np.array(titles)[ids == 0], as_of)
+    return StageSegments(features, clusters, ids)
+
+
+def _sample(
+    stage: str, wanted: Collection[str], names: Sequence[str], seed: int
+) -> tuple[dict[str, Array], int]:
+    """Features of about MOST_ROWS customers of the stage, if it has as many, and their number."""
     facts, in_stage = sql.Identifier(FACTS), sql.SQL("stage = {}").format(sql.Literal(stage))
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("SELECT count(*) FROM {} WHERE {}").format(facts, in_stage))
         (n_customers,) = cursor.fetchone()
-    if not n_customers:
-        return None
+    wanted = sorted(wanted)
     columns = read_columns(
         sql.SQL("SELECT {} FROM {} WHERE {} AND {} ORDER BY customer_id").format(
             feature_columns(wanted, names),
@@ -131,8 +170,12 @@ def _fit_stage(stage: str, names: Sequence[str], seed: int) -> StageClusters | N
         ),
         wanted,
     )
-    X = np.column_stack([columns[name] for name in wanted])
-    return StageClusters(seed=seed).fit(X) if len(X) else None
+    return columns, len(columns[wanted[0]])
+
+
+def _new_segments(stage: str, titles: Iterable[str], as_of: date) -> NDArray[np.int64]:
+    rows = [MicroSegment(stage=stage, name=str(title), created_on=as_of) for title in titles]
+    return np.array([row.pk for row in MicroSegment.objects.bulk_create(rows)], np.int64)
 
 
 def feature_columns(wanted: Sequence[str], names: Sequence[str]) -> sql.Composable:
@@ -145,48 +188,13 @@ def feature_columns(wanted: Sequence[str], names: Sequence[str]) -> sql.Composab
     )
 
 
-def _continue_stage(
-    stage: str, clusters: StageClusters | None, before: StageSegments | None, as_of: date
-) -> StageSegments:
-    """Gives each cluster the id of the old segment that it continues, or a new one, and a name."""
-    features = STAGE_FEATURES[stage]
-    n_clusters = clusters.n_clusters_ if clusters else 1
-    old = _matched(features, clusters, before)
-    ids = np.empty(n_clusters, np.int64)
-    for place, name in enumerate(_names(features, clusters)):
-        if old[place] >= 0 and before:
-            ids[place] = before.segment_ids[old[place]]
-            MicroSegment.objects.filter(pk=ids[place]).update(name=name)
-        else:
-            row = MicroSegment.objects.create(stage=stage, name=name, created_on=as_of)
-            ids[place] = row.pk
-    return StageSegments(features, clusters, ids)
-
-
-def _matched(
-    features: tuple[str, ...], clusters: StageClusters | None, before: StageSegments | None
-) -> NDArray[np.intp]:
-    """For each cluster the place of the old segment that it continues, -1 for none."""
-    n_clusters = clusters.n_clusters_ if clusters else 1
-    if before is None:
-        return np.full(n_clusters, -1)
-    if n_clusters == len(before.segment_ids) == 1:  # everyone in the stage, then as now
-        return np.zeros(1, np.intp)
-    if clusters is None or before.clusters is None or features != before.features:
-        return np.full(n_clusters, -1)
-    old_centers = before.clusters.inverse_transform(before.clusters.centers_)
-    return match_clusters(
-        clusters.transform(old_centers),
-        clusters.centers_,
-        max_distance=SAME_WITHIN * np.sqrt(len(features)),
-    )
-
-
-def _names(features: tuple[str, ...], clusters: StageClusters | None) -> list[str]:
-    alone = _("all")
-    if clusters is None:
-        return [alone]
+def _names(features: tuple[str, ...], clusters: StageClusters) -> list[str]:
     words = {feature.name: (str(feature.low), str(feature.high)) for feature in BUILT_IN}
-    labels = [words[name] for name in features]
+    titles = name_clusters(
+        clusters.centers_,
+        [words[name] for name in features],
+        alone=_("all"),
+        average=_("average"),
+    )
     longest = MicroSegment._meta.get_field("name").max_length
-    return [name[:longest] for name in name_clusters(clusters.centers_, labels, alone=alone)]
+    return [title[:longest] for title in titles]
