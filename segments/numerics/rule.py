@@ -78,6 +78,9 @@ OPS: Mapping[Kind, tuple[Op, ...]] = {
 }  # fmt: skip
 
 
+NO_SUCH_FIELD = gettext_noop("There is no field “%(field)s”.")
+
+
 def kinds_of(field: str) -> tuple[Kind, ...]:
     """As what a field may be compared; empty if there is no such field."""
     prefix, dot, rest = field.partition(".")
@@ -94,19 +97,26 @@ def ops_of(field: str) -> tuple[Op, ...]:
 
 
 def parse_rule(
-    json: object, *, choices: Mapping[str, Collection[float | str]] | None = None
+    json: object,
+    *,
+    fields: Collection[str] | None = None,
+    choices: Mapping[str, Collection[float | str]] | None = None,
 ) -> Rule:
     """The rule that a JSON value states. Raises RuleError, with the place, in words.
 
-    choices : per field the values that exist, where that is known; others are refused.
+    fields : names of the fields that exist beside attributes, of which any may. choices : per field
+    the values that exist. Others are refused; without these arguments, all that could exist pass.
     """
-    return _Parser(choices or {}).rule(json)
+    return _Parser(fields, choices or {}).rule(json)
 
 
 class _Parser:
     """Reads one rule, and counts its conditions on the way."""
 
-    def __init__(self, choices: Mapping[str, Collection[float | str]]) -> None:
+    def __init__(
+        self, fields: Collection[str] | None, choices: Mapping[str, Collection[float | str]]
+    ) -> None:
+        self.fields = fields
         self.choices = choices
         self.n_conditions = 0
 
@@ -163,9 +173,10 @@ class _Parser:
         if not field:
             raise RuleError(place, gettext_noop("Choose a field."))
         if not isinstance(field, str) or not kinds_of(field):
-            raise RuleError(
-                place, gettext_noop("There is no field “%(field)s”."), field=_short(field)
-            )
+            raise RuleError(place, NO_SUCH_FIELD, field=_short(field))
+        is_known = self.fields is None or field in self.fields or field.startswith("attribute.")
+        if not is_known:
+            raise RuleError(place, NO_SUCH_FIELD, field=_short(field))
         return _checked_text(field, place)
 
     def op(self, field: str, op: object, place: Place) -> Op:

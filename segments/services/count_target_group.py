@@ -44,12 +44,15 @@ def count_customers(rule: Rule, state: StateBuild, *, timeout_ms: int | None = N
         raise
 
 
-def count_target_group(group: TargetGroup, *, state: StateBuild) -> TargetGroup:
+def count_target_group(
+    group: TargetGroup, *, state: StateBuild, timeout_ms: int | None = None
+) -> TargetGroup:
     """Count a group on a day and keep the figure with it.
 
-    Raises RuleError where its rule cannot be read or names a feature of another day.
+    Raises RuleError where its rule cannot be read or names a feature of another day; CountTooSlow
+    after timeout_ms.
     """
-    group.n_customers = count_customers(parse_rule(group.rule), state)
+    group.n_customers = count_customers(parse_rule(group.rule), state, timeout_ms=timeout_ms)
     group.counted_on = state.as_of
     group.save(update_fields=["n_customers", "counted_on"])
     return group

@@ -67,7 +67,7 @@ def _node(node: Node, fields: RuleFields, *, within: bool) -> str:
 
 def _condition(condition: Condition, fields: RuleFields) -> str:
     field = fields.get(condition.field)
-    label = field.label if field else _plain_label(condition.field)
+    label = _within_sentence(field.label) if field else _plain_label(condition.field)
     if condition.kind is Kind.BOOLEAN and condition.op in (Op.EQ, Op.NE):
         holds = condition.value == (condition.op is Op.EQ)
         return label if holds else _("no %(what)s") % {"what": label}
@@ -88,6 +88,11 @@ def _condition(condition: Condition, fields: RuleFields) -> str:
             return f"{label} {OP_LABELS[condition.op]} “{condition.value}”"
         case op:
             return f"{label} {_SIGNS[op]} {_value(condition.value, field)}"
+
+
+def _within_sentence(label: str) -> str:
+    """Without its capital, unless it begins with an abbreviation: “CLV”."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
 def _plain_label(name: str) -> str:

@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from segments.feature_catalogue import BUILT_IN
 from segments.models import Channel, FeatureDefinition, MicroSegment, Stage, StateBuild
 from segments.numerics.rule import FIELDS, Kind, Rule, parse_rule
 from segments.numerics.rule_tree import NUMBER_PATTERN
@@ -19,15 +20,15 @@ N_ATTRIBUTES = 200
 N_SUGGESTIONS = 30
 
 _LABELS: Mapping[str, str | Promise] = {
-    "stage": gettext_lazy("stage"),
-    "micro_segment": gettext_lazy("micro-segment"),
-    "clv_cents": gettext_lazy("predicted value in cents"),
-    "p_alive": gettext_lazy("probability of being active"),
-    "country": gettext_lazy("country"),
-    "language": gettext_lazy("language"),
-    "registered_days": gettext_lazy("days since registration"),
-    "age_years": gettext_lazy("age in years"),
-    "days_to_birthday": gettext_lazy("days to birthday"),
+    "stage": gettext_lazy("Stage"),
+    "micro_segment": gettext_lazy("Micro-segment"),
+    "clv_cents": gettext_lazy("Predicted value in cents"),
+    "p_alive": gettext_lazy("Probability of being active"),
+    "country": gettext_lazy("Country"),
+    "language": gettext_lazy("Language"),
+    "registered_days": gettext_lazy("Days since registration"),
+    "age_years": gettext_lazy("Age in years"),
+    "days_to_birthday": gettext_lazy("Days to birthday"),
 }
 
 
@@ -52,15 +53,15 @@ def newest_state() -> StateBuild | None:
 
 
 def rule_fields(state: StateBuild | None) -> RuleFields:
-    """Every field that a rule over this state may name, by name. Six queries, of bounded cost."""
+    """Every field that a rule over this state may name, by name. Five queries of bounded cost."""
     fields = [*_plain_fields(), *_feature_fields(state), *_consent_fields(), *_attribute_fields()]
     return {field.name: field for field in fields}
 
 
 def parse_known_rule(json: object, fields: RuleFields) -> Rule:
-    """Like parse_rule, and refuses values that a choice does not have."""
+    """Like parse_rule, and refuses fields and choices that the catalogue does not have."""
     choices = {f.name: {value for value, _ in f.choices} for f in fields.values() if f.choices}
-    return parse_rule(json, choices=choices)
+    return parse_rule(json, fields=fields, choices=choices)
 
 
 def _plain_fields() -> list[RuleField]:
@@ -89,8 +90,12 @@ def _micro_segments() -> Choices:
 
 
 def _feature_fields(state: StateBuild | None) -> list[RuleField]:
-    names = state.feature_set.names if state else []
-    labels = dict(FeatureDefinition.objects.values_list("name", "label"))
+    """Features of the state, and those that the next state will have."""
+    own = FeatureDefinition.objects.order_by("name").values_list("name", "label", "is_active")
+    labels = {feature.name: str(feature.label) for feature in BUILT_IN}
+    labels |= {name: label for name, label, _is_active in own}
+    computed = state.feature_set.names if state else []
+    coming = [*(f.name for f in BUILT_IN), *(name for name, _label, is_active in own if is_active)]
     return [
         RuleField(
             name=f"feature.{name}",
@@ -98,7 +103,7 @@ def _feature_fields(state: StateBuild | None) -> list[RuleField]:
             type="number",
             group=_("Behaviour"),
         )
-        for name in names
+        for name in dict.fromkeys([*computed, *coming])
     ]
 
 
@@ -106,7 +111,7 @@ def _consent_fields() -> list[RuleField]:
     return [
         RuleField(
             name=f"consent.{channel}",
-            label=_("consent to %(channel)s") % {"channel": label},
+            label=_("Consent to %(channel)s") % {"channel": label},
             type="boolean",
             group=_("Consent"),
         )
