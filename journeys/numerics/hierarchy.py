@@ -89,8 +89,8 @@ def update(prior: Prior, defaults: Defaults, precision: Floats, information: Flo
     few regressions correlations are taken for chance: weight (p + 1) / (A + p + 1) on zero.
     """
     n_regressions, p = information.shape
-    prior = with_mean(prior, defaults, precision, information)
     inner, shrink = _inner(prior, precision)
+    prior = _with_mean(prior, defaults, information, shrink)
     away = np.eye(p) - shrink
     offset = np.einsum("apq,aq->ap", inner, information) - away @ prior.mean
     squares = inner + away @ prior.mean_cov @ away.swapaxes(1, 2)
@@ -113,7 +113,11 @@ def with_mean(prior: Prior, defaults: Defaults, precision: Floats, information: 
     An estimate from regression a has covariance Sigma + Lambda_a^-1; what follows is written
     such that Lambda_a, its precision, may be singular.
     """
-    _, shrink = _inner(prior, precision)
+    return _with_mean(prior, defaults, information, _inner(prior, precision)[1])
+
+
+def _with_mean(prior: Prior, defaults: Defaults, information: Floats, shrink: Floats) -> Prior:
+    """`with_mean`, for the weights of the mean (see `_inner`) that the caller has at hand."""
     sigma_inverse = np.linalg.inv(prior.cov)
     # Precision of the estimate as one of the mean: Sigma^-1 - Sigma^-1 V Sigma^-1.
     gained = (sigma_inverse @ (np.eye(len(sigma_inverse)) - shrink)).sum(axis=0)
