@@ -99,9 +99,12 @@ def live(scenario: Scenario, folder: Path, *, n_days: int, n_workers: int) -> Li
         lived = LivedWorld(scenario, folder, helpers)
         lived.hand_in_history()
         bar.update()
+
+        def tell(step: str) -> None:
+            bar.set_description(f"{lived.today} {step:<10}")
+
         for _ in range(n_days):
-            day = lived.today
-            lived.live_day(lambda step, day=day: bar.set_description(f"{day} {step:<10}"))
+            lived.live_day(tell)
             bar.update()
     if state := newest_state():
         for group in TargetGroup.objects.all():
