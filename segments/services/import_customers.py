@@ -146,7 +146,9 @@ def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
     n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known.format('')}")
     n_updated = _update_customers(cursor, plan) if n_known else 0
-    n_created = _create_customers(cursor, plan) if n_known < n_valid else 0
+    n_created = 0
+    if n_known < n_valid:
+        n_created = _create_customers(cursor, plan, known.format("") if n_known else "false")
     if n_created != n_valid - n_known:
         raise RacedByOthers
     return ImportCounts(n_created, n_updated, n_known - n_updated)
@@ -161,8 +163,12 @@ def reject_by_mode(cursor: CursorWrapper, mode: str, is_known: str) -> None:
         reject(cursor, f"NOT {is_known}", reason)
 
 
-def _create_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
-    """Insert the customers that are new, with the proof of their consents."""
+def _create_customers(cursor: CursorWrapper, plan: ImportPlan, known: str) -> int:
+    """Insert the customers that are new, with the proof of their consents.
+
+    known : SQL of whether v exists already. Where none does it is "false": a planner that has
+    seen the table empty would search all rows inserted so far for each one that follows.
+    """
     columns = dict.fromkeys(TEXTS, "''") | {"consents": _consents_after(plan, "'{}'::text[]")}
     columns |= {name: f"v.{name}" for name in (*TEXTS, *DATES) if name in plan.used}
     columns["attributes"] = "v.extra_columns" if plan.extras else "'{}'"
@@ -170,8 +176,7 @@ def _create_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
     columns |= {"created_at": _at(plan), "updated_at": _at(plan)}
     cursor.execute(
         f"WITH made AS (INSERT INTO segments_customer ({', '.join(columns)}) "
-        f"SELECT {', '.join(columns.values())} FROM {CHECKED} v WHERE NOT EXISTS "
-        "(SELECT FROM segments_customer c WHERE c.external_id = v.external_id) "
+        f"SELECT {', '.join(columns.values())} FROM {CHECKED} v WHERE NOT {known} "
         "ON CONFLICT (external_id) DO NOTHING RETURNING id, consents), "
         'proof AS (INSERT INTO segments_consentchange (customer_id, "before", "after", changed_at, '
         f"source) SELECT id, '{{}}', consents, {_at(plan)}, {quote(plan.source)} FROM made "

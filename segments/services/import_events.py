@@ -181,13 +181,16 @@ def merge_events(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
     n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known}")
     n_updated = _update_events(cursor, plan) if n_known else 0
-    n_created = _create_events(cursor, plan, known) if n_known < n_valid else 0
+    n_created = 0
+    if n_known < n_valid:
+        n_created = _create_events(cursor, plan, known if n_known else "false")
     if n_created != n_valid - n_known:
         raise RacedByOthers
     return ImportCounts(n_created, n_updated, n_known - n_updated)
 
 
 def _create_events(cursor: CursorWrapper, plan: ImportPlan, known: str) -> int:
+    """Insert the events that are new. known : as in _create_customers, and for the same reason."""
     cursor.execute(
         "INSERT INTO segments_event (customer_id, kind, occurred_at, amount_cents, properties, "
         "source, external_id, recorded_at) SELECT c.id, v.kind, v.occurred_at, v.amount_cents, "

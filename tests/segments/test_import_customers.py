@@ -3,6 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from segments.models import ConsentChange, Customer
 from segments.services.import_file import create_import, run_import
@@ -202,3 +204,13 @@ def test_given_columns_win_over_guesses_and_unwanted_ones_are_left_out(tmp_path)
     customer = Customer.objects.get()
     assert (customer.external_id, customer.email) == ("A", "")
     assert customer.attributes == {"id": 1, "email": "a@b.example"}
+
+
+def test_a_first_import_looks_nothing_up_among_the_rows_that_it_inserts(tmp_path):
+    """In a table that was seen empty, as after an import that failed, PostgreSQL would plan such
+    look-ups as scans: the time would grow with the square of the rows."""
+    with CaptureQueriesContext(connection) as queries:
+        import_text(tmp_path, "id,first_name\n1,Anna\n2,Bob\n")
+
+    (insert,) = [q["sql"] for q in queries if "INSERT INTO segments_customer " in q["sql"]]
+    assert "FROM segments_customer" not in insert

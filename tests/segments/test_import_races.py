@@ -78,11 +78,11 @@ def test_customers_that_someone_else_makes_meanwhile_are_updated_instead(tmp_pat
         Customer.objects.get_or_create(external_id="1", defaults={"first_name": "Eve"})
         connections.close_all()
 
-    def meanwhile(cursor, plan):
+    def meanwhile(*args):
         thread = threading.Thread(target=someone_else)
         thread.start()
         thread.join()
-        return original(cursor, plan)
+        return original(*args)
 
     monkeypatch.setattr(import_customers, "_create_customers", meanwhile)
     assert counts(run_import(job)) == (2, 1, 1, 0, 0)

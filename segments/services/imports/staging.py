@@ -22,6 +22,7 @@ from segments.services.imports.spec import ImportPlan, ImportSpec
 
 STAGED, CHECKED, REJECTED = "import_staged", "import_checked", "import_rejected"
 REPEATED = "import_repeated"
+STATISTICS_TARGET = 10  # joins need the number of rows, not how each column's values are spread
 WORK_MEM = "256MB"  # for the hash tables of one import; imports of one kind merge one at a time
 
 
@@ -40,7 +41,12 @@ def extras_of(columns: Iterable[str], plan: ImportPlan) -> tuple[str, ...]:
 def staging_session(plan: ImportPlan) -> Iterator[CursorWrapper]:
     """A cursor that reads dates without a zone in the organisation's, with room for big joins."""
     with connection.cursor() as cursor:
-        wanted = {"TimeZone": plan.zone, "DateStyle": "ISO, YMD", "work_mem": WORK_MEM}
+        wanted = {
+            "TimeZone": plan.zone,
+            "DateStyle": "ISO, YMD",
+            "work_mem": WORK_MEM,
+            "default_statistics_target": str(STATISTICS_TARGET),
+        }
         before = {}
         for name, value in wanted.items():
             cursor.execute("SELECT current_setting(%s)", [name])
