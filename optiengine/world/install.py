@@ -214,11 +214,11 @@ def _install_limits(
         window=window.DAY,
     )
     cap(
-        name="Two price offers a month",
+        name="One price offer a calendar week",
         scope=scope.TAG,
         tag=tags["price"],
-        limit=2,
-        window=window.MONTH,
+        limit=1,
+        window=window.WEEK,
     )
     exclude = campaigns.Exclusion.objects.create
     exclude(
@@ -235,11 +235,11 @@ def _install_limits(
         both_ways=True,
     )
     follow = campaigns.FollowUp.objects.create
-    follow(source=made["thanks"], target=made["review"], after_days=7, within_days=21)
+    follow(source=made["thanks"], target=made["review"], after_days=7, within_days=14)
     follow(
         source=made["season"],
         target=made["bundle"],
         after_days=8,
-        within_days=30,
+        within_days=14,
         outcome=campaigns.FollowUp.Outcome.NON_RESPONDERS,
     )
