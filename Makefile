@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo serve test lint bench clean
+.PHONY: demo serve test lint bench messages clean
 
 demo: .venv/run
 	$(PY) manage.py demo $(ARGS)
@@ -24,6 +24,13 @@ lint: .venv/dev
 
 bench: .venv/dev
 	$(PY) manage.py bench $(ARGS)
+
+# Only for who changes a text: needs GNU gettext. The compiled catalogues are committed, so
+# nobody else does. What is new or "fuzzy" in the .po is translated by hand, then once more.
+messages: .venv/run
+	$(PY) manage.py makemessages --all --no-obsolete --add-location=file \
+	    --ignore=.venv --ignore=var --ignore=tests
+	$(PY) manage.py compilemessages --ignore=.venv --ignore=var
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

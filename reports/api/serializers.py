@@ -48,7 +48,7 @@ class UpliftRowSerializer(ReadOnly, serializers.Serializer):
     control_margin_cents = NumberField()
     test_value_cents = NumberField(help_text=_("Per contact, in terms of the goal."))
     control_value_cents = NumberField()
-    uplift_rate = NumberField(help_text=_("Test less control, with a 95 % interval."))
+    uplift_rate = NumberField(help_text=_("Test less control, with its interval (95 %)."))
     uplift_rate_low = NumberField()
     uplift_rate_high = NumberField()
     uplift_margin_cents = NumberField()

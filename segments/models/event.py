@@ -1,5 +1,6 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from segments.querysets import EventQuerySet
 
@@ -10,7 +11,7 @@ class EventKind(models.TextChoices):
     ORDER = "order", _("order")
     RETURN = "return", _("return")
     VISIT = "visit", _("visit")
-    OPEN = "open", _("open")
+    OPEN = "open", pgettext_lazy("event", "open")
     CLICK = "click", _("click")
     UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
     COMPLAINT = "complaint", _("complaint")
