@@ -11,6 +11,7 @@ from django.db.models import Count
 from campaigns.models import Arm
 from journeys.models import DecisionRun, Delivery
 from optiengine.world.daily import LivedWorld, read_arms
+from optiengine.world.scenario import Scenario
 from optiengine.world.true_worth import ARMS, ChoiceWorth
 from reports.services.arm_report import arm_report
 
@@ -107,20 +108,19 @@ def store(summary: dict[str, Any], folder: Path) -> None:
     (folder / "summary.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
 
 
-def stored(folder: Path, *, n_customers: int, n_days: int) -> dict[str, Any] | None:
-    """The summary that was stored, if it speaks of these very days; else None."""
+def stored(scenario: Scenario, folder: Path, n_days: int) -> dict[str, Any] | None:
+    """The summary that was stored, if it speaks of the very days of this database; else None."""
     try:
         found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if (found.get("customers"), found.get("days")) != (n_customers, n_days):
-        return None
-    n_decided = sum(counts.get("decided", 0) for counts in _counts())
-    return found if found.get("decided") == n_decided else None
-
-
-def _counts() -> list[dict[str, int]]:
-    return list(DecisionRun.objects.values_list("counts", flat=True))
+    start = scenario.population.start
+    now = {
+        "customers": scenario.n_customers,
+        "days": n_days,
+        **counted(start, start + timedelta(days=n_days)),
+    }
+    return found if now.items() <= found.items() else None
 
 
 def as_text(summary: dict[str, Any], *, currency: str) -> list[str]:

@@ -72,7 +72,7 @@ class Command(FiguresCommand):
         _require_own_database(scenario)
         _make_login()
         folder = Path(settings.DATA_DIR) / "demo"
-        if found := stored(folder, n_customers=customers, n_days=days):
+        if found := stored(scenario, folder, days):
             return found
         if not holds_demo(scenario):
             install(scenario)
