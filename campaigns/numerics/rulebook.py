@@ -132,13 +132,33 @@ class Rulebook:
         return np.array([campaign.id for campaign in self.campaigns], dtype=np.int64)
 
     @property
+    def limiting_channels(self) -> list[str]:
+        """The channels whose contacts a cap counts."""
+        return sorted({cap.channel for cap in self.caps if cap.channel})
+
+    @property
+    def limiting_tags(self) -> list[int]:
+        """The tags whose contacts a cap counts or an exclusion starts from."""
+        tags = {cap.tag for cap in self.caps} | {e.source_tag for e in self.exclusions}
+        return sorted(tag for tag in tags if tag is not None)
+
+    @property
     def history_days(self) -> int:
-        """Days back that a contact can still matter, apart from “never again”."""
-        rolling = [cap.length for cap in self.caps if cap.window == "days"]
-        rolling += [cap.length // 24 + 1 for cap in self.caps if cap.window == "hours"]
-        rolling += [{"day": 2, "week": 8, "month": 32}.get(cap.window, 0) for cap in self.caps]
-        spans = [c.repeat_after_days or 0 for c in self.campaigns]
-        spans += [c.duration_days for c in self.campaigns]
-        spans += [e.days for e in self.exclusions]
-        spans += [f.after_days + f.within_days for f in self.follow_ups]
-        return max([*rolling, *spans, 0]) + 1
+        """Days back that a contact by any campaign can still matter: to caps and exclusions."""
+        spans = {"day": 2, "week": 8, "month": 32}
+        caps = [
+            {"days": cap.length, "hours": cap.length // 24 + 1}.get(cap.window) or spans[cap.window]
+            for cap in self.caps
+        ]
+        return max([*caps, *(e.days for e in self.exclusions)], default=0) + 1
+
+    def own_history_days(self, campaign: CampaignEntry) -> int | None:
+        """Days back that a contact by this campaign can matter; None: for ever."""
+        if campaign.repeat_after_days is None:
+            return None
+        series = [
+            step.after_days + step.within_days
+            for step in self.follow_ups
+            if self.campaigns[step.target].id == campaign.id  # a send closes what was open
+        ]
+        return max([campaign.repeat_after_days, campaign.duration_days, *series]) + 1

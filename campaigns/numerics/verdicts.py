@@ -59,15 +59,12 @@ class History:
 
     customer: NDArray[np.int64]  # (h,) row of the batch
     campaign_id: NDArray[np.int64]  # (h,)
-    channel: NDArray[np.object_]  # (h,)
-    tags: tuple[frozenset[int], ...]  # (h,) as they were at the time
+    by_channel: Mapping[str, NDArray[np.bool_]]  # (h,) each, of the channels that caps name
+    by_tag: Mapping[int, NDArray[np.bool_]]  # (h,) each, of the tags that limits name: as it was
     takes_slot: NDArray[np.bool_]  # (h,) False for those sent in addition: caps skip them
     days_ago: NDArray[np.int64]  # (h,) calendar days of the organisation
     reserved_at: NDArray[np.datetime64]  # (h,) in UTC, microseconds
     responded: NDArray[np.bool_]  # (h,) so far; asked where a series depends on it
-
-    def by_tag(self, tag: int) -> NDArray[np.bool_]:
-        return np.fromiter((tag in tags for tags in self.tags), bool, len(self.tags))
 
     def per_customer(self, mask: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
         """How many contacts in `mask` each of the n customers had."""
@@ -122,7 +119,7 @@ def limit_verdicts(
         if exclusion.source_campaign is not None:
             sources &= history.campaign_id == exclusion.source_campaign
         else:
-            sources &= history.by_tag(exclusion.source_tag or 0)
+            sources &= history.by_tag[exclusion.source_tag or 0]
         shut_out = np.isin(book.campaign_of, exclusion.targets)
         hit = history.per_customer(sources, n) > 0
         block(codes, hit[:, None] & shut_out, Verdict.EXCLUDED + index)
@@ -182,9 +179,9 @@ def _count_in_window(
         inside |= history.reserved_at == starts[history.customer]
     inside &= history.takes_slot
     if cap.channel:
-        inside &= history.channel == cap.channel
+        inside &= history.by_channel[cap.channel]
     if cap.tag is not None:
-        inside &= history.by_tag(cap.tag)
+        inside &= history.by_tag[cap.tag]
     return history.per_customer(inside, len(time_zones))
 
 

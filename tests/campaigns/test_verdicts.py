@@ -64,8 +64,11 @@ def history(*contacts: dict) -> History:
     return History(
         customer=np.zeros(len(rows), dtype=np.int64),
         campaign_id=np.array([row["campaign"] for row in rows], dtype=np.int64),
-        channel=np.array([row["channel"] for row in rows], dtype=object),
-        tags=tuple(frozenset(row["tags"]) for row in rows),
+        by_channel={
+            channel: np.array([row["channel"] == channel for row in rows], dtype=bool)
+            for channel in ("email", "sms")
+        },
+        by_tag={tag: np.array([tag in row["tags"] for row in rows], dtype=bool) for tag in (5, 6)},
         takes_slot=np.array([row["takes_slot"] for row in rows], dtype=bool),
         days_ago=np.array([(NOW.date() - row["at"].date()).days for row in rows], dtype=np.int64),
         reserved_at=np.array(
