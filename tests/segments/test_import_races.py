@@ -11,11 +11,11 @@ import time
 import pytest
 from django.db import connection, connections, transaction
 
+from optiengine.bench.customers_file import write_customers
 from segments.errors import ImportRefused
 from segments.models import Customer, Event, ImportJob
 from segments.services.import_file import create_import, run_import
 from segments.services.imports.spec import ImportOptions
-from tests.segments.big_file import write_customers
 from tests.segments.importing import NOW, counts
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,8 +1,7 @@
-"""Writes a customers file of any size: `python -m tests.segments.big_file PATH N_ROWS [SEED]`."""
+"""A customers file of any size, for the import's benchmark and its tests."""
 
 import csv
 import random
-import sys
 from pathlib import Path
 
 HEADER = [
@@ -37,7 +36,7 @@ def day(chance: random.Random) -> str:
 
 def write_customers(path: Path, n_rows: int, seed: int = 0) -> None:
     """A customers file of `n_rows` rows, 13 columns and about 110 bytes a row; all valid."""
-    chance = random.Random(seed)  # noqa: S311 - test data, not a secret
+    chance = random.Random(seed)  # noqa: S311 - made-up data, not a secret
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(HEADER)
@@ -58,7 +57,3 @@ def write_customers(path: Path, n_rows: int, seed: int = 0) -> None:
                     chance.randint(0, 50_000),
                 ]
             )
-
-
-if __name__ == "__main__":
-    write_customers(Path(sys.argv[1]), int(sys.argv[2]), int([*sys.argv, "0"][3]))

@@ -1,0 +1,80 @@
+"""The benchmark runs, says what it documents, and leaves nothing behind. How fast is not asked."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from optiengine.management.commands.bench import Command
+
+ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.django_db
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command on a database name that no one else uses; its server is the tests' own."""
+    settings = connection.settings_dict
+    options = {"host": settings["HOST"], "port": settings["PORT"], **settings["OPTIONS"]}
+    query = "&".join(f"{k}={v}" for k, v in options.items() if v and isinstance(v, str | int))
+    login = ":".join(filter(None, [settings["USER"], settings["PASSWORD"]]))
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "bench", *arguments],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DATABASE_URL": f"postgresql://{login}@/{settings['NAME']}?{query}",
+            "DATA_DIR": str(folder / "data"),
+            "TMPDIR": str(folder),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def own_database_exists() -> bool:
+    with connection.cursor() as cursor:
+        name = f"{connection.settings_dict['NAME'][:57]}_bench"
+        cursor.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+        return cursor.fetchone() is not None
+
+
+def test_figures_are_those_documented_and_nothing_is_left(tmp_path):
+    output, errors = (process := start(tmp_path, "--customers", "200", "--json")).communicate()
+
+    assert process.returncode == 0, errors
+    figures = json.loads(output.splitlines()[-1])
+    assert list(figures) == list(Command.columns)
+    assert figures["import_rows"] == figures["decide_customers"] == 200
+    assert 0 < figures["decide_contacts"] < 200
+    assert all(figures[name] > 0 for name in figures if name.endswith(("_mb", "_per_second")))
+    assert not own_database_exists()
+    assert not list(tmp_path.glob("bench-*"))
+
+
+def test_an_interrupted_benchmark_drops_its_database(tmp_path):
+    process = start(tmp_path, "--customers", "200000", "--only", "import")
+    while not own_database_exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does, to the children as well
+    errors = process.communicate()[1]
+
+    assert process.returncode == 1
+    assert "Interrupted" in errors
+    assert not own_database_exists()
+    assert not list(tmp_path.glob("bench-*"))
+
+
+def test_what_cannot_be_measured_is_refused(tmp_path):
+    for arguments in (["--only", "coffee"], ["--customers", "0"]):
+        errors = (process := start(tmp_path, *arguments)).communicate()[1]
+        assert process.returncode != 0
+        assert arguments[0] in errors or "at least one customer" in errors
