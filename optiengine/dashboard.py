@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -92,12 +93,12 @@ def _cards(
     week = days[-DAYS_OF_CARD:]
     n_contacts, n_controls = sum(day.contacts for day in week), sum(day.controls for day in week)
     decided = newest.get("decided")
-    day = _("as of %s") % runs[0].as_of if runs else _("no day was run yet")
+    day = _("on %s") % date_format(runs[0].as_of) if runs else _("no day was run yet")
     return [
         (
             _("Customers"),
             number(build.n_customers if build else None),
-            _("as of %s") % build.as_of if build else _("no day was computed yet"),
+            _("as of %s") % date_format(build.as_of) if build else _("no day was computed yet"),
         ),
         (
             _("Decided"),

@@ -30,7 +30,6 @@ NAVIGATION = [
     {
         "title": _("Who"),
         "separator": True,
-        "collapsible": True,
         "items": [
             _item(_("Customers"), "group", "segments", "customer"),
             _item(_("Events"), "bolt", "segments", "event"),
@@ -43,7 +42,6 @@ NAVIGATION = [
     {
         "title": _("What"),
         "separator": True,
-        "collapsible": True,
         "items": [
             _item(_("Campaigns"), "campaign", "campaigns", "campaign"),
             _item(_("Goals"), "flag", "campaigns", "goal"),
@@ -57,7 +55,6 @@ NAVIGATION = [
     {
         "title": _("Next"),
         "separator": True,
-        "collapsible": True,
         "items": [
             _item(_("Decision runs"), "play_circle", "journeys", "decisionrun"),
             _item(_("Decisions"), "rule", "journeys", "decision"),
@@ -70,7 +67,6 @@ NAVIGATION = [
     {
         "title": _("Worth"),
         "separator": True,
-        "collapsible": True,
         "items": [
             _item(_("Uplift"), "trending_up", "reports", "uplift"),
             _item(_("The engine's worth"), "balance", "reports", "armworth"),

@@ -110,6 +110,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("pt", _("Portuguese"))]
@@ -174,7 +175,6 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {"login": "10/min"},  # for an address, per server process
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),  # else a header could dodge the throttle
-    "DEFAULT_METADATA_CLASS": None,  # what OPTIONS would tell is in the schema
     "URL_FORMAT_OVERRIDE": None,  # no parameter works unless an operation names it
     "STRICT_JSON": True,
 }

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
@@ -109,8 +110,7 @@ class CampaignAdmin(DraftsAlone, ExportAdmin, ModelAdmin):
         "status_label",
         "rank",
         "group",
-        "starts_on",
-        "ends_on",
+        "period",
         "n_actions",
         "control",
     ]
@@ -121,12 +121,12 @@ class CampaignAdmin(DraftsAlone, ExportAdmin, ModelAdmin):
     actions = ["launch_selected", "pause_selected", "end_selected"]
     actions_detail = ["launch_one", "pause_one", "end_one"]
     autocomplete_fields = ["goal", "target_group", "tags"]
-    readonly_fields = ["status_label", "rule_in_words"]
+    readonly_fields = ["status_word", "rule_in_words"]
     inlines = [ActionInline, ExcludesInline, ExcludedByInline, OpensInline, OpenedByInline]
     change_form_outer_before_template = "campaigns/problems.html"
     conditional_fields = {"recurs_on": "recurrence == 'weekly' || recurrence == 'monthly'"}
     fieldsets = [
-        (None, {"fields": [("name", "status_label"), ("rank", "goal"), "tags"]}),
+        (None, {"fields": [("name", "status_word"), ("rank", "goal"), "tags"]}),
         (gettext_lazy("Who"), {"fields": [("target_group", "control_share"), "rule_in_words"]}),
         (
             gettext_lazy("When"),
@@ -172,10 +172,20 @@ class CampaignAdmin(DraftsAlone, ExportAdmin, ModelAdmin):
         ordering="status",
         label={"draft": "info", "active": "success", "paused": "warning"},
     )
-    def status_label(self, campaign: Campaign) -> Any:
-        if campaign.pk is None:
-            return Status.DRAFT.value, Status.DRAFT.label
+    def status_label(self, campaign: Campaign) -> tuple[str, str]:
         return campaign.status, campaign.get_status_display()
+
+    @admin.display(description=gettext_lazy("status"))
+    def status_word(self, campaign: Campaign) -> str:
+        return campaign.get_status_display()
+
+    @admin.display(description=gettext_lazy("runs"), ordering="starts_on")
+    def period(self, campaign: Campaign) -> str:
+        first, last = (
+            date_format(day, "SHORT_DATE_FORMAT") if day else ""
+            for day in (campaign.starts_on, campaign.ends_on)
+        )
+        return f"{first} – {last}"
 
     @admin.display(description=gettext_lazy("target group"), ordering="target_group__name")
     def group(self, campaign: Campaign) -> str:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
@@ -160,8 +161,8 @@ class DecisionAdmin(ReadOnlyAdmin):
         currency = Organisation.current().currency
         context = {
             **self.admin_site.each_context(request),
-            "title": _("%(customer)s on %(day)s")
-            % {"customer": decision.customer, "day": decision.as_of},
+            "title": _("%(customer)s, decision of %(day)s")
+            % {"customer": decision.customer, "day": date_format(decision.as_of)},
             "opts": self.opts,
             "told": told,
             "decision": decision,

@@ -5,23 +5,56 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from journeys.api.explanation import ExplanationSerializer
 from journeys.api.serializers import DecisionParameters, DecisionSerializer
 from journeys.models import Decision, DecisionRun
+from journeys.services.explain import explain
 from optiengine.lib.parameters import StrictView
 
+ONE = r"(?P<as_of>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<customer>[^/\x00]{1,100})"
 WHERE = [
     OpenApiParameter("as_of", OpenApiTypes.DATE, OpenApiParameter.PATH, description="The day."),
     OpenApiParameter(
         "customer", OpenApiTypes.STR, OpenApiParameter.PATH, description="The customer's id."
     ),
 ]
+
+DECISION = OpenApiExample(
+    "A ghost",
+    {
+        "as_of": "2026-03-01",
+        "customer": "C-10042",
+        "arm": "optimised",
+        "layer": "auto",
+        "campaign": 7,
+        "campaign_name": "Spring",
+        "action": 12,
+        "action_name": "10 % off",
+        "channel": "email",
+        "is_control": True,
+        "assignment_prob": 0.82,
+        "response_prob": 0.064,
+        "value_now_cents": 41.5,
+        "value_later_cents": 12.0,
+        "slot_cost_cents": 8.3,
+        "cost_cents": 2.5,
+    },
+    response_only=True,
+    status_codes=["200"],
+)
 
 
 @extend_schema_view(
@@ -73,15 +106,24 @@ class DecisionViewSet(StrictView, ListModelMixin, GenericViewSet):
     @extend_schema(
         summary="A decision",
         description="What the run of a day chose for a customer.",
+        examples=[DECISION],
         parameters=WHERE,
     )
-    @action(
-        detail=False,
-        url_path=r"(?P<as_of>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<customer>[^/\x00]{1,100})",
-        url_name="detail",
-    )
+    @action(detail=False, url_path=ONE, url_name="detail")
     def one(self, request: Request, as_of: str, customer: str) -> Response:
         return Response(self.get_serializer(self.find(as_of, customer)).data)
+
+    @extend_schema(
+        summary="An explanation",
+        description="Why the customer got this: every option with its verdict, value parts and "
+        "probability, and the draws, computed again from what the run pinned.",
+        parameters=WHERE,
+        responses={200: OpenApiResponse(ExplanationSerializer, description="The explanation.")},
+    )
+    @action(detail=False, url_path=f"{ONE}/explanation", url_name="explanation")
+    def explanation(self, request: Request, as_of: str, customer: str) -> Response:
+        explained = explain(self.find(as_of, customer))
+        return Response(ExplanationSerializer(explained).data)
 
     def find(self, as_of: str, customer: str) -> Decision:
         done: dict[str, Any] = {"run__status": DecisionRun.Status.DONE}

@@ -14,10 +14,26 @@ from journeys.models import DecisionRun
 from journeys.services.queue_run import queue_run
 from optiengine.lib.parameters import PageParameters, StrictView
 
+RUN = OpenApiExample(
+    "A run at work",
+    {
+        "as_of": "2026-03-01",
+        "decided_at": "2026-03-01T08:00:00Z",
+        "status": "running",
+        "n_customers": 20_000,
+        "progress": {"n_chunks": 5, "n_chunks_done": 3, "n_decisions": 12_288},
+        "counts": {},
+        "error": "",
+    },
+    response_only=True,
+    status_codes=["200", "202"],
+)
+
 
 @extend_schema_view(
     list=extend_schema(summary="Runs", description="Decision runs, the newest day first."),
     retrieve=extend_schema(
+        examples=[RUN],
         summary="A run",
         description="The run of a day: poll it until `status` is `done` or `failed`.",
     ),
@@ -46,7 +62,7 @@ class RunViewSet(StrictView, ReadOnlyModelViewSet):
             202: OpenApiResponse(RunSerializer, description="The run is waiting or working."),
             200: OpenApiResponse(RunSerializer, description="The run was done already."),
         },
-        examples=[OpenApiExample("A day", {"as_of": "2026-03-01"}, request_only=True)],
+        examples=[OpenApiExample("A day", {"as_of": "2026-03-01"}, request_only=True), RUN],
     )
     def create(self, request: Request) -> Response:
         wanted = RunRequest(data=request.data)

@@ -151,7 +151,9 @@ def _options(given: Pinned, decision: Decision, again: Decided | None) -> list[O
         prob=none_prob if took_part else None,
         is_chosen=decision.campaign_id is None,
     )
-    return sorted([nothing, *found], key=lambda o: (not o.is_possible, -(o.prob or 0)))
+    return sorted(
+        [nothing, *found], key=lambda o: (not o.is_possible, -(o.prob or 0), not o.is_chosen)
+    )
 
 
 def _option(

@@ -58,6 +58,7 @@ class PageParameters(Parameters):
 class StrictView:
     """A view whose actions name the query parameters they take; the others take none."""
 
+    http_method_names = ["get", "head", "post"]  # what OPTIONS would tell is in the schema
     parameters: ClassVar[dict[str, type[Parameters]]] = {}
     asked: dict[str, Any]
 

@@ -105,7 +105,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
         "allowed",
         "stage_label",
         "value",
-        "suppressed",
+        "silence",
     ]
     list_filter = [ChannelFilter, "suppressed"]
     search_fields = ["external_id__exact", "email__exact"]
@@ -166,6 +166,12 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
     def stage_label(self, customer: Customer) -> tuple[str, Any] | None:
         stage = customer.stage  # type: ignore[attr-defined]
         return (stage, Stage(stage).label) if stage else None
+
+    @display(description=gettext_lazy("never contacted"), label="danger")
+    def silence(self, customer: Customer) -> str | None:
+        if customer.erased_at:
+            return _("erased")
+        return _("suppressed") if customer.suppressed else None
 
     @admin.display(description=gettext_lazy("predicted value"))
     def value(self, customer: Customer) -> str:

@@ -191,7 +191,8 @@ class ImportJobAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Step 3: how far it is, and what became of the rows."""
         job = self._job(request, object_id)
-        words = dict(job.options)
+        others = {name for name, kinds in MappingForm.ONLY_FOR.items() if job.kind not in kinds}
+        options = {k: v for k, v in job.options.items() if v and k not in {*others, "channel"}}
         return self._page(
             request,
             "segments/import_job.html",
@@ -200,7 +201,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
             colour=COLOURS[job.status],
             progress=_progress(job),
             fields=[(field, column) for field, column in sorted(job.mapping.items())],
-            options=[(name, value) for name, value in words.items() if value],
+            options=options.items(),
             may_run=self.has_add_permission(request) and job.status == Status.FAILED,
         )
 

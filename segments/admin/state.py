@@ -54,7 +54,7 @@ class CustomerStateAdmin(ReadOnlyAdmin):
     search_help_text = _("The whole customer id.")
     ordering = ["-pk"]
     sortable_by = []
-    fields = ["as_of", "customer", "stage_label", "micro_segment", "value", "alive"]
+    fields = ["as_of", "customer", "stage", "micro_segment", "value", "alive"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CustomerState]:
         return with_currency(super().get_queryset(request))

@@ -18,6 +18,7 @@ ADDRESSES = {
     "campaign-detail": "/api/v1/campaigns/{campaign}/",
     "decision-list": "/api/v1/decisions/",
     "decision-detail": f"/api/v1/decisions/{DAY}/K-1/",
+    "decision-explanation": f"/api/v1/decisions/{DAY}/K-1/explanation/",
     "run-list": "/api/v1/runs/",
     "run-detail": f"/api/v1/runs/{DAY}/",
     "uplift-report-list": "/api/v1/reports/uplift/",

@@ -142,6 +142,20 @@ def test_decisions_are_filtered_by_campaign(viewer, run, campaign):
     assert get(viewer, "decisions/", campaign=make_campaign().pk)["results"] == []
 
 
+def test_an_explanation_names_every_option_and_the_draw(viewer, run, campaign):
+    make_action(make_campaign())  # made after the run: no option of it
+
+    found = get(viewer, "decisions/2026-03-01/K-1/explanation/")
+
+    assert found["decision"] == get(viewer, "decisions/2026-03-01/K-1/")
+    assert {option["campaign"] for option in found["options"]} == {campaign.pk, None}
+    (chosen,) = [option for option in found["options"] if option["is_chosen"]]
+    assert (chosen["campaign"], chosen["rank"], chosen["prob"]) == (campaign.pk, 1, 1)
+    assert found["agrees"] is found["is_recomputed"] is True
+    assert found["decision"]["is_control"] is (found["control_draw"] < found["control_share"])
+    assert any(feature["value"] is None for feature in found["features"])
+
+
 @pytest.mark.parametrize("address", ["customers/", "decisions/", "decisions/?as_of=2026-03-01"])
 def test_pages_hold_every_row_once_in_any_size(viewer, run, address):
     address, _, query = address.partition("?")

@@ -50,6 +50,7 @@ def test_answers_are_what_the_schema_promises(schema, superuser, measured, campa
         "/api/v1/campaigns/{id}/": campaign.pk,
         "/api/v1/decisions/": "",
         "/api/v1/decisions/{as_of}/{customer}/": f"{DAY}/K-1",
+        "/api/v1/decisions/{as_of}/{customer}/explanation/": f"{DAY}/K-1/explanation",
         "/api/v1/runs/": "",
         "/api/v1/runs/{as_of}/": DAY,
         "/api/v1/reports/uplift/": "",

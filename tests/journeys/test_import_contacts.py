@@ -53,7 +53,8 @@ def test_test_and_control_become_contacts_with_their_probability(tmp_path, sprin
 def test_the_probability_of_the_own_group_is_that_of_the_action_times_the_split(tmp_path):
     """Three groups of 1/3, one of them without a message: P(action) is 1/3 / (1/2) = 2/3."""
     head = "customer,campaign,date,group,probability,control_share\n"
-    thirds = "anna,Spring,2026-02-01,test,0.3333333333,0.5\nbob,Spring,2026-02-01,control,0.3333333333,0.5\n"
+    row = "{},Spring,2026-02-01,{},0.3333333333,0.5\n".format
+    thirds = row("anna", "test") + row("bob", "control")
     import_contacts(tmp_path, head + thirds)
 
     assert [c.assignment_prob for c in Contact.objects.all()] == pytest.approx([2 / 3, 2 / 3])
