@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from optiengine.management.commands.bench import Command
@@ -73,8 +74,10 @@ def test_an_interrupted_benchmark_drops_its_database(tmp_path):
     assert not list(tmp_path.glob("bench-*"))
 
 
-def test_what_cannot_be_measured_is_refused(tmp_path):
-    for arguments in (["--only", "coffee"], ["--customers", "0"]):
-        errors = (process := start(tmp_path, *arguments)).communicate()[1]
-        assert process.returncode != 0
-        assert arguments[0] in errors or "at least one customer" in errors
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [(["--only", "coffee"], "invalid names value"), (["--customers", "0"], "at least one")],
+)
+def test_what_cannot_be_measured_is_refused(arguments, reason):
+    with pytest.raises(CommandError, match=reason):
+        call_command("bench", *arguments)
