@@ -57,7 +57,7 @@ def stage_mix(build: StateBuild | None) -> list[tuple[str, int]]:
     """How many customers are in each stage on a day, in the life cycle's order."""
     if build is None:
         return []
-    key = f"stage mix {build.pk} {build.n_customers}"
+    key = f"stage-mix-{build.pk}-{build.n_customers}"
     if (mix := cache.get(key)) is None:
         states = CustomerState.objects.filter(as_of=build.as_of).order_by()
         mix = dict(states.values_list("stage").annotate(n=Count("pk")))
@@ -69,7 +69,7 @@ def top_campaigns(newest: DecisionRun | None) -> list[tuple[int, str, int]]:
     """(id, name, contacts) of the campaigns with the most contacts in the week up to a run."""
     if newest is None:
         return []
-    key = f"top campaigns {newest.pk} {newest.status}"
+    key = f"top-campaigns-{newest.pk}-{newest.status}"
     if (counted := cache.get(key)) is None:
         week = (newest.as_of - WEEK + timedelta(days=1), newest.as_of)
         contacts = Contact.objects.filter(as_of__range=week).order_by()

@@ -1,15 +1,15 @@
 """Settings, read from the environment; a value that cannot be read fails at start-up.
 
-| variable           | meaning                                              | default                    |
-|--------------------|------------------------------------------------------|----------------------------|
-| DATABASE_URL       | PostgreSQL server and database                       | embedded server in var/    |
-| DEBUG              | pages show tracebacks; never in production           | true                       |
-| SECRET_KEY         | signs sessions and queued tasks; must be set without DEBUG | a fixed development key |
-| NUM_PROXIES        | trusted proxies in front, whose X-Forwarded-For counts | 0                        |
-| ALLOWED_HOSTS      | host names, comma separated                          | localhost                  |
-| EMAIL_URL          | smtp://user:password@host:port, or filemail:///folder | files in var/outbox        |
-| FILE_DROP_DIR      | where CSV files for other systems are put            | var/file_drop              |
-| DATA_DIR           | uploads, rejected rows, the embedded database        | var                        |
+| variable      | meaning, in brackets the default                                          |
+|---------------|---------------------------------------------------------------------------|
+| DATABASE_URL  | PostgreSQL server and database (an embedded server in DATA_DIR)           |
+| DEBUG         | pages show tracebacks; never in production (true)                         |
+| SECRET_KEY    | signs sessions and queued tasks; no default without DEBUG                 |
+| ALLOWED_HOSTS | host names, comma separated (this machine)                                |
+| NUM_PROXIES   | trusted proxies in front, whose X-Forwarded-For counts (0)                |
+| EMAIL_URL     | smtp://user:password@host:port, or filemail:///folder (files in DATA_DIR) |
+| FILE_DROP_DIR | where CSV files for other systems are put (DATA_DIR/file_drop)            |
+| DATA_DIR      | uploads, rejected rows, the embedded database (var)                       |
 """
 
 from pathlib import Path
@@ -120,6 +120,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "staticfiles"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # it may be empty, but must be there
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -52,7 +52,9 @@ def partition_by_month(
 
     column : date or timestamptz that says the month. unique : the table's unique keys beside its
     `id`; every key gets `column` added where it lacks it, as PostgreSQL requires of partitions.
-    indexes : what follows the table's name in CREATE INDEX. Columns, defaults and checks are kept. References to other tables are left to the writers,
+    indexes : what follows the table's name in CREATE INDEX.
+
+    Columns, defaults and checks are kept. References to other tables are left to the writers,
     which take their ids by a join: a trigger per row would cost bulk loads more than it saves.
     """
     keys = [[*key, column] if column not in key else key for key in unique]

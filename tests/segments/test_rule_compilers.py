@@ -87,8 +87,10 @@ attributes = st.sampled_from([f"attribute.{key}" for key in [*ATTRIBUTES, "nobod
 any_condition = st.one_of(
     number_conditions(
         st.sampled_from(
-            ["feature.recency_days", "feature.n_orders", "clv_cents", "p_alive"]
-            + ["registered_days", "age_years", "days_to_birthday"]
+            [
+                *("feature.recency_days", "feature.n_orders", "clv_cents", "p_alive"),
+                *("registered_days", "age_years", "days_to_birthday"),
+            ]
         )
     ),
     text_conditions(st.sampled_from(["country", "language"])),

@@ -1,0 +1,60 @@
+"""What people click through, in a real browser."""
+
+import pytest
+
+from campaigns.models import FrequencyCap
+from journeys.models import Decision
+from segments.models import Customer, ImportJob, TargetGroup
+from segments.services.build_state import build_state
+from tests.factories import DAY, make_action, make_campaign
+from tests.journeys.engine import decide_day, make_customers, make_plan
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
+
+
+def test_the_dashboard_and_a_decisions_explanation(page):
+    make_plan()
+    make_customers(20)
+    spring = make_campaign(name="Spring sale", rank=1, control_share=0)
+    make_action(spring)
+    make_action(make_campaign(name="Newsletter"), channel="sms")
+    FrequencyCap.objects.create(name="One a week", limit=1, window="days", length=7)
+    decide_day(DAY)
+
+    page.goto("/admin/")
+    assert "OptiEngine" in page.title()
+    decision = Decision.objects.filter(campaign=spring)[0]
+    page.goto(f"/admin/journeys/decision/{decision.pk}/change/")
+
+    text = page.inner_text("body")
+    assert "Spring sale" in text
+    assert "Newsletter" in text
+
+
+def test_a_file_is_previewed_before_it_is_imported(page, tmp_path, settings):
+    settings.DATA_DIR = tmp_path
+    path = tmp_path / "customers.csv"
+    path.write_text("customer id;e-mail;favourite\nanna;anna@example.com;tea\nbob;no mail;tea\n")
+
+    page.goto("/admin/segments/importjob/add/")
+    page.set_input_files("input[type=file]", str(path))
+    page.click("#upload-form button")
+    page.wait_for_load_state()
+
+    text = page.inner_text("body")
+    assert "anna@example.com" in text
+    assert not Customer.objects.exists()  # looking changes nothing
+    assert ImportJob.objects.filter(status="done").count() == 0
+
+
+def test_a_target_group_counts_while_it_is_edited(page):
+    make_customers(7, country="PT")
+    make_customers(5, country="DE")
+    build_state(DAY)
+    group = TargetGroup.objects.create(
+        name="Portugal", rule={"field": "country", "op": "eq", "value": "PT"}
+    )
+
+    page.goto(f"/admin/segments/targetgroup/{group.pk}/change/")
+
+    page.wait_for_selector("text=/7.*12/")
