@@ -144,7 +144,7 @@ def worth_view(request: HttpRequest) -> HttpResponse:
     build = StateBuild.objects.first()
     if build is None:
         return TemplateResponse(request, "optiengine/worth.html", {})
-    key = f"worth {build.pk} {build.as_of} {get_language()}"
+    key = f"worth-{build.pk}-{build.as_of}-{get_language()}"
     if (worth := cache.get(key)) is None:
         worth = _worth(build)
         cache.set(key, worth, 3600)

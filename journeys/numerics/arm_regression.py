@@ -17,7 +17,7 @@ Floats = NDArray[np.floating]
 NOISE_CONTACTS = 2000.0
 COMMON_NOISE_CONTACTS = 10.0  # what "all spread is noise" counts for in the common noise
 SETTLED = 1e-3  # stop when no prior variance moves by more than this share
-REFINEMENTS = 10  # steps of expectation-maximisation after segment effects were found
+REFINEMENTS = 5  # steps of expectation-maximisation after segment effects were found
 
 
 @dataclass(frozen=True)
