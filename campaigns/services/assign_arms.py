@@ -36,6 +36,8 @@ def assign_arms(as_of: date) -> ArmPlan:
 
     Membership is written once and kept, so that a later plan never rewrites who was in which arm.
     """
+    # EXCEPT rather than NOT EXISTS: where PostgreSQL has seen the table of memberships empty, it
+    # would search all that were inserted so far for each one that follows.
     plan = current_plan(as_of)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -50,11 +52,11 @@ def assign_arms(as_of: date) -> ArmPlan:
                 SELECT c.id,
                        ('x' || left(encode(sha256(convert_to(%(salt)s || ':' || c.id, 'UTF8')),
                                            'hex'), 13))::bit(52)::bigint / 2.0::float8 ^ 52 AS place
-                FROM segments_customer c
-                WHERE NOT EXISTS (
-                    SELECT FROM campaigns_armmembership m
-                    WHERE m.customer_id = c.id AND m.plan_id = %(plan)s
-                )
+                FROM (
+                    SELECT id FROM segments_customer
+                    EXCEPT
+                    SELECT customer_id FROM campaigns_armmembership WHERE plan_id = %(plan)s
+                ) c
             ) placed
             ON CONFLICT (customer_id, plan_id) DO NOTHING
             """,
