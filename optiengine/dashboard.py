@@ -178,6 +178,7 @@ def stop_view(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     stopped = request.POST.get("stopped") == "yes"
     organisation = set_sending_stopped(stopped)
+    assert request.user.pk is not None  # whoever has a permission has logged in
     said = _("Sending stopped.") if stopped else _("Sending goes on.")
     LogEntry.objects.log_actions(request.user.pk, [organisation], CHANGE, said, single_object=True)
     messages.success(request, said)

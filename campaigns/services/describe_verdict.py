@@ -115,7 +115,7 @@ class VerdictWords:
 
     def _exclusion(self, exclusion: ExclusionEntry) -> str:
         source = (
-            _("tag “%s”") % self._tags.get(exclusion.source_tag, exclusion.source_tag)
+            _("tag “%s”") % self._tags.get(exclusion.source_tag or 0, exclusion.source_tag)
             if exclusion.source_campaign is None
             else _("“%s”") % self._name(exclusion.source_campaign)
         )

@@ -30,7 +30,7 @@ class ContactAdmin(ReadOnlyAdmin):
     search_fields = ["customer__external_id__exact"]
     search_help_text = _("The whole customer id.")
     ordering = ["-pk"]
-    sortable_by = []
+    sortable_by: list[str] = []
     raw_id_fields = ["customer"]
 
     @admin.display(description=_("action"))
@@ -51,7 +51,7 @@ class OutcomeAdmin(ReadOnlyAdmin):
     list_display = ["as_of", "customer", "campaign", "responses", "margin", "clv_change", "value"]
     list_select_related = ["contact__customer", "contact__campaign"]
     ordering = ["-pk"]
-    sortable_by = []
+    sortable_by: list[str] = []
     raw_id_fields = ["contact"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Outcome]:

@@ -95,7 +95,7 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_filter = [RunFilter, CampaignFilter, "layer", "arm", "is_control"]
     search_fields = ["customer__external_id__exact"]
     search_help_text = gettext_lazy("The whole customer id; all days are shown.")
-    sortable_by = []
+    sortable_by: list[str] = []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
         return with_currency(super().get_queryset(request))
@@ -105,7 +105,7 @@ class DecisionAdmin(ReadOnlyAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         allowed = lookup == "customer__id__exact"
-        return allowed or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        return allowed or super().lookup_allowed(lookup, value, request)
 
     @display(description=gettext_lazy("arm"), label=ARM_COLOURS)
     def arm_label(self, decision: Decision) -> tuple[str, str]:

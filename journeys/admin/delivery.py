@@ -41,7 +41,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ["customer__external_id__exact"]
     search_help_text = gettext_lazy("The whole customer id.")
     ordering = ["-pk"]
-    sortable_by = []
+    sortable_by: list[str] = []
     raw_id_fields = ["customer", "contact"]
     actions = ["it_was_sent", "it_was_not_sent"]
 

@@ -38,7 +38,7 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
 class FeatureSerializer(ReadOnly, serializers.Serializer):
     """A number the decision was made with."""
 
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of ours named so
     value = NumberField()
 
 
@@ -62,4 +62,4 @@ class ExplanationSerializer(ReadOnly, serializers.Serializer):
     @extend_schema_field(FeatureSerializer(many=True))
     def get_features(self, explanation: Explanation) -> list[dict]:
         rows = [{"label": label, "value": value} for label, value in explanation.features]
-        return FeatureSerializer(rows, many=True).data
+        return list(FeatureSerializer(rows, many=True).data)

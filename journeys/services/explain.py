@@ -17,7 +17,7 @@ from journeys.services.save_decisions import Decided
 from optiengine.lib.figures import money, percent
 from segments.models import Organisation
 from segments.services.features import feature_labels
-from segments.services.load_batch import load_batch
+from segments.services.load_batch import CustomerBatch, load_batch
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def explain(decision: Decision) -> Explanation:
     )
 
 
-def _again(given: Pinned, decision: Decision, verdicts) -> tuple[Decided | None, object]:
+def _again(given: Pinned, decision: Decision, verdicts) -> tuple[Decided | None, CustomerBatch]:
     """The customer decided again, alone; None when the state of that day is gone."""
     chunk = DecisionChunk.objects.filter(
         run=given.run,

@@ -52,12 +52,13 @@ def give_up(run_id: int) -> bool:
     chunk down to one customer would only repeat it. Once mended, the run can be started again.
     """
     alone = DecisionChunk.objects.filter(run=run_id, done=True).exclude(error="")
-    if alone.count() < MAX_QUARANTINED:
+    last = alone.order_by("pk").last()
+    if last is None or alone.count() < MAX_QUARANTINED:
         return False
     DecisionRun.objects.filter(pk=run_id, status=DecisionRun.Status.RUNNING).update(
         status=DecisionRun.Status.FAILED,
         error=_("%(n)d customers could not be decided; for the last one: %(error)s")
-        % {"n": MAX_QUARANTINED, "error": alone.order_by("pk").last().error},
+        % {"n": MAX_QUARANTINED, "error": last.error},
     )
     return True
 

@@ -56,7 +56,7 @@ def load_history(
         start = LONG_AGO if days is None else run.decided_at - timedelta(days=days)
         if start < cutoff:
             since.setdefault(start, []).append(campaign.id)
-    own = [
+    own: list[sql.Composable] = [
         sql.SQL("(k.campaign_id = ANY({}::int8[]) AND k.reserved_at >= {})").format(ids, start)
         for start, ids in since.items()
     ]

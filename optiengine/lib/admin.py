@@ -1,6 +1,7 @@
 """What the admin pages of all apps share: ledgers that are only read, and pages of large tables."""
 
 import json
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -37,7 +38,7 @@ class LargeTable:
 class ReadOnlyAdmin(LargeTable, ModelAdmin):
     """A ledger: looked at, never edited by hand."""
 
-    actions = None
+    actions: Any = None
     compressed_fields = True
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -1,6 +1,6 @@
 """What a request may ask: anything that is not named is refused, so no filter is ever ignored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.http import QueryDict
@@ -58,7 +58,8 @@ class PageParameters(Parameters):
 class StrictView:
     """A view whose actions name the query parameters they take; the others take none."""
 
-    http_method_names = ["get", "head", "post"]  # what OPTIONS would tell is in the schema
+    # What OPTIONS would tell is in the schema.
+    http_method_names: Sequence[str] = ["get", "head", "post"]
     parameters: ClassVar[dict[str, type[Parameters]]] = {}
     asked: dict[str, Any]
 

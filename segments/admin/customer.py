@@ -183,7 +183,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
         """Consents go through the service that keeps the proof; nothing else is written along."""
         wanted = set(form.cleaned_data.get("consents") or [])
         if change:
-            shown = set(form.fields["consents"].to_python(_initial(form)))
+            shown = set(form.fields["consents"].to_python(_initial(form)) or [])
             changed = [name for name in form.changed_data if name != "consents"]
             obj.consents = Customer.objects.values_list("consents", flat=True).get(pk=obj.pk)
             if changed:
@@ -318,7 +318,7 @@ class ConsentChangeAdmin(ReadOnlyAdmin):
     search_fields = ["customer__external_id__exact"]
     search_help_text = gettext_lazy("The whole customer id.")
     ordering = ["-pk"]
-    sortable_by = []
+    sortable_by: list[str] = []
     raw_id_fields = ["customer"]
 
     @admin.display(description=gettext_lazy("before"))

@@ -21,7 +21,7 @@ class EventAdmin(ImportLink, ReadOnlyAdmin):
     search_help_text = _("The whole customer id.")
     raw_id_fields = ["customer"]
     ordering = ["-pk"]
-    sortable_by = []
+    sortable_by: list[str] = []
     fields = [
         "customer",
         "kind",

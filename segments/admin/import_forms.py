@@ -109,8 +109,8 @@ class MappingForm(forms.Form):
             first, *rest = factors(preview.mapping.get(name, ""))
             self._add_select(PREFIX + name, capfirst(label), columns, first, is_required)
             if name == "amount":
-                label = _("… times (a quantity, say)")
-                self._add_select(PREFIX + TIMES, label, columns, rest[0] if rest else "", False)
+                times = _("… times (a quantity, say)")
+                self._add_select(PREFIX + TIMES, times, columns, rest[0] if rest else "", False)
 
     def _add_select(
         self, name: str, label: Any, columns: list, initial: str, is_required: bool

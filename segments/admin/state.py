@@ -53,7 +53,7 @@ class CustomerStateAdmin(ReadOnlyAdmin):
     search_fields = ["customer__external_id__exact"]
     search_help_text = _("The whole customer id.")
     ordering = ["-pk"]
-    sortable_by = []
+    sortable_by: list[str] = []
     fields = ["as_of", "customer", "stage", "micro_segment", "value", "alive"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CustomerState]:

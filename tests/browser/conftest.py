@@ -37,7 +37,9 @@ def browser():
 def page(browser, live_server):
     """A page of a logged-in superuser; a script error on any page fails the test."""
     User.objects.create_superuser("root", password="secret-of-the-test")
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1400, "height": 1000})
+    context = browser.new_context(
+        base_url=live_server.url, viewport={"width": 1400, "height": 1000}
+    )
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

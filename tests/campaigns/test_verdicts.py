@@ -1,6 +1,7 @@
 """Limits, each by hand on a calendar: who is blocked, by which rule, from which moment on."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ NOW = datetime(2026, 3, 11, 9, tzinfo=UTC)  # a Wednesday
 
 
 def campaign(id: int, **fields) -> CampaignEntry:
-    defaults = {
+    defaults: dict[str, Any] = {
         "id": id,
         "name": f"Campaign {id}",
         "rank": None,

@@ -120,7 +120,7 @@ def test_backward_induction_agrees_with_walking_every_path(seed):
     [
         (FollowUp(0, 2, 1), "outside 0 to 1"),
         (FollowUp(0, 1, 0), "at least one day"),
-        (FollowUp(0, 1, 1, "openers"), "unknown outcome"),
+        (FollowUp(0, 1, 1, "openers"), "unknown outcome"),  # type: ignore[arg-type]
     ],
 )
 def test_senseless_follow_ups_are_refused(follow_up, message):
