@@ -1,4 +1,6 @@
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from tqdm import tqdm
 
 from journeys.errors import JourneyError
@@ -92,6 +95,7 @@ class Command(FiguresCommand):
 def live(scenario: Scenario, folder: Path, *, n_days: int, n_workers: int) -> LivedWorld:
     """Live through the days that are not lived yet, and remember those that are."""
     with (
+        commits_may_linger(),
         Helpers(n_workers - 1) as helpers,
         tqdm(total=n_days + 1, unit="day", disable=None, smoothing=0.1) as bar,
     ):
@@ -110,6 +114,25 @@ def live(scenario: Scenario, folder: Path, *, n_days: int, n_workers: int) -> Li
         for group in TargetGroup.objects.all():
             count_target_group(group, state=state)
     return lived
+
+
+@contextmanager
+def commits_may_linger() -> Iterator[None]:
+    """No commit of this process and its children waits for the disk.
+
+    Nobody relies on a simulated message: after a power cut the demo lives its last second again.
+    """
+    before = os.environ.get("PGOPTIONS")
+    os.environ["PGOPTIONS"] = f"{before or ''} -c synchronous_commit=off".strip()
+    connection.close()  # the next one is opened with the option
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PGOPTIONS"]
+        else:
+            os.environ["PGOPTIONS"] = before
+        connection.close()
 
 
 def _require_playground() -> None:
