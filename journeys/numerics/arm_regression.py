@@ -16,7 +16,7 @@ Floats = NDArray[np.floating]
 # means the weight. Low controls would be believed, and every uplift overstated.
 NOISE_CONTACTS = 2000.0
 COMMON_NOISE_CONTACTS = 10.0  # what "all spread is noise" counts for in the common noise
-SETTLED = 1e-3  # stop when no prior variance moves by more than this share
+SETTLED = 1e-2  # stop when no prior variance moves by more than this share
 REFINEMENTS = 5  # steps of expectation-maximisation after segment effects were found
 
 
