@@ -16,7 +16,7 @@ from segments.services.import_file import create_import, run_import
 from segments.services.imports.spec import ImportOptions
 
 SOURCE = "demo"
-EARLIER_CAMPAIGN, EARLIER_DAYS = "Earlier newsletter", 14
+EARLIER_CAMPAIGN, EARLIER_DAYS = "Earlier newsletter", 21
 WITHDRAWALS = ("unsubscribe", "complaint")
 CONSENT_OF = {"email": "consent_email", "sms": "consent_sms", "app": "consent_push"}
 

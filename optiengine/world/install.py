@@ -205,7 +205,7 @@ def _install_limits(
 ) -> None:
     cap, window = campaigns.FrequencyCap.objects.create, campaigns.FrequencyCap.Window
     scope = campaigns.FrequencyCap.Scope
-    cap(name="Two contacts in 14 days", limit=2, window=window.DAYS, length=14)
+    cap(name="Two contacts in 21 days", limit=2, window=window.DAYS, length=21)
     cap(
         name="One e-mail a day",
         scope=scope.CHANNEL,

@@ -198,7 +198,7 @@ def _hidden_traits(
         "order_rate": order_rate,
         "p_dropout": rng.beta(process.a, process.b, n),
         "mean_margin_cents": process.shape / rng.gamma(process.q, 1 / process.gamma, n),
-        "visit_rate": 0.03 + 5 * order_rate * rng.gamma(4.0, 0.25, n),
+        "visit_rate": 0.01 + 2 * order_rate * rng.gamma(4.0, 0.25, n),
     }
 
 
