@@ -1,0 +1,1 @@
+"""A world of many segments and actions with known truth, and the policies that play in it."""
