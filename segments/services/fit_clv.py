@@ -87,7 +87,9 @@ def value_customers(as_of: date, organisation: Organisation, *, seed: int = 0) -
     """
     weekly_discount = (1 + organisation.yearly_discount) ** (1 / WEEKS_A_YEAR) - 1
     horizon_weeks = float(organisation.clv_horizon_weeks)
-    model = _recent_model(as_of) or _fit(as_of, seed)
+    model = _recent_model(as_of) or fit_models(as_of, seed=seed)
+    if model and model.pk is None:
+        model.save()
     return Valuation(
         model=model,
         buyer_cents=0.0 if model else _stream_cents(horizon_weeks, weekly_discount),
@@ -102,8 +104,8 @@ def _recent_model(as_of: date) -> ClvModel | None:
     return recent.order_by("fitted_on", "pk").last()
 
 
-def _fit(as_of: date, seed: int) -> ClvModel | None:
-    """The models fitted on the day's facts, or None where these cannot identify them.
+def fit_models(as_of: date, *, seed: int = 0) -> ClvModel | None:
+    """The models fitted on the day's facts, not saved; None where these cannot identify them.
 
     None too where mean spend has no finite expectation, as that values nobody new.
     """
@@ -134,7 +136,7 @@ def _fit(as_of: date, seed: int) -> ClvModel | None:
         return None
     if not np.isfinite(spend.population_mean):
         return None
-    return ClvModel.objects.create(
+    return ClvModel(
         fitted_on=as_of,
         n_customers=int(histories["n"].sum()),
         purchases=purchases.get_fitted(),

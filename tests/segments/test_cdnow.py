@@ -1,6 +1,6 @@
 """The published figures of CDNOW, from events to models, through the database."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import numpy as np
 import pytest
@@ -8,29 +8,14 @@ from numpy.testing import assert_allclose
 
 from segments.models import CustomerState
 from segments.services.build_state import build_state
-from tests.factories import make_customer
-from tests.segments.stories import event, store
-from tests.shared_data import shared_file
+from tests.segments.cdnow import store_cdnow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.shared_data]
 
 
 def test_cdnow_as_events_gives_the_published_parameters():
     # Fader, Hardie & Lee (2005), table 2: 2,357 customers, observed to 30 September 1997.
-    lines = shared_file("cdnow/CDNOW_sample.txt").read_text().splitlines()
-    purchases = [line.split() for line in lines if line.strip()]
-    customers = {key: make_customer(external_id=key) for key in {row[1] for row in purchases}}
-    store(
-        *(
-            event(
-                customers[key],
-                "order",
-                datetime.strptime(day, "%Y%m%d").replace(hour=15, tzinfo=UTC),
-                amount_cents=round(float(dollars) * 100),
-            )
-            for _, key, day, _, dollars in purchases
-        )
-    )
+    customers = store_cdnow()
 
     build = build_state(date(1997, 10, 1))
 

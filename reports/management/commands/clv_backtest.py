@@ -1,0 +1,63 @@
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from optiengine.lib.command import FiguresCommand, iso_date
+from reports.errors import ReportError
+from reports.services.clv_backtest import clv_backtest
+
+
+class Command(FiguresCommand):
+    help = "Predicted customer value, by models fitted as of one day, against what came after it."
+    columns = {
+        "as_of, until": "the day of the prediction; the first day that is not compared",
+        "n_customers": "who had ordered before as_of",
+        "n_unvalued": "orders between the days whose amount is unknown: counted as 0",
+        "purchases, value_cents": "over all customers (margin: orders less returns); of each:",
+        "  predicted_total, …": "and actual_total",
+        "  ratio": "predicted by actual, 1 where right; _low and _high: 95 % limits",
+        "  mean_absolute_error": "per customer",
+        "  correlation": "Pearson's",
+        "  gini": "of the order by prediction: 1 the best there is, 0 chance",
+        "groups": "a list, by decile of predicted value and by repeats before; for each:",
+        "  predicted_purchases, …": "mean per customer; actual_ with 95 % limits; and in cents",
+    }
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--as-of", type=iso_date, required=True, help="Day of the prediction.")
+        parser.add_argument(
+            "--until", type=iso_date, required=True, help="First day that is not compared."
+        )
+        parser.add_argument("--seed", type=int, default=0, help="Of the fit's sample.")
+
+    def compute(self, **options: Any) -> Mapping[str, Any]:
+        try:
+            report = clv_backtest(
+                as_of=options["as_of"], until=options["until"], seed=options["seed"]
+            )
+        except ReportError as error:
+            raise CommandError(str(error)) from error
+        return report.as_dict()
+
+    def show(self, figures: Mapping[str, Any]) -> None:
+        write = self.stdout.write
+        write(f"{figures['n_customers']:,} customers, {figures['as_of']} to {figures['until']}")
+        write(f"{figures['n_unvalued']:,} orders without a known amount")
+        for name in ("purchases", "value_cents"):
+            found = {k: "–" if v is None else f"{v:,.3f}" for k, v in figures[name].items()}
+            write(
+                f"{name}: predicted {found['predicted_total']}, actual {found['actual_total']}, "
+                f"ratio {found['ratio']} [{found['ratio_low']}, {found['ratio_high']}], "
+                f"mean absolute error {found['mean_absolute_error']}, "
+                f"correlation {found['correlation']}, gini {found['gini']}"
+            )
+        write(f"{'':<12}{'customers':>10}{'purchases':>22}{'value in cents':>26}")
+        write(f"{'':<22}{'predicted':>12}{'actual':>10}{'predicted':>14}{'actual':>12}")
+        for row in figures["groups"]:
+            write(
+                f"{row['by'] + ' ' + row['group']:<12}{row['n_customers']:>10,}"
+                f"{row['predicted_purchases']:>12.3f}{row['actual_purchases']:>10.3f}"
+                f"{row['predicted_cents']:>14,.0f}{row['actual_cents']:>12,.0f}"
+            )
