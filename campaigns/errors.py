@@ -6,3 +6,7 @@ class CampaignNotReady(CampaignError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))
         self.problems = problems
+
+
+class ChangeRefused(CampaignError):
+    """A change of the rules that names what is not there, or cannot be read."""

@@ -7,6 +7,7 @@ import numpy as np
 from campaigns.numerics.verdicts import Codes, Verdict
 from journeys.models import Decision, DecisionChunk, DecisionRun
 from journeys.numerics.arbitration import NONE
+from journeys.numerics.uplift import Prediction
 from journeys.numerics.worth import worth_of
 from journeys.services.decide import Pinned, choose, load_arms, pinned, predict
 from journeys.services.save_decisions import Decided
@@ -60,10 +61,22 @@ def recompute(
     given: Pinned, chunk: DecisionChunk, batch: CustomerBatch, verdicts: Codes
 ) -> Decided:
     """A batch decided again; `verdicts` (n, A) are the stored codes. The chunk must be done."""
-    assert chunk.contact_watermark is not None
+    return decide_again(given, chunk, batch, stored_facts(verdicts), predict(given, batch))
+
+
+def stored_facts(verdicts: Codes) -> Codes:
+    """The codes by facts, out of stored ones: without what limits and ranks said."""
     facts = verdicts.copy()
     facts[(facts >= Verdict.CAPPED) | np.isin(facts, LIMITS)] = Verdict.ALLOWED
-    worth = worth_of(given.book, predict(given, batch), facts)
+    return facts
+
+
+def decide_again(
+    given: Pinned, chunk: DecisionChunk, batch: CustomerBatch, facts: Codes, found: Prediction
+) -> Decided:
+    """A batch decided by given rules, codes by facts and uplift, from the chunk's own history."""
+    assert chunk.contact_watermark is not None
+    worth = worth_of(given.book, found, facts)
     arms = load_arms(given.run, batch.customer_ids)
     return choose(given, batch, arms, facts, worth, watermark=chunk.contact_watermark)
 

@@ -8,6 +8,7 @@ w = 1 and take no part in the doubly robust difference.
 Everything needed adds up over batches of whole customers, so memory does not grow with the log.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -99,43 +100,39 @@ class ChangeEvidence:
     sent: Floats  # (2,) messages expected under the present and the changed rules
 
     @classmethod
-    def of(cls, log: LoggedDecisions) -> "ChangeEvidence":
-        row = np.arange(len(log.customer))
-        moves = log.changed - log.present
-        touched = (np.abs(moves) > UNTOUCHED).any(axis=1)
-        weight = np.where(touched, log.changed[row, log.option] / log.present[row, log.option], 1.0)
-        excess = weight - 1
-        taken = np.column_stack([log.features, log.option > 0, log.uplift[row, log.option]])
-        expected = np.column_stack(
-            [np.zeros_like(log.features), -moves[:, 0], (moves * log.uplift).sum(axis=1)]
-        )
-        net = log.reward - log.cost[log.option]
-        sums = np.column_stack(
-            [
-                np.ones(len(row)),
-                net,
-                weight,
-                weight * net,
-                weight * touched,
-                excess * log.reward - moves @ log.cost,
-                expected - excess[:, None] * taken,
-            ]
-        )
-        fold = log.customer % FOLDS
-        per_half = [taken[fold == half] for half in range(FOLDS)]
+    def of(
+        cls, logs: Iterable[LoggedDecisions], customers: NDArray[np.int64]
+    ) -> "ChangeEvidence | None":
+        """All decisions of some customers, from logs that may differ in their messages.
+
+        None where there is no decision.
+        customers : (c,) ascending, all that may occur; (c, d + 8) sums of theirs are held.
+        """
+        totals, gram, moment = np.zeros((len(customers), 0)), np.zeros(0), np.zeros(0)
+        n_touched, moved, unsupported, sent = 0, 0.0, 0.0, np.zeros(2)
+        for log in logs:
+            taken, rows = _terms(log)
+            if not totals.size:
+                p = taken.shape[1]
+                totals = np.zeros((len(customers), rows.shape[1]))
+                gram, moment = np.zeros((FOLDS, p, p)), np.zeros((FOLDS, p))
+            np.add.at(totals, np.searchsorted(customers, log.customer), rows)
+            for half in range(FOLDS):
+                mine = log.customer % FOLDS == half
+                gram[half] += taken[mine].T @ taken[mine]
+                moment[half] += taken[mine].T @ log.reward[mine]
+            moves = log.changed - log.present
+            touched = _touched(log)
+            n_touched += int(touched.sum())
+            moved += float(np.maximum(moves, 0)[touched].sum())
+            unsupported += float((log.changed * (log.present <= UNTOUCHED))[touched].sum())
+            sent += [(1 - log.present[:, 0]).sum(), (1 - log.changed[:, 0]).sum()]
+        if not totals.size:
+            return None
+        seen = totals[:, ONE] > 0
+        halves = [totals[seen & (customers % FOLDS == half)] for half in range(FOLDS)]
         return cls(
-            halves=tuple(
-                ClusteredSums.of(sums[fold == half], log.customer[fold == half])
-                for half in range(FOLDS)
-            ),
-            gram=np.array([half.T @ half for half in per_half]),
-            moment=np.array(
-                [half.T @ log.reward[fold == number] for number, half in enumerate(per_half)]
-            ),
-            n_touched=int(touched.sum()),
-            moved=float(np.maximum(moves, 0)[touched].sum()),
-            unsupported=float((log.changed * (log.present <= UNTOUCHED))[touched].sum()),
-            sent=np.array([(1 - log.present[:, 0]).sum(), (1 - log.changed[:, 0]).sum()]),
+            tuple(map(ClusteredSums.of, halves)), gram, moment, n_touched, moved, unsupported, sent
         )
 
     def __add__(self, other: "ChangeEvidence") -> "ChangeEvidence":
@@ -228,6 +225,39 @@ class ChangeEvidence:
         error = clustered_error(squares, self.all.n_clusters, self.all.total[ONE])
         half = float(norm.isf((1 - level) / 2)) * error
         return Interval(float(estimate), float(estimate - half), float(estimate + half))
+
+
+def _touched(log: LoggedDecisions) -> NDArray[np.bool_]:
+    return np.abs(log.changed - log.present).max(axis=1) > UNTOUCHED
+
+
+def _terms(log: LoggedDecisions) -> tuple[Floats, Floats]:
+    """What the reward model sees of what was sent, (n, p); the columns to sum, (n, N_FIXED + p).
+
+    The model's reward of option k is features + (k > 0) + uplift_k, each times a coefficient, so
+    the doubly robust term of a row is linear in the coefficients and they can be learned last.
+    """
+    row = np.arange(len(log.customer))
+    moves, touched = log.changed - log.present, _touched(log)
+    ratio = log.changed[row, log.option] / log.present[row, log.option]
+    weight = np.where(touched, ratio, 1.0)
+    taken = np.column_stack([log.features, log.option > 0, log.uplift[row, log.option]])
+    expected = np.column_stack(
+        [np.zeros_like(log.features), -moves[:, 0], (moves * log.uplift).sum(axis=1)]
+    )
+    net = log.reward - log.cost[log.option]
+    rows = np.column_stack(
+        [
+            np.ones(len(row)),
+            net,
+            weight,
+            weight * net,
+            weight * touched,
+            (weight - 1) * log.reward - moves @ log.cost,
+            expected - (weight - 1)[:, None] * taken,
+        ]
+    )
+    return taken, rows
 
 
 def _unit(place: int, length: int) -> Floats:

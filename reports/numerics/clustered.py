@@ -18,12 +18,9 @@ class ClusteredSums:
     second: Floats  # (p, p) products of the clusters' own totals, summed over clusters
 
     @classmethod
-    def of(cls, rows: Floats, cluster: NDArray[np.int64]) -> "ClusteredSums":
-        """rows : (n, p). cluster : (n,) any integers; equal ones belong together."""
-        ids, place = np.unique(cluster, return_inverse=True)
-        sums = np.zeros((len(ids), rows.shape[1]))
-        np.add.at(sums, place, rows)
-        return cls(len(ids), sums.sum(axis=0), sums.T @ sums)
+    def of(cls, totals: Floats) -> "ClusteredSums":
+        """totals : (c, p) of each cluster over its rows."""
+        return cls(len(totals), totals.sum(axis=0), totals.T @ totals)
 
     def __add__(self, other: "ClusteredSums") -> "ClusteredSums":
         return ClusteredSums(

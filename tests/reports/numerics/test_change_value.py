@@ -25,6 +25,12 @@ def log_of(customer, option, present, changed, reward, *, cost=None, features=No
     )
 
 
+def evidence_of(log: LoggedDecisions) -> ChangeEvidence:
+    found = ChangeEvidence.of([log], np.unique(log.customer))
+    assert found is not None
+    return found
+
+
 def by_hand() -> LoggedDecisions:
     """200 customers, two decisions each: none or a message at 1/2; the change sends always.
 
@@ -48,7 +54,7 @@ def test_differences_by_hand():
     Influence per customer, two decisions of the same kind: SNIPS 2 (2 (2 - 2) - (2 - 1.5)) = -1 or
     2 (0 - (1 - 1.5)) = 1; its square is 1 for each of the 200.
     """
-    evidence = ChangeEvidence.of(by_hand())
+    evidence = evidence_of(by_hand())
 
     value, overlap = evidence.value(), evidence.overlap()
 
@@ -65,11 +71,11 @@ def test_batches_of_customers_add_up_to_the_whole():
     rng = np.random.default_rng(3)
     log, _truth = simulated(rng, 300)
     parts = [
-        ChangeEvidence.of(rows_of(log, (log.customer >= low) & (log.customer < low + 100)))
+        evidence_of(rows_of(log, (log.customer >= low) & (log.customer < low + 100)))
         for low in (0, 100, 200)
     ]
 
-    whole, summed = ChangeEvidence.of(log).value(), reduce(add, parts).value()
+    whole, summed = evidence_of(log).value(), reduce(add, parts).value()
 
     for name in ("present", "ips", "snips", "doubly_robust"):
         one, two = getattr(whole, name), getattr(summed, name)
@@ -80,7 +86,7 @@ def test_a_change_that_touches_nothing_is_worth_exactly_nothing():
     log = by_hand()
     same = log_of(log.customer, log.option, log.present, log.present, log.reward)
 
-    value = ChangeEvidence.of(same).value()
+    value = evidence_of(same).value()
 
     assert (value.doubly_robust.low, value.doubly_robust.high, value.snips.estimate) == (0, 0, 0)
 
@@ -95,7 +101,7 @@ def test_what_was_never_possible_is_refused_with_its_share():
         np.ones(100),
     )
 
-    evidence = ChangeEvidence.of(log)
+    evidence = evidence_of(log)
 
     assert_allclose(evidence.overlap().unsupported_share, 0.5)  # 25 of the 50 that move
     with pytest.raises(ThinOverlap, match="50% of what the change would do differently"):
@@ -115,7 +121,7 @@ def test_too_few_touched_customers_are_refused_however_long_the_log():
     )
 
     with pytest.raises(ThinOverlap, match="worth 32 customers"):  # (20 x 2)^2 / (20 (.25 + 2.25))
-        ChangeEvidence.of(log).value()
+        evidence_of(log).value()
 
 
 def test_impossible_logs_are_refused():
@@ -132,7 +138,7 @@ def simulated(rng, n_customers: int) -> tuple[LoggedDecisions, float]:
 
     The effect of message k is e_k(x) = (0, 2 + x, 1 - x), each costs .5. The log prefers message
     1 where x is high; the changed rules prefer message 2 there. A third of the decisions is left
-    alone. The level is among the features. Returns the log and the expected difference given its decisions.
+    alone. The level is among the features. Returns the log and the difference to expect from it.
     """
     customer = np.repeat(np.arange(n_customers), 3)
     n = len(customer)
@@ -173,7 +179,7 @@ def test_intervals_cover_the_truth_and_the_model_narrows_them():
     covered, widths = [], []
     for _ in range(1_000):
         log, truth = simulated(rng, 500)
-        value = ChangeEvidence.of(log).value()
+        value = evidence_of(log).value()
         intervals = [value.ips, value.snips, value.doubly_robust]
         covered.append([i.low <= truth <= i.high for i in intervals])
         widths.append([i.high - i.low for i in intervals])

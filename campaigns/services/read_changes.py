@@ -1,0 +1,143 @@
+"""Changes of the rules as people write them: `rank`, "Birthday=1"."""
+
+import re
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaigns.errors import ChangeRefused
+from campaigns.models import Campaign, Exclusion, FrequencyCap
+from campaigns.numerics.rule_changes import (
+    AddCap,
+    Change,
+    DropCap,
+    DropExclusion,
+    Exclude,
+    Pause,
+    Retarget,
+    SetCap,
+    SetRank,
+    Written,
+)
+from campaigns.numerics.rulebook import CapEntry
+from segments.models import Channel, TargetGroup
+
+KINDS = {  # kind: how it is written
+    "rank": gettext_lazy("CAMPAIGN=RANK, such as Birthday=1"),
+    "auto": gettext_lazy("CAMPAIGN: the engine decides"),
+    "pause": gettext_lazy("CAMPAIGN: not sent at all"),
+    "target": gettext_lazy("CAMPAIGN=TARGET GROUP; without a group, everyone"),
+    "cap": gettext_lazy(
+        "CAP=LIMIT, or CAP=LIMIT/WINDOW with a window such as 7d, 48h, day, week or month; a "
+        "channel or “all channels” in place of a cap's name adds a cap"
+    ),
+    "drop-cap": gettext_lazy("CAP"),
+    "exclude": gettext_lazy("A,B,DAYS: a contact by campaign A shuts out campaign B"),
+    "drop-exclusion": gettext_lazy("EXCLUSION"),
+}
+ALL_CHANNELS = "all channels"
+MOST = 32_767  # what the tables hold in a limit, a rank or a number of days
+_LIMIT = re.compile(r"(\d{1,5})(?:/(?:(\d{1,5})([dh])|(day|week|month)))?")
+
+
+def read_changes(written: Iterable[tuple[str, str]]) -> list[Change]:
+    """Pairs of kind and text as changes. Raises ChangeRefused, naming the text."""
+    return [Written(f"{kind} {text}", _read(kind, text.strip())) for kind, text in written]
+
+
+def _read(kind: str, text: str) -> Change:
+    match kind:
+        case "rank":
+            name, rank = _cut(text)
+            return SetRank(_campaign(name), _number(rank, text, least=1))
+        case "auto":
+            return SetRank(_campaign(text), None)
+        case "pause":
+            return Pause(_campaign(text))
+        case "target":
+            return _retarget(text)
+        case "cap":
+            return _cap(text)
+        case "drop-cap":
+            return DropCap(_named(FrequencyCap, text, _("There is no cap named “%s”.")))
+        case "exclude":
+            return _exclude(text)
+        case "drop-exclusion":
+            return DropExclusion(_named(Exclusion, text, _("There is no exclusion named “%s”.")))
+    raise ChangeRefused(_("“%s” is not a kind of change.") % kind)
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """At the last equals sign: names may hold one."""
+    name, sign, value = text.rpartition("=")
+    if not sign:
+        raise ChangeRefused(_("“%s” has no equals sign.") % text)
+    return name.strip(), value.strip()
+
+
+def _number(value: str, text: str, *, least: int = 0) -> int:
+    if value.isascii() and value.isdigit() and least <= int(value) <= MOST:
+        return int(value)
+    raise ChangeRefused(
+        _("“%(text)s”: a whole number from %(least)d to %(most)d is needed.")
+        % {"text": text, "least": least, "most": MOST}
+    )
+
+
+def _campaign(name: str) -> int:
+    found = Campaign.objects.filter(name=name).values_list("pk", flat=True).first()
+    if found is None:
+        raise ChangeRefused(_("There is no campaign named “%s”.") % name)
+    return found
+
+
+def _named(model: type[FrequencyCap] | type[Exclusion], name: str, refusal: str) -> str:
+    if not model.objects.filter(name=name).exists():
+        raise ChangeRefused(refusal % name)
+    return name
+
+
+def _retarget(text: str) -> Retarget:
+    for place in (i for i, sign in enumerate(text) if sign == "="):
+        name, group = text[:place].strip(), text[place + 1 :].strip()
+        if not (campaign := Campaign.objects.filter(name=name).first()):
+            continue
+        if not group:
+            return Retarget(campaign.pk, {})
+        if found := TargetGroup.objects.filter(name=group).first():
+            return Retarget(campaign.pk, found.rule)
+    raise ChangeRefused(_("“%s” does not name a campaign and a target group.") % text)
+
+
+def _cap(text: str) -> Change:
+    name, value = _cut(text)
+    found = _LIMIT.fullmatch(value)
+    if found is None:
+        raise ChangeRefused(
+            _("“%s”: a limit such as 1, or 1/7d, 1/48h, 1/day, 1/week or 1/month is needed.") % text
+        )
+    limit = _number(found[1], text)
+    length, window = _number(found[2] or "1", text, least=1), found[4]
+    if found[3]:
+        window = {"d": FrequencyCap.Window.DAYS, "h": FrequencyCap.Window.HOURS}[found[3]].value
+    if FrequencyCap.objects.filter(name=name).exists():
+        return SetCap(name, limit, window, length)
+    scope = name.lower()
+    if scope != ALL_CHANNELS and scope not in Channel.values:
+        raise ChangeRefused(_("“%s” is neither a cap nor a channel nor “all channels”.") % name)
+    if window is None:
+        raise ChangeRefused(_("“%s”: a new cap needs its window, such as 1/7d.") % text)
+    channel = "" if scope == ALL_CHANNELS else scope
+    return AddCap(CapEntry("what if", channel, None, limit, window, length))
+
+
+def _exclude(text: str) -> Exclude:
+    names, _sign, days = text.rpartition(",")
+    n_days = _number(days.strip(), text, least=1)
+    ids = dict(Campaign.objects.values_list("name", "pk"))
+    for place in (i for i, sign in enumerate(names) if sign == ","):
+        first, second = names[:place].strip(), names[place + 1 :].strip()
+        if first in ids and second in ids:
+            return Exclude(ids[first], ids[second], n_days)
+    raise ChangeRefused(_("“%s” does not name two campaigns.") % names)

@@ -1,0 +1,202 @@
+"""The engine's own decisions as a log: what was sent, what happened, what might have been sent.
+
+Probabilities are not stored but computed again from what each run pinned, as a replay does, under
+the rules that were followed and under changed ones. A decision that does not come out again as
+it was stored, because the day's state or an earlier contact is no longer kept, is left out and
+counted.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import sql
+
+from campaigns.models import Goal
+from campaigns.numerics.rule_changes import Change, changed
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.verdicts import Codes, Verdict, block, fact_verdicts
+from journeys.models import DecisionChunk, DecisionRun
+from journeys.numerics.arbitration import NONE, Choice
+from journeys.services.decide import Pinned, facts_of, load_arms, pinned, predict
+from journeys.services.replay import decide_again, stored_facts
+from optiengine.lib.columns import read_columns
+from optiengine.lib.days import day_start
+from reports.numerics.change_value import LoggedDecisions
+from segments.models import Organisation
+from segments.services.load_batch import CustomerBatch, load_batch
+
+BATCH = 16 * 4096  # customer ids whose decisions of all runs are added up at a time
+DECISIONS = """
+SELECT d.customer_id, coalesce(d.action_id, {none}) AS action_id, d.is_control, d.assignment_prob,
+       d.verdicts::int4[] AS verdicts,
+       coalesce({value}, 0)::float8 AS reward
+FROM journeys_decision d
+LEFT JOIN (
+    SELECT customer_id, count(*) FILTER (WHERE kind = {kind}) AS n_events,
+           sum(amount_cents) FILTER (WHERE kind IN ('order', 'return')) AS margin_cents
+    FROM segments_event
+    WHERE customer_id BETWEEN {first} AND {last}
+      AND occurred_at >= {decided_at} AND occurred_at < {end}
+    GROUP BY customer_id
+) e ON e.customer_id = d.customer_id
+LEFT JOIN segments_customerstate s ON s.customer_id = d.customer_id AND s.as_of = {as_of}
+LEFT JOIN segments_customerstate t ON t.customer_id = d.customer_id AND t.as_of = {closed_on}
+WHERE d.run_id = {run} AND d.as_of = {as_of} AND d.customer_id BETWEEN {first} AND {last}
+ORDER BY d.customer_id
+"""
+COUNTED = "{per_event}::float8 * e.n_events"
+MAIN = "coalesce(e.margin_cents, 0) + coalesce(t.clv_cents - s.clv_cents, 0)"
+COLUMNS = ["customer_id", "action_id", "is_control", "assignment_prob", "verdicts", "reward"]
+
+
+@dataclass(frozen=True)
+class DecisionReward:
+    """What a customer brought in the days after a decision, sent to or not: in cents.
+
+    Without a price per event it is the organisation's main goal: margin in the window plus the
+    change in predicted value up to the first day that begins after it.
+    """
+
+    window_days: int = 14
+    event_kind: str = "order"
+    value_per_event_cents: int | None = None
+
+    @classmethod
+    def of(cls, goal: Goal) -> "DecisionReward":
+        return cls(goal.window_days, goal.event_kind, goal.value_per_event_cents)
+
+    def closed_on(self, run: DecisionRun, zone: str) -> date:
+        """The first day that begins when a run's windows have closed."""
+        end = run.decided_at + timedelta(days=self.window_days)
+        day = end.astimezone(ZoneInfo(zone)).date()
+        return day if day_start(day, zone) >= end else day + timedelta(days=1)
+
+    @property
+    def value(self) -> sql.Composable:
+        per_event = self.value_per_event_cents
+        if per_event is None:
+            return sql.SQL(MAIN)
+        return sql.SQL(COUNTED).format(per_event=sql.Literal(per_event))
+
+
+@dataclass
+class DecisionLog:
+    """Runs of one feature set whose windows have closed, and what reading them came upon."""
+
+    runs: list[DecisionRun]
+    reward: DecisionReward
+    changes: Sequence[Change]
+    n_lost: int = 0  # decisions that did not come out again as stored
+    changes_additions: bool = False  # the change reaches what is sent in addition, too
+    zone: str = field(default_factory=lambda: Organisation.current().time_zone)
+
+    def batches(self) -> list[tuple[int, int]]:
+        """First and last customer id of each batch that has decisions."""
+        firsts = DecisionChunk.objects.filter(run__in=self.runs).values_list("first_id", flat=True)
+        starts = sorted({first // BATCH * BATCH for first in firsts.distinct()})
+        return [(start, start + BATCH - 1) for start in starts]
+
+    def decisions(
+        self, first_id: int, last_id: int, progress: Callable[[], None] = lambda: None
+    ) -> Iterator[LoggedDecisions]:
+        """All decisions of a batch of customers, a chunk at a time. progress: after each run."""
+        for run in self.runs:
+            given = pinned(run.pk)
+            after = replace(given, book=changed(given.book, self.changes))
+            chunks = DecisionChunk.objects.filter(
+                run=run, done=True, error="", first_id__gte=first_id, first_id__lte=last_id
+            )
+            for chunk in chunks.order_by("first_id") if given.book.actions else ():
+                if (log := self._chunk(given, after, chunk)) is not None:
+                    yield log
+            progress()
+
+    def _chunk(self, given: Pinned, after: Pinned, chunk: DecisionChunk) -> LoggedDecisions | None:
+        assert given.run.state is not None
+        fields = after.book.fields() if _retargeted(given.book, after.book).any() else set()
+        batch = load_batch(given.run.state, chunk.first_id, chunk.last_id, fields=fields)
+        rows = self._rows(given.run, chunk)
+        if len(batch) == 0 or not np.array_equal(rows["customer_id"], batch.customer_ids):
+            self.n_lost += len(rows["customer_id"])
+            return None
+        found = predict(given, batch)
+        facts = stored_facts(rows["verdicts"].astype(np.int16))
+        present = decide_again(given, chunk, batch, facts, found).choice
+        same_rules = after.book == given.book
+        then = (
+            present
+            if same_rules
+            else decide_again(
+                after, chunk, batch, changed_facts(given, after.book, batch, facts), found
+            ).choice
+        )
+        self.changes_additions |= not np.array_equal(present.addition_probs, then.addition_probs)
+        book = given.book
+        taken = np.append(book.action_ids, NONE)[present.action]  # the last one is NONE's
+        kept = (taken == rows["action_id"]) & (present.is_control == rows["is_control"])
+        kept &= present.assignment_prob == rows["assignment_prob"]
+        self.n_lost += int((~kept).sum())
+        sent = np.where(present.is_control, 0, 1 + present.action)
+        log = LoggedDecisions(
+            customer=batch.customer_ids[kept],
+            option=sent[kept],
+            present=_p_sent(book, present)[kept],
+            changed=_p_sent(book, then)[kept],
+            reward=rows["reward"][kept],
+            cost=np.concatenate([[0.0], book.cost_cents]),
+            features=given.scaling.transform(batch.features[kept]),
+            uplift=np.column_stack([np.zeros(int(kept.sum())), found.uplift[kept]]),
+        )
+        return log if kept.any() else None
+
+    def _rows(self, run: DecisionRun, chunk: DecisionChunk) -> dict[str, NDArray]:
+        query = sql.SQL(DECISIONS).format(
+            none=sql.Literal(NONE),
+            value=self.reward.value,
+            kind=sql.Literal(self.reward.event_kind),
+            first=sql.Literal(chunk.first_id),
+            last=sql.Literal(chunk.last_id),
+            decided_at=sql.Literal(run.decided_at),
+            end=sql.Literal(run.decided_at + timedelta(days=self.reward.window_days)),
+            as_of=sql.Literal(run.as_of),
+            closed_on=sql.Literal(self.reward.closed_on(run, self.zone)),
+            run=sql.Literal(run.pk),
+        )
+        return read_columns(query, COLUMNS)
+
+
+def changed_facts(given: Pinned, book: Rulebook, batch: CustomerBatch, facts: Codes) -> Codes:
+    """The codes by facts under another rulebook on the same actions, as far as they differ.
+
+    What only the changed target groups reach is asked of today's consents and addresses: those of
+    the day are not kept where another reason was told first.
+    """
+    facts = facts.copy()
+    scheduled = np.array([c.runs_today for c in book.campaigns], dtype=bool)[book.campaign_of]
+    block(facts, ~scheduled[None, :], Verdict.NOT_SCHEDULED)
+    moved = _retargeted(given.book, book)[book.campaign_of]
+    if moved.any():
+        arms = load_arms(given.run, batch.customer_ids)
+        fresh = fact_verdicts(book, facts_of(batch, arms, given.time_zone))
+        held = np.isin(facts, [Verdict.HOLDOUT, Verdict.SUPPRESSED])
+        outside = (fresh == Verdict.NOT_IN_TARGET_GROUP) & ~held
+        newly_in = (facts == Verdict.NOT_IN_TARGET_GROUP) & ~outside
+        facts = np.where(moved & (outside | newly_in), fresh, facts)
+    return facts
+
+
+def _retargeted(book: Rulebook, other: Rulebook) -> NDArray[np.bool_]:
+    """The campaigns whose target group is another one."""
+    pairs = zip(book.campaigns, other.campaigns, strict=True)
+    return np.array([old.rule != new.rule for old, new in pairs], dtype=bool)
+
+
+def _p_sent(book: Rulebook, choice: Choice) -> NDArray[np.float64]:
+    """(n, 1 + A) P(nothing is sent), P(each message is): controls of a campaign get nothing."""
+    shares = np.array([c.control_share for c in book.campaigns], dtype=float)[book.campaign_of]
+    sent = choice.option_probs[:, 1:] * (1 - shares)
+    return np.column_stack([1 - sent.sum(axis=1), sent])
