@@ -49,6 +49,7 @@ NAVIGATION = [
             _item(_("Frequency caps"), "speed", "campaigns", "frequencycap"),
             _item(_("Series"), "account_tree", "campaigns", "followup"),
             _item(_("Tags"), "sell", "campaigns", "tag"),
+            _item(_("Minimum evidence"), "science", "campaigns", "minimumevidence"),
             _item(_("Arm plans"), "call_split", "campaigns", "armplan"),
         ],
     },

@@ -1,5 +1,5 @@
 """The admin pages of campaigns and their limits; Django looks for them here."""
 
-from campaigns.admin import arm, campaign, limit
+from campaigns.admin import action, arm, campaign, limit, minimum_evidence
 
-__all__ = ["arm", "campaign", "limit"]
+__all__ = ["action", "arm", "campaign", "limit", "minimum_evidence"]

@@ -1,28 +1,30 @@
 """Campaigns: the list that says who goes first, and a page that holds all of one campaign."""
 
-from collections.abc import Callable
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
-from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin, StackedInline, TabularInline
-from unfold.decorators import action, display
-from unfold.enums import ActionVariant
+from unfold.decorators import display
 
+from campaigns.admin.campaign_inlines import (
+    ActionInline,
+    DraftsAlone,
+    ExcludedByInline,
+    ExcludesInline,
+    MinimumEvidenceInline,
+    OpenedByInline,
+    OpensInline,
+)
+from campaigns.admin.campaign_moves import CampaignMoves
 from campaigns.admin.export import CampaignResource
-from campaigns.errors import CampaignNotReady
-from campaigns.models import Action, Campaign, Exclusion, FollowUp
-from campaigns.services.launch import end, launch, pause
+from campaigns.models import Campaign
 from optiengine.lib.export import ExportAdmin
-from optiengine.lib.figures import money, percent
+from optiengine.lib.figures import percent
 from segments.numerics.rule import RuleError, parse_rule
 from segments.services.currency import with_currency
 from segments.services.describe_rule import describe, problem_in_words
@@ -31,79 +33,8 @@ from segments.services.rule_fields import newest_state, rule_fields
 Status = Campaign.Status
 
 
-class DraftsAlone:
-    """What a campaign has already used is history: only a draft's rows can be deleted."""
-
-    def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
-        allowed = super().has_delete_permission(request, obj)  # type: ignore[misc]
-        return allowed and (obj is None or obj.status == Status.DRAFT)
-
-
-class ActionInline(DraftsAlone, StackedInline):
-    model = Action
-    tab = True
-    extra = 0
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    ("name", "channel", "is_active"),
-                    ("cost_cents", "offer"),
-                    "subject",
-                    "body",
-                ]
-            },
-        )
-    ]
-
-
-class ExcludesInline(TabularInline):
-    model = Exclusion
-    fk_name = "campaign"
-    tab = True
-    extra = 0
-    verbose_name_plural = gettext_lazy("shuts out")
-    fields = ["name", "excluded_campaign", "excluded_tag", "days", "both_ways"]
-    autocomplete_fields = ["excluded_campaign", "excluded_tag"]
-
-
-class ExcludedByInline(TabularInline):
-    model = Exclusion
-    fk_name = "excluded_campaign"
-    tab = True
-    extra = 0
-    verbose_name_plural = gettext_lazy("is shut out by")
-    fields = ["name", "campaign", "tag", "days", "both_ways"]
-    autocomplete_fields = ["campaign", "tag"]
-
-
-class OpensInline(TabularInline):
-    model = FollowUp
-    fk_name = "source"
-    tab = True
-    extra = 0
-    verbose_name_plural = gettext_lazy("comes next")
-    fields = ["target", "after_days", "within_days", "outcome"]
-    autocomplete_fields = ["target"]
-
-
-class OpenedByInline(TabularInline):
-    model = FollowUp
-    fk_name = "target"
-    tab = True
-    extra = 0
-    verbose_name_plural = gettext_lazy("comes after")
-    fields = ["source", "after_days", "within_days", "outcome"]
-    autocomplete_fields = ["source"]
-
-
-def _dialog(title: Any, description: Any) -> dict[str, Any]:
-    return {"title": title, "description": description, "form_class": None, "form_submit_text": ""}
-
-
 @admin.register(Campaign)
-class CampaignAdmin(DraftsAlone, ExportAdmin, ModelAdmin):
+class CampaignAdmin(DraftsAlone, CampaignMoves, ExportAdmin):
     resource_classes = [CampaignResource]
     list_display = [
         "name",
@@ -118,11 +49,16 @@ class CampaignAdmin(DraftsAlone, ExportAdmin, ModelAdmin):
     list_filter = ["status", "recurrence", "tags", "goal"]
     list_select_related = ["target_group"]
     search_fields = ["name"]
-    actions = ["launch_selected", "pause_selected", "end_selected"]
-    actions_detail = ["launch_one", "pause_one", "end_one"]
     autocomplete_fields = ["goal", "target_group", "tags"]
     readonly_fields = ["status_word", "rule_in_words"]
-    inlines = [ActionInline, ExcludesInline, ExcludedByInline, OpensInline, OpenedByInline]
+    inlines = [
+        ActionInline,
+        MinimumEvidenceInline,
+        ExcludesInline,
+        ExcludedByInline,
+        OpensInline,
+        OpenedByInline,
+    ]
     change_form_outer_before_template = "campaigns/problems.html"
     conditional_fields = {"recurs_on": "recurrence == 'weekly' || recurrence == 'monthly'"}
     fieldsets = [
@@ -220,125 +156,3 @@ class CampaignAdmin(DraftsAlone, ExportAdmin, ModelAdmin):
         problems = campaign.problems() if campaign and campaign.status != Status.ENDED else []
         context = {"campaign": campaign, "problems": problems, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
-
-    # Status changes: on the list for many, on the page for one.
-
-    @admin.action(description=gettext_lazy("Launch"), permissions=["launch"])
-    def launch_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
-        self._move(request, queryset, launch, _("Launched."))
-
-    @admin.action(description=gettext_lazy("Pause"), permissions=["launch"])
-    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
-        self._move(request, queryset, pause, _("Paused."))
-
-    @admin.action(description=gettext_lazy("End"), permissions=["launch"])
-    def end_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
-        self._move(request, queryset, end, _("Ended."))
-
-    @action(
-        description=gettext_lazy("Launch"),
-        icon="rocket_launch",
-        variant=ActionVariant.PRIMARY,
-        permissions=["launch_one"],
-        url_path="launch",
-        dialog=_dialog(
-            gettext_lazy("Launch the campaign?"),
-            gettext_lazy("It takes part from the next decision run on."),
-        ),
-    )
-    def launch_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return self._move_one(request, object_id, launch, _("Launched."))
-
-    @action(
-        description=gettext_lazy("Pause"),
-        icon="pause",
-        permissions=["pause_one"],
-        url_path="pause",
-        dialog=_dialog(
-            gettext_lazy("Pause the campaign?"),
-            gettext_lazy("Its messages that still wait are suppressed; it can be launched again."),
-        ),
-    )
-    def pause_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return self._move_one(request, object_id, pause, _("Paused."))
-
-    @action(
-        description=gettext_lazy("End"),
-        icon="stop_circle",
-        permissions=["end_one"],
-        url_path="end",
-        dialog=_dialog(
-            gettext_lazy("End the campaign?"),
-            gettext_lazy("It cannot be launched again; its history and reports stay."),
-        ),
-    )
-    def end_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return self._move_one(request, object_id, end, _("Ended."))
-
-    def has_launch_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("campaigns.launch_campaign")
-
-    def has_launch_one_permission(self, request: HttpRequest, object_id: Any) -> bool:
-        return self._may_move(request, object_id, {Status.DRAFT, Status.PAUSED})
-
-    def has_pause_one_permission(self, request: HttpRequest, object_id: Any) -> bool:
-        return self._may_move(request, object_id, {Status.ACTIVE})
-
-    def has_end_one_permission(self, request: HttpRequest, object_id: Any) -> bool:
-        return self._may_move(request, object_id, {Status.ACTIVE, Status.PAUSED})
-
-    def _may_move(self, request: HttpRequest, object_id: Any, origins: set[Status]) -> bool:
-        return (
-            self.has_launch_permission(request)
-            and str(object_id).isdecimal()
-            and Campaign.objects.filter(pk=object_id, status__in=origins).exists()
-        )
-
-    def _move_one(
-        self, request: HttpRequest, object_id: str, move: Callable, said: str
-    ) -> HttpResponse:
-        if not self.has_launch_permission(request):
-            raise PermissionDenied
-        self._move(request, Campaign.objects.filter(pk=object_id), move, said)
-        page = reverse("admin:campaigns_campaign_change", args=[object_id])
-        return HttpResponse(headers={"HX-Redirect": page})
-
-    def _move(
-        self, request: HttpRequest, queryset: QuerySet[Campaign], move: Callable, said: str
-    ) -> None:
-        for campaign in queryset:
-            try:
-                move(campaign)
-            except CampaignNotReady as error:
-                self.message_user(request, f"{campaign}: {error}", messages.ERROR)
-            else:
-                self.log_change(request, campaign, said)
-                self.message_user(request, f"{campaign}: {said}", messages.SUCCESS)
-
-
-@admin.register(Action)
-class ActionAdmin(ModelAdmin):
-    """Actions of all campaigns, to be found; they are edited with their campaign."""
-
-    list_display = ["name", "campaign", "channel", "cost", "offer", "is_active"]
-    list_select_related = ["campaign"]
-    list_filter = ["channel", "is_active", "campaign"]
-    search_fields = ["name", "campaign__name", "offer"]
-    autocomplete_fields = ["campaign"]
-    actions = None
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Action]:
-        return with_currency(super().get_queryset(request))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Action | None = None) -> bool:
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Action | None = None) -> list[str]:
-        return ["campaign"]
-
-    @admin.display(description=gettext_lazy("cost"), ordering="cost_cents")
-    def cost(self, action: Action) -> str:
-        return money(action.cost_cents, action.currency, 3)  # type: ignore[attr-defined]

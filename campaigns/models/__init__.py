@@ -6,6 +6,7 @@ from campaigns.models.campaign import Campaign, Tag
 from campaigns.models.follow_up import FollowUp
 from campaigns.models.goal import Goal
 from campaigns.models.limit import Exclusion, FrequencyCap
+from campaigns.models.minimum_evidence import MinimumEvidence
 
 __all__ = [
     "Action",
@@ -17,5 +18,6 @@ __all__ = [
     "FollowUp",
     "FrequencyCap",
     "Goal",
+    "MinimumEvidence",
     "Tag",
 ]

@@ -100,6 +100,16 @@ class Campaign(models.Model):
         default=False,
         help_text=_("Sent beside the day's campaign: takes no slot and counts against no other."),
     )
+    fixed_action = models.ForeignKey(
+        "campaigns.Action",
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name=_("mix set to"),
+        help_text=_("The one action that is sent. Empty: the engine learns the mix."),
+    )
     tags = models.ManyToManyField(Tag, blank=True, related_name="campaigns", verbose_name=_("tags"))
 
     objects = CampaignQuerySet.as_manager()
@@ -108,7 +118,10 @@ class Campaign(models.Model):
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
         ordering = ["name"]
-        permissions = [("launch_campaign", _("Can launch, pause and end campaigns"))]
+        permissions = [
+            ("launch_campaign", _("Can launch, pause and end campaigns")),
+            ("fix_mix", _("Can set the mix of a campaign's actions by hand")),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(ends_on=None) | models.Q(ends_on__gte=models.F("starts_on")),
@@ -167,6 +180,9 @@ class Campaign(models.Model):
             found.append(str(_("It has no action.")))
         for action in self.actions.all():
             found += action.problems()
+        if self.fixed_action and not self.fixed_action.is_active:
+            text = _("Its mix is set to “%s”, which is not active: nothing is sent.")
+            found.append(str(text % self.fixed_action.name))
         if (
             self.recurrence in (self.Recurrence.WEEKLY, self.Recurrence.MONTHLY)
             and not self.recurs_on

@@ -3,6 +3,7 @@
 A run stores its rulebook, so that it can be explained and replayed after the campaigns changed.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segments.numerics.rule import Rule, parse_rule
+
+EvidenceCounts = tuple[int, int, int, int]  # test, its responders, control, its responders
+MINIMUM_EVIDENCE: EvidenceCounts = (50, 15, 30, 5)  # where no row in the admin says otherwise
+
+
+def is_enough(counts: Sequence[float], minimum: EvidenceCounts) -> bool:
+    """Whether counts, in the minimum's order, reach it each."""
+    return all(count >= least for count, least in zip(counts, minimum, strict=True))
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class CampaignEntry:
     ignores_durations: bool
     runs_today: bool
     next_in_days: int | None  # until the next occurrence after today, if one is near
+    minimum_evidence: EvidenceCounts = MINIMUM_EVIDENCE  # before the mix may leave even
+    fixed_action: int | None = None  # id: the mix set by hand to this action
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,7 @@ class Rulebook:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Rulebook":
         def entries(kind, rows):
-            lists = ("tags", "targets")
+            lists = ("tags", "targets", "minimum_evidence")
             return tuple(
                 kind(**{k: tuple(v) if k in lists else v for k, v in row.items()}) for row in rows
             )
@@ -130,6 +141,19 @@ class Rulebook:
     @cached_property
     def campaign_ids(self) -> NDArray[np.int64]:
         return np.array([campaign.id for campaign in self.campaigns], dtype=np.int64)
+
+    @cached_property
+    def minimum_evidence(self) -> NDArray[np.int64]:
+        """(A, 4) test, its responders, control, its responders: what each action must have."""
+        wanted = [self.campaigns[action.campaign].minimum_evidence for action in self.actions]
+        return np.array(wanted, dtype=np.int64).reshape(-1, 4)
+
+    @cached_property
+    def shut_by_mix(self) -> NDArray[np.bool_]:
+        """(A,) actions of a campaign whose mix is set by hand to another one."""
+        fixed = [self.campaigns[action.campaign].fixed_action for action in self.actions]
+        pairs = zip(fixed, self.actions, strict=True)
+        return np.array([one not in (None, action.id) for one, action in pairs], dtype=bool)
 
     @property
     def limiting_channels(self) -> list[str]:

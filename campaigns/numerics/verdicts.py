@@ -29,6 +29,7 @@ class Verdict(IntEnum):
     NOT_SCHEDULED = 10
     NOT_IN_TARGET_GROUP = 11
     SERIES_NOT_OPEN = 12
+    MIX_SET_BY_HAND = 13
     REPEATED_TOO_SOON = 20
     OUTRANKED = 30
     CAPPED = 1000  # + index of the cap
@@ -77,7 +78,7 @@ def block(codes: Codes, where: NDArray[np.bool_], code: int) -> None:
 
 
 def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
-    """Layers 1 and 2: holdout, suppression, consent, address; schedule, target group.
+    """Layers 1 and 2: holdout, suppression, consent, address; target group, mix, schedule.
 
     Returns codes of shape (n, A). Series positions need history and come with the limits.
     """
@@ -93,6 +94,7 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     block(codes, ~targeted[:, book.campaign_of], Verdict.NOT_IN_TARGET_GROUP)
     block(codes, ~consents, Verdict.NO_CONSENT)
     block(codes, ~addresses, Verdict.NO_ADDRESS)
+    block(codes, book.shut_by_mix[None, :], Verdict.MIX_SET_BY_HAND)
     # Last, so that this code says: but for the day, the customer qualifies.
     block(codes, ~scheduled[book.campaign_of][None, :], Verdict.NOT_SCHEDULED)
     return codes

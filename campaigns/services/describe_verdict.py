@@ -44,6 +44,10 @@ class VerdictWords:
                 return _("The customer is not in the target group.")
             case Verdict.NOT_SCHEDULED:
                 return self._schedule(campaign.next_in_days)
+            case Verdict.MIX_SET_BY_HAND:
+                return _("The campaign's mix was set by hand to another action: %s.") % (
+                    self._action_name(campaign.fixed_action)
+                )
             case Verdict.SERIES_NOT_OPEN:
                 return self._series(self.book.actions[action].campaign)
             case Verdict.REPEATED_TOO_SOON:
@@ -128,6 +132,10 @@ class VerdictWords:
         running = self.book.campaigns[index]
         text = _("“%(name)s” has the customer to itself for %(days)d days.")
         return text % {"name": running.name, "days": running.duration_days}
+
+    def _action_name(self, action_id: int | None) -> str:
+        names = {action.id: action.name for action in self.book.actions}
+        return f"“{names[action_id]}”" if action_id in names else _("one that is not active")
 
     def _name(self, campaign_id: int) -> str:
         return self._campaigns.get(campaign_id, f"#{campaign_id}")

@@ -9,6 +9,7 @@ from campaigns.numerics.rulebook import (
     FollowUpEntry,
     Rulebook,
 )
+from campaigns.services.minimum_evidence import MinimumEvidences
 
 FORESIGHT_DAYS = 30  # how far ahead the next occurrence of a campaign is looked for
 
@@ -27,6 +28,7 @@ def load_rulebook(as_of: date) -> Rulebook:
         .in_order()
     )
     index = {campaign.pk: i for i, campaign in enumerate(campaigns)}
+    minimum = MinimumEvidences()
     tags = {c.pk: tuple(sorted(tag.pk for tag in c.tags.all())) for c in campaigns}
     entries = tuple(
         CampaignEntry(
@@ -44,6 +46,8 @@ def load_rulebook(as_of: date) -> Rulebook:
             ignores_durations=campaign.ignores_durations,
             runs_today=campaign.runs_on(as_of),
             next_in_days=_next_in_days(campaign, as_of),
+            minimum_evidence=minimum.of(campaign.pk),
+            fixed_action=campaign.fixed_action_id,
         )
         for campaign in campaigns
     )

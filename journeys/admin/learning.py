@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Action
+from campaigns.numerics.rulebook import is_enough
+from campaigns.services.minimum_evidence import MinimumEvidences
 from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
-from journeys.numerics.choice import has_minimum_evidence
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import money, number
 from optiengine.lib.panel import Panel
@@ -50,7 +51,7 @@ class UpliftScalingAdmin(ReadOnlyAdmin):
 
 @admin.register(UpliftModelVersion)
 class UpliftModelVersionAdmin(ReadOnlyAdmin):
-    list_display = ["as_of", "contacts", "actions_known", "scaling"]
+    list_display = ["as_of", "contacts", "scaling"]
     list_select_related = ["scaling__feature_set"]
     ordering = ["-as_of", "-pk"]
     exclude = ["payload", "evidence"]
@@ -62,11 +63,6 @@ class UpliftModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("contacts learned from"), ordering="n_contacts")
     def contacts(self, model: UpliftModelVersion) -> str:
         return number(model.n_contacts)
-
-    @admin.display(description=_("actions with enough evidence"))
-    def actions_known(self, model: UpliftModelVersion) -> str:
-        n_known = sum(bool(has_minimum_evidence(*counts)) for counts in model.evidence.values())
-        return f"{number(n_known)} / {number(len(model.evidence))}"
 
     def change_view(
         self,
@@ -82,19 +78,20 @@ class UpliftModelVersionAdmin(ReadOnlyAdmin):
 
 
 def _evidence(model: UpliftModelVersion) -> Panel:
-    names = {
-        str(action.pk): str(action)
-        for action in Action.objects.filter(pk__in=model.evidence).select_related("campaign")
-    }
+    minimum = MinimumEvidences()
+    actions = Action.objects.filter(pk__in=model.evidence).select_related("campaign")
     return Panel(
         str(_("Evidence")),
         [
             (
-                names.get(key, key),
+                str(action),
                 *(number(count) for count in counts),
-                _("yes") if has_minimum_evidence(*counts) else _("not yet: its share is uniform"),
+                _("yes")
+                if is_enough(counts, minimum.of(action.campaign_id))
+                else _("not yet: its share is uniform"),
             )
-            for key, counts in model.evidence.items()
+            for action in actions
+            for counts in [model.evidence[str(action.pk)]]
         ],
         headers=[
             str(_("Action")),

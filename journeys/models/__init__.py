@@ -4,16 +4,20 @@ from journeys.models.contact import Contact, Outcome
 from journeys.models.decision import Decision
 from journeys.models.delivery import ChannelRoute, Delivery
 from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
+from journeys.models.mix import ActionEvidence, MixDay, PairEvidence
 from journeys.models.run import DecisionChunk, DecisionRun
 
 __all__ = [
+    "ActionEvidence",
     "ChannelRoute",
     "Contact",
     "Decision",
     "DecisionChunk",
     "DecisionRun",
     "Delivery",
+    "MixDay",
     "Outcome",
+    "PairEvidence",
     "UpliftDay",
     "UpliftModelVersion",
     "UpliftScaling",

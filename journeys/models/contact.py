@@ -60,6 +60,18 @@ class Contact(models.Model):
     control_share = models.FloatField(
         _("control share"), null=True, help_text=_("P(control | this action); empty: unknown.")
     )
+    mix_action_ids = ArrayField(
+        models.BigIntegerField(),
+        verbose_name=_("actions of the mix"),
+        null=True,
+        help_text=_("The campaign's actions among which was drawn; empty: there was one alone."),
+    )
+    mix_shares = ArrayField(
+        models.FloatField(),
+        verbose_name=_("shares of the mix"),
+        null=True,
+        help_text=_("P(each of these actions | this campaign), in the same order."),
+    )
     micro_segment = models.ForeignKey(
         "segments.MicroSegment",
         models.PROTECT,

@@ -60,6 +60,9 @@ class UpliftTotal(models.Model):
         "campaigns.Action", models.CASCADE, related_name="+", verbose_name=_("action")
     )
     through = models.DateField(_("through"), help_text=_("The last day that is in it."))
+    half_life_days = models.PositiveSmallIntegerField(
+        _("half-life in days"), default=180, help_text=_("By which its days are discounted.")
+    )
     scaling = models.ForeignKey(
         "journeys.UpliftScaling", models.PROTECT, related_name="+", verbose_name=_("scaling")
     )

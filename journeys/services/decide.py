@@ -24,6 +24,7 @@ from segments.models import Organisation
 from segments.models.customer import BLOCK_BITS
 from segments.services.load_batch import CustomerBatch, load_batch
 
+MINIMUM = ("min_test", "min_test_responders", "min_control", "min_control_responders")
 LOCK_SPACE = 0x0C  # first key of the advisory locks that guard blocks of customers
 
 
@@ -56,7 +57,10 @@ def pinned(run_id: int) -> Pinned:
         scaling=FeatureScaling.from_fitted(run.model.scaling.fitted),
         model=model,
         columns=np.searchsorted(model.action_keys_, book.action_ids) if model else np.zeros(0, int),
-        evidence_ok=has_minimum_evidence(*evidence.T),
+        evidence_ok=has_minimum_evidence(
+            *evidence.T,
+            **dict(zip(MINIMUM, book.minimum_evidence.T, strict=True)),
+        ),
         time_zone=Organisation.current().time_zone,
     )
 

@@ -4,6 +4,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from journeys.models import DecisionChunk, DecisionRun
+from journeys.services.record_mix import record_mix
 
 MAX_QUARANTINED = 20  # customers of a run; with more of them the run has failed
 
@@ -42,6 +43,7 @@ def finish_run(run_id: int) -> DecisionRun:
         run.error = _error(missing, quarantined, run.n_customers)
         run.status = DecisionRun.Status.FAILED if run.error else DecisionRun.Status.DONE
         run.save(update_fields=["counts", "status", "error"])
+        record_mix(run.as_of)
     return run
 
 

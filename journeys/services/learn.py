@@ -12,10 +12,10 @@ from journeys.errors import StaleState
 from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.numerics.design import FeatureScaling
 from journeys.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
+from journeys.services.record_mix import record_evidence
 from optiengine.lib.columns import read_columns
-from segments.models import StateBuild
+from segments.models import Organisation, StateBuild
 
-HALF_LIFE_DAYS = 180  # after so long a contact counts half: what works changes
 SCALING_SAMPLE = 50_000  # customers that the scale of features is learned from
 
 CONTACTS = """
@@ -40,10 +40,13 @@ def learn(as_of: date) -> UpliftModelVersion:
     state = StateBuild.objects.select_related("feature_set").filter(as_of=as_of).first()
     if state is None:
         raise StaleState(f"The customers' state of {as_of} has not been built.")
+    half_life = Organisation.current().half_life_days
     with transaction.atomic():
         scaling = _scaling_of(state)
-        _learn_day(as_of, scaling)
-        return _fit(as_of, scaling)
+        _fade_anew(as_of, scaling, half_life)
+        _learn_day(as_of, scaling, half_life)
+        record_evidence(as_of, winsor_cents=scaling.winsor_cents)
+        return _fit(as_of, scaling, half_life)
 
 
 def _scaling_of(state: StateBuild) -> UpliftScaling:
@@ -75,7 +78,16 @@ def _scaling_of(state: StateBuild) -> UpliftScaling:
     )
 
 
-def _learn_day(as_of: date, scaling: UpliftScaling) -> None:
+def _fade_anew(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
+    """Make the totals anew, from their days, that were discounted by another half-life."""
+    others = UpliftTotal.objects.filter(scaling=scaling).exclude(half_life_days=half_life)
+    for total in others:
+        total.statistics = _sum_of_days(total.action_id, scaling, as_of, half_life).to_bytes()
+        total.through, total.half_life_days = as_of, half_life
+        total.save()
+
+
+def _learn_day(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
     """Sums of the day's outcomes per action, kept by the day and added to the total."""
     query = sql.SQL(CONTACTS).format(
         day=sql.Literal(as_of), feature_set=sql.Literal(scaling.feature_set_id)
@@ -106,9 +118,9 @@ def _learn_day(as_of: date, scaling: UpliftScaling) -> None:
     )
     for action_id in replaced:  # a day learned again: its old sums are in the total
         UpliftTotal.objects.filter(action_id=action_id).delete()
-        learned[action_id] = _sum_of_days(action_id, scaling, as_of)
+        learned[action_id] = _sum_of_days(action_id, scaling, as_of, half_life)
     for action_id, statistics in learned.items():
-        _add_to_total(action_id, statistics, scaling, as_of)
+        _add_to_total(action_id, statistics, scaling, as_of, half_life)
 
 
 def _statistics(
@@ -125,16 +137,19 @@ def _statistics(
     )
 
 
-def _fade(days: int) -> float:
-    return 0.5 ** (days / HALF_LIFE_DAYS)
+def _fade(days: int, half_life: int) -> float:
+    """What a contact still counts after so many days: what works changes."""
+    return 0.5 ** (days / half_life)
 
 
-def _sum_of_days(action_id: int, scaling: UpliftScaling, as_of: date) -> UpliftStatistics:
+def _sum_of_days(
+    action_id: int, scaling: UpliftScaling, as_of: date, half_life: int
+) -> UpliftStatistics:
     """The total made anew from its days."""
     days = UpliftDay.objects.filter(action_id=action_id, scaling=scaling, measured_on__lte=as_of)
     parts = [
         UpliftStatistics.from_bytes(bytes(day.statistics)).scaled(
-            _fade((as_of - day.measured_on).days)
+            _fade((as_of - day.measured_on).days, half_life)
         )
         for day in days.order_by("measured_on").iterator()
     ]
@@ -146,25 +161,34 @@ def _empty(scaling: UpliftScaling) -> UpliftStatistics:
 
 
 def _add_to_total(
-    action_id: int, statistics: UpliftStatistics, scaling: UpliftScaling, as_of: date
+    action_id: int,
+    statistics: UpliftStatistics,
+    scaling: UpliftScaling,
+    as_of: date,
+    half_life: int,
 ) -> None:
     total = UpliftTotal.objects.filter(action_id=action_id, scaling=scaling).first()
     if total:
         faded = UpliftStatistics.from_bytes(bytes(total.statistics)).scaled(
-            _fade((as_of - total.through).days)
+            _fade((as_of - total.through).days, half_life)
         )
         statistics = faded + statistics
     UpliftTotal.objects.update_or_create(
         action_id=action_id,
-        defaults={"through": as_of, "scaling": scaling, "statistics": statistics.to_bytes()},
+        defaults={
+            "through": as_of,
+            "half_life_days": half_life,
+            "scaling": scaling,
+            "statistics": statistics.to_bytes(),
+        },
     )
 
 
-def _fit(as_of: date, scaling: UpliftScaling) -> UpliftModelVersion:
+def _fit(as_of: date, scaling: UpliftScaling, half_life: int) -> UpliftModelVersion:
     """The posterior of all actions; those never tried get what actions have in common."""
     totals = {
         total.action_id: UpliftStatistics.from_bytes(bytes(total.statistics)).scaled(
-            _fade((as_of - total.through).days)
+            _fade((as_of - total.through).days, half_life)
         )
         for total in UpliftTotal.objects.filter(scaling=scaling)
     }

@@ -116,6 +116,7 @@ def _contacts(
     actions = [book.actions[index] for index in reached.action.tolist()]
     campaigns = [book.campaigns[action.campaign] for action in actions]
     channels = [action.channel for action in actions]
+    mix_ids, mix_shares = _mixes(book, decided.choice, reached)
     return {
         "id": _contact_ids(first_id, k),
         "as_of": [run.as_of.isoformat()] * k,
@@ -130,6 +131,8 @@ def _contacts(
         "is_control": _texts(reached.is_control),
         "assignment_prob": _texts(reached.assignment_prob),
         "control_share": [repr(campaign.control_share) for campaign in campaigns],
+        "mix_action_ids": mix_ids,
+        "mix_shares": mix_shares,
         "micro_segment_id": _texts(decided.batch.micro_segment_ids[reached.row]),
         "source": [source] * k,
         "key": [
@@ -139,6 +142,36 @@ def _contacts(
             )
         ],
     }
+
+
+def _mixes(book: Rulebook, choice: Choice, reached: Reached) -> tuple[list[str], list[str]]:
+    """Of each contact: among which of the campaign's actions was drawn, and with which shares.
+
+    NULL where one action alone was possible. With these shares the campaign's actions can be
+    compared without bias, whoever the mix preferred for whom.
+    """
+    k = len(reached.row)
+    ids, shares = np.full(k, NULL, dtype=object), np.full(k, NULL, dtype=object)
+    campaign = book.campaign_of[reached.action]
+    for index in np.unique(campaign):
+        columns = np.flatnonzero(book.campaign_of == index)
+        if len(columns) < 2:
+            continue
+        mine = np.flatnonzero(campaign == index)
+        cells = np.ix_(reached.row[mine], columns)
+        slots = choice.option_probs[np.ix_(reached.row[mine], 1 + columns)]
+        p = np.where(reached.takes_slot[mine, None], slots, choice.addition_probs[cells])
+        p = p / p.sum(axis=1, keepdims=True)
+        for place, row in zip(mine.tolist(), p, strict=True):
+            possible = np.flatnonzero(row)
+            if len(possible) > 1:
+                ids[place] = _array(book.action_ids[columns[possible]])
+                shares[place] = _array(row[possible])
+    return ids.tolist(), shares.tolist()
+
+
+def _array(values: NDArray) -> str:
+    return "{" + ",".join(_texts(values)) + "}"
 
 
 def _contact_ids(first: int, k: int) -> list[str]:

@@ -20,6 +20,7 @@ class OrganisationAdmin(ModelAdmin):
         (_("Sending"), {"fields": ["sending_stopped"]}),
         (_("Life cycle"), {"fields": [("new_days", "at_risk_days", "lapsed_days")]}),
         (_("Customer value"), {"fields": [("clv_horizon_weeks", "yearly_discount")]}),
+        (_("Learning"), {"fields": ["half_life_days"]}),
     ]
 
     def changelist_view(

@@ -38,6 +38,16 @@ class Organisation(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text=_("What money a year from now is worth less than today: 0.1 is 10 %."),
     )
+    half_life_days = models.PositiveSmallIntegerField(
+        _("half-life of learning"),
+        default=180,
+        validators=[MinValueValidator(7), MaxValueValidator(3650)],
+        help_text=_(
+            "Days after which what a contact taught counts half. Shorter follows change sooner "
+            "and knows less at any time. One for all campaigns, because they learn from each "
+            "other; a change counts for all days that are kept, from the next learning on."
+        ),
+    )
     sending_stopped = models.BooleanField(
         _("sending stopped"),
         default=False,

@@ -1,0 +1,123 @@
+"""Launching, pausing and ending campaigns: on the list for many, on the page for one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+
+from campaigns.errors import CampaignNotReady
+from campaigns.models import Campaign
+from campaigns.services.launch import end, launch, pause
+
+Status = Campaign.Status
+
+
+def _dialog(title: Any, description: Any) -> dict[str, Any]:
+    return {"title": title, "description": description, "form_class": None, "form_submit_text": ""}
+
+
+class CampaignMoves(ModelAdmin):
+    actions = ["launch_selected", "pause_selected", "end_selected"]
+    actions_detail = ["launch_one", "pause_one", "end_one"]
+
+    @admin.action(description=gettext_lazy("Launch"), permissions=["launch"])
+    def launch_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._move(request, queryset, launch, _("Launched."))
+
+    @admin.action(description=gettext_lazy("Pause"), permissions=["launch"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._move(request, queryset, pause, _("Paused."))
+
+    @admin.action(description=gettext_lazy("End"), permissions=["launch"])
+    def end_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._move(request, queryset, end, _("Ended."))
+
+    @action(
+        description=gettext_lazy("Launch"),
+        icon="rocket_launch",
+        variant=ActionVariant.PRIMARY,
+        permissions=["launch_one"],
+        url_path="launch",
+        dialog=_dialog(
+            gettext_lazy("Launch the campaign?"),
+            gettext_lazy("It takes part from the next decision run on."),
+        ),
+    )
+    def launch_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return self._move_one(request, object_id, launch, _("Launched."))
+
+    @action(
+        description=gettext_lazy("Pause"),
+        icon="pause",
+        permissions=["pause_one"],
+        url_path="pause",
+        dialog=_dialog(
+            gettext_lazy("Pause the campaign?"),
+            gettext_lazy("Its messages that still wait are suppressed; it can be launched again."),
+        ),
+    )
+    def pause_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return self._move_one(request, object_id, pause, _("Paused."))
+
+    @action(
+        description=gettext_lazy("End"),
+        icon="stop_circle",
+        permissions=["end_one"],
+        url_path="end",
+        dialog=_dialog(
+            gettext_lazy("End the campaign?"),
+            gettext_lazy("It cannot be launched again; its history and reports stay."),
+        ),
+    )
+    def end_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return self._move_one(request, object_id, end, _("Ended."))
+
+    def has_launch_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("campaigns.launch_campaign")
+
+    def has_launch_one_permission(self, request: HttpRequest, object_id: Any) -> bool:
+        return self._may_move(request, object_id, {Status.DRAFT, Status.PAUSED})
+
+    def has_pause_one_permission(self, request: HttpRequest, object_id: Any) -> bool:
+        return self._may_move(request, object_id, {Status.ACTIVE})
+
+    def has_end_one_permission(self, request: HttpRequest, object_id: Any) -> bool:
+        return self._may_move(request, object_id, {Status.ACTIVE, Status.PAUSED})
+
+    def _may_move(self, request: HttpRequest, object_id: Any, origins: set[Status]) -> bool:
+        return (
+            self.has_launch_permission(request)
+            and str(object_id).isdecimal()
+            and Campaign.objects.filter(pk=object_id, status__in=origins).exists()
+        )
+
+    def _move_one(
+        self, request: HttpRequest, object_id: str, move: Callable, said: str
+    ) -> HttpResponse:
+        if not self.has_launch_permission(request):
+            raise PermissionDenied
+        self._move(request, Campaign.objects.filter(pk=object_id), move, said)
+        page = reverse("admin:campaigns_campaign_change", args=[object_id])
+        return HttpResponse(headers={"HX-Redirect": page})
+
+    def _move(
+        self, request: HttpRequest, queryset: QuerySet[Campaign], move: Callable, said: str
+    ) -> None:
+        for campaign in queryset:
+            try:
+                move(campaign)
+            except CampaignNotReady as error:
+                self.message_user(request, f"{campaign}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, campaign, said)
+                self.message_user(request, f"{campaign}: {said}", messages.SUCCESS)

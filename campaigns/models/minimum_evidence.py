@@ -1,0 +1,65 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.numerics.rulebook import MINIMUM_EVIDENCE
+
+
+class MinimumEvidence(models.Model):
+    """What must be known of each action before the mix of a campaign's actions may leave even.
+
+    One row without a campaign is for all that have none of their own. What is known of an action
+    counts over all micro-segments, because the model shares strength between them.
+    """
+
+    campaign = models.OneToOneField(
+        "campaigns.Campaign",
+        models.CASCADE,
+        related_name="minimum_evidence",
+        null=True,
+        blank=True,
+        verbose_name=_("campaign"),
+        help_text=_("Empty: for every campaign that has no row of its own."),
+    )
+    n_test = models.PositiveIntegerField(
+        _("contacts"),
+        default=MINIMUM_EVIDENCE[0],
+        help_text=_(
+            "Messages of each action whose outcome is known, old ones discounted. Until each "
+            "action has as many, over all micro-segments, it keeps an even share everywhere."
+        ),
+    )
+    n_test_responders = models.PositiveIntegerField(
+        _("responders"),
+        default=MINIMUM_EVIDENCE[1],
+        help_text=_("Of these contacts, those who responded."),
+    )
+    n_control = models.PositiveIntegerField(
+        _("control contacts"),
+        default=MINIMUM_EVIDENCE[2],
+        help_text=_("Withheld messages of each action whose outcome is known."),
+    )
+    n_control_responders = models.PositiveIntegerField(
+        _("control responders"),
+        default=MINIMUM_EVIDENCE[3],
+        help_text=_("Of the control contacts, those who responded all the same."),
+    )
+
+    class Meta:
+        verbose_name = _("minimum evidence")
+        verbose_name_plural = _("minimum evidence")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign"],
+                nulls_distinct=False,
+                name="minimum_evidence_once",
+                violation_error_message=_("There is a row for this already: change that one."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.campaign or _("every campaign"))
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Test, its responders, control, its responders."""
+        return self.n_test, self.n_test_responders, self.n_control, self.n_control_responders
