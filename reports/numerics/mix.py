@@ -133,13 +133,12 @@ def lead_p_value(p_values: Sequence[float]) -> float:
     return min(1.0, max(p_values) * k / 2) if p_values else 1.0
 
 
-def prob_best(mean: ArrayLike, sd: ArrayLike) -> NDArray[np.float64]:
+def prob_best(mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
     """P(each of k values is the largest), taken as independent normal: (k,), adding up to 1.
 
     mean, sd : (k,), sd zero or more. Equal values known for certain share.
     Raises ValueError on shapes that differ, unknown values or a negative s.d.
     """
-    mean, sd = np.asarray(mean, dtype=np.float64), np.asarray(sd, dtype=np.float64)
     if mean.ndim != 1 or mean.shape != sd.shape or not len(mean):
         raise ValueError(f"shapes do not fit: means {mean.shape}, s.d. {sd.shape}")
     if not (np.isfinite(mean).all() and np.isfinite(sd).all() and (sd >= 0).all()):
