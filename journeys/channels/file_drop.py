@@ -19,7 +19,6 @@ not: digits behind a plus sign can do no harm, and the apostrophe would.
 
 import csv
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +28,7 @@ from uuid import UUID
 from django.conf import settings
 
 from journeys.channels.base import Message, Outcome, Receipt, Send, Unreachable
+from optiengine.lib.csv_cell import safe_cell
 
 COLUMNS = [
     "key",
@@ -42,9 +42,6 @@ COLUMNS = [
     "subject",
     "text",
 ]
-# Plain and full-width signs, and the white space that hides them (OWASP, CSV Injection).
-_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
-_PHONE = re.compile(r"\+[0-9][0-9 ().-]*")
 
 
 class FileDrop:
@@ -118,9 +115,4 @@ def _row(message: Message) -> list[str]:
         message.subject,
         message.text,
     )
-    return [_safe(cell) for cell in cells]
-
-
-def _safe(cell: str) -> str:
-    is_formula = _FORMULA.match(cell) and not _PHONE.fullmatch(cell)
-    return f"'{cell}" if is_formula else cell
+    return [safe_cell(cell) for cell in cells]

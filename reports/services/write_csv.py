@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
-FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # also full-width: spreadsheets take those, too
+from optiengine.lib.csv_cell import safe_cell
 
 
 def write_csv(rows: Iterable[Mapping[str, Any]], file: TextIO) -> None:
@@ -21,6 +21,4 @@ def write_csv(rows: Iterable[Mapping[str, Any]], file: TextIO) -> None:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    return safe_cell(value) if isinstance(value, str) else value

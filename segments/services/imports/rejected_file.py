@@ -2,25 +2,14 @@
 
 import csv
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from django.db.backends.utils import CursorWrapper
 
+from optiengine.lib.csv_cell import safe_cell
 from segments.services.imports.file_format import BAD_BYTES, FileFormat
 from segments.services.imports.staging import REJECTED, STAGED
-
-# What spreadsheets take for the start of a formula, the full-width forms included.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9 ()./,-]*")  # also a phone number
-
-
-def safe_cell(cell: str) -> str:
-    """A cell that no spreadsheet runs: an apostrophe makes it text."""
-    if cell.lstrip(" ").startswith(FORMULA_STARTS) and not PLAIN_NUMBER.fullmatch(cell):
-        return "'" + cell
-    return cell
 
 
 def write_rejected(cursor: CursorWrapper, path: Path, file_format: FileFormat) -> int:

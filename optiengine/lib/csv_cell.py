@@ -1,0 +1,16 @@
+"""Cells of CSV files that are safe to open in a spreadsheet."""
+
+import re
+
+# Plain and full-width signs, and the white space that hides them (OWASP, CSV Injection).
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9 ()./,-]*")  # also a phone number
+
+
+def safe_cell(cell: str) -> str:
+    """Text that a spreadsheet would take for a formula starts with an apostrophe.
+
+    Numbers and phone numbers stay as they are: they can do no harm, and the apostrophe would.
+    """
+    is_formula = _FORMULA.match(cell) and not _PLAIN_NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
