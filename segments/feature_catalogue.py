@@ -6,19 +6,24 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 MONEY = ("order", "return")  # what brings money, and what takes it back
+OF_CUSTOMER = ("age", "attribute")  # read from the customer, not summed over events
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A number per customer and day: an aggregate over events before the day began.
+    """A number per customer and day: an aggregate over events before the day began, or a fact.
 
     aggregate : count; sum of amounts; margin (of orders, less what returns took back); mean amount;
     days_since the last (calendar days, so yesterday is 1); tenure (days since registration or the
-    first event, whichever came first). kinds : of the events that count; none given means any.
+    first event, whichever came first); of the customer: age in whole years, and attribute, the
+    number or truth value (1 or 0) under property_name, or, with a property_value, whether it is
+    that one. An attribute is known as it stands when the day is built: there is no history of it.
+    kinds : of the events that count; none given means any.
     window_days : whole calendar days before the day; None is since ever.
     property_name, property_value : only events with this property, and, unless empty, this value.
     label : its name in lists. low, high : what a group with little or much of it is called.
-    A count or sum over nothing is 0; a mean or days_since of nothing is unknown (NaN).
+    A count or sum over nothing is 0; a mean or days_since of nothing is unknown (NaN), and so are
+    an age and an attribute that nobody told.
     """
 
     name: str
@@ -120,5 +125,6 @@ BUILT_IN = (
         low=_("clicks little"),
         high=_("clicks much"),
     ),
+    Feature("age_years", _("Age in years"), "age", low=_("younger"), high=_("older")),
 )
 BUILT_IN_NAMES = frozenset(feature.name for feature in BUILT_IN)

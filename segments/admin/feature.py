@@ -16,7 +16,16 @@ class FeatureDefinitionAdmin(ModelAdmin):
     fieldsets = [
         (None, {"fields": [("label", "name"), "is_active"]}),
         (_("What is computed"), {"fields": [("aggregate", "event_kind", "window_days")]}),
-        (_("Over which events"), {"fields": [("property_name", "property_value")]}),
+        (
+            _("Over which events, or which attribute"),
+            {
+                "fields": [("property_name", "property_value")],
+                "description": _(
+                    "An attribute counts as it stands when a day is computed. Do not learn from "
+                    "one that a message itself may have changed."
+                ),
+            },
+        ),
     ]
 
     @admin.display(description=_("window"), ordering="window_days")

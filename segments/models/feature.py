@@ -8,12 +8,13 @@ from segments.feature_catalogue import BUILT_IN_NAMES
 
 
 class FeatureDefinition(models.Model):
-    """A number per customer and day that a user defined: an aggregate over events."""
+    """A number per customer and day that a user defined, from events or from an attribute."""
 
     class Aggregate(models.TextChoices):
         COUNT = "count", _("count")
         SUM = "sum", _("sum of amounts, in cents")
         DAYS_SINCE = "days_since", _("days since the last")
+        ATTRIBUTE = "attribute", _("attribute of the customer")
 
     name = models.CharField(
         _("name"),
@@ -23,7 +24,9 @@ class FeatureDefinition(models.Model):
     )
     label = models.CharField(_("label"), max_length=80)
     aggregate = models.CharField(_("aggregate"), max_length=10, choices=Aggregate)
-    event_kind = models.CharField(_("event kind"), max_length=40)
+    event_kind = models.CharField(
+        _("event kind"), max_length=40, blank=True, help_text=_("Empty for an attribute.")
+    )
     window_days = models.PositiveSmallIntegerField(
         _("window in days"), null=True, blank=True, help_text=_("Empty: since ever.")
     )
@@ -31,10 +34,13 @@ class FeatureDefinition(models.Model):
         _("property"),
         max_length=60,
         blank=True,
-        help_text=_("Count only events with this property …"),
+        help_text=_("Count only events with this property …; or the attribute's name."),
     )
     property_value = models.CharField(
-        _("has value"), max_length=100, blank=True, help_text=_("… equal to this value.")
+        _("has value"),
+        max_length=100,
+        blank=True,
+        help_text=_("… equal to this value. Of an attribute: 1 where it has this value, else 0."),
     )
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -48,6 +54,16 @@ class FeatureDefinition(models.Model):
                 | ~models.Q(property_name=""),
                 name="feature_value_needs_property",
                 violation_error_message=_("A value to compare with needs a property."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(aggregate="attribute", event_kind="", window_days=None)
+                & ~models.Q(property_name="")
+                | ~models.Q(aggregate="attribute") & ~models.Q(event_kind=""),
+                name="feature_of_events_or_attribute",
+                violation_error_message=_(
+                    "An attribute needs its name as the property, and neither event kind nor "
+                    "window; every other feature needs an event kind."
+                ),
             ),
         ]
 

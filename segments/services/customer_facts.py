@@ -7,9 +7,9 @@ from django.db import connection
 from psycopg import sql
 
 from optiengine.lib.days import day_start
-from segments.feature_catalogue import Feature
+from segments.feature_catalogue import OF_CUSTOMER, Feature
 from segments.models import Organisation
-from segments.services.features import aggregate_sql, known_sql
+from segments.services.features import aggregate_sql, fact_sql, known_sql
 
 FACTS = "customer_facts"  # temporary, of this transaction
 
@@ -88,6 +88,9 @@ def _collect_sql(
     zone = organisation.time_zone
     aggregates, known = [], []
     for place, feature in enumerate(features):
+        if feature.aggregate in OF_CUSTOMER:
+            known.append(fact_sql(feature, as_of))
+            continue
         aggregate = aggregate_sql(feature, as_of, zone)
         column = f"feature_{place}"
         aggregates.append(sql.SQL("{} AS {}").format(aggregate, sql.Identifier(column)))

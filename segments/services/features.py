@@ -9,9 +9,27 @@ from psycopg import sql
 from optiengine.lib.days import day_start
 from segments.feature_catalogue import BUILT_IN, BUILT_IN_NAMES, Feature
 from segments.models import CustomerState, FeatureDefinition, FeatureSet, StateBuild
+from segments.numerics.rule_tree import NUMBER_PATTERN
 
 # An aggregate over nothing: a count is zero, a mean or a date is not known.
 OVER_NOTHING = {"count": 0.0, "sum": 0.0, "margin": 0.0}
+OLDEST = 120  # years; a birth date before that was made up, as 1 January 1900 often is
+
+AGE = """
+CASE WHEN c.birth_date <= {as_of}::date THEN
+    nullif(least(date_part('year', age({as_of}::timestamp, c.birth_date::timestamp)), {too_old}),
+           {too_old})
+END"""
+# Text as rules read it: a number where the whole of it is one, so no value can fail the day.
+ATTRIBUTE = """
+CASE WHEN jsonb_typeof(c.attributes -> {name}) IN ('string', 'number', 'boolean') THEN
+    CASE WHEN c.attributes ->> {name} ~ {number} THEN (c.attributes ->> {name})::float8
+         WHEN lower(c.attributes ->> {name}) = 'true' THEN 1
+         WHEN lower(c.attributes ->> {name}) = 'false' THEN 0 END
+END"""
+ATTRIBUTE_IS = """
+CASE WHEN jsonb_typeof(c.attributes -> {name}) IN ('string', 'number', 'boolean')
+     THEN (nullif(c.attributes ->> {name}, '') = {value})::int::float8 END"""
 
 
 class FeatureError(ValueError):
@@ -38,7 +56,7 @@ def as_feature(definition: FeatureDefinition) -> Feature:
         name=definition.name,
         label=definition.label,
         aggregate=definition.aggregate,
-        kinds=(definition.event_kind,),
+        kinds=(definition.event_kind,) if definition.event_kind else (),
         window_days=definition.window_days,
         property_name=definition.property_name,
         property_value=definition.property_value,
@@ -82,6 +100,19 @@ def known_sql(feature: Feature, column: sql.Composable, as_of: date) -> sql.Comp
         )
     otherwise = OVER_NOTHING.get(feature.aggregate, "NaN")
     return sql.SQL("coalesce({}, {}::float8)").format(column, sql.Literal(otherwise))
+
+
+def fact_sql(feature: Feature, as_of: date) -> sql.Composable:
+    """A feature of the customer's own row c, on a day: double precision, NaN where unknown."""
+    if feature.aggregate == "age":
+        fact = sql.SQL(AGE).format(as_of=sql.Literal(as_of), too_old=sql.Literal(OLDEST + 1))
+    else:
+        fact = sql.SQL(ATTRIBUTE_IS if feature.property_value else ATTRIBUTE).format(
+            name=sql.Literal(feature.property_name),
+            value=sql.Literal(feature.property_value),
+            number=sql.Literal(NUMBER_PATTERN),
+        )
+    return sql.SQL("coalesce({}, 'NaN')::float8").format(fact)
 
 
 def feature_values(state: CustomerState) -> list[tuple[str, float]]:

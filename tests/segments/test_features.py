@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from segments.feature_catalogue import BUILT_IN
-from segments.models import CustomerState, FeatureDefinition, FeatureSet, Organisation
+from segments.models import Customer, CustomerState, FeatureDefinition, FeatureSet, Organisation
 from segments.services.build_state import build_state
 from segments.services.features import FeatureError, feature_values
 from tests.factories import make_customer
@@ -25,7 +25,7 @@ def built_features(customer, *, as_of=AS_OF):
 
 
 def test_a_customers_story_gives_the_features_counted_by_hand():
-    anna = make_customer(registered_on=date(2025, 2, 1))
+    anna = make_customer(registered_on=date(2025, 2, 1), birth_date=date(1986, 3, 2))
     store(
         event(anna, "order", days_before(400), amount_cents=10_000),
         event(anna, "order", days_before(100), amount_cents=2_000),
@@ -51,6 +51,7 @@ def test_a_customers_story_gives_the_features_counted_by_hand():
         "days_since_visit": 3,
         "opens_90d": 1,
         "clicks_90d": 0,
+        "age_years": 39,  # forty tomorrow
     }
 
 
@@ -105,7 +106,9 @@ def test_what_never_happened_is_zero_times_and_an_unknown_number_of_days_ago():
     features = built_features(stranger)
 
     unknown = {name for name, value in features.items() if np.isnan(value)}
-    assert unknown == {"recency_days", "mean_order_cents", "tenure_days", "days_since_visit"}
+    assert unknown == {
+        "recency_days", "mean_order_cents", "tenure_days", "days_since_visit", "age_years",
+    }  # fmt: skip
     assert {features[name] for name in features.keys() - unknown} == {0}
 
 
@@ -153,6 +156,100 @@ def test_features_that_users_define_follow_the_built_in_ones_by_name():
 
     assert list(features)[len(BUILT_IN) :] == ["all_points", "coupon_days", "shoe_orders"]
     assert [features[name] for name in ("all_points", "coupon_days", "shoe_orders")] == [20, 7, 1]
+
+
+@pytest.mark.parametrize(
+    ("born", "years"),
+    [
+        (date(2000, 3, 1), 26),  # today
+        (date(2000, 3, 2), 25),
+        (date(2004, 2, 29), 22),
+        (AS_OF, 0),
+        (AS_OF + timedelta(days=1), np.nan),
+        (date(1905, 3, 2), 120),
+        (date(1905, 3, 1), np.nan),
+        (date(1900, 1, 1), np.nan),  # what forms put where nothing was said
+        (None, np.nan),
+    ],
+)
+def test_an_age_in_whole_years_or_none_where_none_can_be(born, years):
+    anna = make_customer(birth_date=born)
+
+    assert built_features(anna)["age_years"] == pytest.approx(years, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("told", "number", "is_gold"),
+    [
+        (3, 3, 0),
+        (-2.5, -2.5, 0),
+        ("12.50", 12.5, 0),
+        (True, 1, 0),
+        ("False", 0, 0),
+        ("gold", np.nan, 1),
+        ("Gold", np.nan, 0),
+        ("", np.nan, np.nan),
+        (None, np.nan, np.nan),
+        (["gold"], np.nan, np.nan),
+        (10**400, np.nan, 0),  # beyond what a float holds
+        ("1e400", np.nan, 0),
+        ("NaN", np.nan, 0),
+    ],
+)
+def test_an_attribute_is_a_number_a_truth_value_or_one_value_of_several(told, number, is_gold):
+    define = FeatureDefinition.objects.create
+    define(name="level", label="Level", aggregate="attribute", property_name="the 'level'")
+    define(
+        name="level_gold",
+        label="Gold",
+        aggregate="attribute",
+        property_name="the 'level'",
+        property_value="gold",
+    )
+    anna = make_customer(attributes={"the 'level'": told})
+    nobody = make_customer()
+
+    build = build_state(AS_OF)
+
+    found = [
+        features_of(CustomerState.objects.get(customer=customer), build)
+        for customer in (anna, nobody)
+    ]
+    assert [found[0]["level"], found[0]["level_gold"]] == pytest.approx(
+        [number, is_gold], nan_ok=True
+    )
+    assert np.isnan([found[1]["level"], found[1]["level_gold"]]).all()
+
+
+def test_an_attribute_that_changes_later_leaves_the_days_that_were_built():
+    FeatureDefinition.objects.create(
+        name="level", label="Level", aggregate="attribute", property_name="level"
+    )
+    anna = make_customer(attributes={"level": 1})
+    first = build_state(AS_OF)
+    Customer.objects.update(attributes={"level": 2})
+
+    second = build_state(AS_OF + timedelta(days=1))
+
+    states = CustomerState.objects.filter(customer=anna).order_by("as_of")
+    levels = [
+        features_of(state, b)["level"] for state, b in zip(states, (first, second), strict=True)
+    ]
+    assert levels == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"aggregate": "attribute"},
+        {"aggregate": "attribute", "property_name": "level", "event_kind": "order"},
+        {"aggregate": "attribute", "property_name": "level", "window_days": 30},
+        {"aggregate": "count", "property_name": "level"},
+    ],
+)
+def test_a_feature_is_of_events_or_of_an_attribute(fields):
+    with pytest.raises(ValidationError, match="every other feature needs an event kind"):
+        FeatureDefinition(name="level", label="Level", **fields).full_clean()
 
 
 def test_a_feature_set_is_shared_by_days_and_a_new_feature_makes_another():
