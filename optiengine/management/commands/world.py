@@ -32,13 +32,13 @@ class Command(FiguresCommand):
     ) -> Mapping[str, Any]:
         if customers < 1 or days < 1:
             raise CommandError("A world needs at least one customer and one day.")
-        world = SCENARIOS[scenario](customers, seed)
+        world = SCENARIOS[scenario](customers, days, seed)
         started = perf_counter()
         with tqdm(total=2 * days, unit="day", disable=None) as bar:
 
             def lived(name: str):
                 bar.set_description(name)
-                return live(world, name, n_days=days, progress=lambda: bar.update())
+                return live(world, name, progress=lambda: bar.update())
 
             life = lived(policy)
             seconds = perf_counter() - started

@@ -10,37 +10,37 @@ from optiengine.world.lab.population import Morning
 
 Floats = NDArray[np.float64]
 
-LEAST_POINTS, MOST_POINTS = -3.0, 8.0
+LEAST_POINTS = -3.0
 
 
 @dataclass(frozen=True)
 class Term:
-    """Points per hundred contacts: `weight` times a trait, or where traits exceed their cuts."""
+    """Points per hundred contacts: `weight` times the traits, or where all exceed their cuts."""
 
     weight: float
     traits: tuple[str, ...]
     cuts: tuple[float, ...] = ()  # none: linear
 
     def points(self, traits: dict[str, Floats]) -> Floats:
-        values = [traits[name] for name in self.traits]
+        values = np.array([traits[name] for name in self.traits])
         if not self.cuts:
-            return self.weight * np.prod(values, axis=0)
-        above = [v > cut for v, cut in zip(values, self.cuts, strict=True)]
-        return self.weight * np.all(above, axis=0)
+            return np.asarray(self.weight * np.prod(values, axis=0))
+        above = (values > np.array(self.cuts)[:, None]).all(axis=0)
+        return self.weight * above.astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Change:
-    """An effect that fades around a day, or only then comes up, by the logistic function."""
+    """An effect that fades around a day, or comes up only then, by the logistic function."""
 
     day: float
     to: Literal["fade", "rise"]
-    days: float = 2.0  # of the logistic function's scale
+    scale_days: float
     rest: float = 0.1  # what is left of it, or is there from the first
 
     def factor(self, day: int) -> float:
         sign = 1 if self.to == "rise" else -1
-        share = 1 / (1 + np.exp(-sign * (day - self.day) / self.days))
+        share = 1 / (1 + np.exp(-sign * (day - self.day) / self.scale_days))
         return self.rest + (1 - self.rest) * float(share)
 
 
@@ -51,11 +51,12 @@ class Effect:
     base: float
     terms: tuple[Term, ...] = ()
     change: Change | None = None
+    most_points: float = 8.0
 
     def points(self, morning: Morning, day: int) -> Floats:
         """(m,) before the customer's warmth and fatigue."""
         total = np.full(len(morning.rows), self.base)
         for term in self.terms:
             total += term.points(morning.traits)
-        total = np.clip(total, LEAST_POINTS, MOST_POINTS)
+        total = np.clip(total, LEAST_POINTS, self.most_points)
         return total * self.change.factor(day) if self.change else total

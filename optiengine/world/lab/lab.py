@@ -9,17 +9,16 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes, Facts, History, fact_verdicts, limit_verdicts
-from optiengine.world.chance import keyed_uniform, stream_key
 from optiengine.world.drawing import delay_days
 from optiengine.world.lab.population import FEATURES, Memory, Morning, morning, own_orders
-from optiengine.world.lab.scenarios import SLOT_DAYS, LabScenario
+from optiengine.world.lab.scenario import LabScenario
 
 Floats = NDArray[np.float64]
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 MOST_LOST, MOST_GAINED = 0.9, 0.4  # of own orders in the window; probability of one more
-LOAD_FADES_IN = 10.0  # days in which a contact is forgotten
-BEFORE = 0  # campaign id of the contact that each customer had before the first day
+LOAD_FADES = np.exp(-1 / 10)  # what is left the next day of a message
+OWN_VISIT = 0.1  # probability that somebody visits whose message was withheld
 
 
 @dataclass
@@ -50,8 +49,7 @@ class Situation:
     morning: Morning
     facts: Codes  # (m, A)
     codes: Codes  # (m, A) after limits
-    last_campaign: NDArray[np.int64]  # (m,) of the latest contact, -1 before the first
-    last_responded: NDArray[np.bool_]  # (m,) to that
+    load: Floats  # (m,) recent messages, each fading
 
     @property
     def customer_ids(self) -> NDArray[np.int64]:
@@ -69,8 +67,9 @@ class Lab:
         self.past: deque[Contacts] = deque()  # those that limits may still ask for
         self.next_slot = self.population.first_slot_day.copy()
         self.load = np.zeros(n)  # recent messages, each fading
-        self.last_campaign = np.full(n, -1)
-        self.last_responded = np.zeros(n, dtype=bool)
+        self.latest = np.full(n, -1)  # campaign of the latest contact
+        self.latest_day = np.full(n, -1)
+        self.latest_responded = np.zeros(n, dtype=bool)  # at once: to campaigns that ask for visits
         days = scenario.window_days
         # What messages will do on the next days, today first: rings over the days.
         self.coming_orders = np.zeros((days, n), dtype=np.int16)
@@ -81,8 +80,11 @@ class Lab:
 
     def situation(self, day: int) -> Situation:
         """Customers with a free slot only: for all others every verdict would be the cap's."""
+        is_free = (self.next_slot <= day) & (self.population.joined_day <= day)
+        return self.situation_of(np.flatnonzero(is_free), day)
+
+    def situation_of(self, rows: NDArray[np.int64], day: int) -> Situation:
         population, scenario = self.population, self.scenario
-        rows = np.flatnonzero((self.next_slot <= day) & (population.joined_day <= day))
         book = scenario.book(day)
         today = morning(population, self.memory, day, rows)
         everyone, nobody = np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
@@ -112,8 +114,7 @@ class Lab:
             today,
             facts,
             codes,
-            self.last_campaign[rows],
-            self.last_responded[rows],
+            self.load[rows],
         )
 
     def true_uplift_cents(self, now: Situation) -> Floats:
@@ -123,24 +124,20 @@ class Lab:
     def extra_orders(self, now: Situation) -> Floats:
         """(m, A) expected additional orders; below zero own orders are lost."""
         rows, population = now.morning.rows, self.population
-        points = np.column_stack(
-            [np.zeros((len(rows), 0))]
-            + [
-                self.scenario.campaigns[c].effect.points(now.morning, now.day)
-                for c in now.campaigns
-            ]
-        )
-        tired = np.exp(-self.scenario.fatigue * self.load[rows])
+        points = np.zeros((len(rows), len(now.campaigns)))
+        for at, campaign in enumerate(now.campaigns):
+            points[:, at] = self.scenario.campaigns[campaign].effect.points(now.morning, now.day)
+        tired = np.exp(-self.scenario.fatigue * now.load)
         own = population.order_rate[rows] * self.scenario.window_days
         orders = points / 100 * (population.warmth[rows] * tired)[:, None]
         return np.clip(orders, -MOST_LOST * own[:, None], MOST_GAINED)
 
-    def visit_probs(self, now: Situation) -> Floats:
+    def response_probs(self, now: Situation) -> Floats:
         """(m, A) P(customer responds | sent), true: by a visit, or by an order in the window."""
         own = -np.expm1(-self.population.order_rate[now.morning.rows] * self.scenario.window_days)
         found = np.clip(own[:, None] + self.extra_orders(now), 0, 1)
-        for at, c in enumerate(now.campaigns):
-            visit = self.scenario.campaigns[c].visit
+        for at, campaign in enumerate(now.campaigns):
+            visit = self.scenario.campaigns[campaign].visit
             if visit:
                 found[:, at] = np.clip(visit.points(now.morning, now.day) / 100, 0, 1)
         return found
@@ -152,7 +149,7 @@ class Lab:
         taken = np.flatnonzero(chosen >= 0)
         rows, action = now.morning.rows[taken], chosen[taken]
         orders = self.extra_orders(now)[taken, action]
-        p_visit = self.visit_probs(now)[taken, action]
+        p_response = self.response_probs(now)[taken, action]
         contacts = Contacts(
             day=now.day,
             rows=rows,
@@ -166,11 +163,11 @@ class Lab:
         )
         sent = ~contacts.is_control
         self._act(now.day, rows[sent], orders[sent])
-        self._visit(contacts, p_visit)
-        self.next_slot[rows] = now.day + SLOT_DAYS
+        self._visit(contacts, p_response)
+        self.next_slot[rows] = now.day + self.scenario.slot_days
         self.load[rows[sent]] += 1
-        self.last_campaign[rows] = contacts.campaign
-        self.last_responded[rows] = contacts.responded
+        self.latest[rows], self.latest_day[rows] = contacts.campaign, now.day
+        self.latest_responded[rows] = contacts.responded
         self.open.append(contacts)
         return contacts
 
@@ -186,18 +183,14 @@ class Lab:
         n_orders = (own & ~lost) + self.coming_orders[0].astype(float)
         margin = np.where(lost, 0.0, own_cents) + self.coming_cents[0]
         self.memory.add_day(day, n_orders)
-        by_order = np.array([c.responds_by == "order" for c in self.scenario.campaigns])
+        by_order = ~self.scenario.by_visit
         for contacts in self.open:
             contacts.value_cents += margin[contacts.rows]
             contacts.responded |= (n_orders[contacts.rows] > 0) & by_order[contacts.campaign]
-        if by_order.any():
-            for contacts in self.open:
-                latest = self.next_slot[contacts.rows] == contacts.day + SLOT_DAYS
-                self.last_responded[contacts.rows[latest]] = contacts.responded[latest]
         for ring in (self.coming_orders, self.coming_cents, self.p_lost):
             ring[:-1] = ring[1:]
             ring[-1] = 0
-        self.load *= np.exp(-1 / LOAD_FADES_IN)
+        self.load *= LOAD_FADES
         if self.open and self.open[0].day <= day + 1 - self.scenario.window_days:
             closed = self.open.popleft()
             self.past.append(closed)
@@ -219,20 +212,15 @@ class Lab:
         own = population.order_rate[rows[losers]] * scenario.window_days
         self.p_lost[:, rows[losers]] += -orders[losers] / own
 
-    def _visit(self, contacts: Contacts, p_visit: Floats) -> None:
+    def _visit(self, contacts: Contacts, p_response: Floats) -> None:
         """Visits are known at once; a control visits now and then of his own accord."""
-        by_visit = np.array([c.responds_by == "visit" for c in self.scenario.campaigns])
-        p = np.where(contacts.is_control, OWN_VISIT, p_visit)
-        key = stream_key(self.population.seed, "visit", contacts.day)
-        visits = keyed_uniform(key, contacts.rows + 1) < p
-        contacts.responded |= visits & by_visit[contacts.campaign]
+        p = np.where(contacts.is_control, OWN_VISIT, p_response)
+        visits = self.population.uniform("visit", contacts.day, contacts.rows) < p
+        contacts.responded |= visits & self.scenario.by_visit[contacts.campaign]
 
     def _history(self, day: int, rows: NDArray[np.int64]) -> History:
         """Contacts of these customers that limits may still ask for; older ones are forgotten."""
-        reach = max(
-            [c.repeat_days for c in self.scenario.campaigns]
-            + [s.after_days + s.within_days for s in self.scenario.steps]
-        )
+        reach = max(self.scenario.repeat_days, 2 * self.scenario.slot_days)
         while self.past and self.past[0].day < day - reach:
             self.past.popleft()
         place = np.full(len(self.population), -1)
@@ -254,6 +242,3 @@ class Lab:
             reserved_at=at - days_ago.astype("timedelta64[D]"),
             responded=joined([c.responded[k] for c, k in parts], bool),
         )
-
-
-OWN_VISIT = 0.1

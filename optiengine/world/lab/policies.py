@@ -10,8 +10,11 @@ from campaigns.numerics.verdicts import Verdict
 from journeys.numerics.arbitration import NONE, Choice, arbitrate, control_draw
 from journeys.numerics.uplift import Prediction
 from journeys.numerics.worth import Worth, worth_of
-from optiengine.world.lab.lab import Contacts, Lab, Situation
+from optiengine.world.lab.foresight import FatiguePlan, SeriesPlan
+from optiengine.world.lab.lab import LOAD_FADES, Contacts, Lab, Situation
 from optiengine.world.lab.learning import Learner
+
+PRICE_ROUNDS = 20
 
 Chosen = tuple[NDArray[np.int64], NDArray[np.bool_]]  # (m,) action or -1; (m,) withheld
 
@@ -40,7 +43,18 @@ class Policy(ABC):
             if len(mine):
                 u = control_draw(now.customer_ids[mine], self.seed_of(now.day), campaign.id)
                 control[mine] = u < campaign.control_share
-        return action, control
+        return self.within_limits(now, action, control)
+
+    def within_limits(
+        self, now: Situation, action: NDArray[np.int64], control: NDArray[np.bool_]
+    ) -> Chosen:
+        """Where more want a limited campaign than may get it, chance decides; the others wait."""
+        action = action.copy()
+        for campaign, limit in self.lab.scenario.daily_limits.items():
+            mine = np.flatnonzero((action != NONE) & (now.campaigns[action] == campaign))
+            luck = self.lab.population.uniform("limit", now.day, now.morning.rows[mine])
+            action[mine[np.argsort(luck)[limit:]]] = NONE
+        return action, control & (action != NONE)
 
 
 class Auto(Policy):
@@ -54,7 +68,7 @@ class Auto(Policy):
     def choose(self, now: Situation) -> Chosen:
         worth = self.worth(now, self.learner.predict(now))
         choice = self.arbitrate(now, worth)
-        return choice.action, choice.is_control
+        return self.within_limits(now, choice.action, choice.is_control)
 
     def worth(self, now: Situation, prediction: Prediction) -> Worth:
         return worth_of(now.book, prediction, now.facts)
@@ -99,7 +113,7 @@ class Uniform(Policy):
             now.customer_ids,
             seed=self.seed_of(now.day),
         )
-        return choice.action, choice.is_control
+        return self.within_limits(now, choice.action, choice.is_control)
 
 
 class Ranked(Policy):
@@ -121,10 +135,86 @@ class Oracle(Policy):
     """Knows what every message does, and takes the best that is allowed, or none."""
 
     def choose(self, now: Situation) -> Chosen:
-        uplift = self.lab.true_uplift_cents(now)
-        truth = Prediction(uplift, np.zeros_like(uplift), self.lab.visit_probs(now))
-        value = worth_of(now.book, truth, now.facts).total
-        value = np.where(now.codes == Verdict.ALLOWED, value, -np.inf)
-        best = value.argmax(axis=1)
-        positive = value[np.arange(len(best)), best] > 0
-        return self.with_controls(now, np.where(positive, best, NONE))
+        value = self.lab.true_uplift_cents(now) - now.book.cost_cents
+        return self.with_controls(now, best_of(np.where(is_allowed(now), value, -np.inf)))
+
+
+class SeriesOracle(Policy):
+    """Follows the plan of the whole series for the days that are left."""
+
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab)
+        self.plan = SeriesPlan(lab, np.arange(len(lab.population)))
+
+    def choose(self, now: Situation) -> Chosen:
+        lab, rows = self.lab, now.morning.rows
+        since = now.day - lab.latest_day[rows]
+        recent = since < 2 * lab.scenario.slot_days
+        state = np.zeros(len(rows), dtype=np.int64)
+        for source in self.plan.sources:
+            for responded in (True, False):
+                mine = (lab.latest[rows] == source) & (lab.latest_responded[rows] == responded)
+                state[mine & recent] = self.plan.state(source, responded)
+        return self.with_controls(now, self.plan.choice[-1 - now.day, state, rows].astype(int))
+
+
+class FatigueOracle(Policy):
+    """Takes the best campaign, on the days on which that is worth its fatigue."""
+
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab)
+        self.plan = FatiguePlan(lab.scenario, LOAD_FADES)
+
+    def choose(self, now: Situation) -> Chosen:
+        rested = replace(now, load=np.zeros_like(now.load))
+        value = np.where(is_allowed(now), self.lab.true_uplift_cents(rested), -np.inf)
+        best, most = value.argmax(axis=1), value.max(axis=1)
+        days_left = self.lab.scenario.n_days - now.day
+        sends = (most > 0) & self.plan.is_worth_it(np.maximum(most, 0), now.load, days_left)
+        return self.with_controls(now, np.where(sends, best, NONE))
+
+
+class ScarceOracle(Policy):
+    """Gives what is scarce to those whom it serves best today, by prices that clear the day.
+
+    Prices rise by bisection until demand meets the limit, one campaign after the other and over
+    again (Bertsekas 1988, an auction); what is short by rounding goes to the best of those left.
+    It does not save scarce contacts for customers of a later day.
+    """
+
+    def choose(self, now: Situation) -> Chosen:
+        value = self.lab.true_uplift_cents(now) - now.book.cost_cents
+        value = np.where(is_allowed(now), value, -np.inf)
+        price = np.zeros(value.shape[1])
+        scarce = [
+            (at, limit)
+            for at, c in enumerate(now.campaigns)
+            if (limit := self.lab.scenario.daily_limits.get(int(c))) is not None
+        ]
+        for _ in range(PRICE_ROUNDS):
+            for at, limit in scarce:
+                rest = value - price
+                rest[:, at] = -np.inf
+                gain = value[:, at] - np.maximum(rest.max(axis=1), 0)
+                gain = np.sort(gain[gain > 0])[::-1]
+                price[at] = gain[limit] if len(gain) > limit else 0.0
+        return self.with_controls(now, best_of(value - price))
+
+
+def oracle(lab: Lab) -> Policy:
+    """The oracle that a world needs: with foresight where greed is not best."""
+    if lab.scenario.steps:
+        return SeriesOracle(lab)
+    if lab.scenario.fatigue:
+        return FatigueOracle(lab)
+    return ScarceOracle(lab) if lab.scenario.daily_limits else Oracle(lab)
+
+
+def is_allowed(now: Situation) -> NDArray[np.bool_]:
+    return now.codes == Verdict.ALLOWED
+
+
+def best_of(value: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(m,) the best action where it is worth anything, NONE elsewhere."""
+    best = value.argmax(axis=1)
+    return np.where(value[np.arange(len(best)), best] > 0, best, NONE)

@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 
 TASTES = ("taste_a", "taste_b", "taste_c", "taste_d")
 STATIC = (*TASTES, "price", "age", "spend", "engaged", "city")
+TRAITS = (*STATIC, "recency", "tenure")  # what effects are made of
+BY_ORDERS = (*TASTES, "price", "spend")  # unknown of newcomers until their first order
 FEATURES = ("recency_days", "orders_90", "tenure_days", *STATIC)  # in the order the engine gets
 CHANNELS = {"email": 0.92, "push": 0.75}  # share of customers who consented
 STAGES = ("new", "active", "at_risk", "lapsed")
@@ -33,7 +35,8 @@ class Population:
     joined_day: NDArray[np.int64]  # (n,) 0 and below: before the first day
     first_slot_day: NDArray[np.int64]  # (n,) when the contact before the first day is over
     consents: dict[str, NDArray[np.bool_]]  # (n,) by channel
-    heavy_tails: bool  # margins after Pareto's law rather than the log-normal one
+    heavy_tails: bool = False  # margins after Pareto's law rather than the log-normal one
+    price_moves: bool = True  # what a customer cares for changes over the year
 
     def __len__(self) -> int:
         return len(self.warmth)
@@ -57,10 +60,10 @@ class Population:
 
     @classmethod
     def generate(
-        cls, n: int, *, seed: int, slot_days: int, newcomers: int = 0, heavy_tails: bool = False
+        cls, n: int, *, seed: int, slot_days: int, newcomers: int = 0, newcomer_days: int = 1
     ) -> "Population":
         """newcomers : of the n customers, so many join one after the other from day 1 on, over
-        50 days."""
+        so many days."""
         ids = np.arange(1, n + 1)
 
         def u(stream: str) -> Floats:
@@ -68,7 +71,7 @@ class Population:
 
         joined = -np.ceil(u("joined") * 1000).astype(np.int64)
         if newcomers:
-            joined[-newcomers:] = 1 + np.arange(newcomers) * 50 // newcomers
+            joined[-newcomers:] = 1 + np.arange(newcomers) * newcomer_days // newcomers
         return cls(
             seed=seed,
             static={name: ndtri(u(name)) for name in STATIC},
@@ -78,7 +81,6 @@ class Population:
             joined_day=joined,
             first_slot_day=np.maximum((u("slot") * slot_days).astype(np.int64), joined),
             consents={name: u(f"consent {name}") < share for name, share in CHANNELS.items()},
-            heavy_tails=heavy_tails,
         )
 
 
@@ -86,12 +88,15 @@ class Population:
 class Memory:
     """What customers did so far, own orders and those that messages brought."""
 
-    last_order_day: NDArray[np.int64]  # (n,)
+    last_order_day: NDArray[np.int64]  # (n,) the day of joining before the first order
+    is_known: NDArray[np.bool_]  # (n,) ordered once, or joined before the first day
     orders: Floats  # (n,) of the last days, each fading over about 90
 
     @classmethod
     def before_the_first_day(cls, population: Population) -> "Memory":
-        memory = cls(population.joined_day.copy(), np.zeros(len(population)))
+        memory = cls(
+            population.joined_day.copy(), population.joined_day <= 0, np.zeros(len(population))
+        )
         for day in range(-LIVED_DAYS, 0):
             memory.add_day(day, own_orders(population, day).astype(float))
         return memory
@@ -100,6 +105,7 @@ class Memory:
         self.orders *= np.exp(-1 / 90)
         self.orders += n_orders
         self.last_order_day[n_orders > 0] = day
+        self.is_known |= n_orders > 0
 
 
 def own_orders(population: Population, day: int) -> NDArray[np.bool_]:
@@ -123,22 +129,25 @@ def morning(population: Population, memory: Memory, day: int, rows: NDArray[np.i
     recency = (day - memory.last_order_day[rows]).astype(float)
     tenure = (day - population.joined_day[rows]).astype(float)
     static = {name: population.static[name][rows] for name in STATIC}
-    # What a customer cares for moves: by the seasons of a year, each in his own.
-    static["price"] = static["price"] + 0.4 * np.sin(2 * np.pi * day / 365 + rows)
-    features = np.column_stack(
-        [recency, memory.orders[rows], tenure, *(np.exp(0.7 * z + 3) for z in static.values())]
-    )
+    if population.price_moves:  # over the year, each in a phase of his own
+        static["price"] = static["price"] + 0.4 * np.sin(2 * np.pi * day / 365 + rows)
+    known = memory.is_known[rows]
+    seen = [
+        np.where(known, np.exp(0.7 * z + 3), np.nan) if name in BY_ORDERS else np.exp(0.7 * z + 3)
+        for name, z in static.items()
+    ]
     stage = np.select([tenure <= 30, recency <= 60, recency <= 150], np.arange(3), default=3)
-    favourite = np.column_stack([static[name] for name in TASTES]).argmax(axis=1)
-    traits = {
-        **static,
-        "recency": (np.log1p(recency) - 4.4) / 0.9,
-        "tenure": (np.log1p(tenure) - 5.9) / 0.9,
-    }
+    favourite = 1 + np.column_stack([static[name] for name in TASTES]).argmax(axis=1)
     return Morning(
         rows=rows,
-        traits=traits,
-        features=features,
+        traits={
+            **static,
+            "recency": (np.log1p(recency) - 4.4) / 0.9,
+            "tenure": (np.log1p(tenure) - 5.9) / 0.9,
+        },
+        features=np.column_stack(
+            [np.where(known, recency, np.nan), memory.orders[rows], tenure, *seen]
+        ),
         stage=np.array(STAGES)[stage],
-        micro_segment=1 + stage * len(TASTES) + favourite,
+        micro_segment=1 + stage * (1 + len(TASTES)) + np.where(known, favourite, 0),
     )

@@ -1,70 +1,118 @@
-"""The best fixed order in hindsight, found with true values."""
+"""The best fixed order of campaigns in hindsight, found with true values."""
+
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.verdicts import Verdict
+from optiengine.world.lab.foresight import SeriesPlan
 from optiengine.world.lab.lab import Lab
-from optiengine.world.lab.scenarios import REPEAT_DAYS, SLOT_DAYS, LabScenario
+from optiengine.world.lab.scenario import LabScenario
 
 SAMPLE = 2_000  # customers on whom orders are compared
+SERIES_SAMPLE = 300
+MOMENTS = (0.1, 0.5, 0.9)  # of the world's days, on which values are looked at
+
+Floats = NDArray[np.float64]
 
 
 def best_order(scenario: LabScenario) -> list[int]:
-    """A local optimum of the true value: greedy, then swaps and omissions until none gains.
+    """The order of greatest true value; what is not in it is not sent.
 
-    Under a cap and a repetition rule a customer gets, over and over, the first few campaigns of
-    the order that are allowed for him; an order is worth the sum of their true net values.
+    In a series: by brute force, exactly (see `series_orders`). Elsewhere: greedy by gain, then
+    exchanges of any two campaigns, in the order or outside, until none gains: a local optimum,
+    and the best one where all campaigns are for everyone.
     """
-    values, allowed = true_values(scenario)
-    order = [int(c) for c in np.argsort(-np.where(allowed, values, 0).mean(axis=0))]
-    order = [c for c in order if np.where(allowed, values, 0)[:, c].mean() > 0]
-    return improved(order, values, allowed)
+    if scenario.steps:
+        lab = Lab(scenario)
+        rows = np.arange(min(SERIES_SAMPLE, len(lab.population)))
+        return max(
+            series_orders(scenario), key=lambda o: SeriesPlan(lab, rows, order=o).value.mean()
+        )
+    values = true_values(scenario)
+    return improved(greedy(values, slots(scenario)), values, slots(scenario))
 
 
 def best_single(scenario: LabScenario) -> list[int]:
-    values, allowed = true_values(scenario)
-    return [int(np.where(allowed, values, 0).mean(axis=0).argmax())]
+    """The one campaign that is best for all."""
+    if scenario.steps:
+        lab = Lab(scenario)
+        rows = np.arange(min(SERIES_SAMPLE, len(lab.population)))
+        alone = [[c] for c in range(len(scenario.campaigns))]
+        return max(alone, key=lambda o: SeriesPlan(lab, rows, order=o).value.mean())
+    return [int(true_values(scenario).sum(axis=0).argmax())]
 
 
-def true_values(scenario: LabScenario) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(sample, campaigns) net value of a first contact on the last day, and who may get it."""
+def series_orders(scenario: LabScenario) -> list[list[int]]:
+    """Every order that can differ: what follows a campaign that is always open is never reached."""
+    follows = {step.target for step in scenario.steps}
+    at_times = [i for i, c in enumerate(scenario.campaigns) if i in follows or c.every_days > 1]
+    always = [i for i in range(len(scenario.campaigns)) if i not in at_times]
+    heads = [head for k in range(len(at_times) + 1) for head in permutations(at_times, k)]
+    return [[*head, *tail] for head in heads for tail in ([], *([one] for one in always))]
+
+
+def slots(scenario: LabScenario) -> int:
+    """How many campaigns a customer can get before the first of them is allowed again."""
+    return -(-scenario.repeat_days // scenario.slot_days)
+
+
+def true_values(scenario: LabScenario) -> Floats:
+    """(rows, campaigns) net value of a contact at some moments; 0 where not allowed."""
     lab = Lab(scenario)
-    lab.next_slot[:] = np.where(np.arange(len(lab.next_slot)) < SAMPLE, 0, 1_000_000)
-    now = lab.situation(day=max(c.first_day for c in scenario.campaigns))
-    values = lab.true_uplift_cents(now) - now.book.cost_cents
-    return values, now.codes == Verdict.ALLOWED
+    found = []
+    for moment in MOMENTS:
+        now = lab.situation_of(
+            np.arange(min(SAMPLE, len(lab.population))), int(moment * scenario.n_days)
+        )
+        values = np.zeros((len(now.morning.rows), len(scenario.campaigns)))
+        net = lab.true_uplift_cents(now) - now.book.cost_cents
+        values[:, now.campaigns] = np.where(now.codes == Verdict.ALLOWED, net, 0.0)
+        found.append(values)
+    return np.vstack(found)
 
 
-def improved(
-    order: list[int], values: NDArray[np.float64], allowed: NDArray[np.bool_]
-) -> list[int]:
-    """Hill climbing over exchanges of two places and omissions of one."""
-    best = order_value(order, values, allowed)
-    gained = True
-    while gained:
-        gained = False
-        neighbours = [order[:i] + order[i + 1 :] for i in range(len(order))]
-        for i in range(len(order)):
-            for j in range(i + 1, len(order)):
-                swapped = order.copy()
-                swapped[i], swapped[j] = swapped[j], swapped[i]
-                neighbours.append(swapped)
-        for neighbour in neighbours:
-            found = order_value(neighbour, values, allowed)
-            if found > best * (1 + 1e-9):
-                order, best, gained = neighbour, found, True
-                break
-    return order
+def order_value(order: list[int], values: Floats, n_slots: int) -> float:
+    """True value of a round: each customer gets the first few campaigns that he is allowed.
 
-
-def order_value(order: list[int], values: NDArray[np.float64], allowed: NDArray[np.bool_]) -> float:
-    """Mean true value per customer of a round: the first few allowed campaigns of the order."""
-    per_round = -(-REPEAT_DAYS // SLOT_DAYS)
-    left = np.full(len(values), per_round)
-    total = 0.0
+    Of daily limits nothing is known here: an order that they cut short is worth less.
+    """
+    left, total = np.full(len(values), n_slots), 0.0
     for campaign in order:
-        gets = allowed[:, campaign] & (left > 0)
-        total += values[gets, campaign].sum()
+        gets = (values[:, campaign] != 0) & (left > 0)
+        total += float(values[gets, campaign].sum())
         left -= gets
-    return total / len(values)
+    return total
+
+
+def greedy(values: Floats, n_slots: int) -> list[int]:
+    """Always the campaign that adds most to those who still have a slot."""
+    order: list[int] = []
+    left = np.full(len(values), n_slots)
+    while True:
+        gain = values[left > 0].sum(axis=0)
+        gain[order] = -np.inf
+        if len(order) == values.shape[1] or gain.max() <= 0:
+            return order
+        order.append(int(gain.argmax()))
+        left -= (values[:, order[-1]] != 0) & (left > 0)
+
+
+def improved(order: list[int], values: Floats, n_slots: int) -> list[int]:
+    """Hill climbing by exchanges of a campaign in the order with any other, and by omissions."""
+    best = order_value(order, values, n_slots)
+    for _ in range(values.shape[1]):
+        neighbours = [order[:i] + order[i + 1 :] for i in range(len(order))]
+        for i, mine in enumerate(order):
+            neighbours += [
+                [{mine: other, other: mine}.get(c, c) for c in order]
+                for other in range(values.shape[1])
+                if other not in order[: i + 1]
+            ]
+        scores = [order_value(neighbour, values, n_slots) for neighbour in neighbours]
+        if not scores or max(scores) <= best + 1e-6:
+            break
+        best = max(scores)
+        order = neighbours[int(np.argmax(scores))]
+    return order

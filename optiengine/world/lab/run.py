@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from journeys.numerics.choice import has_minimum_evidence
 from optiengine.world.lab.lab import Contacts, Lab
-from optiengine.world.lab.policies import Auto, Myopic, Oracle, Policy, Ranked, Uniform
+from optiengine.world.lab.policies import Auto, Myopic, Policy, Ranked, Uniform, oracle
 from optiengine.world.lab.ranking import best_order, best_single
-from optiengine.world.lab.scenarios import LabScenario
+from optiengine.world.lab.scenario import LabScenario
 from reports.numerics.experiment import Experiment, Group, Stratum
 from reports.numerics.means import Moments
 
@@ -18,7 +19,7 @@ POLICIES: dict[str, Callable[[Lab], Policy]] = {
     "ranked": lambda lab: Ranked(lab, best_order(lab.scenario)),
     "uniform": Uniform,
     "best-single": lambda lab: Ranked(lab, best_single(lab.scenario)),
-    "oracle": Oracle,
+    "oracle": oracle,
     "myopic": Myopic,
 }
 
@@ -43,7 +44,10 @@ class Tally:
         self.true_cents += float(closed.uplift_cents[mine].sum())
 
     def covers(self, control_share: float) -> bool | None:
-        """Whether the report's 95 % interval holds the truth; None where there is no interval."""
+        """Whether the report's 95 % interval holds the truth; None where it shows no interval."""
+        test, control = self.test, self.control
+        if not has_minimum_evidence(test.n, test.responders, control.n, control.responders):
+            return None
         found = Experiment((Stratum(control_share, self.test, self.control),)).money_uplift("value")
         n = self.test.n + self.control.n
         return found.low <= self.true_cents / n <= found.high if found.is_known else None
@@ -69,15 +73,12 @@ class Life:
 
 
 def live(
-    scenario: LabScenario,
-    policy: str,
-    *,
-    n_days: int,
-    progress: Callable[[], object] | None = None,
+    scenario: LabScenario, policy: str, *, progress: Callable[[], object] | None = None
 ) -> Life:
     """All days of a world under a policy. The same arguments give the same life."""
     lab = Lab(scenario)
     decider = POLICIES[policy](lab)
+    n_days = scenario.n_days
     net, n_contacts = np.zeros(n_days), np.zeros(n_days, dtype=np.int64)
     tallies = tuple(Tally() for _ in scenario.campaigns)
     costs = np.array([c.cost_cents for c in scenario.campaigns])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from optiengine.world.lab.run import Life
-from optiengine.world.lab.scenarios import LabScenario
+from optiengine.world.lab.scenario import LabScenario
 
 LAST_DAYS = 10
 BAR = 40  # characters
