@@ -22,11 +22,10 @@ class Term:
     cuts: tuple[float, ...] = ()  # none: linear
 
     def points(self, traits: dict[str, Floats]) -> Floats:
-        values = np.array([traits[name] for name in self.traits])
+        values = np.column_stack([traits[name] for name in self.traits])
         if not self.cuts:
-            return np.asarray(self.weight * np.prod(values, axis=0))
-        above = (values > np.array(self.cuts)[:, None]).all(axis=0)
-        return self.weight * above.astype(np.float64)
+            return self.weight * values.prod(axis=1)
+        return self.weight * (values > np.array(self.cuts)).all(axis=1)
 
 
 @dataclass(frozen=True)
