@@ -187,7 +187,9 @@ def _price_range(v, u, most, least) -> tuple[NDArray[np.float64], NDArray[np.flo
 def _checked(value, use, maximum, minimum):
     v, u = np.asarray(value, dtype=np.float64), np.asarray(use, dtype=np.float64)
     most: NDArray = np.asarray(maximum, dtype=np.float64)
-    least: NDArray = np.asarray(np.zeros(len(most)) if minimum is None else minimum, dtype=np.float64)
+    least: NDArray = np.asarray(
+        np.zeros(len(most)) if minimum is None else minimum, dtype=np.float64
+    )
     if v.ndim != 2 or u.ndim != 2 or v.shape[1] != u.shape[1]:
         raise ValueError(f"shapes do not fit: values {v.shape}, use {u.shape}")
     if not most.shape == least.shape == u.shape[:1]:
