@@ -52,7 +52,12 @@ class Pause:
 
     def apply(self, book: Rulebook) -> Rulebook:
         paused = _with_campaign(
-            book, self.campaign_id, runs_today=False, next_in_days=None, duration_days=0
+            book,
+            self.campaign_id,
+            runs_today=False,
+            next_in_days=None,
+            runs_in_days=(),
+            duration_days=0,
         )
         steps = (s for s in book.follow_ups if book.campaigns[s.target].id != self.campaign_id)
         return replace(paused, follow_ups=tuple(steps))

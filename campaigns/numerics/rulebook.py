@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from segments.numerics.rule import Rule, parse_rule
 
+FORESIGHT_DAYS = 90  # ahead of the day that campaigns, and what they open, are looked at
+NEVER = FORESIGHT_DAYS + 1  # as a number of days: not within the foresight
+
 EvidenceCounts = tuple[int, int, int, int]  # test, its responders, control, its responders
 MINIMUM_EVIDENCE: EvidenceCounts = (50, 15, 30, 5)  # where no row in the admin says otherwise
 
@@ -42,6 +45,7 @@ class CampaignEntry:
     next_in_days: int | None  # until the next occurrence after today, if one is near
     minimum_evidence: EvidenceCounts = MINIMUM_EVIDENCE  # before the mix may leave even
     fixed_action: int | None = None  # id: the mix set by hand to this action
+    runs_in_days: tuple[int, ...] = ()  # days from today, above 0, with an occurrence; ascending
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,21 @@ class CapEntry:
     limit: int
     window: str  # hours, days: rolling; day, week, month: calendar
     length: int
+
+    @property
+    def is_rolling(self) -> bool:
+        return self.window in ("hours", "days")
+
+    @property
+    def days(self) -> int:
+        """Whole days of its window, begun ones included; of a calendar window the most it has."""
+        if self.window == "hours":
+            return -(-self.length // 24)
+        return {"days": self.length, "day": 1, "week": 7, "month": 31}[self.window]
+
+    def covers(self, book: "Rulebook", action: ActionEntry) -> bool:
+        by_tag = self.tag is None or self.tag in book.campaigns[action.campaign].tags
+        return by_tag and self.channel in ("", action.channel)
 
 
 @dataclass(frozen=True)
@@ -88,12 +107,22 @@ class FollowUpEntry:
 
 
 @dataclass(frozen=True)
+class Block:
+    """How a contact today by any of some actions keeps another action from being sent."""
+
+    by: NDArray[np.int64]  # indices of actions
+    days: int  # whatever came before
+    caps: tuple[int, ...]  # that it counts against, as the other does: indices
+
+
+@dataclass(frozen=True)
 class Rulebook:
     campaigns: tuple[CampaignEntry, ...]
     actions: tuple[ActionEntry, ...]
     caps: tuple[CapEntry, ...] = ()
     exclusions: tuple[ExclusionEntry, ...] = ()
     follow_ups: tuple[FollowUpEntry, ...] = ()
+    ageing_fields: tuple[str, ...] = ()  # of rules: they grow by one a day until the next event
     version: str = field(default="1", compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -102,7 +131,7 @@ class Rulebook:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Rulebook":
         def entries(kind, rows):
-            lists = ("tags", "targets", "minimum_evidence")
+            lists = ("tags", "targets", "minimum_evidence", "runs_in_days")
             return tuple(
                 kind(**{k: tuple(v) if k in lists else v for k, v in row.items()}) for row in rows
             )
@@ -113,6 +142,7 @@ class Rulebook:
             caps=entries(CapEntry, data["caps"]),
             exclusions=entries(ExclusionEntry, data["exclusions"]),
             follow_ups=entries(FollowUpEntry, data["follow_ups"]),
+            ageing_fields=tuple(data.get("ageing_fields", ())),
             version=data["version"],
         )
 
@@ -154,6 +184,79 @@ class Rulebook:
         fixed = [self.campaigns[action.campaign].fixed_action for action in self.actions]
         pairs = zip(fixed, self.actions, strict=True)
         return np.array([one not in (None, action.id) for one, action in pairs], dtype=bool)
+
+    @cached_property
+    def takes_slot(self) -> NDArray[np.bool_]:
+        """(A,) False for what is sent in addition."""
+        slots = [not campaign.in_addition for campaign in self.campaigns]
+        return np.array(slots, dtype=bool)[self.campaign_of]
+
+    @cached_property
+    def next_days(self) -> NDArray[np.int64]:
+        """(C, NEVER + 1): for each day d, the first day from d on, today left out, that it runs.
+
+        Days from today; NEVER where there is none within the foresight.
+        """
+        found = np.full((len(self.campaigns), NEVER + 1), NEVER)
+        for c, campaign in enumerate(self.campaigns):
+            for day in reversed(campaign.runs_in_days):
+                found[c, : day + 1] = day
+        return found
+
+    @cached_property
+    def blocked_days(self) -> NDArray[np.int64]:
+        """(A, A) days for which a contact by action a, whatever came before, shuts out action u.
+
+        By exclusions and durations, NEVER at most. The campaign's own repetition is not in it, nor
+        are caps, which count what came before.
+        """
+        owner = self.campaign_of
+        ignores = np.array([c.ignores_durations for c in self.campaigns], dtype=bool)[owner]
+        days = np.zeros((len(self.actions),) * 2, dtype=np.int64)
+        for a, action in enumerate(self.actions):
+            source = self.campaigns[action.campaign]
+            if self.takes_slot[a]:
+                others = self.takes_slot & (owner != action.campaign) & ~ignores
+                days[a, others] = source.duration_days
+            for exclusion in self.exclusions:
+                if exclusion.source_campaign == source.id or exclusion.source_tag in source.tags:
+                    targets = np.isin(owner, exclusion.targets)
+                    days[a, targets] = np.maximum(days[a, targets], exclusion.days)
+        return np.minimum(days, NEVER)
+
+    @cached_property
+    def cap_scopes(self) -> NDArray[np.bool_]:
+        """(caps, A) the actions that each cap counts and stops."""
+        scopes = [[cap.covers(self, action) for action in self.actions] for cap in self.caps]
+        shape = (len(self.caps), len(self.actions))
+        return np.array(scopes, dtype=bool).reshape(shape) & self.takes_slot
+
+    @cached_property
+    def blocks(self) -> "tuple[tuple[Block, ...], ...]":
+        """For each action, how the others block it: those that do it alike together."""
+        found = []
+        for u in range(len(self.actions)):
+            counted = self.cap_scopes & self.cap_scopes[:, [u]]
+            how = np.vstack([self.blocked_days[:, u], counted]).T
+            kinds = np.unique(how[how.any(axis=1)], axis=0)
+            found.append(
+                tuple(
+                    Block(
+                        by=np.flatnonzero((how == kind).all(axis=1)),
+                        days=int(kind[0]),
+                        caps=tuple(np.flatnonzero(kind[1:]).tolist()),
+                    )
+                    for kind in kinds
+                )
+            )
+        return tuple(found)
+
+    @property
+    def longest_block(self) -> int:
+        """Days for which a contact can keep a customer from another campaign, at most."""
+        durations = [campaign.duration_days for campaign in self.campaigns]
+        limits = [*(cap.days for cap in self.caps), *(e.days for e in self.exclusions)]
+        return max([*durations, *limits], default=0)
 
     @property
     def limiting_channels(self) -> list[str]:

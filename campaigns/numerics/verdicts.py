@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import CapEntry, Rulebook
+from campaigns.numerics.possible_days import possible_days
+from campaigns.numerics.rulebook import NEVER, CapEntry, Rulebook
 
 Codes = NDArray[np.int16]
 
 
 class Verdict(IntEnum):
-    """Codes below 1000 stand alone; above, the rest of the number says which rule it was."""
+    """Codes below 1000 stand alone; above, the rest of the number says which rule, or when."""
 
     ALLOWED = 0
     HOLDOUT = 1
@@ -35,10 +36,13 @@ class Verdict(IntEnum):
     CAPPED = 1000  # + index of the cap
     EXCLUDED = 2000  # + index of the exclusion
     DURATION = 3000  # + index of the campaign whose duration is running
+    UPCOMING = 10_000  # + 100 * days until it becomes possible + days that it then stays so
 
     @classmethod
     def of(cls, code: int) -> tuple["Verdict", int]:
-        """A stored code as its verdict and the index of the rule: 1003 is cap number 3."""
+        """A stored code as its verdict and the rest: 1003 is cap number 3."""
+        if code >= cls.UPCOMING:
+            return cls.UPCOMING, code - cls.UPCOMING
         return (cls(code), 0) if code < 1000 else (cls(code // 1000 * 1000), code % 1000)
 
 
@@ -71,6 +75,15 @@ class History:
         """How many contacts in `mask` each of the n customers had."""
         return np.bincount(self.customer[mask], minlength=n)
 
+    def in_scope(self, cap: CapEntry) -> NDArray[np.bool_]:
+        """(h,) the contacts that a cap counts, whenever they were."""
+        inside = self.takes_slot.copy()
+        if cap.channel:
+            inside &= self.by_channel[cap.channel]
+        if cap.tag is not None:
+            inside &= self.by_tag[cap.tag]
+        return inside
+
 
 def block(codes: Codes, where: NDArray[np.bool_], code: int) -> None:
     """Write `code` where nothing blocked before: the first reason is the one that is told."""
@@ -80,24 +93,46 @@ def block(codes: Codes, where: NDArray[np.bool_], code: int) -> None:
 def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     """Layers 1 and 2: holdout, suppression, consent, address; target group, mix, schedule.
 
+    A customer who is not in the target group today, or not on one of the campaign's days, but will
+    be soon, and qualifies in every other respect, is told apart: UPCOMING.
     Returns codes of shape (n, A). Series positions need history and come with the limits.
     """
     n = len(facts.suppressed)
     codes = np.zeros((n, len(book.actions)), dtype=np.int16)
-    scheduled = np.array([campaign.runs_today for campaign in book.campaigns], dtype=bool)
     nothing = np.zeros((n, 0), dtype=bool)
-    targeted = np.column_stack([nothing, *(rule.mask(facts.columns, n) for rule in book.rules)])
     consents = np.column_stack([nothing, *(facts.consents[a.channel] for a in book.actions)])
     addresses = np.column_stack([nothing, *(facts.addresses[a.channel] for a in book.actions)])
+    targeted, first, last = (
+        part[:, book.campaign_of] for part in possible_days(book, facts.columns, n)
+    )
+    soon = (first > 0) & (first < NEVER) & consents & addresses
     block(codes, facts.held_out[:, None], Verdict.HOLDOUT)
     block(codes, facts.suppressed[:, None], Verdict.SUPPRESSED)
-    block(codes, ~targeted[:, book.campaign_of], Verdict.NOT_IN_TARGET_GROUP)
+    block(codes, ~targeted & ~soon, Verdict.NOT_IN_TARGET_GROUP)
     block(codes, ~consents, Verdict.NO_CONSENT)
     block(codes, ~addresses, Verdict.NO_ADDRESS)
     block(codes, book.shut_by_mix[None, :], Verdict.MIX_SET_BY_HAND)
-    # Last, so that this code says: but for the day, the customer qualifies.
-    block(codes, ~scheduled[book.campaign_of][None, :], Verdict.NOT_SCHEDULED)
+    # Last, so that these codes say: but for the day, the customer qualifies.
+    when = (Verdict.UPCOMING + 100 * first + last - first).astype(np.int16)
+    codes = np.where((codes == Verdict.ALLOWED) & soon, when, codes)
+    block(codes, first > 0, Verdict.NOT_SCHEDULED)
     return codes
+
+
+def upcoming_days(codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """From which day on, and until which, both included, an action is possible by the facts.
+
+    Days from today, 0 is today; NEVER in both where it is not, or not within the foresight.
+    """
+    first, stays = np.divmod(codes.astype(np.int64) - Verdict.UPCOMING, 100)
+    upcoming = codes >= Verdict.UPCOMING
+    now = (
+        (codes == Verdict.ALLOWED)
+        | ((codes >= Verdict.CAPPED) & ~upcoming)
+        | np.isin(codes, (Verdict.SERIES_NOT_OPEN, Verdict.REPEATED_TOO_SOON, Verdict.OUTRANKED))
+    )
+    first = np.where(upcoming, first, np.where(now, 0, NEVER))
+    return first, np.where(upcoming, first + stays, NEVER)
 
 
 def limit_verdicts(
@@ -115,7 +150,6 @@ def limit_verdicts(
             own &= history.days_ago < campaign.repeat_after_days
         repeated = history.per_customer(own, n) > 0
         block(codes, repeated[:, None] & (book.campaign_of == index), Verdict.REPEATED_TOO_SOON)
-    slots = np.array([not c.in_addition for c in book.campaigns], dtype=bool)[book.campaign_of]
     for index, exclusion in enumerate(book.exclusions):
         sources = history.days_ago < exclusion.days
         if exclusion.source_campaign is not None:
@@ -133,18 +167,10 @@ def limit_verdicts(
                 [i != index and not c.ignores_durations for i, c in enumerate(book.campaigns)]
             )[book.campaign_of]
             hit = history.per_customer(running, n) > 0
-            block(codes, hit[:, None] & (others & slots), Verdict.DURATION + index)
+            block(codes, hit[:, None] & (others & book.takes_slot), Verdict.DURATION + index)
     for index, cap in enumerate(book.caps):
-        full = _count_in_window(cap, history, time_zones, at) >= cap.limit
-        scope = np.array(
-            [
-                (not cap.channel or action.channel == cap.channel)
-                and (cap.tag is None or cap.tag in book.campaigns[action.campaign].tags)
-                for action in book.actions
-            ],
-            dtype=bool,
-        )
-        block(codes, full[:, None] & (scope & slots), Verdict.CAPPED + index)
+        full = count_in_window(cap, history, time_zones, at) >= cap.limit
+        block(codes, full[:, None] & book.cap_scopes[index], Verdict.CAPPED + index)
     return codes
 
 
@@ -171,7 +197,7 @@ def _block_series(book: Rulebook, codes: Codes, history: History) -> None:
         block(codes, ~is_open[:, None] & (book.campaign_of == target), Verdict.SERIES_NOT_OPEN)
 
 
-def _count_in_window(
+def count_in_window(
     cap: CapEntry, history: History, time_zones: NDArray, at: datetime
 ) -> NDArray[np.int64]:
     """(n,) contacts in the cap's scope since the window began."""
@@ -179,11 +205,7 @@ def _count_in_window(
     inside = history.reserved_at > starts[history.customer]
     if cap.window in ("day", "week", "month"):  # a calendar window includes its first moment
         inside |= history.reserved_at == starts[history.customer]
-    inside &= history.takes_slot
-    if cap.channel:
-        inside &= history.by_channel[cap.channel]
-    if cap.tag is not None:
-        inside &= history.by_tag[cap.tag]
+    inside &= history.in_scope(cap)
     return history.per_customer(inside, len(time_zones))
 
 

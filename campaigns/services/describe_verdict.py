@@ -4,7 +4,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.models import Campaign, FollowUp, FrequencyCap, Tag
-from campaigns.numerics.rulebook import CapEntry, ExclusionEntry, FollowUpEntry, Rulebook
+from campaigns.numerics.rulebook import (
+    CampaignEntry,
+    CapEntry,
+    ExclusionEntry,
+    FollowUpEntry,
+    Rulebook,
+)
 from campaigns.numerics.verdicts import Verdict
 from segments.models import Channel
 
@@ -43,7 +49,9 @@ class VerdictWords:
             case Verdict.NOT_IN_TARGET_GROUP:
                 return _("The customer is not in the target group.")
             case Verdict.NOT_SCHEDULED:
-                return self._schedule(campaign.next_in_days)
+                return _("Today is not one of its days.")
+            case Verdict.UPCOMING:
+                return self._upcoming(campaign, days=index // 100)
             case Verdict.MIX_SET_BY_HAND:
                 return _("The campaign's mix was set by hand to another action: %s.") % (
                     self._action_name(campaign.fixed_action)
@@ -65,14 +73,29 @@ class VerdictWords:
     def _channel(self, action: int) -> str:
         return str(Channel(self.book.actions[action].channel).label)
 
-    def _schedule(self, next_in_days: int | None) -> str:
-        if next_in_days is None:
-            return _("Today is not one of its days.")
-        return ngettext(
-            "Today is not one of its days; tomorrow is.",
-            "Today is not one of its days; the next is in %(n)d days.",
-            next_in_days,
-        ) % {"n": next_in_days}
+    def _upcoming(self, campaign: CampaignEntry, days: int) -> str:
+        if campaign.runs_today:
+            text = ngettext(
+                "The customer is not in the target group yet, but will be tomorrow if nothing "
+                "happens until then.",
+                "The customer is not in the target group yet, but will be in %(n)d days if nothing "
+                "happens until then.",
+                days,
+            )
+        elif days == campaign.next_in_days:
+            text = ngettext(
+                "Today is not one of its days; tomorrow is.",
+                "Today is not one of its days; the next is in %(n)d days.",
+                days,
+            )
+        else:
+            text = ngettext(
+                "Today is not one of its days; tomorrow is, if nothing happens until then.",
+                "Today is not one of its days; the first on which the customer will be in the "
+                "target group, if nothing happens until then, is in %(n)d days.",
+                days,
+            )
+        return text % {"n": days}
 
     def _repetition(self, days: int | None) -> str:
         if days is None:

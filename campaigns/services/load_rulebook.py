@@ -2,6 +2,7 @@ from datetime import date, timedelta
 
 from campaigns.models import Campaign, Exclusion, FollowUp, FrequencyCap
 from campaigns.numerics.rulebook import (
+    FORESIGHT_DAYS,
     ActionEntry,
     CampaignEntry,
     CapEntry,
@@ -10,8 +11,7 @@ from campaigns.numerics.rulebook import (
     Rulebook,
 )
 from campaigns.services.minimum_evidence import MinimumEvidences
-
-FORESIGHT_DAYS = 30  # how far ahead the next occurrence of a campaign is looked for
+from segments.services.features import active_features
 
 
 def load_rulebook(as_of: date) -> Rulebook:
@@ -30,6 +30,7 @@ def load_rulebook(as_of: date) -> Rulebook:
     index = {campaign.pk: i for i, campaign in enumerate(campaigns)}
     minimum = MinimumEvidences()
     tags = {c.pk: tuple(sorted(tag.pk for tag in c.tags.all())) for c in campaigns}
+    days = {campaign.pk: _runs_in_days(campaign, as_of) for campaign in campaigns}
     entries = tuple(
         CampaignEntry(
             id=campaign.pk,
@@ -45,7 +46,8 @@ def load_rulebook(as_of: date) -> Rulebook:
             duration_days=campaign.duration_days,
             ignores_durations=campaign.ignores_durations,
             runs_today=campaign.runs_on(as_of),
-            next_in_days=_next_in_days(campaign, as_of),
+            next_in_days=next(iter(days[campaign.pk]), None),
+            runs_in_days=days[campaign.pk],
             minimum_evidence=minimum.of(campaign.pk),
             fixed_action=campaign.fixed_action_id,
         )
@@ -81,12 +83,23 @@ def load_rulebook(as_of: date) -> Rulebook:
             for step in FollowUp.objects.order_by("pk")
             if step.target_id in index  # its source may be over; what it opened stays open
         ),
+        ageing_fields=_ageing_fields(),
     )
 
 
-def _next_in_days(campaign: Campaign, as_of: date) -> int | None:
+def _runs_in_days(campaign: Campaign, as_of: date) -> tuple[int, ...]:
     days = range(1, FORESIGHT_DAYS + 1)
-    return next((d for d in days if campaign.runs_on(as_of + timedelta(days=d))), None)
+    return tuple(d for d in days if campaign.runs_on(as_of + timedelta(days=d)))
+
+
+def _ageing_fields() -> tuple[str, ...]:
+    """Features that count days and so grow by one a day, as long as nothing happens."""
+    return tuple(
+        f"feature.{feature.name}"
+        for feature in active_features()
+        # Out of its window a last event is forgotten, so such a feature does not simply grow.
+        if feature.aggregate in ("days_since", "tenure") and feature.window_days is None
+    )
 
 
 def _cap(cap: FrequencyCap) -> CapEntry:

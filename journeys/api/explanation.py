@@ -30,7 +30,14 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
     now_cents = NumberField(help_text=_("Uplift within the window, before the cost."))
     cost_cents = NumberField()
     later_cents = NumberField(help_text=_("Of what the choice makes possible later."))
+    opens = serializers.CharField(help_text=_("The follow-ups that this comes from, in words."))
     slot_cents = NumberField(help_text=_("What the slot would have been worth otherwise."))
+    kept_for = serializers.CharField(
+        help_text=_("The campaign that this would be lost or late of.")
+    )
+    kept_days = serializers.IntegerField(
+        allow_null=True, help_text=_("Days until that campaign is due.")
+    )
     total_cents = NumberField(help_text=_("What it promised beyond sending nothing."))
     sd_cents = NumberField(help_text=_("How little of that is known: a standard deviation."))
 

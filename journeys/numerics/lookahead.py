@@ -1,4 +1,4 @@
-"""What a contact opens later, and what it stands in the way of."""
+"""What a contact opens later: the graph of follow-ups valued backwards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,50 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Outcome = Literal["all", "responders", "non_responders"]
+Values = NDArray[np.float64]
+
+NUMBERS_IN_MEMORY = 4_000_000  # with more states, fewer customers are valued at a time
+NO_FOLLOW_UP = -1
 
 
 @dataclass(frozen=True)
 class FollowUp:
     """Campaign `target` becomes possible `after_days` after `source`, for some outcomes."""
 
-    source: int  # index on the action axis
-    target: int  # index on the action axis
+    source: int  # index of a campaign
+    target: int  # index of a campaign
     after_days: int  # 1 or more
     outcome: Outcome = "all"
+    within_days: int = 30  # days for which it stays possible, 1 or more
+    blocked_days: int = 0  # days for which the source's own contact shuts the target out
+
+    def due(self, day: int, runs_from: NDArray[np.int64]) -> int | None:
+        """The day on which it is sent if its source was on `day`; None if it cannot be."""
+        earliest = day + max(self.after_days, self.blocked_days)
+        latest = day + self.after_days + self.within_days - 1
+        sent = int(runs_from[earliest]) if earliest < len(runs_from) else latest + 1
+        return sent if sent <= latest else None
+
+
+@dataclass(frozen=True)
+class Openings:
+    """When actions are possible, in days from today. Without it: always, for everybody."""
+
+    campaign_of: NDArray[np.int64]  # (A,)
+    runs_from: NDArray[np.int64]  # (C, days): from day d on, the next day that a campaign runs
+    first: NDArray[np.int64]  # (n, A) first day that the customer is in the target group
+    last: NDArray[np.int64]  # (n, A) last such day
+
+    @classmethod
+    def always(cls, n: int, n_actions: int, horizon_days: int) -> "Openings":
+        """Each action is its own campaign."""
+        every_day = np.tile(np.arange(horizon_days + 1), (n_actions, 1))
+        shape = (n, n_actions)
+        first, last = np.zeros(shape, dtype=np.int64), np.full(shape, horizon_days)
+        return cls(np.arange(n_actions), every_day, first, last)
+
+    def of(self, rows: slice) -> "Openings":
+        return Openings(self.campaign_of, self.runs_from, self.first[rows], self.last[rows])
 
 
 def value_later(
@@ -27,7 +61,9 @@ def value_later(
     *,
     daily_discount: float,
     horizon_days: int,
-) -> NDArray[np.float64]:
+    grid_days: int = 1,
+    openings: Openings | None = None,
+) -> Values:
     """What each action should bring through the campaigns that it opens: (n, A), zero or more.
 
     value_now : (n, A) uplift less cost, in the unit of the result.
@@ -35,126 +71,183 @@ def value_later(
     daily_discount : gamma, the worth of tomorrow's unit today, in (0, 1].
     horizon_days : a follow-up counts only if it is due within this many days from now, all waits
         on the way added up. That also cuts cycles.
+    grid_days : 1 is exact. With more, all that a step opens is valued as if the step came on the
+        next multiple of this, up to the horizon: fewer states, and the horizon is reached sooner.
+    openings : when campaigns can be sent; it must reach as far as the horizon.
 
-    With r days left and Q(f, r) = value_now_f + later(f, r),
+    With action a of campaign c sent on day t (today is 0), and s_f(t) the first day that follow-up
+    f can be sent then (see `FollowUp.due`), up to the horizon,
 
-        later(c, r) = sum over o of P(o | c) max(0, max over f of gamma^d_f Q(f, r - d_f))
+        later(a, t) = sum over o of P(o | a) max(0, max over f of gamma^(s_f - t) Q(f, s_f))
 
-    over the outcomes o in {responds, does not} and the campaigns f opened by c after o with a wait
-    d_f of at most r days. Solved backwards from the states with the fewest days left (Bellman
-    1957); only states that can be reached are visited, all customers at once.
+    over the outcomes o in {responds, does not} and the follow-ups f of c after o, where Q(f, s) is
+    the greatest value_now_b + later(b, s) of the target's actions b that are possible for the
+    customer on day s; no later day is tried. Solved backwards from the last day (Bellman 1957);
+    only states (campaign, day) that can be reached are visited, all customers at once. Each costs
+    one pass over the customers per follow-up, so time grows with follow-ups times days reached.
 
     Raises ValueError on unknown values, on probabilities outside [0, 1], on a follow-up whose
     ends or wait make no sense, and on a discount outside (0, 1].
     """
-    now = np.asarray(value_now, dtype=np.float64)
-    p = np.asarray(response_prob, dtype=np.float64)
+    now, p = np.asarray(value_now, dtype=np.float64), np.asarray(response_prob, dtype=np.float64)
+    _check(now, p)
+    check_discount(daily_discount)
+    openings = openings or Openings.always(len(now), now.shape[1], horizon_days)
+    for follow_up in follow_ups:
+        _check_follow_up(follow_up, n_campaigns=len(openings.runs_from))
+    result = np.zeros(now.shape)
+    graph = _Graph(follow_ups, openings.runs_from, horizon_days, grid_days)
+    step = max(1, NUMBERS_IN_MEMORY // (len(graph.states) + 1))
+    for start in range(0, len(now) if graph.states else 0, step):
+        rows = slice(start, start + step)
+        series = _Series(graph, now[rows], p[rows], openings.of(rows), daily_discount)
+        result[rows] = series.later_today()
+    return result
+
+
+def best_follow_ups(
+    value_now: Values,
+    response_prob: Values,
+    follow_ups: Sequence[FollowUp],
+    source: int,
+    *,
+    daily_discount: float,
+    horizon_days: int,
+    grid_days: int = 1,
+    openings: Openings,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n,) each: which follow-up of a campaign, if sent today, is best for those who respond, and
+    for those who do not: places in `follow_ups`, NO_FOLLOW_UP where none is worth anything."""
+    graph = _Graph(follow_ups, openings.runs_from, horizon_days, grid_days)
+    series = _Series(graph, value_now, response_prob, openings, daily_discount)
+    series.later_today()
+    places = [i for i, f in enumerate(follow_ups) if f.source == source]
+
+    def best(outcome: Outcome) -> NDArray[np.int64]:
+        n = len(value_now)
+        found, worth = np.full(n, NO_FOLLOW_UP), np.zeros(n)
+        for place in places:
+            if follow_ups[place].outcome in ("all", outcome):
+                value = series.through(follow_ups[place], 0)
+                if value is not None:
+                    found[value > worth] = place
+                    worth = np.maximum(worth, value)
+        return found
+
+    return best("responders"), best("non_responders")
+
+
+class _Graph:
+    """The follow-ups by source, and the states (campaign, day) met on any way from today."""
+
+    def __init__(
+        self,
+        follow_ups: Sequence[FollowUp],
+        runs_from: NDArray[np.int64],
+        horizon_days: int,
+        grid_days: int,
+    ) -> None:
+        self.horizon_days, self.grid_days, self.runs_from = horizon_days, grid_days, runs_from
+        self.opened: dict[int, list[FollowUp]] = {}
+        for f in follow_ups:
+            self.opened.setdefault(f.source, []).append(f)
+        self.states: set[tuple[int, int]] = set()
+        waiting = [(source, 0) for source in self.opened]
+        while waiting:
+            campaign, day = waiting.pop()
+            if (campaign, day) in self.states:
+                continue
+            self.states.add((campaign, day))
+            for f in self.opened.get(campaign, []):
+                due = self.due(f, day)
+                if due is not None:
+                    waiting.append((f.target, self.on_grid(due)))
+
+    def due(self, follow_up: FollowUp, day: int) -> int | None:
+        due = follow_up.due(day, self.runs_from[follow_up.target])
+        return due if due is not None and due <= self.horizon_days else None
+
+    def on_grid(self, day: int) -> int:
+        """The day of the state that stands for a day."""
+        return min(-(-day // self.grid_days) * self.grid_days, self.horizon_days)
+
+
+class _Series:
+    """The states of a graph valued for some customers: n of them."""
+
+    def __init__(
+        self, graph: _Graph, now: Values, p: Values, openings: Openings, daily_discount: float
+    ) -> None:
+        self.graph, self.p, self.openings = graph, p, openings
+        first, last = openings.first, openings.last
+        self.now = np.where(first <= graph.horizon_days, now, -np.inf)  # unless never possible
+        coming = (first > 0) & (first <= graph.horizon_days)
+        going = (first == 0) & (last < graph.horizon_days)
+        self.depends_on_day = (coming | going).any(axis=0)  # (A,)
+        self.discount = daily_discount ** np.arange(graph.horizon_days + 1)
+        self.values: dict[tuple[int, int], Values] = {}  # Q(c, day), -inf where not possible
+
+    def later_today(self) -> Values:
+        """(n, A)"""
+        result = np.zeros(self.now.shape)
+        # Every wait is at least a day, so what a state needs lies on later days than itself.
+        for campaign, day in sorted(self.graph.states, key=lambda state: -state[1]):
+            later = self._later(campaign, day)
+            columns = np.flatnonzero(self.openings.campaign_of == campaign)
+            if day == 0:
+                result[:, columns] = later
+            elif len(columns):
+                q = self.now[:, columns] + later
+                if self.depends_on_day[columns].any():
+                    first, last = self.openings.first[:, columns], self.openings.last[:, columns]
+                    q[(first > day) | (day > last)] = -np.inf
+                self.values[campaign, day] = q[:, 0] if len(columns) == 1 else q.max(axis=1)
+        return result
+
+    def through(self, follow_up: FollowUp, day: int) -> Values | None:
+        """(n,) what a follow-up of a contact on a day is worth on that day; None if never due."""
+        due = self.graph.due(follow_up, day)
+        if due is None:
+            return None
+        return self.discount[due - day] * self.values[follow_up.target, self.graph.on_grid(due)]
+
+    def _later(self, campaign: int, day: int) -> Values:
+        """(n, actions of the campaign)"""
+        n = len(self.now)
+        best = {"all": np.zeros(n)}
+        for f in self.graph.opened.get(campaign, []):
+            value = self.through(f, day)
+            if value is not None:
+                sofar = best.get(f.outcome)
+                best[f.outcome] = value if sofar is None else np.maximum(sofar, value)
+        if len(best) == 1:  # the same whatever the outcome
+            return best["all"][:, None]
+        if_responds = np.maximum(best["all"], best.get("responders", 0.0))[:, None]
+        if_not = np.maximum(best["all"], best.get("non_responders", 0.0))[:, None]
+        p = self.p[:, self.openings.campaign_of == campaign]
+        return p * if_responds + (1 - p) * if_not
+
+
+def check_discount(daily_discount: float) -> None:
+    if not 0 < daily_discount <= 1:
+        raise ValueError(f"the daily discount must lie in (0, 1], got {daily_discount}")
+
+
+def _check(now: Values, p: Values) -> None:
     if now.ndim != 2 or now.shape != p.shape:
         raise ValueError(f"shapes do not fit: values {now.shape}, probabilities {p.shape}")
     if not np.isfinite(now).all():
         raise ValueError("every value must be a finite number")
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError("response probabilities must lie in [0, 1]")
-    _check_discount(daily_discount)
-    opened: dict[int, list[FollowUp]] = {}
-    for follow_up in follow_ups:
-        _check_follow_up(follow_up, n_actions=now.shape[1])
-        opened.setdefault(follow_up.source, []).append(follow_up)
-
-    zero = np.zeros(len(now))
-    later: dict[tuple[int, int], NDArray[np.float64]] = {}
-
-    def best(source: int, days_left: int, outcomes: tuple[Outcome, ...]) -> NDArray[np.float64]:
-        """max(0, the best discounted Q) among what opens after one of `outcomes`: (n,)."""
-        found = zero
-        for f in opened[source]:
-            if f.outcome in outcomes and f.after_days <= days_left:
-                q = now[:, f.target] + later.get((f.target, days_left - f.after_days), zero)
-                found = np.maximum(found, daily_discount**f.after_days * q)
-        return found
-
-    # Every wait is at least a day, so what a state needs has fewer days left than itself.
-    for action, days_left in sorted(_reachable(opened, horizon_days), key=lambda state: state[1]):
-        if_responds = best(action, days_left, ("all", "responders"))
-        if_not = best(action, days_left, ("all", "non_responders"))
-        p_action = p[:, action]
-        later[action, days_left] = p_action * if_responds + (1 - p_action) * if_not
-
-    result = np.zeros(now.shape)
-    for action in opened:
-        result[:, action] = later[action, horizon_days]
-    return result
 
 
-def slot_cost(
-    upcoming_value: ArrayLike,
-    upcoming_in_days: ArrayLike,
-    blocked_days: ArrayLike,
-    daily_discount: float,
-) -> NDArray[np.float64]:
-    """What a contact today stands in the way of: (n, A), zero or more.
-
-    upcoming_value : (n, U) value of each campaign known to open for the customer, nan where it
-        does not open for this one.
-    upcoming_in_days : (U,) or (n, U) days until it opens, above 0 (what is open today competes
-        today and costs nothing extra), nan where it does not open.
-    blocked_days : (A,) days for which contact a would keep the customer from being contacted.
-    daily_discount : gamma, in (0, 1].
-
-    cost_a = max(0, max over u with in_days_u <= blocked_days_a of gamma^in_days_u value_u).
-
-    Just one upcoming campaign is counted, the best: the slot that is given up is one slot.
-    Raises ValueError on shapes that do not fit, days out of range, discount outside (0, 1].
-    """
-    value = np.asarray(upcoming_value, dtype=np.float64)
-    days = np.asarray(upcoming_in_days, dtype=np.float64)
-    blocked = np.asarray(blocked_days, dtype=np.float64)
-    if value.ndim != 2 or days.shape not in (value.shape, value.shape[1:]) or blocked.ndim != 1:
-        raise ValueError(
-            f"shapes do not fit: values {value.shape}, days {days.shape}, blocked {blocked.shape}"
-        )
-    if (days <= 0).any():
-        raise ValueError("an upcoming campaign opens in more than 0 days")
-    if not (blocked >= 0).all():
-        raise ValueError("a contact blocks for 0 days or more")
-    _check_discount(daily_discount)
-    days = np.broadcast_to(days, value.shape)
-    # nan, "does not open", loses every comparison and is worth nothing.
-    worth = np.fmax(daily_discount**days * value, 0.0)
-    cost = np.zeros((len(value), len(blocked)))
-    for span in np.unique(blocked):
-        in_the_way = np.where(days <= span, worth, 0.0).max(axis=1, initial=0.0)
-        cost[:, blocked == span] = in_the_way[:, None]
-    return cost
-
-
-def _reachable(opened: dict[int, list[FollowUp]], horizon_days: int) -> set[tuple[int, int]]:
-    """The states (action with follow-ups, days left) met on any way from today."""
-    states: set[tuple[int, int]] = set()
-    waiting = [(source, horizon_days) for source in opened]
-    while waiting:
-        state = waiting.pop()
-        if state in states:
-            continue
-        states.add(state)
-        action, days_left = state
-        waiting += [
-            (f.target, days_left - f.after_days)
-            for f in opened[action]
-            if f.after_days <= days_left and f.target in opened
-        ]
-    return states
-
-
-def _check_follow_up(follow_up: FollowUp, *, n_actions: int) -> None:
-    if not (0 <= follow_up.source < n_actions and 0 <= follow_up.target < n_actions):
-        raise ValueError(f"{follow_up} names an action outside 0 to {n_actions - 1}")
+def _check_follow_up(follow_up: FollowUp, *, n_campaigns: int) -> None:
+    if not (0 <= follow_up.source < n_campaigns and 0 <= follow_up.target < n_campaigns):
+        raise ValueError(f"{follow_up} names a campaign outside 0 to {n_campaigns - 1}")
     if follow_up.after_days < 1:
         raise ValueError(f"{follow_up} must wait at least one day")
+    if follow_up.within_days < 1:
+        raise ValueError(f"{follow_up} must stay possible for a day at least")
     if follow_up.outcome not in ("all", "responders", "non_responders"):
         raise ValueError(f"{follow_up} has an unknown outcome")
-
-
-def _check_discount(daily_discount: float) -> None:
-    if not 0 < daily_discount <= 1:
-        raise ValueError(f"the daily discount must lie in (0, 1], got {daily_discount}")

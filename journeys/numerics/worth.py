@@ -1,17 +1,27 @@
 """What each action is worth for each customer, part by part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Codes, Verdict
-from journeys.numerics.lookahead import FollowUp, slot_cost, value_later
+from campaigns.numerics.releases import repeat_days
+from campaigns.numerics.rulebook import FORESIGHT_DAYS, NEVER, Rulebook
+from campaigns.numerics.verdicts import Codes, History, upcoming_days
+from journeys.numerics.lookahead import (
+    NO_FOLLOW_UP,
+    FollowUp,
+    Openings,
+    best_follow_ups,
+    value_later,
+)
+from journeys.numerics.slot import SlotCost, slot_cost
 from journeys.numerics.uplift import Prediction
 
 DAILY_DISCOUNT = 0.999  # gamma: a year from now is worth 0.69 of today
-HORIZON_DAYS = 90  # follow-ups due later than this are not counted
+HORIZON_DAYS = FORESIGHT_DAYS  # follow-ups due later than this are not counted
+GRID_DAYS = 7  # how finely the days of later steps are told apart: a series has a dozen of them
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,7 @@ class Worth:
     slot: NDArray[np.float64]  # what the used slot keeps from happening
     sd: NDArray[np.float64]  # posterior s.d. of the uplift
     response_prob: NDArray[np.float64]
+    kept: SlotCost | None = None  # what the slot cost is of; None while it is not computed
 
     @property
     def total(self) -> NDArray[np.float64]:
@@ -30,53 +41,100 @@ class Worth:
 
 
 def worth_of(book: Rulebook, prediction: Prediction, codes: Codes) -> Worth:
-    """The value parts of every action, allowed or not (DESIGN: Q(c|x) and the slot's cost).
+    """The value parts of every action, allowed or not (DESIGN: Q(c|x)), but for the slot's cost.
 
-    codes : (n, A) verdicts by facts. A campaign that is not scheduled today, but soon, and for
-    which the customer qualifies in every other respect, counts against using the slot now.
+    codes : (n, A) verdicts by facts: follow-ups count for those who are in their target group, or
+    will come into it by the calendar until then.
     """
     now = prediction.uplift - book.cost_cents
-    later = value_later(
-        now,
-        prediction.response_prob,
-        _follow_ups(book),
+    later = np.zeros(now.shape)
+    if follow_ups := follow_ups_of(book):
+        later = value_later(
+            now,
+            prediction.response_prob,
+            follow_ups,
+            daily_discount=DAILY_DISCOUNT,
+            horizon_days=HORIZON_DAYS,
+            grid_days=GRID_DAYS,
+            openings=openings_of(book, codes),
+        )
+    return Worth(
+        now=now,
+        later=later,
+        slot=np.zeros(now.shape),
+        sd=prediction.sd,
+        response_prob=prediction.response_prob,
+    )
+
+
+def with_slot_cost(
+    worth: Worth, book: Rulebook, codes: Codes, history: History, zones: NDArray, *, at: datetime
+) -> Worth:
+    """The same with what the slot is kept for. codes : (n, A) verdicts, limits included."""
+    value, p = worth.now + worth.later, worth.response_prob
+    found = slot_cost(book, codes, history, zones, value, p, at=at, daily_discount=DAILY_DISCOUNT)
+    return replace(worth, slot=found.cost, kept=found)
+
+
+def best_steps(
+    book: Rulebook, worth: Worth, codes: Codes, action: int
+) -> tuple[FollowUp | None, FollowUp | None]:
+    """What the first customer's value later comes from after an action: the best follow-up for
+    those who respond to it, and for those who do not. codes : (n, A) verdicts by facts."""
+    follow_ups, source = follow_ups_of(book), int(book.campaign_of[action])
+    if_responds, if_not = best_follow_ups(
+        worth.now,
+        worth.response_prob,
+        follow_ups,
+        source,
         daily_discount=DAILY_DISCOUNT,
         horizon_days=HORIZON_DAYS,
+        grid_days=GRID_DAYS,
+        openings=openings_of(book, codes),
     )
-    soon = np.array(
-        [
-            np.nan if c.runs_today or c.in_addition else c.next_in_days or np.nan
-            for c in book.campaigns
-        ],
-        dtype=np.float64,
-    )
-    waits = np.flatnonzero(~np.isnan(soon[book.campaign_of]))
-    upcoming = np.where(codes[:, waits] == Verdict.NOT_SCHEDULED, now[:, waits], np.nan)
-    slot = slot_cost(upcoming, soon[book.campaign_of[waits]], blocked_days(book), DAILY_DISCOUNT)
-    return Worth(now, later, slot, prediction.sd, prediction.response_prob)
+
+    def step(place: int) -> FollowUp | None:
+        return None if place == NO_FOLLOW_UP else follow_ups[place]
+
+    return step(int(if_responds[0])), step(int(if_not[0]))
 
 
-def blocked_days(book: Rulebook) -> NDArray[np.float64]:
-    """(A,) days for which a contact would keep the customer from the next one.
+def openings_of(book: Rulebook, codes: Codes) -> Openings:
+    """When the rulebook's campaigns can be sent to customers with these verdicts by facts."""
+    first, last = upcoming_days(codes)
+    return Openings(book.campaign_of, book.next_days[:, :NEVER], first, last)
 
-    The campaign's own duration, or the longest rolling cap that a single contact fills.
+
+def follow_ups_of(book: Rulebook) -> list[FollowUp]:
+    """The series' links between campaigns that are in the rulebook.
+
+    A source's own contact may keep its target away for longer than the wait: by an exclusion, its
+    duration, a cap of one, or, where a campaign follows itself, its repetition.
     """
-    days = np.array([book.campaigns[a.campaign].duration_days for a in book.actions], dtype=float)
-    for cap in book.caps:
-        if cap.limit == 1 and cap.window in ("days", "hours") and cap.tag is None:
-            span = cap.length if cap.window == "days" else cap.length / 24
-            scope = np.array([not cap.channel or a.channel == cap.channel for a in book.actions])
-            days = np.where(scope, np.maximum(days, span), days)
-    return days
-
-
-def _follow_ups(book: Rulebook) -> list[FollowUp]:
-    """The series' links between campaigns as links between their actions."""
     index = {campaign.id: i for i, campaign in enumerate(book.campaigns)}
-    return [
-        FollowUp(int(source), int(target), step.after_days, step.outcome)  # type: ignore[arg-type]
-        for step in book.follow_ups
-        if step.source_id in index
-        for source in np.flatnonzero(book.campaign_of == index[step.source_id])
-        for target in np.flatnonzero(book.campaign_of == step.target)
-    ]
+    alone = book.blocked_days
+    for cap, scope in zip(book.caps, book.cap_scopes, strict=True):
+        if cap.limit == 1 and cap.is_rolling:
+            alone = np.maximum(alone, np.where(np.outer(scope, scope), cap.days, 0))
+    found = []
+    for step in book.follow_ups:
+        source = index.get(step.source_id)
+        if source is None or not step.within_days:
+            continue
+        between = alone[np.ix_(book.campaign_of == source, book.campaign_of == step.target)]
+        if not between.size:
+            continue
+        blocked = int(between.min())
+        if source == step.target:
+            blocked = max(blocked, int(repeat_days(book)[source]))
+        found.append(
+            FollowUp(
+                source,
+                step.target,
+                step.after_days,
+                step.outcome,  # type: ignore[arg-type]
+                within_days=step.within_days,
+                blocked_days=blocked,
+            )
+        )
+    return found

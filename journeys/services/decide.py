@@ -16,7 +16,7 @@ from journeys.numerics.arbitration import arbitrate
 from journeys.numerics.choice import has_minimum_evidence
 from journeys.numerics.design import FeatureScaling
 from journeys.numerics.uplift import Prediction, UpliftModel
-from journeys.numerics.worth import Worth, worth_of
+from journeys.numerics.worth import Worth, with_slot_cost, worth_of
 from journeys.services.claim import ClaimedChunk, finish_chunk, hold_chunk
 from journeys.services.load_history import load_history
 from journeys.services.save_decisions import Decided, save_decisions
@@ -106,6 +106,7 @@ def choose(
     history = load_history(given.run, given.book, batch.customer_ids, watermark=watermark)
     zones = np.where(batch.time_zones == "", given.time_zone, batch.time_zones)
     codes = limit_verdicts(given.book, codes, history, zones, at=given.run.decided_at)
+    worth = with_slot_cost(worth, given.book, codes, history, zones, at=given.run.decided_at)
     choice = arbitrate(
         given.book,
         codes,

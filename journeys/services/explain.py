@@ -12,7 +12,8 @@ from campaigns.services.describe_verdict import VerdictWords
 from journeys.models import Decision, DecisionChunk
 from journeys.numerics.arbitration import HELD, NONE, choice_draw, control_draw
 from journeys.services.decide import Pinned, pinned
-from journeys.services.replay import recompute
+from journeys.services.describe_worth import slot_words, what_is_kept, what_opens
+from journeys.services.replay import recompute, stored_facts
 from journeys.services.save_decisions import Decided
 from optiengine.lib.figures import money, percent
 from segments.models import Organisation
@@ -42,7 +43,15 @@ class Option:
     response_prob: float | None = None
     prob: float | None = None  # P(chosen); None: it took no part in the choice
     is_chosen: bool = False
+    opens: str = ""  # what the value later comes from, in words
+    kept_for: str = ""  # the campaign that the slot cost is of
+    kept_days: int | None = None  # until it is due
     has_evidence: bool = True  # enough for its share to leave uniform
+
+    @property
+    def slot_words(self) -> str:
+        """What its slot would be kept for, and when."""
+        return slot_words(self.kept_for, self.kept_days)
 
     @property
     def is_none(self) -> bool:
@@ -179,12 +188,17 @@ def _option(
     if again is None:
         return option
     worth, choice = again.worth, again.choice
+    facts = stored_facts(np.array([decision.verdicts], dtype=np.int16))
+    kept_for, kept_days = what_is_kept(given.book, worth, index)
     probs = choice.addition_probs[0] if campaign.in_addition else choice.option_probs[0, 1:]
     return replace(
         option,
         now_cents=float(worth.now[0, index]) + action.cost_cents,
         later_cents=float(worth.later[0, index]),
         slot_cents=float(worth.slot[0, index]),
+        opens=what_opens(given.book, worth, facts, index),
+        kept_for=kept_for,
+        kept_days=kept_days,
         total_cents=float(worth.total[0, index]),
         sd_cents=float(worth.sd[0, index]),
         response_prob=float(worth.response_prob[0, index]),
@@ -206,6 +220,8 @@ def _summary(decision: Decision, options: list[Option]) -> str:
         "p": percent(decision.assignment_prob),
         **_money_of(chosen, options),
     }
+    if chosen.is_none and (kept := _best(options, before_slot=True)).slot_words:
+        text += " " + _("The slot is %(kept)s.") % {"kept": kept.slot_words}
     if decision.is_control:
         text += " " + _(
             "The draw made %(who)s a control member: the message was withheld, so that the "
@@ -225,9 +241,15 @@ def _money_of(chosen: Option, options: list[Option]) -> dict[str, str]:
     }
 
 
-def _best(options: list[Option]) -> Option:
+def _best(options: list[Option], *, before_slot: bool = False) -> Option:
+    """What promised most; `before_slot`: had the slot not been worth anything else."""
     contest = [o for o in options if o.is_possible and not o.in_addition] or options
-    return max(contest, key=lambda o: (o.total_cents or 0.0, o.is_chosen))
+
+    def worth(option: Option) -> float:
+        slot = option.slot_cents if before_slot else 0.0
+        return (option.total_cents or 0.0) + (slot or 0.0)
+
+    return max(contest, key=lambda o: (worth(o), o.is_chosen))
 
 
 def _commonest_obstacle(options: list[Option]) -> str:

@@ -67,7 +67,8 @@ def recompute(
 def stored_facts(verdicts: Codes) -> Codes:
     """The codes by facts, out of stored ones: without what limits and ranks said."""
     facts = verdicts.copy()
-    facts[(facts >= Verdict.CAPPED) | np.isin(facts, LIMITS)] = Verdict.ALLOWED
+    limited = (facts >= Verdict.CAPPED) & (facts < Verdict.UPCOMING)
+    facts[limited | np.isin(facts, LIMITS)] = Verdict.ALLOWED
     return facts
 
 

@@ -178,13 +178,16 @@ def changed_facts(given: Pinned, book: Rulebook, batch: CustomerBatch, facts: Co
     facts = facts.copy()
     scheduled = np.array([c.runs_today for c in book.campaigns], dtype=bool)[book.campaign_of]
     block(facts, ~scheduled[None, :], Verdict.NOT_SCHEDULED)
+    ahead = np.array([bool(c.runs_in_days) for c in book.campaigns], dtype=bool)[book.campaign_of]
+    facts[(facts >= Verdict.UPCOMING) & ~ahead] = Verdict.NOT_SCHEDULED
     moved = _retargeted(given.book, book)[book.campaign_of]
     if moved.any():
         arms = load_arms(given.run, batch.customer_ids)
         fresh = fact_verdicts(book, facts_of(batch, arms, given.time_zone))
         held = np.isin(facts, [Verdict.HOLDOUT, Verdict.SUPPRESSED])
         outside = (fresh == Verdict.NOT_IN_TARGET_GROUP) & ~held
-        newly_in = (facts == Verdict.NOT_IN_TARGET_GROUP) & ~outside
+        newly_in = (facts == Verdict.NOT_IN_TARGET_GROUP) | (facts >= Verdict.UPCOMING)
+        newly_in &= ~outside
         facts = np.where(moved & (outside | newly_in), fresh, facts)
     return facts
 

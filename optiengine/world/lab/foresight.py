@@ -10,7 +10,8 @@ the best allowed campaign at each slot is the best plan but for drifting traits.
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.rulebook import NEVER
+from campaigns.numerics.verdicts import upcoming_days
 from optiengine.world.lab.lab import OWN_VISIT, Lab, Situation
 from optiengine.world.lab.scenario import LabScenario
 
@@ -63,7 +64,7 @@ class SeriesPlan:
             for responded in (True, False):
                 if step.outcome == "all" or (step.outcome == "responders") == responded:
                     is_open[self.state(step.source, responded), step.target] = True
-        by_facts = (now.facts == Verdict.ALLOWED) | (now.facts == Verdict.NOT_SCHEDULED)
+        by_facts = upcoming_days(now.facts)[0] < NEVER
         return is_open[:, None, :] & by_facts
 
     def state(self, source: int, responded: bool) -> int:

@@ -50,6 +50,8 @@ class Situation:
     facts: Codes  # (m, A)
     codes: Codes  # (m, A) after limits
     load: Floats  # (m,) recent messages, each fading
+    history: History
+    time_zones: NDArray[np.str_]  # (m,)
 
     @property
     def customer_ids(self) -> NDArray[np.int64]:
@@ -100,13 +102,8 @@ class Lab:
                 time_zones=np.full(len(rows), "UTC", dtype=object),
             ),
         )
-        codes = limit_verdicts(
-            book,
-            facts,
-            self._history(day, rows),
-            np.full(len(rows), "UTC"),
-            at=START + timedelta(days=day),
-        )
+        history, zones = self._history(day, rows), np.full(len(rows), "UTC")
+        codes = limit_verdicts(book, facts, history, zones, at=START + timedelta(days=day))
         return Situation(
             day,
             book,
@@ -115,6 +112,8 @@ class Lab:
             facts,
             codes,
             self.load[rows],
+            history,
+            zones,
         )
 
     def true_uplift_cents(self, now: Situation) -> Floats:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 from campaigns.numerics.verdicts import Verdict
 from journeys.numerics.arbitration import NONE, Choice, arbitrate, control_draw
 from journeys.numerics.uplift import Prediction
-from journeys.numerics.worth import Worth, worth_of
+from journeys.numerics.worth import Worth, with_slot_cost, worth_of
 from optiengine.world.lab.foresight import FatiguePlan, SeriesPlan
-from optiengine.world.lab.lab import LOAD_FADES, Contacts, Lab, Situation
+from optiengine.world.lab.lab import LOAD_FADES, START, Contacts, Lab, Situation
 from optiengine.world.lab.learning import Learner
 
 PRICE_ROUNDS = 20
@@ -71,7 +72,9 @@ class Auto(Policy):
         return self.within_limits(now, choice.action, choice.is_control)
 
     def worth(self, now: Situation, prediction: Prediction) -> Worth:
-        return worth_of(now.book, prediction, now.facts)
+        worth = worth_of(now.book, prediction, now.facts)
+        at = START + timedelta(days=now.day)
+        return with_slot_cost(worth, now.book, now.codes, now.history, now.time_zones, at=at)
 
     def arbitrate(self, now: Situation, worth: Worth) -> Choice:
         return arbitrate(

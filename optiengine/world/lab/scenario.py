@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.rulebook import (
+    FORESIGHT_DAYS,
     ActionEntry,
     CampaignEntry,
     CapEntry,
@@ -111,6 +112,9 @@ class LabScenario:
             ignores_durations=False,
             runs_today=wait == 0,
             next_in_days=wait or None,
+            runs_in_days=tuple(
+                range(wait or campaign.every_days, FORESIGHT_DAYS + 1, campaign.every_days)
+            ),
         )
 
     @property

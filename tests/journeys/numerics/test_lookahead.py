@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from journeys.numerics.lookahead import FollowUp, slot_cost, value_later
+from journeys.numerics.lookahead import FollowUp, value_later
 
 
 def later(value, p, follow_ups, *, discount=0.9, horizon=30):
@@ -126,30 +126,3 @@ def test_backward_induction_agrees_with_walking_every_path(seed):
 def test_senseless_follow_ups_are_refused(follow_up, message):
     with pytest.raises(ValueError, match=message):
         later([1, 1], [0, 0], [follow_up])
-
-
-def test_slot_cost_is_the_best_discounted_campaign_that_would_be_blocked():
-    # In 3 days 10 (.729 * 10), in 5 days 20 (.59049 * 20).
-    cost = slot_cost(np.array([[10.0, 20.0]]), np.array([3, 5]), np.array([0, 3, 4, 7]), 0.9)
-
-    assert_allclose(cost, [[0, 7.29, 7.29, 11.8098]])
-
-
-def test_slot_cost_knows_who_a_campaign_opens_for():
-    value = np.array([[10.0, 4.0], [np.nan, 4.0], [10.0, -4.0]])
-    in_days = np.array([[2.0, 1.0], [np.nan, 1.0], [9.0, 1.0]])
-
-    cost = slot_cost(value, in_days, np.array([3]), 1.0)
-
-    assert_allclose(cost, [[10], [4], [0]])
-
-
-def test_nothing_upcoming_costs_nothing():
-    assert_allclose(
-        slot_cost(np.zeros((3, 0)), np.zeros(0), np.array([7, 1]), 0.9), np.zeros((3, 2))
-    )
-
-
-def test_slot_cost_refuses_what_opens_today():
-    with pytest.raises(ValueError, match="more than 0 days"):
-        slot_cost(np.array([[1.0]]), np.array([0]), np.array([7]), 0.9)

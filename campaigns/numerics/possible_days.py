@@ -1,0 +1,60 @@
+"""On which days a campaign is possible for a customer by its schedule and its target group."""
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.numerics.rulebook import FORESIGHT_DAYS, NEVER, CampaignEntry, Rulebook
+from segments.numerics.rule_ahead import RuleAhead
+from segments.numerics.rule_tree import Columns, Mask
+
+Days = NDArray[np.int64]
+
+
+def possible_days(book: Rulebook, columns: Columns, n: int) -> tuple[Mask, Days, Days]:
+    """(n, C) each: whether in the target group today; first and last day that is possible.
+
+    Days from today, 0 is today; NEVER where none is foreseen. What is possible on the last day that
+    is looked at counts as possible until the schedule ends. A target group is foreseen where the
+    calendar moves it (see RuleAhead); in all else customers are taken to stay as they are.
+    """
+    shape = (n, len(book.campaigns))
+    targeted = np.zeros(shape, dtype=bool)
+    first, last = np.full(shape, NEVER), np.full(shape, NEVER)
+    groups: dict[str, RuleAhead] = {}
+    spans: dict[tuple[str, bool, tuple[int, ...], int], tuple[Days, Days]] = {}
+    for c, campaign in enumerate(book.campaigns):
+        key = json.dumps(campaign.rule, sort_keys=True)
+        if key not in groups:
+            groups[key] = RuleAhead(book.rules[c], columns, n, book.ageing_fields)
+        # Campaigns with one target group and one schedule are the same to all this.
+        same = (key, campaign.runs_today, campaign.runs_in_days, _foresight(book, c))
+        if same not in spans:
+            spans[same] = _span(groups[key], campaign, _foresight(book, c))
+        targeted[:, c] = groups[key].mask(0)
+        first[:, c], last[:, c] = spans[same]
+    return targeted, first, last
+
+
+def _span(group: RuleAhead, campaign: CampaignEntry, foresight: int) -> tuple[Days, Days]:
+    """(n,) each: first and last day; NEVER in both where there is none."""
+    days = [0] * campaign.runs_today + list(campaign.runs_in_days)
+    member = group.mask(0)
+    if not group.moves:
+        first, last = (days[0], days[-1]) if days else (NEVER, NEVER)
+        return np.where(member, first, NEVER), np.where(member, last, NEVER)
+    found = np.full(len(member), NEVER), np.full(len(member), NEVER)
+    looked_at = [day for day in days if day <= foresight]
+    for day in looked_at:
+        member = group.mask(day)
+        found[0][member & (found[0] == NEVER)] = day
+        found[1][member] = days[-1] if day == looked_at[-1] else day
+    return found
+
+
+def _foresight(book: Rulebook, campaign: int) -> int:
+    """Days ahead at which it matters whether customers are in a campaign's target group."""
+    series = [s.after_days + s.within_days for s in book.follow_ups if s.target == campaign]
+    # A week more: what is possible after all when a block ends is not lost but late.
+    return min(max([book.longest_block, *series]) + 7, FORESIGHT_DAYS)
