@@ -22,8 +22,9 @@ lint: .venv/dev
 	DEBUG=false SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	ALLOWED_HOSTS=example.com $(PY) manage.py check --deploy --fail-level WARNING
 
-bench: .venv/dev
-	$(PY) manage.py bench $(ARGS)
+# Beside other libraries, in an environment of their own.
+bench: .venv-bench/bench
+	.venv-bench/bin/python manage.py bench $(ARGS)
 
 # Only for who changes a text: needs GNU gettext. The compiled catalogues are committed, so
 # nobody else does. What is new or "fuzzy" in the .po is translated by hand, then once more.
@@ -43,5 +44,11 @@ messages: .venv/run
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
 	@touch $@
 
+.venv-bench/bench: requirements.txt requirements-bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	    -r requirements-bench.txt
+	@touch $@
+
 clean:
-	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-bench var .mypy_cache .ruff_cache .pytest_cache

@@ -1,7 +1,7 @@
 """What our commands have in common: figures for people, or as one JSON object."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ class FiguresCommand(BaseCommand):
 
     `compute` returns them; they are printed a line each, or, with `--json`, as one object on the
     last line of output. `columns` names every figure for `--help`. A command that fails raises
-    CommandError, and the process exits with a status other than zero.
+    CommandError, and the process exits with a status other than zero. A figure may be a list of
+    rows with the same names: printed as a table.
     """
 
     columns: Mapping[str, str] = {}
@@ -43,7 +44,11 @@ class FiguresCommand(BaseCommand):
         """For people; a command whose figures are a table says here how it looks."""
         width = max((len(name) for name in figures), default=0)
         for name, value in figures.items():
-            self.stdout.write(f"{name:<{width}}  {value}")
+            if isinstance(value, list) and value and isinstance(value[0], Mapping):
+                self.stdout.write(f"\n{name}")
+                self.stdout.writelines(f"  {line}\n" for line in _table(value))
+            else:
+                self.stdout.write(f"{name:<{width}}  {value}")
 
     def handle(self, *args: Any, **options: Any) -> None:
         figures = self.compute(**options)
@@ -51,6 +56,21 @@ class FiguresCommand(BaseCommand):
             self.stdout.write(json.dumps(figures, default=str, allow_nan=False))
         else:
             self.show(figures)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names, then rows, in columns: numbers to the right; what is not known stays empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [names] + [["" if row.get(n) is None else str(row[n]) for n in names] for row in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    is_number = [isinstance(rows[0].get(name), int | float) for name in names]
+    return [
+        "  ".join(
+            f"{cell:>{width}}" if right else f"{cell:<{width}}"
+            for cell, width, right in zip(line, widths, is_number, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
 
 
 def iso_date(text: str) -> date:

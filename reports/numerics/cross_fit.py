@@ -88,7 +88,7 @@ def _value_split(logged, action_names, train, test, tallies) -> None:
     costs = np.concatenate([[0.0], logged.costs])
     gross = logged.log.rows(test)
     log = Log(gross.chosen, gross.propensity, gross.reward - costs[gross.chosen], gross.support)
-    policies, predicted = _learn(logged, train, test)
+    policies, predicted = learned_policies(logged, train, test)
     policies |= {
         name: _always(option, len(log), len(costs))
         for option, name in enumerate([NONE, *action_names])
@@ -109,7 +109,7 @@ def _value_split(logged, action_names, train, test, tallies) -> None:
         tally.gains.append(float((engine_terms - terms).mean()))
 
 
-def _learn(logged: LoggedChoices, train, test) -> tuple[dict[str, Floats], Floats]:
+def learned_policies(logged: LoggedChoices, train, test) -> tuple[dict[str, Floats], Floats]:
     """The engine's two policies on the test rows, and their rewards less costs as predicted."""
     log = logged.log
     scaling = FeatureScaling().fit(logged.features[train])

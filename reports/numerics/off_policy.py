@@ -119,17 +119,27 @@ def over_splits(
 ) -> Interval:
     """The mean over J random splits into training and test rows, with corrected limits.
 
-    The splits share rows, so the plain standard error over them is far too small; the corrected
-    one is sqrt((1/J + n_test/n_train) S^2), with J - 1 degrees of freedom. nan limits for J < 2.
-    Source: Nadeau & Bengio (2003), Machine Learning 52:239-281 (corrected resampled t).
+    J - 1 degrees of freedom; nan limits for J < 2. See `error_over_splits`.
     """
-    values = np.asarray(estimates, dtype=np.float64)
-    mean, j = float(values.mean()), len(values)
+    mean, j = float(np.mean(estimates)), len(estimates)
     if j < 2:
         return Interval(mean, math.nan, math.nan)
-    error = math.sqrt((1 / j + test_to_train) * float(values.var(ddof=1)))
+    error = error_over_splits(estimates, test_to_train=test_to_train)
     half = float(student.isf((1 - level) / 2, j - 1)) * error
     return Interval(mean, mean - half, mean + half)
+
+
+def error_over_splits(estimates: Sequence[float], *, test_to_train: float) -> float:
+    """Standard error of the mean over J random splits into training and test rows.
+
+    The splits share rows, so the plain standard error over them is far too small; the corrected
+    one is sqrt((1/J + n_test/n_train) S^2). nan for J < 2.
+    Source: Nadeau & Bengio (2003), Machine Learning 52:239-281 (corrected resampled t).
+    """
+    j = len(estimates)
+    if j < 2:
+        return math.nan
+    return math.sqrt((1 / j + test_to_train) * float(np.var(estimates, ddof=1)))
 
 
 def _weights(log: Log, policy: ArrayLike) -> tuple[Floats, float, float]:

@@ -20,7 +20,9 @@ class Recorder(Uniform):
 
 def test_the_oracle_is_worth_all_of_itself():
     world = BanditWorld.draw(4, 3, seed=1)
-    assert play(world, Oracle(world), n_customers=300, n_days=3, seed=1).share == 1
+    assert (
+        play(world, Oracle(4, 3, seed=1, world=world), n_customers=300, n_days=3, seed=1).share == 1
+    )
 
 
 def test_uniform_is_worth_the_mean_over_actions():

@@ -21,7 +21,7 @@ class Uniform:
 class Oracle:
     """Knows the world: each segment's best action."""
 
-    def __init__(self, world: BanditWorld) -> None:
+    def __init__(self, n_segments: int, n_actions: int, *, seed: int, world: BanditWorld) -> None:
         self.best = world.uplift.argmax(axis=1)
 
     def learn(self, contacts: Contacts) -> None:

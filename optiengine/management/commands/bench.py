@@ -8,15 +8,17 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from optiengine.bench import decisions, imports
+from optiengine.bench import decisions, imports, learning
 from optiengine.bench.database import DatabaseInUse, own_database
+from optiengine.bench.hillstrom.data import DataMissing
 from optiengine.bench.process import BenchFailed
 from optiengine.lib.command import FiguresCommand
 
-BENCHMARKS = {
+IN_DATABASE = {
     "import": (imports.bench_import, imports.N_STEPS),
     "decisions": (decisions.bench_decisions, decisions.N_STEPS),
 }
+BENCHMARKS = [*IN_DATABASE, *learning.PLANS]
 
 
 def names(text: str) -> list[str]:
@@ -31,13 +33,16 @@ class Command(FiguresCommand):
     help = (
         "Measure the import of customers and a decision run, each beside its limit, in a database\n"
         "of its own on the configured server: NAME_bench, dropped at the end. Each measured thing\n"
-        "is a process of its own; the start of Python is in no figure, nor is the server's memory."
+        "is a process of its own; the start of Python is in no figure, nor the server's memory.\n"
+        "Then learning and choosing, beside the libraries of requirements-bench.txt on the same\n"
+        "data; a library that is not installed is named as such."
     )
     columns = {
         "processors": "of this machine",
         "load_before": "its load average over a minute; well above 0, it was busy with other work",
         **imports.COLUMNS,
         **decisions.COLUMNS,
+        **learning.COLUMNS,
         "load_after": "as load_before; includes the benchmark's own",
     }
     requires_system_checks = []
@@ -46,41 +51,69 @@ class Command(FiguresCommand):
         parser.add_argument(
             "--only",
             type=names,
-            default=list(BENCHMARKS),
+            default=BENCHMARKS,
             metavar="NAMES",
             help=f"Of {', '.join(BENCHMARKS)}; comma separated.",
         )
         parser.add_argument(
             "--customers",
             type=int,
-            help=f"Instead of {imports.N_ROWS:,} imported and {decisions.N_CUSTOMERS:,} decided.",
+            help=f"Instead of {imports.N_ROWS:,} imported, {decisions.N_CUSTOMERS:,} decided and "
+            "what learning is measured on.",
+        )
+        parser.add_argument(
+            "--seeds",
+            type=int,
+            default=learning.N_SEEDS,
+            help="Bandit worlds; Hillstrom's experiment is halved twice as often (default: "
+            f"{learning.N_SEEDS}).",
+        )
+        parser.add_argument(
+            "--data",
+            type=Path,
+            default=os.environ.get("BENCH_DATA"),
+            help="Folder with the public data sets (default: $BENCH_DATA; else left out).",
         )
 
     def compute(
-        self, *, only: list[str], customers: int | None = None, **options: Any
+        self,
+        *,
+        only: list[str],
+        customers: int | None = None,
+        seeds: int = learning.N_SEEDS,
+        data: Path | None = None,
+        **options: Any,
     ) -> Mapping[str, Any]:
         if customers is not None and customers < 1:
             raise CommandError("A benchmark needs at least one customer.")
+        if seeds < 1:
+            raise CommandError("A benchmark needs at least one seed.")
         figures: dict[str, Any] = {"processors": os.cpu_count(), "load_before": _load()}
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like Ctrl-C: it cleans up
-        n_steps = sum(BENCHMARKS[name][1] for name in only)
+        extent = learning.Extent(seeds, customers, data, min(2, os.cpu_count() or 1))
         try:
+            plans = {name: learning.PLANS[name](extent) for name in only if name in learning.PLANS}
+            n_steps = sum(IN_DATABASE[name][1] for name in only if name in IN_DATABASE)
+            n_steps += sum(len(plan.work) for plan in plans.values())
             with (
                 tqdm(total=n_steps + 1, unit="step", disable=None) as bar,
                 TemporaryDirectory(prefix="bench-") as folder,
             ):
                 for name in only:
 
-                    def step(what: str, name: str = name) -> None:
+                    def step(what: str = "", name: str = name) -> None:
                         bar.update()
-                        bar.set_description(f"{name}: {what}")
+                        bar.set_description(f"{name}: {what}" if what else name)
 
-                    bar.set_description(f"{name}: database")
-                    bench, _n_steps = BENCHMARKS[name]
-                    with own_database() as database:
-                        figures |= bench(database, Path(folder), n=customers, step=step)
+                    bar.set_description(name)
+                    if name in plans:
+                        figures[name] = plans[name].carry_out(step)
+                    else:
+                        bench, _n_steps = IN_DATABASE[name]
+                        with own_database() as database:
+                            figures |= bench(database, Path(folder), n=customers, step=step)
                 bar.update()
-        except (BenchFailed, DatabaseInUse) as failure:
+        except (BenchFailed, DatabaseInUse, DataMissing) as failure:
             raise CommandError(str(failure)) from None
         except KeyboardInterrupt:
             raise CommandError("Interrupted; the benchmark's database is dropped.") from None

@@ -1,0 +1,68 @@
+"""The benchmarks of learning and choosing: independent pieces of work, and the table they give."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optiengine.bench.bandits.games import N_CUSTOMERS, bandit_rows, games, play_game
+from optiengine.bench.hillstrom.data import OUTCOMES, find_file, read_experiment
+from optiengine.bench.hillstrom.value import Split, hillstrom_rows, value_split
+from optiengine.bench.parallel import in_processes
+from optiengine.bench.times import time_method, timed
+
+N_SEEDS = 10
+SPLITS_PER_SEED = 2  # the halves of one experiment share rows, so there are more of them
+COLUMNS = {
+    "bandits": "share of the oracle's uplift by policy, dense (12 segments, 10 actions) and\n"
+    f"{'':27}sparse (50, 20); *_se is the standard error of the mean over seeds",
+    "hillstrom": "value per customer by method, points or $, on halves not learned from;\n"
+    f"{'':27}less_best_single, engine_less_this: differences, *_se their standard errors",
+    "times": "microseconds per decision and per learned contact, one thread",
+}
+
+
+@dataclass(frozen=True)
+class Extent:
+    n_seeds: int = N_SEEDS
+    customers: int | None = None  # instead of each benchmark's own number
+    data: Path | None = None  # folder with the public data sets
+    n_processes: int = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    task: Callable[[Any], Any]  # a function of a module, as it is called in other processes
+    work: list[Any]
+    table: Callable[[list[Any]], Any]
+    n_processes: int
+
+    def carry_out(self, step: Callable[[], None]) -> Any:
+        found = []
+        for one in in_processes(self.task, self.work, n_processes=self.n_processes):
+            found.append(one)
+            step()
+        return self.table(found)
+
+
+def plan_bandits(extent: Extent) -> Plan:
+    work = games(n_seeds=extent.n_seeds, n_customers=extent.customers or N_CUSTOMERS)
+    return Plan(play_game, work, bandit_rows, extent.n_processes)
+
+
+def plan_hillstrom(extent: Extent) -> Plan:
+    """Raises DataMissing."""
+    if extent.data is None:
+        return Plan(value_split, [], lambda found: "not given (--data)", 1)
+    experiment = read_experiment(find_file(extent.data))
+    splits = range(extent.n_seeds * SPLITS_PER_SEED)
+    work = [Split(experiment, outcome, seed) for seed in splits for outcome in OUTCOMES]
+    return Plan(value_split, work, hillstrom_rows, extent.n_processes)
+
+
+def plan_times(extent: Extent) -> Plan:
+    # One after the other: what runs beside it would be in the figure.
+    return Plan(time_method, timed(customers=extent.customers), list, 1)
+
+
+PLANS = {"bandits": plan_bandits, "hillstrom": plan_hillstrom, "times": plan_times}
