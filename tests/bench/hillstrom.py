@@ -7,7 +7,7 @@ from optiengine.bench.hillstrom.data import OPTIONS
 
 
 def made_up_rows(n: int, *, seed: int) -> pd.DataFrame:
-    """To who bought men's goods the men's e-mail brings 30 points of visits; the other to others."""
+    """Each e-mail brings 30 points of visits: the men's to who bought men's goods, else the other."""
     rng = np.random.default_rng(seed)
     mens = rng.integers(0, 2, n)
     sent = np.arange(n) % 3
