@@ -7,7 +7,7 @@ from optiengine.bench.hillstrom.data import OPTIONS
 
 
 def made_up_rows(n: int, *, seed: int) -> pd.DataFrame:
-    """Each e-mail brings 30 points of visits: the men's to who bought men's goods, else the other."""
+    """Who bought men's goods visits for the men's e-mail, the rest for the other: 30 points."""
     rng = np.random.default_rng(seed)
     mens = rng.integers(0, 2, n)
     sent = np.arange(n) % 3
