@@ -71,6 +71,7 @@ NAVIGATION = [
         "items": [
             _item(_("Uplift"), "trending_up", "reports", "uplift"),
             _item(_("The engine's worth"), "balance", "reports", "armworth"),
+            _item(_("What if"), "psychology_alt", "reports", "whatif"),
         ],
     },
     {

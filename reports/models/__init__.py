@@ -1,5 +1,6 @@
-"""What it was worth: pages over the tables of the earlier apps, none of its own."""
+"""What it was worth: pages over the tables of the earlier apps, and the questions asked of them."""
 
 from reports.models.page import ArmWorth, Uplift
+from reports.models.what_if import WhatIf
 
-__all__ = ["ArmWorth", "Uplift"]
+__all__ = ["ArmWorth", "Uplift", "WhatIf"]

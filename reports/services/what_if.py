@@ -12,8 +12,9 @@ one beyond a cap that is to be loosened, has left no trace, and the answer says 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -25,6 +26,7 @@ from journeys.models import DecisionRun
 from optiengine.lib.figures import percent
 from reports.errors import ReportError
 from reports.numerics.change_value import ChangeEvidence, ChangeValue, Overlap
+from reports.numerics.intervals import Interval
 from reports.numerics.off_policy import MIN_EFFECTIVE
 from reports.services.decision_log import DecisionLog, DecisionReward
 from segments.models import Organisation
@@ -33,8 +35,11 @@ DEFAULT_DAYS = 28  # of decisions that are looked at, unless told otherwise
 MAX_LOST = 0.01  # of the decisions may fail to come out again as they were stored
 
 
+ESTIMATES = ("present", "ips", "snips", "doubly_robust")
+
+
 @dataclass(frozen=True)
-class WhatIf:
+class Answer:
     """The worth of a change, or why it cannot be told."""
 
     since: date  # of the first run valued
@@ -48,6 +53,17 @@ class WhatIf:
     value: ChangeValue | None
     refusal: str = ""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Flat, of plain values: None where there is no value."""
+        flat = {name: value for name, value in vars(self).items() if name != "value"}
+        flat |= {"since": self.since.isoformat(), "until": self.until.isoformat()}
+        flat |= asdict(flat.pop("overlap"))
+        for name in ESTIMATES:
+            interval: Interval | None = getattr(self.value, name) if self.value else None
+            for end, part in (("", "estimate"), ("_low", "low"), ("_high", "high")):
+                flat[f"{name}{end}"] = getattr(interval, part) if interval else None
+        return flat
+
 
 def what_if(
     changes: Sequence[Change],
@@ -58,7 +74,7 @@ def what_if(
     goal: Goal | None = None,
     window_days: int = 14,
     progress: Callable[[int, int], None] = lambda done, of: None,
-) -> WhatIf:
+) -> Answer:
     """Value changes from the decisions of a period whose windows have closed by as_of.
 
     goal : what a decision earns; None is the main goal over window_days. progress : told runs
@@ -85,7 +101,7 @@ def what_if(
     overlap = evidence.overlap()
     refusal = _refusal(log, overlap)
     present, after = evidence.sent / overlap.n
-    return WhatIf(
+    return Answer(
         since=runs[0].as_of,
         until=runs[-1].as_of,
         n_runs=len(runs),

@@ -1,6 +1,5 @@
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -10,9 +9,8 @@ from campaigns.models import Goal
 from campaigns.services.read_changes import KINDS, read_changes
 from optiengine.lib.command import FiguresCommand, iso_date
 from reports.errors import ReportError
-from reports.numerics.intervals import Interval
 from reports.services.latest_day import latest_day
-from reports.services.what_if import DEFAULT_DAYS, WhatIf, what_if
+from reports.services.what_if import DEFAULT_DAYS, what_if
 
 ESTIMATES = {
     "present": "the log under the present rules",
@@ -82,7 +80,7 @@ class Command(FiguresCommand):
             )
         except (ReportError, ChangeRefused) as error:
             raise CommandError(str(error)) from error
-        return figures(found)
+        return found.as_dict()
 
     def show(self, figures: Mapping[str, Any]) -> None:
         self.stdout.write(
@@ -101,23 +99,3 @@ class Command(FiguresCommand):
         for name, label in ESTIMATES.items():
             low, high = figures[f"{name}_low"], figures[f"{name}_high"]
             self.stdout.write(f"{label:<40}{figures[name]:>12.3f}  [{low:.3f}, {high:.3f}]")
-
-
-def figures(found: WhatIf) -> dict[str, Any]:
-    """Flat, for JSON."""
-    shown = {
-        "since": found.since,
-        "until": found.until,
-        "n_runs": found.n_runs,
-        "window_days": found.window_days,
-        **asdict(found.overlap),
-        "n_lost": found.n_lost,
-        "sent_present": found.sent_present,
-        "sent_changed": found.sent_changed,
-        "refusal": found.refusal,
-    }
-    for name in ESTIMATES:
-        interval: Interval | None = getattr(found.value, name) if found.value else None
-        for end, value in (("", "estimate"), ("_low", "low"), ("_high", "high")):
-            shown[f"{name}{end}"] = getattr(interval, value) if interval else None
-    return shown

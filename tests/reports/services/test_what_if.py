@@ -15,7 +15,7 @@ from optiengine.lib.days import day_start
 from optiengine.lib.partitions import ensure_partitions
 from reports.errors import ReportError
 from reports.numerics.intervals import Interval
-from reports.services.what_if import WhatIf, what_if
+from reports.services.what_if import Answer, what_if
 from segments.models import Customer, Event, TargetGroup
 from tests.factories import DAY, make_action, make_campaign, make_goal
 from tests.journeys.engine import decide_day, make_plan
@@ -69,7 +69,7 @@ def make_answers(seed: int = 1) -> None:
     )
 
 
-def answer_to(*written: tuple[str, str], **options) -> WhatIf:
+def answer_to(*written: tuple[str, str], **options) -> Answer:
     return what_if(read_changes(written), **{"as_of": CLOSED, "since": DAY} | options)
 
 
