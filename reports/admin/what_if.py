@@ -65,7 +65,7 @@ class WhatIfAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("what if"))
     def question(self, asked: WhatIf) -> str:
-        return "; ".join(f"{KINDS.get(kind, kind)} {text}" for kind, text in asked.changes)
+        return "; ".join(f"{KINDS.get(kind, kind)}: {text}" for kind, text in asked.changes)
 
     @display(description=gettext_lazy("status"), ordering="status", label=COLOURS)
     def status_label(self, asked: WhatIf) -> tuple[str, str]:
@@ -87,7 +87,8 @@ class WhatIfAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        forms, refusal = QuestionForms(request.POST or None), ""
+        forms = QuestionForms(request.POST if request.method == "POST" else None)
+        refusal = ""
         if request.method == "POST" and forms.is_valid():
             said = forms.period.cleaned_data
             today = timezone.localdate()

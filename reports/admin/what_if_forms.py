@@ -127,14 +127,15 @@ class ExclusionChange(forms.Form):
         return [("exclude", f"{said['after'].name},{said['excluded'].name},{said['days']}")]
 
 
+class DroppedExclusion(forms.Form):
+    dropped = one_of(Exclusion, _("exclusion that falls away"))
+
+    def changes(self) -> Changes:
+        dropped = self.cleaned_data["dropped"]
+        return [("drop-exclusion", dropped.name)] if dropped else []
+
+
 class PeriodForm(forms.Form):
-    dropped = forms.ModelChoiceField(
-        Exclusion.objects.order_by("name"),
-        label=_("exclusion that falls away"),
-        required=False,
-        empty_label="–",
-        widget=Select(),
-    )
     goal = one_of(Goal, _("goal"), _("main goal: margin and change in predicted value"))
     window_days = whole_number(
         _("window in days"),
@@ -145,10 +146,6 @@ class PeriodForm(forms.Form):
     since = DayField(_("from"), _("Empty: the 28 days before."))
     until = DayField(_("until"), _("Empty: the newest day with figures."))
 
-    def changes(self) -> Changes:
-        dropped = self.cleaned_data["dropped"]
-        return [("drop-exclusion", dropped.name)] if dropped else []
-
 
 class QuestionForms:
     """All of them as one: three rows for campaigns, two each for caps and exclusions."""
@@ -158,18 +155,19 @@ class QuestionForms:
             CampaignChange(data, prefix=f"campaign{i}") for i in range(N_ROWS["campaigns"])
         ]
         self.caps = [CapChange(data, prefix=f"cap{i}") for i in range(N_ROWS["caps"])]
-        self.exclusions = [
-            ExclusionChange(data, prefix=f"exclusion{i}") for i in range(N_ROWS["exclusions"])
+        self.exclusions: list[Any] = [
+            *(ExclusionChange(data, prefix=f"exclusion{i}") for i in range(N_ROWS["exclusions"])),
+            DroppedExclusion(data),
         ]
         self.period = PeriodForm(data)
 
-    @property
-    def all(self) -> list[Any]:
-        return [*self.campaigns, *self.caps, *self.exclusions, self.period]
-
     def is_valid(self) -> bool:
         """Each is asked, so that all that is wrong is said at once."""
-        return not [form for form in self.all if not form.is_valid()]
+        return not [form for form in [*self.changing, self.period] if not form.is_valid()]
 
     def changes(self) -> Changes:
-        return [change for form in self.all for change in form.changes()]
+        return [change for form in self.changing for change in form.changes()]
+
+    @property
+    def changing(self) -> list[Any]:
+        return [*self.campaigns, *self.caps, *self.exclusions]
