@@ -42,7 +42,8 @@ def prior() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def thompson(log, prior) -> np.ndarray:
     """P(item has the highest draw), shared by all rows: the policy sees no features."""
-    draws = np.random.default_rng(1).beta(*prior, size=(100_000, N_ITEMS))
+    alpha, beta = prior
+    draws = np.random.default_rng(1).beta(alpha, beta, size=(100_000, N_ITEMS))
     shares = np.bincount(draws.argmax(axis=1), minlength=N_ITEMS) / len(draws)
     return np.tile(shares, (len(log), 1))
 
