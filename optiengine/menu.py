@@ -72,6 +72,8 @@ NAVIGATION = [
             _item(_("Uplift"), "trending_up", "reports", "uplift"),
             _item(_("The engine's worth"), "balance", "reports", "armworth"),
             _item(_("What if"), "psychology_alt", "reports", "whatif"),
+            _item(_("Predicted value vs actual"), "target", "reports", "clvbacktest"),
+            _item(_("Moves and segment value"), "grid_on", "reports", "segmentmigration"),
         ],
     },
     {

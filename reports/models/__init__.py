@@ -1,6 +1,6 @@
 """What it was worth: pages over the tables of the earlier apps, and the questions asked of them."""
 
-from reports.models.page import ArmWorth, Uplift
+from reports.models.page import ArmWorth, ClvBacktest, SegmentMigration, Uplift
 from reports.models.what_if import WhatIf
 
-__all__ = ["ArmWorth", "Uplift", "WhatIf"]
+__all__ = ["ArmWorth", "ClvBacktest", "SegmentMigration", "Uplift", "WhatIf"]

@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import ArmMembership
 from journeys.models import Contact
+from segments.models import ClvModel, SegmentMove
 
 
 class Uplift(Contact):
@@ -24,3 +25,23 @@ class ArmWorth(ArmMembership):
         default_permissions = ("view",)
         verbose_name = _("optimised vs baseline vs holdout")
         verbose_name_plural = _("optimised vs baseline vs holdout")
+
+
+class ClvBacktest(ClvModel):
+    """How the prediction of customers' value came true."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = _("predicted value vs actual")
+        verbose_name_plural = _("predicted value vs actual")
+
+
+class SegmentMigration(SegmentMove):
+    """How customers move between micro-segments, and what these are worth by it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = _("moves and segment value")
+        verbose_name_plural = _("moves and segment value")

@@ -88,7 +88,6 @@ class SegmentValue:
     n_now: int  # customers on the last day
     n_observed: int  # customers at the begin of periods, each time counted
     n_new: int  # came into it from nowhere
-    stay_share: float
     margin_cents: float  # per customer and period, moved to the stage's where little is known
     chain: Interval  # worth over the value horizon by moves and margins, in cents
     lifetime_cents: float  # the same without an end
@@ -176,7 +175,6 @@ def segment_migration(
             n_now=now.get(segment.pk, (0, 0.0))[0],
             n_observed=int(whole.counts[place].sum()),
             n_new=int(new[place]),
-            stay_share=float(chain.transition[place, place]),
             margin_cents=float(chain.margin_cents[place]),
             chain=Interval(
                 float(chain.horizon_cents[place]),
