@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
-from campaigns.api.views import CampaignViewSet
+from campaigns.api.views import CampaignViewSet, CapacityLimitViewSet
 from journeys.api.decisions import DecisionViewSet
 from journeys.api.runs import RunViewSet
 from optiengine.login import LoginViewSet
@@ -18,6 +18,7 @@ router = SimpleRouter()
 router.register("login", LoginViewSet, "login")
 router.register("customers", CustomerViewSet, "customer")
 router.register("campaigns", CampaignViewSet, "campaign")
+router.register("capacity-limits", CapacityLimitViewSet, "capacity-limit")
 router.register("decisions", DecisionViewSet, "decision")
 router.register("runs", RunViewSet, "run")
 router.register("reports/uplift", UpliftReportViewSet, "uplift-report")

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from campaigns.models import Exclusion, FollowUp, FrequencyCap, Tag
+from campaigns.models import CapacityLimit, Exclusion, FollowUp, FrequencyCap, Tag
 from journeys.models import Decision
 from journeys.services.learn import learn
 from journeys.services.measure import measure_outcomes
@@ -61,6 +61,7 @@ def live(n: int, *, first: int = 0) -> None:
         make_action(campaign)
         made.append(campaign)
         FrequencyCap.objects.create(name=f"Cap {number}", limit=9, window="week")
+        CapacityLimit.objects.create(name=f"Limit {number}", maximum=90, period="week")
         Exclusion.objects.create(name="x", campaign=campaign, excluded_tag=tag, days=0)
         FeatureDefinition.objects.create(
             name=f"f_{first}_{number}",

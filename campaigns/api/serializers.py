@@ -1,7 +1,7 @@
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from campaigns.models import Action, Campaign, Goal
+from campaigns.models import Action, Campaign, CapacityLimit, Goal
 from optiengine.lib.fields import NumberField, ReadOnly
 from segments.models import TargetGroup
 
@@ -66,4 +66,30 @@ class CampaignSerializer(ReadOnly, serializers.ModelSerializer):
             "in_addition",
             "tags",
             "actions",
+        ]
+
+
+class CapacityLimitSerializer(ReadOnly, serializers.ModelSerializer):
+    """A budget or a volume that all customers share: of money in cents, or of messages."""
+
+    tag: serializers.Field = serializers.SlugRelatedField("name", read_only=True)
+    campaign = serializers.IntegerField(source="campaign_id", allow_null=True)
+    action = serializers.IntegerField(source="action_id", allow_null=True)
+
+    class Meta:
+        model = CapacityLimit
+        fields = [
+            "id",
+            "name",
+            "measure",
+            "maximum",
+            "minimum",
+            "period",
+            "is_even",
+            "scope",
+            "channel",
+            "tag",
+            "campaign",
+            "action",
+            "is_active",
         ]

@@ -3,6 +3,7 @@
 from campaigns.models.action import Action
 from campaigns.models.arm import Arm, ArmMembership, ArmPlan
 from campaigns.models.campaign import Campaign, Tag
+from campaigns.models.capacity import CapacityLimit
 from campaigns.models.follow_up import FollowUp
 from campaigns.models.goal import Goal
 from campaigns.models.limit import Exclusion, FrequencyCap
@@ -14,6 +15,7 @@ __all__ = [
     "ArmMembership",
     "ArmPlan",
     "Campaign",
+    "CapacityLimit",
     "Exclusion",
     "FollowUp",
     "FrequencyCap",

@@ -116,6 +116,26 @@ class Block:
 
 
 @dataclass(frozen=True)
+class CapacityEntry:
+    """At most, and perhaps at least, so much of what all customers share in a period.
+
+    Amounts are in cents of money or in messages.
+    """
+
+    id: int
+    name: str
+    measure: str  # money or contacts
+    channel: str  # "" for every channel
+    tag: int | None  # None for every tag
+    campaign: int | None  # id; None for every campaign
+    action: int | None  # id; None for every action
+    period: str  # day, week, month, whole
+    maximum: int
+    minimum: int
+    days_left: int  # of the period, over which what is left is spread, today among them
+
+
+@dataclass(frozen=True)
 class Rulebook:
     campaigns: tuple[CampaignEntry, ...]
     actions: tuple[ActionEntry, ...]
@@ -123,6 +143,7 @@ class Rulebook:
     exclusions: tuple[ExclusionEntry, ...] = ()
     follow_ups: tuple[FollowUpEntry, ...] = ()
     ageing_fields: tuple[str, ...] = ()  # of rules: they grow by one a day until the next event
+    capacities: tuple[CapacityEntry, ...] = ()
     version: str = field(default="1", compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -143,6 +164,7 @@ class Rulebook:
             exclusions=entries(ExclusionEntry, data["exclusions"]),
             follow_ups=entries(FollowUpEntry, data["follow_ups"]),
             ageing_fields=tuple(data.get("ageing_fields", ())),
+            capacities=entries(CapacityEntry, data.get("capacities", [])),
             version=data["version"],
         )
 

@@ -36,6 +36,7 @@ class Verdict(IntEnum):
     CAPPED = 1000  # + index of the cap
     EXCLUDED = 2000  # + index of the exclusion
     DURATION = 3000  # + index of the campaign whose duration is running
+    OVER_BUDGET = 4000  # + index of the budget or volume limit that has too little left
     UPCOMING = 10_000  # + 100 * days until it becomes possible + days that it then stays so
 
     @classmethod

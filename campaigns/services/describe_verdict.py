@@ -68,6 +68,9 @@ class VerdictWords:
                 return self._exclusion(self.book.exclusions[index])
             case Verdict.DURATION:
                 return self._duration(index)
+            case Verdict.OVER_BUDGET:
+                text = _("Too little was left of “%s” when it was this customer's turn.")
+                return text % self.book.capacities[index].name
         raise ValueError(f"no words for {verdict!r}")
 
     def _channel(self, action: int) -> str:

@@ -1,10 +1,12 @@
 from datetime import date, timedelta
 
-from campaigns.models import Campaign, Exclusion, FollowUp, FrequencyCap
+from campaigns.models import Campaign, CapacityLimit, Exclusion, FollowUp, FrequencyCap
+from campaigns.numerics.capacity import period_of
 from campaigns.numerics.rulebook import (
     FORESIGHT_DAYS,
     ActionEntry,
     CampaignEntry,
+    CapacityEntry,
     CapEntry,
     ExclusionEntry,
     FollowUpEntry,
@@ -12,6 +14,8 @@ from campaigns.numerics.rulebook import (
 )
 from campaigns.services.minimum_evidence import MinimumEvidences
 from segments.services.features import active_features
+
+SPREAD_DAYS = 366  # a limit that ends later than in a year is spread over a year
 
 
 def load_rulebook(as_of: date) -> Rulebook:
@@ -84,6 +88,10 @@ def load_rulebook(as_of: date) -> Rulebook:
             if step.target_id in index  # its source may be over; what it opened stays open
         ),
         ageing_fields=_ageing_fields(),
+        capacities=tuple(
+            _capacity(limit, campaigns, as_of)
+            for limit in CapacityLimit.objects.filter(is_active=True).order_by("pk")
+        ),
     )
 
 
@@ -111,6 +119,49 @@ def _cap(cap: FrequencyCap) -> CapEntry:
         window=cap.window,
         length=cap.length,
     )
+
+
+def _capacity(limit: CapacityLimit, campaigns: list[Campaign], as_of: date) -> CapacityEntry:
+    counted = [campaign for campaign in campaigns if _counts(limit, campaign)]
+    return CapacityEntry(
+        id=limit.pk,
+        name=limit.name,
+        measure=limit.measure,
+        channel=limit.channel,
+        tag=limit.tag_id,
+        campaign=limit.campaign_id,
+        action=limit.action_id,
+        period=limit.period,
+        maximum=limit.maximum,
+        minimum=limit.minimum or 0,
+        days_left=_days_left(limit.period, counted, as_of) if limit.is_even else 1,
+    )
+
+
+def _counts(limit: CapacityLimit, campaign: Campaign) -> bool:
+    actions = [action for action in campaign.actions.all() if action.is_active]
+    return (
+        limit.campaign_id in (None, campaign.pk)
+        and (limit.tag_id is None or any(tag.pk == limit.tag_id for tag in campaign.tags.all()))
+        and any(limit.action_id in (None, action.pk) for action in actions)
+        and any(limit.channel in ("", action.channel) for action in actions)
+    )
+
+
+def _days_left(period: str, campaigns: list[Campaign], as_of: date) -> int:
+    """Days from today to the period's end on which one of the campaigns is scheduled.
+
+    Without an end, of the period or of the campaigns, it is today alone: nothing is spread.
+    """
+    _start, end = period_of(period, as_of)
+    if end is None:
+        last_days = [campaign.ends_on for campaign in campaigns]
+        if None in last_days or not last_days:
+            return 1
+        end = max(day for day in last_days if day) + timedelta(days=1)
+    n_days = min((end - as_of).days, SPREAD_DAYS)
+    days = [as_of + timedelta(days=i) for i in range(n_days)]
+    return max(1, sum(any(campaign.runs_on(day) for campaign in campaigns) for day in days))
 
 
 def _exclusions(row: Exclusion, campaigns: tuple[CampaignEntry, ...]) -> list[ExclusionEntry]:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.widgets import BASE_INPUT_CLASSES
 
+from journeys.admin.capacity import capacity_panel
 from journeys.errors import RunRefused
 from journeys.models import DecisionChunk, DecisionRun
 from journeys.services.queue_run import queue_run
@@ -130,6 +131,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
             "run": run,
             "colour": COLOURS[run.status],
             "progress": progress_of(run),
+            "capacity": capacity_panel(run, Organisation.current().currency),
             "troubled": troubled,
             "n_campaigns": len(run.rulebook.get("campaigns", [])),
             "n_actions": len(run.rulebook.get("actions", [])),

@@ -50,6 +50,7 @@ DECISION = OpenApiExample(
         "value_now_cents": 41.5,
         "value_later_cents": 12.0,
         "slot_cost_cents": 8.3,
+        "price_cents": 4.1,
         "cost_cents": 2.5,
     },
     response_only=True,

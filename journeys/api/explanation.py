@@ -38,6 +38,7 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
     kept_days = serializers.IntegerField(
         allow_null=True, help_text=_("Days until that campaign is due.")
     )
+    price_cents = NumberField(help_text=_("Price of the scarce capacity that it uses."))
     total_cents = NumberField(help_text=_("What it promised beyond sending nothing."))
     sd_cents = NumberField(help_text=_("How little of that is known: a standard deviation."))
 

@@ -23,6 +23,19 @@ RUN = OpenApiExample(
         "n_customers": 20_000,
         "progress": {"n_chunks": 5, "n_chunks_done": 3, "n_decisions": 12_288},
         "counts": {},
+        "capacity": [
+            {
+                "limit": 3,
+                "name": "Calls",
+                "measure": "contacts",
+                "used_before": 1_200.0,
+                "available": 400.0,
+                "used": 262.0,
+                "price_cents": 61.5,
+                "subsidy_cents": 0.0,
+                "short": 0.0,
+            }
+        ],
         "error": "",
     },
     response_only=True,
@@ -41,10 +54,14 @@ RUN = OpenApiExample(
 class RunViewSet(StrictView, ReadOnlyModelViewSet):
     """One run decides one day for all customers."""
 
-    queryset = DecisionRun.objects.defer("rulebook").annotate(
-        n_chunks=Count("chunks"),
-        n_chunks_done=Count("chunks", filter=Q(chunks__done=True)),
-        n_decisions=Coalesce(Sum("chunks__n_decisions"), 0),
+    queryset = (
+        DecisionRun.objects.defer("rulebook")
+        .annotate(
+            n_chunks=Count("chunks"),
+            n_chunks_done=Count("chunks", filter=Q(chunks__done=True)),
+            n_decisions=Coalesce(Sum("chunks__n_decisions"), 0),
+        )
+        .prefetch_related("capacity__account__limit")
     )
     serializer_class = RunSerializer
     parameters = {"list": PageParameters}

@@ -6,7 +6,9 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from campaigns.api.fields import CampaignField
-from journeys.models import Decision, DecisionRun
+from campaigns.models import CapacityLimit
+from campaigns.numerics.capacity import MILLS
+from journeys.models import CapacityUse, Decision, DecisionRun
 from optiengine.lib.fields import DayField, NumberField, ReadOnly
 from optiengine.lib.parameters import PageParameters, Strict
 from segments.api.fields import CustomerField
@@ -48,6 +50,7 @@ class DecisionSerializer(ReadOnly, serializers.ModelSerializer):
     value_now_cents = NumberField(help_text=_("Uplift within the window, before the cost."))
     value_later_cents = NumberField(help_text=_("Of what the choice makes possible later."))
     slot_cost_cents = NumberField(help_text=_("What the slot would have been worth otherwise."))
+    price_cents = NumberField(help_text=_("Price of the scarce capacity that the contact uses."))
     cost_cents = NumberField(help_text=_("Cost of the contact."))
 
     class Meta:
@@ -68,6 +71,7 @@ class DecisionSerializer(ReadOnly, serializers.ModelSerializer):
             "value_now_cents",
             "value_later_cents",
             "slot_cost_cents",
+            "price_cents",
             "cost_cents",
         ]
 
@@ -80,6 +84,48 @@ class ProgressSerializer(ReadOnly, serializers.Serializer):
     n_decisions = serializers.IntegerField(help_text=_("Decisions made so far."))
 
 
+class CapacityUseSerializer(ReadOnly, serializers.ModelSerializer):
+    """A budget, in cents, or a volume, in messages, in one run."""
+
+    limit = serializers.IntegerField(source="account.limit_id", help_text=_("Id of the limit."))
+    name = serializers.CharField(source="account.limit.name")
+    measure = serializers.CharField(source="account.limit.measure")
+    used_before = serializers.SerializerMethodField(help_text=_("Of the period, by earlier runs."))
+    available = serializers.SerializerMethodField(help_text=_("For this run; never exceeded."))
+    used = serializers.SerializerMethodField(help_text=_("By this run, so far."))
+    price_cents = NumberField(source="price", help_text=_("Of a message, or a cent of the budget."))
+    subsidy_cents = NumberField(source="subsidy", help_text=_("Likewise, of a minimum."))
+    short = NumberField(help_text=_("Of a minimum, that today's customers cannot reach."))
+
+    class Meta:
+        model = CapacityUse
+        fields = [
+            "limit",
+            "name",
+            "measure",
+            "used_before",
+            "available",
+            "used",
+            "price_cents",
+            "subsidy_cents",
+            "short",
+        ]
+
+    def get_used_before(self, use: CapacityUse) -> float:
+        return _amount(use, use.used_before)
+
+    def get_available(self, use: CapacityUse) -> float:
+        return _amount(use, use.available)
+
+    def get_used(self, use: CapacityUse) -> float:
+        return _amount(use, use.used)
+
+
+def _amount(use: CapacityUse, units: int) -> float:
+    is_money = use.account.limit.measure == CapacityLimit.Measure.MONEY
+    return units / MILLS if is_money else float(units)
+
+
 class RunSerializer(ReadOnly, serializers.ModelSerializer):
     """One pass over all customers for a day."""
 
@@ -88,6 +134,7 @@ class RunSerializer(ReadOnly, serializers.ModelSerializer):
         help_text=_("Reconciled when the run is done: eligible = decided + quarantined."),
     )
     progress = ProgressSerializer(source="*")
+    capacity = CapacityUseSerializer(many=True, help_text=_("Budgets and volumes it kept to."))
 
     class Meta:
         model = DecisionRun
@@ -98,6 +145,7 @@ class RunSerializer(ReadOnly, serializers.ModelSerializer):
             "n_customers",
             "progress",
             "counts",
+            "capacity",
             "error",
         ]
 

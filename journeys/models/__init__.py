@@ -1,5 +1,6 @@
 """What we say next, as tables."""
 
+from journeys.models.capacity import CapacityAccount, CapacityUse
 from journeys.models.contact import Contact, Outcome
 from journeys.models.decision import Decision
 from journeys.models.delivery import ChannelRoute, Delivery
@@ -9,6 +10,8 @@ from journeys.models.run import DecisionChunk, DecisionRun
 
 __all__ = [
     "ActionEvidence",
+    "CapacityAccount",
+    "CapacityUse",
     "ChannelRoute",
     "Contact",
     "Decision",

@@ -67,6 +67,12 @@ class Decision(models.Model):
     )
     value_later_cents = models.FloatField(_("value later"), default=0)
     slot_cost_cents = models.FloatField(_("slot cost"), default=0)
+    price_cents = models.FloatField(
+        _("price of capacity"),
+        default=0,
+        db_default=0,
+        help_text=_("Of the budgets and volumes that the contact uses; below 0 where wanted."),
+    )
     cost_cents = models.FloatField(_("cost"), default=0)
     verdicts = ArrayField(
         models.SmallIntegerField(),

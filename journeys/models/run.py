@@ -1,3 +1,4 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -40,6 +41,11 @@ class DecisionRun(models.Model):
     counts = models.JSONField(
         _("counts"), default=dict, help_text=_("Reconciled in SQL when the run is done.")
     )
+    prices = models.JSONField(
+        _("prices"),
+        default=dict,
+        help_text=_("How good the prices of scarce capacity are; empty without limits."),
+    )
     error = models.TextField(_("error"), blank=True)
 
     class Meta:
@@ -80,6 +86,12 @@ class DecisionChunk(models.Model):
         _("contact watermark"),
         null=True,
         help_text=_("Contacts up to this id were counted; what came later cannot matter."),
+    )
+    capacity_left = ArrayField(
+        models.BigIntegerField(),
+        verbose_name=_("capacity left"),
+        null=True,
+        help_text=_("Of each limit of the rulebook when the chunk was decided."),
     )
     error = models.TextField(_("error"), blank=True)
 

@@ -164,7 +164,7 @@ def _master(worths, uses, maximum, minimum, highest, lowest):
         ],
         method="highs",
     )
-    if solved.status != 0:
+    if solved.status != 0 or solved.x is None:
         raise ArithmeticError(f"the prices could not be computed: {solved.message}")
     up, down = solved.x[:n_limits] / scale, solved.x[n_limits : 2 * n_limits] / scale
     return up - down, solved.fun, -solved.ineqlin.marginals.reshape(k, groups)

@@ -34,10 +34,22 @@ class Worth:
     sd: NDArray[np.float64]  # posterior s.d. of the uplift
     response_prob: NDArray[np.float64]
     kept: SlotCost | None = None  # what the slot cost is of; None while it is not computed
+    price: NDArray[np.float64] | float = 0.0  # (A,) of the scarce capacity it uses, for everybody
 
     @property
     def total(self) -> NDArray[np.float64]:
-        return self.now + self.later - self.slot
+        return self.now + self.later - self.slot - self.price
+
+    def of(self, rows: NDArray[np.int64]) -> "Worth":
+        """The same of some of the customers."""
+        return Worth(
+            self.now[rows],
+            self.later[rows],
+            self.slot[rows],
+            self.sd[rows],
+            self.response_prob[rows],
+            price=self.price,
+        )
 
 
 def worth_of(book: Rulebook, prediction: Prediction, codes: Codes) -> Worth:

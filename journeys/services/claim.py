@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from django.db import connection, transaction
+from numpy.typing import NDArray
 
 from journeys.errors import LeaseLost
 from journeys.models import DecisionChunk
@@ -24,7 +26,8 @@ class ClaimedChunk:
 def claim_chunk(run_id: int, *, owner: str) -> ClaimedChunk | None:
     """Take the next open chunk of a run, or one whose lease ran out; None when nothing is left.
 
-    Workers skip what others are just claiming, so any number of them never wait here.
+    Workers skip what others are just claiming, so any number of them never wait here. The order is
+    each run's own: where a budget runs out, it is not always the youngest customers who get none.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -36,7 +39,7 @@ def claim_chunk(run_id: int, *, owner: str) -> ClaimedChunk | None:
                 SELECT id FROM journeys_decisionchunk
                 WHERE run_id = %(run)s AND NOT done
                   AND (lease_until IS NULL OR lease_until < clock_timestamp())
-                ORDER BY first_id LIMIT 1 FOR UPDATE SKIP LOCKED
+                ORDER BY hashint8extended(first_id, run_id), id LIMIT 1 FOR UPDATE SKIP LOCKED
             )
             RETURNING id, run_id, first_id, last_id, fence, attempts
             """,
@@ -57,10 +60,20 @@ def hold_chunk(chunk: ClaimedChunk) -> None:
         raise LeaseLost(f"chunk {chunk.id}: another worker took over from fence {chunk.fence}")
 
 
-def finish_chunk(chunk: ClaimedChunk, *, n_decisions: int, watermark: int) -> None:
-    """Mark a held chunk done, inside the transaction that holds its decisions."""
+def finish_chunk(
+    chunk: ClaimedChunk, *, n_decisions: int, watermark: int, left: NDArray[np.int64] | None = None
+) -> None:
+    """Mark a held chunk done, inside the transaction that holds its decisions.
+
+    left : (L,) of the limits that all customers share, as it was found.
+    """
     DecisionChunk.objects.filter(pk=chunk.id).update(
-        done=True, lease_until=None, error="", n_decisions=n_decisions, contact_watermark=watermark
+        done=True,
+        lease_until=None,
+        error="",
+        n_decisions=n_decisions,
+        contact_watermark=watermark,
+        capacity_left=None if left is None else left.tolist(),
     )
 
 

@@ -1,7 +1,7 @@
 """One chunk of a run: load, compute, lock, compute, save; in outline and in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +16,9 @@ from journeys.numerics.arbitration import arbitrate
 from journeys.numerics.choice import has_minimum_evidence
 from journeys.numerics.design import FeatureScaling
 from journeys.numerics.uplift import Prediction, UpliftModel
+from journeys.numerics.within_limits import arbitrate_within
 from journeys.numerics.worth import Worth, with_slot_cost, worth_of
+from journeys.services.capacity import Capacity, book_use, take_left
 from journeys.services.claim import ClaimedChunk, finish_chunk, hold_chunk
 from journeys.services.load_history import load_history
 from journeys.services.save_decisions import Decided, save_decisions
@@ -39,12 +41,26 @@ class Pinned:
     columns: NDArray[np.int64]  # (A,) the model's column of each action of the rulebook
     evidence_ok: NDArray[np.bool_]  # (A,)
     time_zone: str
+    capacity: Capacity | None  # None without budgets and volume limits
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A batch before the choice: by facts, then, see `limited`, with what customers got before."""
+
+    batch: CustomerBatch
+    arms: NDArray[np.str_]  # (n,)
+    codes: Codes  # (n, A) verdicts
+    worth: Worth
 
 
 @lru_cache(maxsize=2)
 def pinned(run_id: int) -> Pinned:
     """The pinned inputs of a started run; they never change, so a worker reads them once."""
-    run = DecisionRun.objects.select_related("state", "model__scaling", "plan").get(pk=run_id)
+    return pin(DecisionRun.objects.select_related("state", "model__scaling").get(pk=run_id))
+
+
+def pin(run: DecisionRun) -> Pinned:
     assert run.model is not None
     book = Rulebook.from_json(run.rulebook)
     model = UpliftModel.from_bytes(bytes(run.model.payload)) if book.actions else None
@@ -62,6 +78,7 @@ def pinned(run_id: int) -> Pinned:
             **dict(zip(MINIMUM, book.minimum_evidence.T, strict=True)),
         ),
         time_zone=Organisation.current().time_zone,
+        capacity=Capacity.of(run, book),
     )
 
 
@@ -73,50 +90,78 @@ def decide(chunk: ClaimedChunk) -> int:
     request can spend the same slot. Raises LeaseLost, keeping nothing, if the chunk was taken over.
     """
     given = pinned(chunk.run_id)
-    assert given.run.state is not None
-    batch = load_batch(given.run.state, chunk.first_id, chunk.last_id, fields=given.book.fields())
-    if not len(batch):  # half of a chunk that was split may hold nobody
+    ready = prepare(given, chunk.first_id, chunk.last_id)
+    if ready is None:  # half of a chunk that was split may hold nobody
         with transaction.atomic():
             hold_chunk(chunk)
             finish_chunk(chunk, n_decisions=0, watermark=0)
         return 0
-    arms = load_arms(given.run, batch.customer_ids)
-    codes = fact_verdicts(given.book, facts_of(batch, arms, given.time_zone))
-    worth = worth_of(given.book, predict(given, batch), codes)
     with transaction.atomic():
         hold_chunk(chunk)
         lock_block(chunk.first_id >> BLOCK_BITS)
         watermark = next_contact_id()
-        decided = choose(given, batch, arms, codes, worth, watermark=watermark)
+        ready = limited(given, ready, watermark=watermark)
+        # Last of the locks, for all other chunks need it too.
+        left = take_left(given.capacity) if given.capacity else None
+        decided, used = choose(given, ready, left=left)
         save_decisions(given.run, given.book, decided, first_contact_id=watermark)
-        finish_chunk(chunk, n_decisions=len(batch), watermark=watermark)
-    return len(batch)
+        if given.capacity:
+            book_use(given.capacity, used)
+        finish_chunk(chunk, n_decisions=len(ready.batch), watermark=watermark, left=left)
+    return len(ready.batch)
+
+
+def prepare(given: Pinned, first_id: int, last_id: int) -> Ready | None:
+    """The customers of a range of ids, judged and valued; None where there is nobody."""
+    assert given.run.state is not None
+    batch = load_batch(given.run.state, first_id, last_id, fields=given.book.fields())
+    if not len(batch):
+        return None
+    arms = load_arms(given.run, batch.customer_ids)
+    codes = fact_verdicts(given.book, facts_of(batch, arms, given.time_zone))
+    return Ready(batch, arms, codes, value(given, predict(given, batch), codes))
+
+
+def value(given: Pinned, found: Prediction, codes: Codes) -> Worth:
+    """What every action is worth, but for the slot's cost; codes : (n, A) verdicts by facts."""
+    worth = worth_of(given.book, found, codes)
+    return replace(worth, price=given.capacity.charge) if given.capacity else worth
+
+
+def limited(given: Pinned, ready: Ready, *, watermark: int) -> Ready:
+    """With the verdicts of the customers' own limits and the slot's cost, from contacts below the
+    watermark."""
+    batch, book, at = ready.batch, given.book, given.run.decided_at
+    history = load_history(given.run, book, batch.customer_ids, watermark=watermark)
+    zones = np.where(batch.time_zones == "", given.time_zone, batch.time_zones)
+    codes = limit_verdicts(book, ready.codes, history, zones, at=at)
+    worth = with_slot_cost(ready.worth, book, codes, history, zones, at=at)
+    return replace(ready, codes=codes, worth=worth)
 
 
 def choose(
-    given: Pinned,
-    batch: CustomerBatch,
-    arms: NDArray[np.str_],
-    codes: Codes,
-    worth: Worth,
-    *,
-    watermark: int,
-) -> Decided:
-    """Limits and choice for a batch, from contacts below the watermark."""
-    history = load_history(given.run, given.book, batch.customer_ids, watermark=watermark)
-    zones = np.where(batch.time_zones == "", given.time_zone, batch.time_zones)
-    codes = limit_verdicts(given.book, codes, history, zones, at=given.run.decided_at)
-    worth = with_slot_cost(worth, given.book, codes, history, zones, at=given.run.decided_at)
-    choice = arbitrate(
+    given: Pinned, ready: Ready, *, left: NDArray[np.int64] | None
+) -> tuple[Decided, NDArray[np.int64]]:
+    """The choice for a batch, and what it uses of the limits that all customers share.
+
+    left : (L,) units of these limits; None: they are not looked at, and nothing counts as used.
+    """
+    arguments = (
         given.book,
-        codes,
-        worth,
+        ready.codes,
+        ready.worth,
         given.evidence_ok,
-        arms == Arm.BASELINE,
-        batch.customer_ids,
-        seed=given.run.seed,
+        ready.arms == Arm.BASELINE,
+        ready.batch.customer_ids,
     )
-    return Decided(batch, arms, worth, choice)
+    used = np.zeros(0, dtype=np.int64)
+    if left is None or given.capacity is None:
+        choice = arbitrate(*arguments, seed=given.run.seed)
+    else:
+        choice, used = arbitrate_within(
+            *arguments, seed=given.run.seed, use=given.capacity.use, left=left
+        )
+    return Decided(ready.batch, ready.arms, ready.worth, choice), used
 
 
 def facts_of(batch: CustomerBatch, arms: NDArray[np.str_], time_zone: str) -> Facts:

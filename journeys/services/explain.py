@@ -38,6 +38,7 @@ class Option:
     cost_cents: float | None = None
     later_cents: float | None = None
     slot_cents: float | None = None
+    price_cents: float | None = None  # of the budgets and volumes it uses
     total_cents: float | None = None
     sd_cents: float | None = None
     response_prob: float | None = None
@@ -126,7 +127,7 @@ def _again(given: Pinned, decision: Decision, verdicts) -> tuple[Decided | None,
     batch = load_batch(given.run.state, decision.customer_id, decision.customer_id)
     if chunk is None or not len(batch):
         return None, batch
-    return recompute(given, chunk, batch, verdicts), batch
+    return recompute(given, chunk, batch, verdicts, alone=True), batch
 
 
 def _agrees(given: Pinned, decision: Decision, again: Decided) -> bool:
@@ -199,6 +200,7 @@ def _option(
         opens=what_opens(given.book, worth, facts, index),
         kept_for=kept_for,
         kept_days=kept_days,
+        price_cents=float(np.broadcast_to(worth.price, len(given.book.actions))[index]),
         total_cents=float(worth.total[0, index]),
         sd_cents=float(worth.sd[0, index]),
         response_prob=float(worth.response_prob[0, index]),

@@ -1,6 +1,6 @@
 """Replay: a finished run computed again from what it pinned, and compared with what it stored."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -8,8 +8,16 @@ from campaigns.numerics.verdicts import Codes, Verdict
 from journeys.models import Decision, DecisionChunk, DecisionRun
 from journeys.numerics.arbitration import NONE
 from journeys.numerics.uplift import Prediction
-from journeys.numerics.worth import worth_of
-from journeys.services.decide import Pinned, choose, load_arms, pinned, predict
+from journeys.services.decide import (
+    Pinned,
+    Ready,
+    choose,
+    limited,
+    load_arms,
+    pinned,
+    predict,
+    value,
+)
 from journeys.services.save_decisions import Decided
 from segments.services.load_batch import CustomerBatch, load_batch
 
@@ -30,8 +38,9 @@ def replay(run: DecisionRun) -> Replay:
 
     Taken as stored: the features and micro-segments of the day, the verdicts on facts that may
     since have changed (consent, target group, address), rulebook, model, seed, arms. Computed
-    again: values, series, exclusions, caps from the ledger up to each chunk's watermark, choice,
-    probabilities, controls. Compared: action, control, layer, probability, value parts, verdicts.
+    again: values, series, exclusions, caps from the ledger up to each chunk's watermark, turns at
+    what was left of budgets and volumes, choice, probabilities, controls. Compared: action,
+    control, layer, probability, value parts, verdicts.
     """
     found = Replay()
     given = pinned(run.pk)
@@ -58,10 +67,24 @@ def replay(run: DecisionRun) -> Replay:
 
 
 def recompute(
-    given: Pinned, chunk: DecisionChunk, batch: CustomerBatch, verdicts: Codes
+    given: Pinned,
+    chunk: DecisionChunk,
+    batch: CustomerBatch,
+    verdicts: Codes,
+    *,
+    alone: bool = False,
 ) -> Decided:
-    """A batch decided again; `verdicts` (n, A) are the stored codes. The chunk must be done."""
-    return decide_again(given, chunk, batch, stored_facts(verdicts), predict(given, batch))
+    """A batch decided again; `verdicts` (n, A) are the stored codes. The chunk must be done.
+
+    alone : the batch is not the whole chunk. What was left of budgets and volumes at a customer's
+    turn followed from the others, so it is then taken from the stored verdicts.
+    """
+    facts, found = stored_facts(verdicts), predict(given, batch)
+    over = None
+    if alone:
+        is_over = verdicts // 1000 == Verdict.OVER_BUDGET // 1000
+        over = np.where(is_over, verdicts, np.int16(0))
+    return decide_again(given, chunk, batch, facts, found, over_budget=over)
 
 
 def stored_facts(verdicts: Codes) -> Codes:
@@ -73,13 +96,30 @@ def stored_facts(verdicts: Codes) -> Codes:
 
 
 def decide_again(
-    given: Pinned, chunk: DecisionChunk, batch: CustomerBatch, facts: Codes, found: Prediction
+    given: Pinned,
+    chunk: DecisionChunk,
+    batch: CustomerBatch,
+    facts: Codes,
+    found: Prediction,
+    *,
+    over_budget: Codes | None = None,
 ) -> Decided:
-    """A batch decided by given rules, codes by facts and uplift, from the chunk's own history."""
+    """A batch decided by given rules, codes by facts and uplift, from the chunk's own history.
+
+    over_budget : (n, A) the codes of actions that a budget or volume had too little left for, 0
+    elsewhere; without them turns are taken again at what the whole chunk found.
+    """
     assert chunk.contact_watermark is not None
-    worth = worth_of(given.book, found, facts)
     arms = load_arms(given.run, batch.customer_ids)
-    return choose(given, batch, arms, facts, worth, watermark=chunk.contact_watermark)
+    ready = Ready(batch, arms, facts, value(given, found, facts))
+    ready = limited(given, ready, watermark=chunk.contact_watermark)
+    left = None
+    if over_budget is not None:
+        codes = np.where(over_budget, over_budget, ready.codes)
+        ready = replace(ready, codes=codes)
+    elif chunk.capacity_left is not None:
+        left = np.array(chunk.capacity_left, dtype=np.int64)
+    return choose(given, ready, left=left)[0]
 
 
 def _differences(given: Pinned, chunk: DecisionChunk, batch, stored: list[Decision]) -> list[int]:
@@ -96,6 +136,7 @@ def _differences(given: Pinned, chunk: DecisionChunk, batch, stored: list[Decisi
         )
 
     worth, book = again.worth, given.book
+    price = np.broadcast_to(worth.price, worth.slot.shape)
     same = (
         (ids[again.choice.action] == actions)
         & (again.choice.is_control == [d.is_control for d in stored])
@@ -104,6 +145,7 @@ def _differences(given: Pinned, chunk: DecisionChunk, batch, stored: list[Decisi
         & (part(worth.now + book.cost_cents) == [d.value_now_cents for d in stored])
         & (part(worth.later) == [d.value_later_cents for d in stored])
         & (part(worth.slot) == [d.slot_cost_cents for d in stored])
+        & (part(price) == [d.price_cents for d in stored])
         & (again.choice.codes == verdicts).all(axis=1)
     )
     return batch.customer_ids[~same].tolist()

@@ -103,6 +103,7 @@ def _decisions(run: DecisionRun, book: Rulebook, decided: Decided) -> dict[str, 
         "value_now_cents": where_taken(worth.now[taken, chosen] + book.cost_cents[chosen]),
         "value_later_cents": where_taken(worth.later[taken, chosen]),
         "slot_cost_cents": where_taken(worth.slot[taken, chosen]),
+        "price_cents": where_taken(np.broadcast_to(worth.price, worth.slot.shape)[taken, chosen]),
         "cost_cents": where_taken(book.cost_cents[chosen]),
         "verdicts": _arrays(choice.codes),
     }

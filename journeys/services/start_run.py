@@ -11,6 +11,7 @@ from campaigns.services.assign_arms import assign_arms
 from campaigns.services.load_rulebook import load_rulebook
 from journeys.errors import StaleState
 from journeys.models import DecisionRun, UpliftModelVersion
+from journeys.services.price_run import price_run
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Organisation, StateBuild
 from segments.models.customer import BLOCK_BITS
@@ -40,7 +41,7 @@ def default_seed(as_of: date) -> int:
 
 
 def start_run(run: DecisionRun) -> DecisionRun:
-    """Pin rulebook, state, model and arms, and lay out the chunks; a started run is left alone.
+    """Pin rulebook, state, model, arms and prices, and lay out the chunks; a started run stays.
 
     Of a run that failed after it had started, what could not be decided is opened again, on the
     inputs that were pinned the first time. Raises StaleState when the customers' state of the day
@@ -71,6 +72,7 @@ def start_run(run: DecisionRun) -> DecisionRun:
         run.rulebook = load_rulebook(run.as_of).to_json()
         run.state, run.model = ready, model
         run.n_customers = _lay_out_chunks(run)
+        price_run(run)
         run.status, run.error = DecisionRun.Status.RUNNING, ""
         run.save()
     return run

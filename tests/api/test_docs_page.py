@@ -48,7 +48,7 @@ def test_the_page_works_without_the_internet_and_its_own_policy_lets_it(page: Pa
     page.goto(f"{live_server.url}/api/docs/")
     page.wait_for_selector(".opblock")
 
-    assert page.locator(".opblock").count() == 13
+    assert page.locator(".opblock").count() == 15
     page.click("#operations-campaigns-campaigns_list .opblock-summary-control")
     page.click("text=Try it out")
     page.click("button.execute")

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from campaigns.models import CapacityLimit
 from optiengine.api import router
 from tests.factories import DAY
 
@@ -16,6 +17,8 @@ ADDRESSES = {
     "customer-detail": "/api/v1/customers/K-1/",
     "campaign-list": "/api/v1/campaigns/",
     "campaign-detail": "/api/v1/campaigns/{campaign}/",
+    "capacity-limit-list": "/api/v1/capacity-limits/",
+    "capacity-limit-detail": "/api/v1/capacity-limits/{limit}/",
     "decision-list": "/api/v1/decisions/",
     "decision-detail": f"/api/v1/decisions/{DAY}/K-1/",
     "decision-explanation": f"/api/v1/decisions/{DAY}/K-1/explanation/",
@@ -29,7 +32,8 @@ ADDRESSES = {
 def test_the_matrix_knows_every_address():
     assert {pattern.name for pattern in router.urls} == set(ADDRESSES)
     for pattern in router.urls:
-        address = ADDRESSES[pattern.name].replace("{campaign}", "1").removeprefix("/api/v1/")
+        address = ADDRESSES[pattern.name].replace("{campaign}", "1").replace("{limit}", "1")
+        address = address.removeprefix("/api/v1/")
         assert re.match(pattern.pattern.regex.pattern, address), pattern.name
 
 
@@ -51,11 +55,12 @@ def expected(name: str, method: str, role: str) -> set[int]:
 
 @pytest.mark.parametrize("role", ["anonymous", "stranger", "viewer", "superuser"])
 def test_each_caller_gets_what_the_permissions_say(role, request, measured, campaign):
+    limit = CapacityLimit.objects.create(name="Calls", maximum=100)
     client = request.getfixturevalue(role)
     found, wanted = {}, {}
     for name, template in ADDRESSES.items():
         for method in METHODS:
-            address = template.format(campaign=campaign.pk)
+            address = template.format(campaign=campaign.pk, limit=limit.pk)
             answer = getattr(client, method)(address, **_body(method))
             found[name, method] = {answer.status_code}
             wanted[name, method] = expected(name, method, role)

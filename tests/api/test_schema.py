@@ -9,6 +9,7 @@ import yaml
 from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
 
+from campaigns.models import CapacityLimit
 from tests.factories import DAY
 
 pytestmark = pytest.mark.django_db
@@ -43,11 +44,14 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(schema):
 
 
 def test_answers_are_what_the_schema_promises(schema, superuser, measured, campaign):
+    limit = CapacityLimit.objects.create(name="Calls", maximum=100)
     addresses = {
         "/api/v1/customers/": "",
         "/api/v1/customers/{external_id}/": "K-1",
         "/api/v1/campaigns/": "",
         "/api/v1/campaigns/{id}/": campaign.pk,
+        "/api/v1/capacity-limits/": "",
+        "/api/v1/capacity-limits/{id}/": limit.pk,
         "/api/v1/decisions/": "",
         "/api/v1/decisions/{as_of}/{customer}/": f"{DAY}/K-1",
         "/api/v1/decisions/{as_of}/{customer}/explanation/": f"{DAY}/K-1/explanation",

@@ -1,0 +1,66 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class CapacityAccount(models.Model):
+    """What one period of a budget or volume limit has used: the row that whoever spends it locks.
+
+    Counted in whole units that add up exactly: thousandths of a cent, or messages.
+    """
+
+    limit = models.ForeignKey(
+        "campaigns.CapacityLimit", models.PROTECT, related_name="+", verbose_name=_("limit")
+    )
+    starts_on = models.DateField(_("period from"))
+    used = models.BigIntegerField(_("used"), default=0)
+
+    class Meta:
+        verbose_name = _("capacity account")
+        verbose_name_plural = _("capacity accounts")
+        ordering = ["-starts_on", "limit"]
+        constraints = [
+            models.UniqueConstraint(fields=["limit", "starts_on"], name="account_once_per_period"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.limit_id}: {self.starts_on}"
+
+
+class CapacityUse(models.Model):
+    """One limit in one run: what there was, what it cost to use, what was used."""
+
+    run = models.ForeignKey(
+        "journeys.DecisionRun", models.CASCADE, related_name="capacity", verbose_name=_("run")
+    )
+    account = models.ForeignKey(
+        CapacityAccount, models.PROTECT, related_name="uses", verbose_name=_("account")
+    )
+    place = models.PositiveSmallIntegerField(
+        _("place"), help_text=_("Among the limits of the run's rulebook.")
+    )
+    used_before = models.BigIntegerField(_("used before the run"))
+    available = models.BigIntegerField(
+        _("for this run"), help_text=_("Its part of what was left; never exceeded.")
+    )
+    wanted = models.BigIntegerField(_("at least for this run"), default=0)
+    used = models.BigIntegerField(_("used by the run"), default=0)
+    price = models.FloatField(
+        _("price"), default=0, help_text=_("In cents, of a message or of a cent of the budget.")
+    )
+    subsidy = models.FloatField(_("subsidy"), default=0, help_text=_("Likewise, of a minimum."))
+    short = models.FloatField(
+        _("short of the minimum"),
+        default=0,
+        help_text=_("In cents or messages: what no choice that was found can reach."),
+    )
+
+    class Meta:
+        verbose_name = _("use of a limit")
+        verbose_name_plural = _("uses of limits")
+        ordering = ["run", "place"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "place"], name="limit_once_per_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.place}"
