@@ -38,7 +38,7 @@ class Command(FiguresCommand):
 
             def lived(name: str):
                 bar.set_description(name)
-                return live(world, name, progress=lambda: bar.update())
+                return live(world, POLICIES[name], progress=lambda: bar.update())
 
             life = lived(policy)
             seconds = perf_counter() - started

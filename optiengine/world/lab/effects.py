@@ -22,10 +22,10 @@ class Term:
     cuts: tuple[float, ...] = ()  # none: linear
 
     def points(self, traits: dict[str, Floats]) -> Floats:
-        values = np.column_stack([traits[name] for name in self.traits])
-        if not self.cuts:
-            return self.weight * values.prod(axis=1)
-        return self.weight * (values > np.array(self.cuts)).all(axis=1)
+        found: Floats = np.full(len(traits[self.traits[0]]), self.weight)
+        for i, name in enumerate(self.traits):
+            found *= traits[name] > self.cuts[i] if self.cuts else traits[name]
+        return found
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class SeriesPlan:
                     options = np.where(allowed, q, -np.inf)
                     best = options.argmax(axis=1)
                     found = options[np.arange(n), best]
-                    best[found <= waiting] = WAIT
+                    best[found < waiting] = WAIT
                     value[left, state] = np.maximum(found, waiting)
                 else:
                     best = first_of(order, allowed)
@@ -135,7 +135,7 @@ class FatiguePlan:
             contact = now + sent * at_load(after, (LOADS + 1) * fades**s)
             contact += (1 - sent) * at_load(after, LOADS * fades**s)
             waiting = at_load(value[left - 1], LOADS * fades)
-            self.sends[left] = contact > waiting
+            self.sends[left] = contact >= waiting
             value[left] = np.maximum(contact, waiting)
 
     def is_worth_it(self, uplift_rested: Floats, load: Floats, days_left: int) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from optiengine.world.lab.scenario import LabScenario
 
 SAMPLE = 2_000  # customers on whom orders are compared
 SERIES_SAMPLE = 300
+CONSIDERED = 40  # campaigns that may enter an order by improvement
 MOMENTS = (0.1, 0.5, 0.9)  # of the world's days, on which values are looked at
 
 Floats = NDArray[np.float64]
@@ -21,8 +22,8 @@ def best_order(scenario: LabScenario) -> list[int]:
     """The order of greatest true value; what is not in it is not sent.
 
     In a series: by brute force, exactly (see `series_orders`). Elsewhere: greedy by gain, then
-    exchanges of any two campaigns, in the order or outside, until none gains: a local optimum,
-    and the best one where all campaigns are for everyone.
+    omissions, exchanges and insertions until none gains: a local optimum, and the best order
+    where all campaigns are for everyone.
     """
     if scenario.steps:
         lab = Lab(scenario)
@@ -63,9 +64,8 @@ def true_values(scenario: LabScenario) -> Floats:
     lab = Lab(scenario)
     found = []
     for moment in MOMENTS:
-        now = lab.situation_of(
-            np.arange(min(SAMPLE, len(lab.population))), int(moment * scenario.n_days)
-        )
+        day = int(moment * scenario.n_days)
+        now = lab.situation_of(np.flatnonzero(lab.population.joined_day <= day)[:SAMPLE], day)
         values = np.zeros((len(now.morning.rows), len(scenario.campaigns)))
         net = lab.true_uplift_cents(now) - now.book.cost_cents
         values[:, now.campaigns] = np.where(now.codes == Verdict.ALLOWED, net, 0.0)
@@ -100,16 +100,16 @@ def greedy(values: Floats, n_slots: int) -> list[int]:
 
 
 def improved(order: list[int], values: Floats, n_slots: int) -> list[int]:
-    """Hill climbing by exchanges of a campaign in the order with any other, and by omissions."""
+    """Hill climbing by omissions, exchanges and insertions of the campaigns of highest mean."""
     best = order_value(order, values, n_slots)
+    others = np.argsort(-values.sum(axis=0))[:CONSIDERED].tolist()
     for _ in range(values.shape[1]):
         neighbours = [order[:i] + order[i + 1 :] for i in range(len(order))]
         for i, mine in enumerate(order):
-            neighbours += [
-                [{mine: other, other: mine}.get(c, c) for c in order]
-                for other in range(values.shape[1])
-                if other not in order[: i + 1]
-            ]
+            for other in others:
+                neighbours.append([{mine: other, other: mine}.get(c, c) for c in order])
+                rest = [c for c in order if c != other]
+                neighbours.append([*rest[:i], other, *rest[i:]])
         scores = [order_value(neighbour, values, n_slots) for neighbour in neighbours]
         if not scores or max(scores) <= best + 1e-6:
             break

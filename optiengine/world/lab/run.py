@@ -58,11 +58,16 @@ class Life:
     """A policy's days. Values are true expectations per day, all customers together, in cents."""
 
     net_cents: NDArray[np.float64]  # (days,) true uplift of sent messages less their cost
-    n_contacts: NDArray[np.int64]  # (days,) controls included
+    n_by_campaign: NDArray[np.int64]  # (campaigns, days) contacts, controls included
     n_decisions: int  # customers who had a free slot, over all days
     realised_cents: float  # what orders gained and lost came to, less cost
     tallies: tuple[Tally, ...]  # by campaign
     control_share: float
+
+    @property
+    def n_contacts(self) -> NDArray[np.int64]:
+        """(days,)"""
+        return self.n_by_campaign.sum(axis=0)
 
     @property
     def coverage(self) -> tuple[int, int]:
@@ -73,13 +78,17 @@ class Life:
 
 
 def live(
-    scenario: LabScenario, policy: str, *, progress: Callable[[], object] | None = None
+    scenario: LabScenario,
+    policy: Callable[[Lab], Policy],
+    *,
+    progress: Callable[[], object] | None = None,
 ) -> Life:
     """All days of a world under a policy. The same arguments give the same life."""
     lab = Lab(scenario)
-    decider = POLICIES[policy](lab)
+    decider = policy(lab)
     n_days = scenario.n_days
-    net, n_contacts = np.zeros(n_days), np.zeros(n_days, dtype=np.int64)
+    net = np.zeros(n_days)
+    n_by_campaign = np.zeros((len(scenario.campaigns), n_days), dtype=np.int64)
     tallies = tuple(Tally() for _ in scenario.campaigns)
     costs = np.array([c.cost_cents for c in scenario.campaigns])
     n_decisions, spent = 0, 0.0
@@ -90,7 +99,8 @@ def live(
         cost = float(costs[contacts.campaign[sent]].sum())
         net[day] = contacts.uplift_cents[sent].sum() - cost
         spent += cost
-        n_contacts[day], n_decisions = len(contacts), n_decisions + len(now.morning.rows)
+        n_by_campaign[:, day] = np.bincount(contacts.campaign, minlength=len(costs))
+        n_decisions += len(now.morning.rows)
         closed = lab.live_day(day)
         if closed is not None:
             for campaign in np.unique(closed.campaign).tolist():
@@ -99,5 +109,10 @@ def live(
         if progress:
             progress()
     return Life(
-        net, n_contacts, n_decisions, lab.realised_cents - spent, tallies, scenario.control_share
+        net_cents=net,
+        n_by_campaign=n_by_campaign,
+        n_decisions=n_decisions,
+        realised_cents=lab.realised_cents - spent,
+        tallies=tallies,
+        control_share=scenario.control_share,
     )
