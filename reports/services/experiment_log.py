@@ -38,19 +38,24 @@ from reports.errors import ReportError
 from reports.numerics.off_policy import Log
 from segments.models import Organisation, StateBuild
 
-ROWS = """
+RANDOMISED = """
+k.source = 'import' AND k.assignment_prob IS NOT NULL
+  AND k.control_share > 0 AND k.control_share < 1
+  AND k.as_of BETWEEN {since} AND {until}
+  AND (cardinality({campaigns}::bigint[]) = 0 OR k.campaign_id = ANY({campaigns}::bigint[]))
+"""
+ROWS = f"""
 SELECT k.customer_id, k.as_of - DATE '2000-01-01' AS day, k.action_id, k.is_control,
        k.assignment_prob, k.control_share, s.micro_segment_id, s.features, r.reward
 FROM journeys_contact k
 JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.as_of
-JOIN segments_statebuild b ON b.as_of = s.as_of AND b.feature_set_id = {feature_set}
-{reward}
-WHERE k.source = 'import' AND k.assignment_prob IS NOT NULL
-  AND k.control_share > 0 AND k.control_share < 1
-  AND k.as_of BETWEEN {since} AND {until}
-  AND (cardinality({campaigns}::bigint[]) = 0 OR k.campaign_id = ANY({campaigns}::bigint[]))
+JOIN segments_statebuild b ON b.as_of = s.as_of AND b.feature_set_id = {{feature_set}}
+{{reward}}
+WHERE {RANDOMISED} AND (hashint8extended(k.customer_id, {{seed}}) & {{mask}}) < {{cut}}
 ORDER BY k.customer_id, k.as_of, k.is_control, k.action_id
 """
+MASK = (1 << 30) - 1  # bits of a customer's hash that say whether they are in the sample
+MAX_ROWS = 500_000  # contacts in memory; of more, a sample of whole customers is read
 OUTCOME = """
 JOIN (SELECT contact_id, as_of, value_cents AS reward FROM journeys_outcome
       WHERE measured_on <= {as_of}) r ON r.contact_id = k.id AND r.as_of = k.as_of
@@ -103,25 +108,43 @@ class ExperimentLog:
     shares: NDArray[np.float64]  # (n, K) control share of an action's experiment, nan: not in it
     segment_ids: NDArray[np.int64]  # (n,)
     features: NDArray[np.float64]  # (n, d), nan where unknown
+    sampled: float  # share of the customers that was read
 
 
 def load_experiment(
-    *, as_of: date, since: date, until: date, reward: Reward, campaign_ids: list[int]
+    *,
+    as_of: date,
+    since: date,
+    until: date,
+    reward: Reward,
+    campaign_ids: list[int],
+    max_rows: int = MAX_ROWS,
+    seed: int = 0,
 ) -> ExperimentLog:
     """The choices of a period whose windows have closed; no campaign ids: all campaigns.
 
-    All rows are in memory at once, 8 (d + K) bytes each: off-policy values need them together.
+    Off-policy values over random halves need their rows together: of more than about max_rows
+    contacts, those of a random part of the customers are read, which the seed picks.
     Raises ReportError where there are none, or where they do not make one experiment.
     """
     state = StateBuild.objects.filter(as_of__range=(since, until)).order_by("-as_of").first()
     if state is None:
         raise ReportError(_("No customers' state was built in the period: features are unknown."))
+    period = {
+        "since": sql.Literal(since),
+        "until": sql.Literal(until),
+        "campaigns": sql.Literal(campaign_ids),
+    }
+    count = sql.SQL(f"SELECT count(*) AS n FROM journeys_contact k WHERE {RANDOMISED}")
+    [n_rows] = read_columns(count.format(**period), ["n"])["n"]
+    sampled = min(1.0, max_rows / max(int(n_rows), 1))
     query = sql.SQL(ROWS).format(
         feature_set=sql.Literal(state.feature_set_id),
         reward=reward.joined(as_of),
-        since=sql.Literal(since),
-        until=sql.Literal(until),
-        campaigns=sql.Literal(campaign_ids),
+        seed=sql.Literal(seed),
+        mask=sql.Literal(MASK),
+        cut=sql.Literal(round(sampled * (MASK + 1))),
+        **period,
     )
     names = ["customer_id", "day", "action_id", "is_control", "assignment_prob", "control_share"]
     rows = read_columns(query, [*names, "micro_segment_id", "reward", "features"])
@@ -132,10 +155,10 @@ def load_experiment(
                 "the period."
             )
         )
-    return _choices(rows)
+    return _choices(rows, sampled)
 
 
-def _choices(rows: dict[str, NDArray[Any]]) -> ExperimentLog:
+def _choices(rows: dict[str, NDArray[Any]], sampled: float) -> ExperimentLog:
     """One choice per customer and day, out of rows in their order."""
     is_new = np.ones(len(rows["day"]), dtype=bool)
     is_new[1:] = (np.diff(rows["customer_id"]) != 0) | (np.diff(rows["day"]) != 0)
@@ -165,6 +188,7 @@ def _choices(rows: dict[str, NDArray[Any]]) -> ExperimentLog:
         shares=shares,
         segment_ids=rows["micro_segment_id"][first],
         features=rows["features"].reshape(len(choice), -1)[first],
+        sampled=sampled,
     )
 
 

@@ -16,6 +16,7 @@ class PolicyValues:
 
     n_choices: int
     n_actions: int
+    sampled: float  # share of the customers whose choices were read
     policies: dict[str, PolicyWorth]
 
 
@@ -37,7 +38,12 @@ def policy_value(
     not money carry no cost. Raises ReportError where the log is no experiment.
     """
     found = load_experiment(
-        as_of=as_of, since=since, until=until, reward=reward, campaign_ids=campaign_ids or []
+        as_of=as_of,
+        since=since,
+        until=until,
+        reward=reward,
+        campaign_ids=campaign_ids or [],
+        seed=seed,
     )
     own = [float(action.cost_cents) if reward.is_money else 0.0 for action in found.actions]
     costs = np.array(own if cost_cents is None else [cost_cents] * len(own))
@@ -48,4 +54,4 @@ def policy_value(
         seed=seed,
         progress=progress,
     )
-    return PolicyValues(len(found.log), len(found.actions), policies)
+    return PolicyValues(len(found.log), len(found.actions), found.sampled, policies)

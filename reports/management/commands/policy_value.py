@@ -30,6 +30,7 @@ class Command(FiguresCommand):
     )
     columns = {
         "n_choices": "customers and days that the log holds",
+        "sampled": "share of the customers that was read; 1 unless the log is very long",
         "n_actions": "actions among which, and none, was chosen",
         "splits": "random halvings",
         "unit": "cents or responses, per customer, costs taken off",
@@ -89,6 +90,7 @@ class Command(FiguresCommand):
             raise CommandError(str(error)) from error
         return {
             "n_choices": values.n_choices,
+            "sampled": values.sampled,
             "n_actions": values.n_actions,
             "splits": options["splits"],
             "unit": "cents" if reward.is_money else "responses",

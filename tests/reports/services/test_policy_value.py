@@ -147,6 +147,18 @@ def test_the_command_prints_values_of_every_policy():
     assert policies["engine without exploration"]["dr"] == pytest.approx(0.4, abs=0.06)
 
 
+def test_of_a_long_log_a_sample_of_whole_customers_is_read():
+    """900 customers have 1,200 rows, the 300 of none two each: of 600 rows, about half of all."""
+    make_three_groups()
+
+    part, other = load(max_rows=600), load(max_rows=600, seed=1)
+
+    assert part.sampled == 0.5
+    assert abs(len(part.log) - 450) < 4 * 15  # binomial, s.d. 15
+    assert (~np.isnan(part.shares[part.log.chosen == 0])).all()  # both control rows are there
+    assert len(part.log) != len(other.log) or (part.log.reward != other.log.reward).any()
+
+
 def test_the_command_prints_a_table_for_people():
     make_three_groups(300)
     out = io.StringIO()
