@@ -26,6 +26,7 @@ from campaigns.models import Campaign
 from journeys.models import Contact, Decision, DecisionRun
 from optiengine.lib.figures import number, percent
 from optiengine.lib.panel import Panel
+from optiengine.value_panel import value_panel
 from segments.admin.customer import N_RECENT, CustomerAdmin
 from segments.models import Customer
 
@@ -47,10 +48,11 @@ for model in (
 
 @admin.register(Customer)
 class CustomerPage(CustomerAdmin):
-    """With what was decided for the customer."""
+    """With what was decided for the customer, and how the predicted value moved."""
 
     def panels(self, request: HttpRequest, customer: Customer) -> list[Panel]:
         panels = super().panels(request, customer)
+        panels.insert(0, value_panel(customer))
         if request.user.has_perm("journeys.view_decision"):
             panels.insert(0, _decisions(customer))
         return panels

@@ -1,7 +1,8 @@
-"""Stacked bars as plain geometry, in the pixels of an SVG image; the template draws them."""
+"""Bars and lines as plain geometry, in the pixels of an SVG image; the templates draw them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from reports.admin.charts import Axis, axis_over
@@ -51,3 +52,34 @@ def stacked_bars(rows: Sequence[tuple[Any, Sequence[int]]]) -> StackedBars | Non
         shows = (len(rows) - 1 - number) % every == 0
         stacks.append(Stack(label, x, width, round(x + width / 2, 1), parts, shows))
     return StackedBars(axis, stacks)
+
+
+@dataclass(frozen=True)
+class MarkedLine:
+    """A line over time, with marks where something happened."""
+
+    axis: Axis
+    line: str
+    marks: list[tuple[float, float, str, Any]]  # x, y, kind, title
+    labels: list[tuple[float, date]]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+
+
+def marked_line(
+    points: Sequence[tuple[date, float]], marks: Mapping[date, tuple[str, Any]]
+) -> MarkedLine | None:
+    """points : (day, value) in order; None below two. marks : (kind, title) by a point's day."""
+    if len(points) < 2:
+        return None
+    axis = axis_over([value for _day, value in points], HEIGHT - BOTTOM, TOP)
+    first, last = points[0][0], points[-1][0]
+    time = Axis(0, (last - first).days, LEFT, WIDTH - 10)
+    places = [(day, time.at((day - first).days), axis.at(value)) for day, value in points]
+    return MarkedLine(
+        axis=axis,
+        line=" ".join(f"{x},{y}" for _day, x, y in places),
+        marks=[(x, y, *marks[day]) for day, x, y in places if day in marks],
+        labels=[(places[0][1], first), (places[-1][1], last)],
+    )

@@ -16,3 +16,4 @@ class Panel:
     link: str = ""
     link_text: str = ""
     wide: bool = False
+    body: str = ""  # safe HTML above the rows, such as a chart

@@ -15,11 +15,13 @@ FACTS = "customer_facts"  # temporary, of this transaction
 
 # A purchase occasion is a calendar day with an order: two baskets of one day are one decision to
 # buy, and Fader, Hardie & Lee (2005) count them so. The greatest of the previous occasions is the
-# last but one. T ends with the last whole day that was seen, which is the day before.
+# last but one. T ends with the last whole day that was seen, which is the day before. What returns
+# took back is no value of a purchase: it lowers the mean, to nothing at the least.
 COLLECT = """
 CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS
 WITH activity AS (
-    SELECT e.customer_id, {aggregates}
+    SELECT e.customer_id, {aggregates},
+           sum(abs(e.amount_cents::float8)) FILTER (WHERE e.kind = 'return') AS returned_cents
     FROM segments_event e
     WHERE e.occurred_at < {end}
     GROUP BY e.customer_id
@@ -45,7 +47,8 @@ SELECT
     coalesce((h.last_day - h.first_day) / 7.0, 0)::float8 AS t_x,
     coalesce(({as_of}::date - 1 - h.first_day) / 7.0, 0)::float8 AS "T",
     coalesce(h.n_valued, 0)::int AS n_valued,
-    coalesce(h.mean_cents, 0)::float8 AS mean_cents,
+    greatest(coalesce(h.mean_cents - coalesce(a.returned_cents, 0) / nullif(h.n_valued, 0), 0), 0)
+        AS mean_cents,
     {year_cents} AS year_cents,
     ARRAY[{known}] AS features
 FROM segments_customer c
@@ -71,8 +74,8 @@ def collect_facts(as_of: date, features: Sequence[Feature], organisation: Organi
 
     Its columns: customer_id, stage, x, t_x, T (purchase history in weeks: repeat occasions, first
     to last, first to the end), n_valued and mean_cents (occasions whose amount is known, and their
-    mean), year_cents (margin of the last 365 days), features (in their order, NaN where unknown).
-    Lives until the transaction ends.
+    mean less returns), year_cents (margin of the last 365 days), features (in their order, NaN
+    where unknown). Lives until the transaction ends.
     """
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(FACTS)))

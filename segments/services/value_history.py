@@ -1,0 +1,120 @@
+"""How a customer's predicted value moved from day to day, and what moved it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from optiengine.lib.days import day_start
+from segments.feature_catalogue import MONEY
+from segments.models import Customer, CustomerState, Organisation, StateBuild
+
+DAYS = 365  # looked back at, at most
+
+
+class Cause(StrEnum):
+    """What may lie between the states of two days."""
+
+    ORDER = "order"
+    RETURN = "return"
+    REFIT = "refit"  # the models were fitted anew, which moves every customer's value
+    QUIET = "quiet"  # nothing but time without an order
+
+
+@dataclass(frozen=True)
+class ValueStep:
+    """From the state of one day to that of a later one. P(alive) is None where unknown."""
+
+    since: date
+    until: date
+    causes: tuple[Cause, ...]
+    before_cents: float
+    after_cents: float
+    p_alive: float | None  # afterwards
+
+    @property
+    def change_cents(self) -> float:
+        return self.after_cents - self.before_cents
+
+    @property
+    def n_days(self) -> int:
+        return (self.until - self.since).days
+
+
+@dataclass(frozen=True)
+class ValueHistory:
+    points: list[tuple[date, float]]  # the value when the day began, in cents
+    steps: list[ValueStep]  # in order of time; days on which nothing happened are one step
+
+
+def value_history(customer: Customer, as_of: date, *, days: int = DAYS) -> ValueHistory:
+    """The states of the `days` days up to as_of, and the steps between them. Three queries."""
+    first = as_of - timedelta(days=days)
+    states = list(
+        CustomerState.objects.filter(customer=customer, as_of__gt=first, as_of__lte=as_of)
+        .order_by("as_of")
+        .values_list("as_of", "clv_cents", "p_alive")
+    )
+    builds = StateBuild.objects.filter(as_of__gt=first, as_of__lte=as_of)
+    models = dict(builds.values_list("as_of", "clv_model_id"))
+    happened = _events(customer, first, as_of)
+    steps = [
+        ValueStep(
+            since=day,
+            until=next_day,
+            causes=_causes(day, next_day, happened, models),
+            before_cents=cents,
+            after_cents=next_cents,
+            p_alive=p_alive,
+        )
+        for (day, cents, _p), (next_day, next_cents, p_alive) in pairwise(states)
+    ]
+    return ValueHistory([(day, cents) for day, cents, _p in states], _joined(steps))
+
+
+def _events(customer: Customer, first: date, as_of: date) -> list[tuple[date, str]]:
+    """Days and kinds of what moves money, in the organisation's zone."""
+    zone = Organisation.current().time_zone
+    events = customer.events.filter(
+        kind__in=MONEY,
+        occurred_at__gte=day_start(first, zone),
+        occurred_at__lt=day_start(as_of, zone),
+    )
+    return [
+        (moment.astimezone(ZoneInfo(zone)).date(), kind)
+        for moment, kind in events.values_list("occurred_at", "kind")
+    ]
+
+
+def _causes(
+    day: date,
+    next_day: date,
+    happened: Sequence[tuple[date, str]],
+    models: dict[date, int | None],
+) -> tuple[Cause, ...]:
+    """A state knows what happened before its day: a day's own events show in the next one."""
+    kinds = {kind for on, kind in happened if day <= on < next_day}
+    causes = [cause for cause in (Cause.ORDER, Cause.RETURN) if cause.value in kinds]
+    if models.get(day) != models.get(next_day):
+        causes.append(Cause.REFIT)
+    return tuple(causes) or (Cause.QUIET,)
+
+
+def _joined(steps: Sequence[ValueStep]) -> list[ValueStep]:
+    """Neighbouring steps in which nothing happened as one."""
+    joined: list[ValueStep] = []
+    for step in steps:
+        if joined and joined[-1].causes == step.causes == (Cause.QUIET,):
+            before = joined.pop()
+            step = ValueStep(
+                since=before.since,
+                until=step.until,
+                causes=step.causes,
+                before_cents=before.before_cents,
+                after_cents=step.after_cents,
+                p_alive=step.p_alive,
+            )
+        joined.append(step)
+    return joined
