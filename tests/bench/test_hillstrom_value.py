@@ -51,7 +51,7 @@ def test_the_engine_finds_what_was_planted(rows):
 
 def test_costs_are_taken_off_for_each_e_mail_sent(rows):
     """In points: an e-mail costs 5, and all are sent one."""
-    free, paid = row_of(rows, GREEDY), row_of(rows, GREEDY, cost=0.05)
+    free, paid = row_of(rows, GREEDY), row_of(rows, GREEDY, cost=5.0)
     assert free["value"] - paid["value"] == pytest.approx(5, abs=0.3)
 
 

@@ -76,7 +76,7 @@ def hillstrom_rows(found: list[tuple[Split, dict[tuple[float, str], float]]]) ->
         greedy = np.array(values[outcome, cost, GREEDY]) * unit
         single = np.array(values[outcome, cost, BEST_SINGLE]) * unit
         for name in [GREEDY, ENGINE, BEST_SINGLE, *PEERS]:
-            row: dict[str, Any] = {"outcome": outcome, "cost": cost, "method": name}
+            row: dict[str, Any] = {"outcome": outcome, "cost": cost * unit, "method": name}
             if mine := values.get((outcome, cost, name)):
                 worth = np.array(mine) * unit
                 row |= {"value": _rounded(worth.mean())}

@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,7 +108,9 @@ class Command(FiguresCommand):
 
                     bar.set_description(name)
                     if name in plans:
+                        began = time.perf_counter()
                         figures[name] = plans[name].carry_out(step)
+                        figures[f"{name}_seconds"] = round(time.perf_counter() - began, 1)
                     else:
                         bench, _n_steps = IN_DATABASE[name]
                         with own_database() as database:
