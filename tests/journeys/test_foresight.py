@@ -54,7 +54,9 @@ def option(decision, campaign):
     return next(o for o in explain(decision).options if o.campaign == campaign)
 
 
-def test_a_ranked_birthday_in_three_days_keeps_the_slot_from_a_small_cross_sell(values):
+def test_a_ranked_birthday_in_three_days_keeps_the_slot_from_a_small_cross_sell(
+    values, admin_client
+):
     make_plan()
     soon, far = born(3), born(30)
     make_birthday(rank=1)
@@ -74,6 +76,8 @@ def test_a_ranked_birthday_in_three_days_keeps_the_slot_from_a_small_cross_sell(
         "The customer is not in the target group yet, but will be in 3 days if nothing happens "
         "until then."
     )
+    page = admin_client.get(f"/admin/journeys/decision/{kept.pk}/change/").content.decode()
+    assert "kept for “Birthday” in 3 days" in page
     if kept.campaign_id is None:
         assert explain(kept).summary.endswith("The slot is kept for “Birthday” in 3 days.")
     cross_sell = option(free, "Cross-sell")
