@@ -184,12 +184,16 @@ def changed_facts(given: Pinned, book: Rulebook, batch: CustomerBatch, facts: Co
     if moved.any():
         arms = load_arms(given.run, batch.customer_ids)
         fresh = fact_verdicts(book, facts_of(batch, arms, given.time_zone))
-        held = np.isin(facts, [Verdict.HOLDOUT, Verdict.SUPPRESSED])
-        outside = (fresh == Verdict.NOT_IN_TARGET_GROUP) & ~held
-        newly_in = (facts == Verdict.NOT_IN_TARGET_GROUP) | (facts >= Verdict.UPCOMING)
-        newly_in &= ~outside
-        facts = np.where(moved & (outside | newly_in), fresh, facts)
+        outside = facts == Verdict.NOT_IN_TARGET_GROUP
+        moved = moved & (outside | (_is_of_group(facts) & _is_of_group(fresh)))
+        facts = np.where(moved, fresh, facts)
     return facts
+
+
+def _is_of_group(facts: Codes) -> NDArray[np.bool_]:
+    """Codes that target group and schedule alone decide: all other facts are in order."""
+    own = [Verdict.ALLOWED, Verdict.NOT_IN_TARGET_GROUP, Verdict.NOT_SCHEDULED]
+    return np.isin(facts, own) | (facts >= Verdict.UPCOMING)
 
 
 def _retargeted(book: Rulebook, other: Rulebook) -> NDArray[np.bool_]:

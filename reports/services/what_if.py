@@ -4,7 +4,8 @@
 changed rules in place of the present ones, for the customer as they were on that day, with the
 contacts they had had by then. Those earlier contacts stay the logged ones, and so does what came
 after: that a stricter cap leaves room for a later contact, or that a new one fills it, is not
-counted. Control groups stay as they are; a withheld message counts as nothing sent, although it
+counted. Budgets and volumes are what each block of customers found left in the log, at the prices
+of the day. Control groups stay as they are; a withheld message counts as nothing sent, although it
 holds the customer's slot as a sent one does.
 
 **What can be valued.** What the log could have done. A message that was never possible, such as

@@ -224,6 +224,22 @@ def test_a_target_group_can_be_widened_only_where_the_log_has_been():
     assert found.overlap.unsupported_share == pytest.approx(1)
 
 
+def test_who_will_be_in_the_new_target_group_tomorrow_is_not_in_it_today():
+    """Half the customers are registered for 98 days, half for 100; the new group begins at 100."""
+    make_plan()
+    make_many(400)
+    Customer.objects.filter(country="ES").update(registered_on=DAY - timedelta(days=98))
+    make_two(control_share=0.1)
+    TargetGroup.objects.create(
+        name="Regulars", rule={"field": "registered_days", "op": "ge", "value": 100}
+    )
+    decide_day()
+
+    found = answer_to(("target", "A=Regulars"))
+
+    assert found.overlap.n_touched == 200
+
+
 def test_customers_who_buy_every_day_count_once():
     """Two runs of the same customers: limits are by customer, wider than by decision."""
     make_plan()
