@@ -51,7 +51,7 @@ def own_database_exists() -> bool:
 
 
 def test_figures_are_those_documented_and_nothing_is_left(tmp_path):
-    arguments = ["--only", "import,decisions", "--customers", "200", "--json"]
+    arguments = ["--only", "import,decisions,prices", "--customers", "200", "--json"]
     output, errors = (process := start(tmp_path, *arguments)).communicate()
 
     assert process.returncode == 0, errors
@@ -59,6 +59,8 @@ def test_figures_are_those_documented_and_nothing_is_left(tmp_path):
     assert list(figures) == [name for name in Command.columns if name not in learning.COLUMNS]
     assert figures["import_rows"] == figures["decide_customers"] == 200
     assert 0 < figures["decide_contacts"] < 200
+    assert figures["prices_customers"] == figures["prices_exact_customers"] == 200
+    assert 0 <= figures["prices_gap"] < 0.01
     assert all(figures[name] > 0 for name in figures if name.endswith(("_mb", "_per_second")))
     assert not own_database_exists()
     assert not list(tmp_path.glob("bench-*"))

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from optiengine.bench import decisions, imports, learning
+from optiengine.bench import decisions, imports, learning, prices
 from optiengine.bench.database import DatabaseInUse, own_database
 from optiengine.bench.hillstrom.data import DataMissing
 from optiengine.bench.process import BenchFailed
@@ -19,7 +19,8 @@ IN_DATABASE = {
     "import": (imports.bench_import, imports.N_STEPS),
     "decisions": (decisions.bench_decisions, decisions.N_STEPS),
 }
-BENCHMARKS = [*IN_DATABASE, *learning.PLANS]
+IN_MEMORY = {"prices": (prices.bench_prices, prices.N_STEPS)}
+BENCHMARKS = [*IN_DATABASE, *IN_MEMORY, *learning.PLANS]
 
 
 def names(text: str) -> list[str]:
@@ -35,14 +36,16 @@ class Command(FiguresCommand):
         "Measure the import of customers and a decision run, each beside its limit, in a database\n"
         "of its own on the configured server: NAME_bench, dropped at the end. Each measured thing\n"
         "is a process of its own; the start of Python is in no figure, nor the server's memory.\n"
-        "Then learning and choosing, beside the libraries of requirements-bench.txt on the same\n"
-        "data; a library that is not installed is named as such."
+        "Then prices of scarce capacity beside an exact solver, and learning and choosing beside\n"
+        "the libraries of requirements-bench.txt on the same data; a library that is not installed\n"
+        "is named as such."
     )
     columns = {
         "processors": "of this machine",
         "load_before": "its load average over a minute; well above 0, it was busy with other work",
         **imports.COLUMNS,
         **decisions.COLUMNS,
+        **prices.COLUMNS,
         **learning.COLUMNS,
         "load_after": "as load_before; includes the benchmark's own",
     }
@@ -59,8 +62,8 @@ class Command(FiguresCommand):
         parser.add_argument(
             "--customers",
             type=int,
-            help=f"Instead of {imports.N_ROWS:,} imported, {decisions.N_CUSTOMERS:,} decided and "
-            "what learning is measured on.",
+            help=f"Instead of {imports.N_ROWS:,} imported, {decisions.N_CUSTOMERS:,} decided, "
+            "priced and what learning is measured on.",
         )
         parser.add_argument(
             "--seeds",
@@ -94,7 +97,9 @@ class Command(FiguresCommand):
         extent = learning.Extent(seeds, customers, data, min(2, os.cpu_count() or 1))
         try:
             plans = {name: learning.PLANS[name](extent) for name in only if name in learning.PLANS}
-            n_steps = sum(IN_DATABASE[name][1] for name in only if name in IN_DATABASE)
+            n_steps = sum(
+                n for name, (_bench, n) in (IN_DATABASE | IN_MEMORY).items() if name in only
+            )
             n_steps += sum(len(plan.work) for plan in plans.values())
             with (
                 tqdm(total=n_steps + 1, unit="step", disable=None) as bar,
@@ -111,6 +116,8 @@ class Command(FiguresCommand):
                         began = time.perf_counter()
                         figures[name] = plans[name].carry_out(step)
                         figures[f"{name}_seconds"] = round(time.perf_counter() - began, 1)
+                    elif name in IN_MEMORY:
+                        figures |= IN_MEMORY[name][0](n=customers, step=step)
                     else:
                         bench, _n_steps = IN_DATABASE[name]
                         with own_database() as database:
