@@ -8,7 +8,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -22,13 +22,15 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from campaigns.admin.campaign import CampaignAdmin
-from campaigns.models import Campaign
+from campaigns.admin.capacity import CapacityLimitAdmin
+from campaigns.models import Campaign, CapacityLimit
 from journeys.models import Contact, Decision, DecisionRun
+from optiengine.capacity_use import use_over_time
 from optiengine.lib.figures import number, percent
 from optiengine.lib.panel import Panel
 from optiengine.value_panel import value_panel
 from segments.admin.customer import N_RECENT, CustomerAdmin
-from segments.models import Customer
+from segments.models import Customer, Organisation
 
 admin.site.index_template = "optiengine/dashboard.html"
 
@@ -42,6 +44,7 @@ for model in (
     OrmQ,
     Customer,
     Campaign,
+    CapacityLimit,
 ):
     admin.site.unregister(model)
 
@@ -105,6 +108,28 @@ class CampaignPage(CampaignAdmin):
     @admin.display(description=gettext_lazy("contacts in 7 days"), ordering="n_recent")
     def recent(self, campaign: Campaign) -> str:
         return number(campaign.n_recent)  # type: ignore[attr-defined]
+
+
+@admin.register(CapacityLimit)
+class CapacityLimitPage(CapacityLimitAdmin):
+    """With what was used of it."""
+
+    change_form_outer_before_template = "optiengine/capacity.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        limit = self.get_object(request, object_id)
+        use = None
+        if limit and request.user.has_perm("journeys.view_capacityuse"):
+            use = use_over_time(limit, Organisation.current().currency)
+        return super().change_view(
+            request, object_id, form_url, {"use": use, **(extra_context or {})}
+        )
 
 
 @admin.register(User)

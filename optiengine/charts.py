@@ -32,7 +32,7 @@ class StackedBars:
     left: int = LEFT
 
 
-def stacked_bars(rows: Sequence[tuple[Any, Sequence[int]]]) -> StackedBars | None:
+def stacked_bars(rows: Sequence[tuple[Any, Sequence[float]]]) -> StackedBars | None:
     """rows : (label, sizes of the parts); None where there is nothing to draw."""
     if not any(sum(sizes) for _label, sizes in rows):
         return None

@@ -37,8 +37,8 @@ class Command(FiguresCommand):
         "of its own on the configured server: NAME_bench, dropped at the end. Each measured thing\n"
         "is a process of its own; the start of Python is in no figure, nor the server's memory.\n"
         "Then prices of scarce capacity beside an exact solver, and learning and choosing beside\n"
-        "the libraries of requirements-bench.txt on the same data; a library that is not installed\n"
-        "is named as such."
+        "the libraries of requirements-bench.txt on the same data; one that is not installed is\n"
+        "named as such."
     )
     columns = {
         "processors": "of this machine",
