@@ -1,6 +1,6 @@
 """How a customer's predicted value moved from day to day, and what moved it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -92,7 +92,7 @@ def _causes(
     day: date,
     next_day: date,
     happened: Sequence[tuple[date, str]],
-    models: dict[date, int | None],
+    models: Mapping[date, int | None],
 ) -> tuple[Cause, ...]:
     """A state knows what happened before its day: a day's own events show in the next one."""
     kinds = {kind for on, kind in happened if day <= on < next_day}
