@@ -10,6 +10,8 @@ from optiengine.bench.hillstrom.data import OUTCOMES, find_file, read_experiment
 from optiengine.bench.hillstrom.value import Split, hillstrom_rows, value_split
 from optiengine.bench.parallel import in_processes
 from optiengine.bench.times import time_method, timed
+from optiengine.bench.worlds import N_CUSTOMERS as WORLD_CUSTOMERS
+from optiengine.bench.worlds import N_DAYS, live_world, world_lives, world_rows
 
 N_SEEDS = 10
 SPLITS_PER_SEED = 2  # the halves of one experiment share rows, so there are more of them
@@ -21,6 +23,11 @@ COLUMNS = {
     f"{'':27}learned from (points, for spend $), what it is more than the best single action\n"
     f"{'':27}for all, and the engine's greedy choice more than it; *_se their standard errors",
     "hillstrom_seconds": "that the table took",
+    "worlds": "true incremental cents per customer and policy, less costs, of all "
+    f"{N_DAYS} days and\n"
+    f"{'':27}(last_*) of the last ten; shares of the oracle's, multiples of the best fixed\n"
+    f"{'':27}order's; total in whole units of money; *_se their standard errors over seeds",
+    "worlds_seconds": "that the table took",
     "times": "microseconds per decision and per learned contact of each method, one thread",
     "times_seconds": "that the table took",
 }
@@ -64,9 +71,19 @@ def plan_hillstrom(extent: Extent) -> Plan:
     return Plan(value_split, work, hillstrom_rows, extent.n_processes)
 
 
+def plan_worlds(extent: Extent) -> Plan:
+    work = world_lives(n_seeds=extent.n_seeds, n_customers=extent.customers or WORLD_CUSTOMERS)
+    return Plan(live_world, work, world_rows, extent.n_processes)
+
+
 def plan_times(extent: Extent) -> Plan:
     # One after the other: what runs beside it would be in the figure.
     return Plan(time_method, timed(customers=extent.customers), list, 1)
 
 
-PLANS = {"bandits": plan_bandits, "hillstrom": plan_hillstrom, "times": plan_times}
+PLANS = {
+    "bandits": plan_bandits,
+    "hillstrom": plan_hillstrom,
+    "worlds": plan_worlds,
+    "times": plan_times,
+}

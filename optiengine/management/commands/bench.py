@@ -69,8 +69,8 @@ class Command(FiguresCommand):
             "--seeds",
             type=int,
             default=learning.N_SEEDS,
-            help="Bandit worlds; Hillstrom's experiment is halved twice as often (default: "
-            f"{learning.N_SEEDS}).",
+            help="Of bandit and other worlds; Hillstrom's experiment is halved twice as often "
+            f"(default: {learning.N_SEEDS}).",
         )
         parser.add_argument(
             "--data",
