@@ -29,6 +29,7 @@ from optiengine.capacity_use import use_over_time
 from optiengine.lib.figures import number, percent
 from optiengine.lib.panel import Panel
 from optiengine.value_panel import value_panel
+from reports.admin.mix import MixPanel
 from segments.admin.customer import N_RECENT, CustomerAdmin
 from segments.models import Customer, Organisation
 
@@ -91,10 +92,10 @@ def _decisions(customer: Customer) -> Panel:
 
 
 @admin.register(Campaign)
-class CampaignPage(CampaignAdmin):
-    """With how much it was sent lately."""
+class CampaignPage(MixPanel, CampaignAdmin):
+    """With how much it was sent lately, and how far the mix of its actions has come."""
 
-    list_display = [*CampaignAdmin.list_display, "recent"]
+    list_display = [*CampaignAdmin.list_display, "mix", "recent"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
         """Contacts of the week up to the newest run, by the index on campaign and day."""

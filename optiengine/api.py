@@ -11,6 +11,7 @@ from campaigns.api.views import CampaignViewSet, CapacityLimitViewSet
 from journeys.api.decisions import DecisionViewSet
 from journeys.api.runs import RunViewSet
 from optiengine.login import LoginViewSet
+from reports.api.mix import MixViewSet
 from reports.api.views import ArmReportViewSet, UpliftReportViewSet
 from segments.api.views import CustomerViewSet
 
@@ -19,6 +20,7 @@ router.register("login", LoginViewSet, "login")
 router.register("customers", CustomerViewSet, "customer")
 router.register("campaigns", CampaignViewSet, "campaign")
 router.register("capacity-limits", CapacityLimitViewSet, "capacity-limit")
+router.register("campaigns/(?P<campaign_pk>[0-9]{1,18})/mix", MixViewSet, "campaign-mix")
 router.register("decisions", DecisionViewSet, "decision")
 router.register("runs", RunViewSet, "run")
 router.register("reports/uplift", UpliftReportViewSet, "uplift-report")

@@ -98,7 +98,7 @@ class PairEvidence(_OfCampaign):
     """What a day's measured test contacts say about the difference between two actions.
 
     Of a contact with one of the two, let q be the probability that it had the first, of the
-    two; g = 1 - q if it had the first, else -q; y its value, cut at the largest. See
+    two; h = q (1 - q); g = 1 - q if it had the first, else -q; y its value, winsorised. See
     `reports.numerics.mix` for what becomes of the sums.
     """
 
@@ -111,9 +111,11 @@ class PairEvidence(_OfCampaign):
     )
     n_first = models.PositiveIntegerField()
     n_second = models.PositiveIntegerField()
+    h = models.FloatField()
+    hy = models.FloatField()
     g = models.FloatField()
-    g2 = models.FloatField()
     gy = models.FloatField()
+    g2 = models.FloatField()
     g2y = models.FloatField()
     g2y2 = models.FloatField()
 

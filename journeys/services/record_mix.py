@@ -49,16 +49,17 @@ GROUP BY GROUPING SETS (
 PAIRS = f"""
 INSERT INTO journeys_pairevidence
     (measured_on, campaign_id, micro_segment_id, first_action_id, second_action_id,
-     n_first, n_second, g, g2, gy, g2y, g2y2)
+     n_first, n_second, h, hy, g, gy, g2, g2y, g2y2)
 SELECT %(day)s::date, k.campaign_id, k.micro_segment_id, k.first_id, k.second_id,
        count(*) FILTER (WHERE k.g > 0), count(*) FILTER (WHERE k.g < 0),
-       sum(g), sum(g * g), sum(g * y), sum(g * g * y), sum(g * g * y * y)
+       sum(h), sum(h * y), sum(g), sum(g * y), sum(g * g), sum(g * g * y), sum(g * g * y * y)
 FROM (
     SELECT k.campaign_id, k.micro_segment_id,
            least(k.action_id, other.action_id) AS first_id,
            greatest(k.action_id, other.action_id) AS second_id,
            CASE WHEN k.action_id < other.action_id THEN 1 ELSE -1 END
                * other.share / (other.share + own.share) AS g,
+           own.share * other.share / (own.share + other.share) ^ 2 AS h,
            least(greatest(o.value_cents, -%(limit)s::float8), %(limit)s::float8) AS y
     FROM journeys_outcome o
     JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of

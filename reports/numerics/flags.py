@@ -11,10 +11,10 @@ from reports.numerics.intervals import Interval
 LEVEL = 0.05
 TUNING = 5_000.0  # contacts at which the sequential test is sharpest; fixed for every experiment
 
-RHO2 = (-2 * math.log(LEVEL) + math.log(-2 * math.log(LEVEL) + 1)) / TUNING
 
-
-def always_valid_p(difference: float, variance: float, n: float) -> float:
+def always_valid_p(
+    difference: float, variance: float, n: float, *, tuning: float = TUNING
+) -> float:
     """A p-value that keeps its promise however often it is looked at, in (0, 1].
 
     difference : of two means; variance : of that difference; n : contacts behind it, all groups.
@@ -24,22 +24,27 @@ def always_valid_p(difference: float, variance: float, n: float) -> float:
     """
     if not (math.isfinite(difference) and math.isfinite(variance)) or variance <= 0:
         return 1.0
-    growth = n * RHO2
+    growth = _growth(n, tuning)
     log_p = 0.5 * math.log1p(growth) - difference**2 / variance * growth / (2 * (growth + 1))
     return math.exp(min(log_p, 0.0))
 
 
 def always_valid_interval(
-    difference: float, variance: float, n: float, *, level: float = 1 - LEVEL
+    difference: float, variance: float, n: float, *, tuning: float = TUNING
 ) -> Interval:
     """The differences that `always_valid_p` does not refute: an interval for every look.
 
     variance is above 0, n, too. Source: as there.
     """
-    growth = n * RHO2
-    spread = 2 * (growth + 1) / growth * (0.5 * math.log1p(growth) - math.log(1 - level))
+    growth = _growth(n, tuning)
+    spread = 2 * (growth + 1) / growth * (0.5 * math.log1p(growth) - math.log(LEVEL))
     half = math.sqrt(variance * spread)
     return Interval(difference, difference - half, difference + half)
+
+
+def _growth(n: float, tuning: float) -> float:
+    """n rho^2, with the rho that is best at n = tuning."""
+    return n * (-2 * math.log(LEVEL) + math.log(-2 * math.log(LEVEL) + 1)) / tuning
 
 
 def discoveries(p_values: Sequence[float], *, level: float = LEVEL) -> NDArray[np.bool_]:

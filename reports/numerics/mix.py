@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -19,6 +19,7 @@ from reports.numerics.intervals import UNKNOWN, Interval
 
 SETTLED_SHARE = 0.9  # share of the leading action from which a mix may be called settled
 MUCH_EVIDENCE = 10  # times the minimum after which "no difference proven" is a finding
+TUNING = 1_000.0  # contacts of an even split: about where a mix that is decided leaves it
 GRID = 2_000  # points that the probability of being best is integrated on
 
 
@@ -39,15 +40,18 @@ class State(Enum):
 class PairSums:
     """Sums over the test contacts that had one of two actions, first or second. They add up.
 
-    Of a contact let q be the probability that of the two it had the first, g = t - q with t = 1
-    if it had the first, else 0, and y its value in cents.
+    Of a contact let q be the probability that of the two it had the first, h = q (1 - q), and
+    g = t - q with t = 1 if it had the first, else 0; y its value in cents. So E[g | q] = 0 and
+    E[g^2 | q] = h.
     """
 
     n_first: float = 0.0
     n_second: float = 0.0
+    h: float = 0.0
+    hy: float = 0.0
     g: float = 0.0
-    g2: float = 0.0
     gy: float = 0.0
+    g2: float = 0.0
     g2y: float = 0.0
     g2y2: float = 0.0
 
@@ -55,54 +59,50 @@ class PairSums:
     def of(cls, first: ArrayLike, q: ArrayLike, y: ArrayLike) -> "PairSums":
         """first : (n,) bool. q : (n,) in (0, 1). y : (n,)."""
         t, y = np.asarray(first, dtype=bool), np.asarray(y, dtype=np.float64)
-        g = t - np.asarray(q, dtype=np.float64)
+        q = np.asarray(q, dtype=np.float64)
+        g, h = t - q, q * (1 - q)
         return cls(
             n_first=float(t.sum()),
             n_second=float((~t).sum()),
+            h=float(h.sum()),
+            hy=float((h * y).sum()),
             g=float(g.sum()),
-            g2=float((g**2).sum()),
             gy=float((g * y).sum()),
+            g2=float((g**2).sum()),
             g2y=float((g**2 * y).sum()),
             g2y2=float((g**2 * y**2).sum()),
         )
 
     def __add__(self, other: "PairSums") -> "PairSums":
-        return PairSums(
-            *(mine + theirs for mine, theirs in zip(self._all, other._all, strict=True))
-        )
-
-    @property
-    def _all(self) -> tuple[float, ...]:
-        return (self.n_first, self.n_second, self.g, self.g2, self.gy, self.g2y, self.g2y2)
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return PairSums(*(mine + theirs for mine, theirs in pairs))
 
     def turned(self) -> "PairSums":
         """The same contacts with the second action first."""
-        return PairSums(
-            self.n_second, self.n_first, -self.g, self.g2, -self.gy, self.g2y, self.g2y2
-        )
+        return replace(self, n_first=self.n_second, n_second=self.n_first, g=-self.g, gy=-self.gy)
 
     @property
     def n_effective(self) -> float:
-        """Contacts of an even split that would tell as much: 4 sum g^2."""
-        return 4 * self.g2
+        """Contacts of an even split that would tell as much: 4 sum h, at most their number."""
+        return 4 * self.h
 
     def difference(self) -> tuple[float, float]:
         """What the first action brings more than the second, in cents, and its variance.
 
-        With m the mean of y, delta = sum g (y - m) / sum g^2: the slope of y on t after the known
-        q has been taken off, which is unbiased whatever y depends on and whomever the mix
-        preferred for which action, as E[g | x] = 0. Its variance is sum g^2 (y - m)^2 / (sum
-        g^2)^2, robust and, with the difference left in, a little large. nan where either action
-        has no contact.
-        Source: Robinson (1988), Econometrica 56:931-954, with a known propensity; weights of the
-        customers are the overlap weights of Li, Morgan & Zaslavsky (2018).
+        With m = sum h y / sum h, delta = sum g (y - m) / sum h: what is left of the regression
+        of y on t once the known q has been taken off. Unbiased whatever y depends on and
+        whomever the mix preferred for which action: neither h nor, of actions that do the same,
+        m depends on the draw. Its variance is sum g^2 (y - m)^2 / (sum h)^2. nan where either
+        action has no contact.
+        Source: Robinson (1988), Econometrica 56:931-954, with a known propensity; the weights h of
+        the customers are the overlap weights of Li, Morgan & Zaslavsky (2018), JASA 113:390-400.
         """
-        if min(self.n_first, self.n_second, self.g2) <= 0:
+        if min(self.n_first, self.n_second, self.h) <= 0:
             return math.nan, math.nan
-        m = self.g2y / self.g2
-        delta = (self.gy - m * self.g) / self.g2
+        m = self.hy / self.h
+        delta = (self.gy - m * self.g) / self.h
         spread = max(self.g2y2 - 2 * m * self.g2y + m**2 * self.g2, 0.0)
-        return delta, spread / self.g2**2
+        return delta, spread / self.h**2
 
     def p_value(self, *, advantage_cents: float = 0.0) -> float:
         """Of "the first is no better than the second", however often it is looked at, in (0, 1].
@@ -112,14 +112,17 @@ class PairSums:
         """
         delta, variance = self.difference()
         ahead = delta - advantage_cents
-        return always_valid_p(ahead, variance, self.n_effective) if ahead > 0 else 1.0
+        return (
+            always_valid_p(ahead, variance, self.n_effective, tuning=TUNING) if ahead > 0 else 1.0
+        )
 
     def interval(self, *, advantage_cents: float = 0.0) -> Interval:
         """The difference less the costs, with limits that hold however often one looks."""
         delta, variance = self.difference()
         if not (math.isfinite(variance) and variance > 0):
             return UNKNOWN
-        return always_valid_interval(delta - advantage_cents, variance, self.n_effective)
+        ahead = delta - advantage_cents
+        return always_valid_interval(ahead, variance, self.n_effective, tuning=TUNING)
 
 
 def lead_p_value(p_values: Sequence[float]) -> float:

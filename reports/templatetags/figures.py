@@ -38,6 +38,12 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def whole_percent(share: float) -> str:
+    """0.1828 as 18 %."""
+    return f"{_number(share * 100, 0)} %"
+
+
+@register.filter
 def money(cents: float | None) -> str:
     """123456.7 cents as 1,234.57."""
     return _number(None if cents is None else cents / 100, 2)

@@ -19,6 +19,7 @@ ADDRESSES = {
     "campaign-detail": "/api/v1/campaigns/{campaign}/",
     "capacity-limit-list": "/api/v1/capacity-limits/",
     "capacity-limit-detail": "/api/v1/capacity-limits/{limit}/",
+    "campaign-mix-list": "/api/v1/campaigns/{campaign}/mix/",
     "decision-list": "/api/v1/decisions/",
     "decision-detail": f"/api/v1/decisions/{DAY}/K-1/",
     "decision-explanation": f"/api/v1/decisions/{DAY}/K-1/explanation/",

@@ -52,6 +52,7 @@ def test_answers_are_what_the_schema_promises(schema, superuser, measured, campa
         "/api/v1/campaigns/{id}/": campaign.pk,
         "/api/v1/capacity-limits/": "",
         "/api/v1/capacity-limits/{id}/": limit.pk,
+        "/api/v1/campaigns/{campaign_pk}/mix/": f"{campaign.pk}/mix",
         "/api/v1/decisions/": "",
         "/api/v1/decisions/{as_of}/{customer}/": f"{DAY}/K-1",
         "/api/v1/decisions/{as_of}/{customer}/explanation/": f"{DAY}/K-1/explanation",

@@ -1,0 +1,115 @@
+"""The state of a mix in a sentence, and in short for a list."""
+
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaigns.numerics.rulebook import EvidenceCounts
+from optiengine.lib.figures import number, percent
+from reports.numerics.mix import State
+from reports.services.mix_row import ActionShare
+
+NEEDED = (
+    gettext_lazy("%(n)s of %(least)s contacts (%(action)s)"),
+    gettext_lazy("%(n)s of %(least)s responders (%(action)s)"),
+    gettext_lazy("%(n)s of %(least)s control contacts (%(action)s)"),
+    gettext_lazy("%(n)s of %(least)s control responders (%(action)s)"),
+)
+LABELS = {
+    State.SINGLE: gettext_lazy("one action"),
+    State.FIXED: gettext_lazy("set by hand"),
+    State.NO_CONTROL: gettext_lazy("no control group"),
+    State.TEST: gettext_lazy("A/B test"),
+    State.BORROWING: gettext_lazy("led by the others"),
+    State.SHIFTING: gettext_lazy("shifting"),
+    State.NO_DIFFERENCE: gettext_lazy("no difference proven"),
+    State.SETTLED: gettext_lazy("settled"),
+}
+
+
+def sentence(
+    state: State,
+    actions: Sequence[ActionShare],
+    minimum: EvidenceCounts,
+    *,
+    is_proven: bool,
+    fixed: str = "",
+) -> str:
+    """What a marketer reads. actions : those that are active, the leading one first."""
+    words = {
+        "shares": shares(actions),
+        "leader": actions[0].name if actions else "",
+        "missing": ", ".join(missing(actions, minimum)),
+        "n": number(sum(action.counts[0] for action in actions)),
+        "fixed": fixed,
+    }
+    return str(_text(state, is_proven) % words)
+
+
+def _text(state: State, is_proven: bool) -> str:
+    match state:
+        case State.SINGLE:
+            return _("One action: there is nothing to mix.")
+        case State.FIXED:
+            return _("Set by hand: %(fixed)s alone. Nothing is compared until it learns again.")
+        case State.NO_CONTROL:
+            return _("No control group: nothing can be learned, so the mix stays even.")
+        case State.TEST:
+            return _("Running as A/B test: %(missing)s.")
+        case State.BORROWING:
+            return _(
+                "Shifting on what other micro-segments taught: %(shares)s. "
+                "Its own evidence: %(missing)s."
+            )
+        case State.NO_DIFFERENCE:
+            return _("No difference proven after %(n)s contacts: %(shares)s.")
+        case State.SETTLED:
+            return _("Settled: %(shares)s. %(leader)s is proven better.")
+    if is_proven:
+        return _("Shifting: %(shares)s. On average %(leader)s is proven better.")
+    return _("Shifting: %(shares)s.")
+
+
+def in_short(
+    state: State, actions: Sequence[ActionShare], minimum: EvidenceCounts, *, fixed: str = ""
+) -> str:
+    """A few words for a column."""
+    label = str(LABELS[state])
+    if state is State.TEST:
+        return f"{label}, {_furthest(actions, minimum)}"
+    if state is State.FIXED:
+        return f"{label}: {fixed}"
+    if state in (State.SHIFTING, State.BORROWING, State.SETTLED):
+        return f"{label}: {actions[0].name} {percent(actions[0].share, 0)}"
+    return label
+
+
+def shares(actions: Sequence[ActionShare]) -> str:
+    return ", ".join(f"{action.name} {percent(action.share, 0)}" for action in actions)
+
+
+def missing(actions: Sequence[ActionShare], minimum: EvidenceCounts) -> list[str]:
+    """What is short of the minimum, each by the action that has the least of it."""
+    found: list[str] = []
+    for place, least in enumerate(minimum if actions else ()):
+        action = min(actions, key=lambda action: action.counts[place])
+        if action.counts[place] < least:
+            words = {
+                "n": number(int(action.counts[place])),
+                "least": number(least),
+                "action": action.name,
+            }
+            found.append(str(NEEDED[place]) % words)
+    return found
+
+
+def _furthest(actions: Sequence[ActionShare], minimum: EvidenceCounts) -> str:
+    """The count that is furthest from its minimum: 9 of 15."""
+    pairs = [
+        (min(action.counts[place] for action in actions), least)
+        for place, least in enumerate(minimum)
+        if least
+    ]
+    n, least = min(pairs, key=lambda pair: pair[0] / pair[1])
+    return _("%(n)s of %(least)s") % {"n": number(int(n)), "least": number(least)}
