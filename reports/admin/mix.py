@@ -138,12 +138,4 @@ class MixPanel(ModelAdmin):
 
 def _line(row: MixRow) -> dict[str, Any]:
     """A row of the panel's table."""
-    return {
-        "row": row,
-        "colour": COLOURS.get(row.state, ""),
-        "shares": [
-            {"name": a.name, "share": a.share, "width": f"{100 * a.share:.1f}"}
-            for a in row.actions
-            if a.share == a.share
-        ],
-    }
+    return {"row": row, "colour": COLOURS.get(row.state, "")}

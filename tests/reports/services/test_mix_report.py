@@ -106,10 +106,7 @@ def test_a_micro_segment_with_little_of_its_own_is_led_by_the_others(campaign, x
 
 
 def test_a_proven_lead_with_nearly_all_of_the_share_is_settled(campaign, x, y):
-    """800 contacts each at even shares, 50 % against 30 %: z is about 8."""
-    draw_contacts(
-        {x: 0.5, y: 0.5}, {x: (800, 400, 50, 15), y: (800, 240, 50, 15)}, segment=make_segment()
-    )
+    draw_with_a_clear_lead(x, y)
     later = DAY + timedelta(days=10)
     draw_contacts(
         {x: 0.97, y: 0.03},
@@ -128,9 +125,7 @@ def test_a_proven_lead_with_nearly_all_of_the_share_is_settled(campaign, x, y):
 
 
 def test_a_proven_lead_with_less_of_the_share_goes_on_shifting(campaign, x, y):
-    draw_contacts(
-        {x: 0.5, y: 0.5}, {x: (800, 400, 50, 15), y: (800, 240, 50, 15)}, segment=make_segment()
-    )
+    draw_with_a_clear_lead(x, y)
     know({x: ENOUGH, y: ENOUGH})
 
     said = mix_report(campaign).total.sentence
@@ -142,9 +137,7 @@ def test_an_advantage_that_its_cost_eats_up_is_none(campaign, x, y):
     """X brings 250 cents more and costs 250 more."""
     x.cost_cents = 250
     x.save()
-    draw_contacts(
-        {x: 0.5, y: 0.5}, {x: (800, 400, 50, 15), y: (800, 240, 50, 15)}, segment=make_segment()
-    )
+    draw_with_a_clear_lead(x, y)
     know({x: ENOUGH, y: ENOUGH})
 
     total = mix_report(campaign).total
