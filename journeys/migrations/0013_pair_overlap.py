@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("journeys", "0011_mix_ledger")]
+    dependencies = [("journeys", "0012_capacity")]
 
     operations = [
         migrations.AddField(
