@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from campaigns.models import Exclusion, FrequencyCap
+from campaigns.models import CapacityLimit, Exclusion, FrequencyCap
 from campaigns.services.read_changes import read_changes
 from journeys.models import Contact, Decision
 from optiengine.lib.days import day_start
@@ -238,6 +238,21 @@ def test_who_will_be_in_the_new_target_group_tomorrow_is_not_in_it_today():
     found = answer_to(("target", "A=Regulars"))
 
     assert found.overlap.n_touched == 200
+
+
+def test_turns_at_a_volume_that_runs_out_are_taken_again():
+    """60 messages for 600 customers: most decisions came when nothing was left."""
+    make_plan()
+    make_many(600)
+    make_two(control_share=0.1)
+    CapacityLimit.objects.create(name="volume", maximum=60, period="day")
+    decide_day()
+
+    found = answer_to(("pause", "B"))
+
+    assert found.n_lost == 0
+    assert 60 < found.overlap.n_touched < 600
+    assert found.sent_present == pytest.approx(0.1, abs=0.02)
 
 
 def test_customers_who_buy_every_day_count_once():
