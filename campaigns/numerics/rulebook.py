@@ -260,6 +260,7 @@ class Rulebook:
         for u in range(len(self.actions)):
             counted = self.cap_scopes & self.cap_scopes[:, [u]]
             how = np.vstack([self.blocked_days[:, u], counted]).T
+            how[self.campaign_of == self.campaign_of[u]] = 0  # others alone block a campaign
             kinds = np.unique(how[how.any(axis=1)], axis=0)
             found.append(
                 tuple(
