@@ -119,11 +119,22 @@ def capacity_panel(run: DecisionRun, currency: str) -> dict[str, Any] | None:
     return {
         "rows": rows,
         "problems": problems,
-        "value": money(prices.get("value_cents"), currency),
-        "bound": money(prices.get("bound_cents"), currency),
-        "gap": percent(prices.get("gap"), 3),
+        "quality": _quality(prices, currency),
         "n_sampled": prices.get("n_sampled"),
         "is_sample": prices.get("n_sampled") != run.n_customers,
+    }
+
+
+def _quality(prices: dict[str, Any], currency: str) -> str:
+    if prices.get("gap") is None:
+        return _("No choice that was found reaches every minimum.")
+    text = _(
+        "A choice worth %(value)s was found, none can be worth more than %(bound)s: gap %(gap)s"
+    )
+    return text % {
+        "value": money(prices["value_cents"], currency),
+        "bound": money(prices["bound_cents"], currency),
+        "gap": percent(prices["gap"], 3),
     }
 
 

@@ -321,3 +321,24 @@ def test_minima_that_cannot_hold_beside_a_maximum_are_named():
     assert Contact.objects.count() <= 15
     assert CapacityUse.objects.filter(run=run, short__gt=0).exists()
     assert run.prices["gap"] is None
+
+
+def test_the_pages_say_what_was_used_at_which_price_and_what_cannot_hold(admin_client):
+    make_plan()
+    make_customers(30)
+    action = make_action(make_campaign(control_share=0, rank=1), cost_cents=50)
+    make_limit(8, name="Calls", minimum=8, scope="action", action=action)
+    budget = make_limit(200, name="Money", measure="money")
+
+    run = decide_day()
+    told = admin_client.get(f"/admin/journeys/decisionrun/{run.pk}/change/").content.decode()
+    limit = admin_client.get(f"/admin/campaigns/capacitylimit/{budget.pk}/change/")
+    listed = admin_client.get("/admin/campaigns/capacitylimit/").content.decode()
+
+    contradiction = "the minimum of “Calls”, the maximum of “Money”."
+    assert contradiction in told
+    assert contradiction in listed
+    assert "“Calls” asked for at least 8 today and got 4." in told
+    assert "2.00 EUR" in told
+    assert "<rect" in limit.content.decode()
+    assert limit.context["use"]["periods"][0]["left"] == "0.00 EUR"
