@@ -7,9 +7,12 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.numerics.capacity import use_of
 from campaigns.numerics.verdicts import Verdict
-from journeys.numerics.arbitration import NONE, Choice, arbitrate, control_draw
+from journeys.numerics.arbitration import NONE, arbitrate, control_draw
+from journeys.numerics.prices import solve_prices
 from journeys.numerics.uplift import Prediction
+from journeys.numerics.within_limits import arbitrate_within
 from journeys.numerics.worth import Worth, with_slot_cost, worth_of
 from optiengine.world.lab.foresight import FatiguePlan, SeriesPlan
 from optiengine.world.lab.lab import LOAD_FADES, START, Contacts, Lab, Situation
@@ -49,13 +52,38 @@ class Policy(ABC):
     def within_limits(
         self, now: Situation, action: NDArray[np.int64], control: NDArray[np.bool_]
     ) -> Chosen:
-        """Where more want a limited campaign than may get it, chance decides; the others wait."""
+        """Where more want a limited campaign than may get it, chance decides; the others wait.
+
+        What is withheld uses nothing, but only while a message could still have been sent.
+        """
         action = action.copy()
         for campaign, limit in self.lab.scenario.daily_limits.items():
             mine = np.flatnonzero((action != NONE) & (now.campaigns[action] == campaign))
             luck = self.lab.population.uniform("limit", now.day, now.morning.rows[mine])
-            action[mine[np.argsort(luck)[limit:]]] = NONE
+            mine = mine[np.argsort(luck)]
+            sent_before: NDArray[np.int64] = np.cumsum(~control[mine]) - ~control[mine]
+            action[mine[sent_before >= limit]] = NONE
         return action, control & (action != NONE)
+
+    def arbitrated(
+        self, now: Situation, worth: Worth, *, evidence_ok: NDArray[np.bool_], in_baseline: bool
+    ) -> Chosen:
+        """The engine's choice, within the limits that all customers share where there are any."""
+        arguments = (
+            now.book,
+            now.codes,
+            worth,
+            evidence_ok,
+            np.full(len(now.codes), in_baseline),
+            now.customer_ids,
+        )
+        seed = self.seed_of(now.day)
+        if not now.book.capacities:
+            choice = arbitrate(*arguments, seed=seed)
+        else:
+            left = np.array([entry.maximum for entry in now.book.capacities])
+            choice, _used = arbitrate_within(*arguments, seed=seed, use=use_of(now.book), left=left)
+        return choice.action, choice.is_control
 
 
 class Auto(Policy):
@@ -68,24 +96,26 @@ class Auto(Policy):
 
     def choose(self, now: Situation) -> Chosen:
         worth = self.worth(now, self.learner.predict(now))
-        choice = self.arbitrate(now, worth)
-        return self.within_limits(now, choice.action, choice.is_control)
+        if now.book.capacities:
+            worth = replace(worth, price=self.prices(now, worth))
+        evidence_ok = self.learner.evidence_ok[now.campaigns]
+        return self.arbitrated(now, worth, evidence_ok=evidence_ok, in_baseline=False)
 
     def worth(self, now: Situation, prediction: Prediction) -> Worth:
         worth = worth_of(now.book, prediction, now.facts)
         at = START + timedelta(days=now.day)
         return with_slot_cost(worth, now.book, now.codes, now.history, now.time_zones, at=at)
 
-    def arbitrate(self, now: Situation, worth: Worth) -> Choice:
-        return arbitrate(
-            now.book,
-            now.codes,
-            worth,
-            self.learner.evidence_ok[now.campaigns],
-            np.zeros(len(now.codes), dtype=bool),
-            now.customer_ids,
-            seed=self.seed_of(now.day),
+    def prices(self, now: Situation, worth: Worth) -> NDArray[np.float64]:
+        """(A,) what a contact costs of what is scarce, as at the start of a run."""
+        use = use_of(now.book) * (1 - self.lab.scenario.control_share)
+        found = solve_prices(
+            np.where(is_allowed(now), worth.total, -np.inf),
+            use,
+            np.array([entry.maximum for entry in now.book.capacities]),
+            seed=self.seed_of(now.day) % 2**32,
         )
+        return found.price @ use
 
     def hear(self, closed: Contacts | None) -> None:
         self.learner.learn(closed)
@@ -107,16 +137,9 @@ class Uniform(Policy):
 
     def choose(self, now: Situation) -> Chosen:
         zero = np.zeros(now.codes.shape)
-        choice = arbitrate(
-            now.book,
-            now.codes,
-            Worth(zero, zero, zero, zero, zero),
-            np.zeros(now.codes.shape[1], dtype=bool),
-            np.ones(len(now.codes), dtype=bool),
-            now.customer_ids,
-            seed=self.seed_of(now.day),
-        )
-        return self.within_limits(now, choice.action, choice.is_control)
+        worth = Worth(zero, zero, zero, zero, zero)
+        known = np.zeros(now.codes.shape[1], dtype=bool)
+        return self.arbitrated(now, worth, evidence_ok=known, in_baseline=True)
 
 
 class Ranked(Policy):
@@ -189,8 +212,9 @@ class ScarceOracle(Policy):
         value = self.lab.true_uplift_cents(now) - now.book.cost_cents
         value = np.where(is_allowed(now), value, -np.inf)
         price = np.zeros(value.shape[1])
+        sent = 1 - self.lab.scenario.control_share
         scarce = [
-            (at, limit)
+            (at, round(limit / sent))
             for at, c in enumerate(now.campaigns)
             if (limit := self.lab.scenario.daily_limits.get(int(c))) is not None
         ]

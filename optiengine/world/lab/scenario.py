@@ -10,6 +10,7 @@ from campaigns.numerics.rulebook import (
     FORESIGHT_DAYS,
     ActionEntry,
     CampaignEntry,
+    CapacityEntry,
     CapEntry,
     FollowUpEntry,
     Rulebook,
@@ -61,7 +62,7 @@ class LabScenario:
     window_days: int = 7
     delay_decay: float = 0.7  # each later day of the window is that much less likely
     fatigue: float = 0.0  # effects shrink by exp(-fatigue x recent messages)
-    daily_limits: dict[int, int] = field(default_factory=dict)  # contacts a day, by campaign
+    daily_limits: dict[int, int] = field(default_factory=dict)  # messages a day, by campaign
     control_share: float = 0.1  # under every policy
 
     def book(self, day: int) -> Rulebook:
@@ -91,6 +92,23 @@ class LabScenario:
                 )
                 for s in self.steps
                 if s.source in place and s.target in place
+            ),
+            capacities=tuple(
+                CapacityEntry(
+                    id=campaign + 1,
+                    name=self.campaigns[campaign].name,
+                    measure="contacts",
+                    channel="",
+                    tag=None,
+                    campaign=campaign + 1,
+                    action=None,
+                    period="day",
+                    maximum=limit,
+                    minimum=0,
+                    days_left=1,
+                )
+                for campaign, limit in self.daily_limits.items()
+                if campaign in place
             ),
         )
 
