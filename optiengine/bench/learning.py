@@ -28,7 +28,7 @@ COLUMNS = {
     f"{'':27}(last_*) of the last ten; shares of the oracle's, multiples of the best fixed\n"
     f"{'':27}order's; total in whole units of money; *_se their standard errors over seeds",
     "worlds_seconds": "that the table took",
-    "times": "microseconds per decision and per learned contact of each method, one thread",
+    "times": "processor microseconds per decision and per learned contact of each method",
     "times_seconds": "that the table took",
 }
 
@@ -77,7 +77,7 @@ def plan_worlds(extent: Extent) -> Plan:
 
 
 def plan_times(extent: Extent) -> Plan:
-    # One after the other: what runs beside it would be in the figure.
+    # One after the other: processors slow each other down through their caches.
     return Plan(time_method, timed(customers=extent.customers), list, 1)
 
 

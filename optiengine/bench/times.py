@@ -1,4 +1,4 @@
-"""What learning from a contact and deciding for a customer cost, ours and the peers', one thread.
+"""Processor time of learning from a contact and of deciding for a customer, ours and the peers'.
 
 Policies of the bandit world play one dense world: all that learning took in its 30 days, refits
 included, over the contacts learned from; all that choosing took over the decisions. Models of
@@ -42,7 +42,7 @@ def timed(*, customers: int | None = None) -> list[Timed]:
 
 
 def time_method(one: Timed) -> dict[str, Any]:
-    """Microseconds per decision and per learned contact."""
+    """Microseconds of the processor per decision and per learned contact, in one thread."""
     row: dict[str, Any] = {"on": one.on, "method": one.method}
     owner = ENTRANTS if one.on == BANDITS else PEERS
     if one.method in owner and not is_installed(owner[one.method].package):
@@ -66,11 +66,11 @@ def _uplift(one: Timed) -> tuple[float, float]:
     X, sent = rng.normal(size=(one.n, N_FEATURES)), rng.integers(3, size=one.n)
     y = (rng.random(one.n) < 0.1 + 0.05 * (sent > 0)).astype(float)
     learn = _learn_engine if one.method == ENGINE else _learn_peer
-    began = time.perf_counter()
+    began = time.process_time()
     decide = learn(one.method, Training(X, sent, y, seed=0))
-    learned = time.perf_counter()
+    learned = time.process_time()
     decide(X)
-    return learned - began, time.perf_counter() - learned
+    return learned - began, time.process_time() - learned
 
 
 def _learn_engine(name: str, data: Training):

@@ -40,7 +40,7 @@ def _mabwiser(policy: str, alpha: float) -> Entrant:
         "Linear",
         "mabwiser",
         {"policy": policy, "alpha": alpha},
-        [{"policy": policy, "alpha": one} for one in (0.03, 0.1, 0.2, 0.4)],
+        [{"policy": policy, "alpha": one} for one in (0.01, 0.03, 0.1, 0.2)],
     )
 
 
@@ -80,7 +80,8 @@ ENTRANTS = {
         ],
     ),
     "Vowpal Wabbit cover": _vowpal_wabbit(
-        "--cover 5 -l 0.01", [f"--cover {n} -l {rate}" for n in (3, 10) for rate in (0.05, 0.01)]
+        "--cover 5 --psi 0.01 -l 0.01",
+        [f"--cover 5 --psi {psi} -l {rate}" for psi in (0.01, 0.1, 1) for rate in (0.05, 0.01)],
     ),
     "Vowpal Wabbit bagging": _vowpal_wabbit(
         "--bag 5 -l 0.01", [f"--bag {n} -l {rate}" for n in (5, 10) for rate in (0.05, 0.01)]
