@@ -72,7 +72,7 @@ class CampaignSerializer(ReadOnly, serializers.ModelSerializer):
 class CapacityLimitSerializer(ReadOnly, serializers.ModelSerializer):
     """A budget or a volume that all customers share: of money in cents, or of messages."""
 
-    tag: serializers.Field = serializers.SlugRelatedField("name", read_only=True)
+    tag: serializers.Field = serializers.CharField(source="tag.name", default=None, allow_null=True)
     campaign = serializers.IntegerField(source="campaign_id", allow_null=True)
     action = serializers.IntegerField(source="action_id", allow_null=True)
 

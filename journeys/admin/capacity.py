@@ -127,7 +127,7 @@ def capacity_panel(run: DecisionRun, currency: str) -> dict[str, Any] | None:
 
 def _quality(prices: dict[str, Any], currency: str) -> str:
     if prices.get("gap") is None:
-        return _("No choice that was found reaches every minimum.")
+        return str(_("No choice that was found reaches every minimum."))
     text = _(
         "A choice worth %(value)s was found, none can be worth more than %(bound)s: gap %(gap)s"
     )

@@ -87,9 +87,10 @@ def by_highs(
     row, action = np.nonzero(value > 0)  # nobody would take another: use has no lower limit
     k = len(row)
     once = csr_array((np.ones(k), (row, np.arange(k))), shape=(len(value), k))
+    rows: Any = vstack([once, csr_array(use[:, action])])  # sparse, which its types do not know
     solved = linprog(
         -value[row, action],
-        A_ub=vstack([once, csr_array(use[:, action])]),
+        A_ub=rows,
         b_ub=np.concatenate([np.ones(len(value)), maximum]),
         bounds=(0, None),
         method="highs",
