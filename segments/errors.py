@@ -4,3 +4,7 @@ class SegmentError(Exception):
 
 class ImportRefused(SegmentError):
     """A whole file cannot be imported; single bad rows never raise this."""
+
+
+class SplitRefused(SegmentError):
+    """A micro-segment cannot be split, or a split cannot be undone."""

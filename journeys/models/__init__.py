@@ -7,6 +7,7 @@ from journeys.models.delivery import ChannelRoute, Delivery
 from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.models.mix import ActionEvidence, MixDay, PairEvidence
 from journeys.models.run import DecisionChunk, DecisionRun
+from journeys.models.split import SplitAttempt, SplitProof, SplitSearchState
 
 __all__ = [
     "ActionEvidence",
@@ -21,6 +22,9 @@ __all__ = [
     "MixDay",
     "Outcome",
     "PairEvidence",
+    "SplitAttempt",
+    "SplitProof",
+    "SplitSearchState",
     "UpliftDay",
     "UpliftModelVersion",
     "UpliftScaling",

@@ -25,6 +25,7 @@ from journeys.services.save_decisions import Decided, save_decisions
 from segments.models import Organisation
 from segments.models.customer import BLOCK_BITS
 from segments.services.load_batch import CustomerBatch, load_batch
+from segments.services.split_segment import ancestors, nearest_known
 
 MINIMUM = ("min_test", "min_test_responders", "min_control", "min_control_responders")
 LOCK_SPACE = 0x0C  # first key of the advisory locks that guard blocks of customers
@@ -40,6 +41,7 @@ class Pinned:
     model: UpliftModel | None  # None while there is no action at all
     columns: NDArray[np.int64]  # (A,) the model's column of each action of the rulebook
     evidence_ok: NDArray[np.bool_]  # (A,)
+    parents: Mapping[int, int]  # of micro-segments: what a leaf was split off
     time_zone: str
     capacity: Capacity | None  # None without budgets and volume limits
 
@@ -77,6 +79,7 @@ def pin(run: DecisionRun) -> Pinned:
             *evidence.T,
             **dict(zip(MINIMUM, book.minimum_evidence.T, strict=True)),
         ),
+        parents=ancestors(),
         time_zone=Organisation.current().time_zone,
         capacity=Capacity.of(run, book),
     )
@@ -180,7 +183,8 @@ def predict(given: Pinned, batch: CustomerBatch) -> Prediction:
     if given.model is None:
         empty = np.zeros((len(batch.customer_ids), 0))
         return Prediction(empty, empty, empty)
-    found = given.model.predict(given.scaling.transform(batch.features), batch.micro_segment_ids)
+    leaves = nearest_known(batch.micro_segment_ids, given.model.segment_ids_, given.parents)
+    found = given.model.predict(given.scaling.transform(batch.features), leaves)
     return Prediction(
         found.uplift[:, given.columns],
         found.sd[:, given.columns],

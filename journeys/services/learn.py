@@ -1,6 +1,6 @@
 """Learning: outcomes become statistics that add up, statistics a posterior."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 from django.db import transaction
@@ -15,6 +15,7 @@ from journeys.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
 from journeys.services.record_mix import record_evidence
 from optiengine.lib.columns import read_columns
 from segments.models import Organisation, StateBuild
+from segments.services.split_segment import leaves_of, splits_changed
 
 SCALING_SAMPLE = 50_000  # customers that the scale of features is learned from
 
@@ -44,6 +45,8 @@ def learn(as_of: date) -> UpliftModelVersion:
     with transaction.atomic():
         scaling = _scaling_of(state)
         _fade_anew(as_of, scaling, half_life)
+        if splits_changed(as_of):
+            _lay_out_anew(as_of, scaling, half_life)
         _learn_day(as_of, scaling, half_life)
         record_evidence(as_of, winsor_cents=scaling.winsor_cents)
         return _fit(as_of, scaling, half_life)
@@ -87,18 +90,51 @@ def _fade_anew(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
         total.save()
 
 
+def _lay_out_anew(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
+    """Count what was learned before for the micro-segments of the day: after a split or its end.
+
+    So a leaf just split off starts from the contacts that its customers had in what it was part
+    of. Days older than two half-lives stay as they are: what they count has faded.
+    """
+    known = UpliftDay.objects.filter(scaling=scaling, measured_on__lte=as_of)
+    recent = known.filter(measured_on__gt=as_of - timedelta(days=2 * half_life))
+    for day in recent.dates("measured_on", "day"):
+        _sum_up_day(day, scaling, leaves_on=as_of)
+    for action_id in known.order_by().values_list("action_id", flat=True).distinct():
+        UpliftTotal.objects.filter(action_id=action_id).delete()
+        total = _sum_of_days(action_id, scaling, as_of, half_life)
+        _add_to_total(action_id, total, scaling, as_of, half_life)
+
+
 def _learn_day(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
     """Sums of the day's outcomes per action, kept by the day and added to the total."""
+    replaced = set(UpliftDay.objects.filter(measured_on=as_of).values_list("action_id", flat=True))
+    learned = _sum_up_day(as_of, scaling, leaves_on=as_of)
+    for action_id in replaced:  # a day learned again: its old sums are in the total
+        UpliftTotal.objects.filter(action_id=action_id).delete()
+        learned[action_id] = _sum_of_days(action_id, scaling, as_of, half_life)
+    for action_id, statistics in learned.items():
+        _add_to_total(action_id, statistics, scaling, as_of, half_life)
+
+
+def _sum_up_day(
+    as_of: date, scaling: UpliftScaling, *, leaves_on: date
+) -> dict[int, UpliftStatistics]:
+    """Sums of the day's outcomes per action, kept by the day, for the micro-segments of another."""
     query = sql.SQL(CONTACTS).format(
         day=sql.Literal(as_of), feature_set=sql.Literal(scaling.feature_set_id)
     )
     names = ["action_id", "segment_id", "treated", "value_cents", "responded", "control_share"]
     rows = read_columns(query, [*names, "features"])
     features = rows["features"].reshape(-1, len(scaling.feature_set.names))
-    replaced = set(UpliftDay.objects.filter(measured_on=as_of).values_list("action_id", flat=True))
     UpliftDay.objects.filter(measured_on=as_of).delete()
     learned = {}
     if len(features):
+        rows["segment_id"] = leaves_of(
+            rows["segment_id"],
+            dict(zip(scaling.feature_set.names, features.T, strict=True)),
+            on=leaves_on,
+        )
         X = FeatureScaling.from_fitted(scaling.fitted).transform(features)
         limit = scaling.winsor_cents or np.inf
         for action_id in np.unique(rows["action_id"]).tolist():
@@ -116,11 +152,7 @@ def _learn_day(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
         )
         for action_id, statistics in learned.items()
     )
-    for action_id in replaced:  # a day learned again: its old sums are in the total
-        UpliftTotal.objects.filter(action_id=action_id).delete()
-        learned[action_id] = _sum_of_days(action_id, scaling, as_of, half_life)
-    for action_id, statistics in learned.items():
-        _add_to_total(action_id, statistics, scaling, as_of, half_life)
+    return learned
 
 
 def _statistics(

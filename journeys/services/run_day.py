@@ -8,6 +8,7 @@ from journeys.models import DecisionRun
 from journeys.services.deliver import deliver
 from journeys.services.learn import learn
 from journeys.services.measure import measure_outcomes
+from journeys.services.split_segments import is_due, split_segments
 from journeys.services.start_run import request_run, start_run
 from journeys.services.work import work_off
 from optiengine.lib.worker import worker_name
@@ -34,6 +35,8 @@ def run_day(
 ) -> Day:
     """State, outcomes, learning, decisions, deliveries of one day, in this process.
 
+    Once a week each micro-segment is tried to be split; a split holds from the next day on.
+
     A day that was interrupted goes on where it stopped, one that is done changes nothing but what
     is still in the outbox. Other workers may help with the run's chunks at the same time.
     now : the moment of sending, by default that of the decision; before it no message leaves.
@@ -49,6 +52,9 @@ def run_day(
         n_measured = measure_outcomes(as_of)
         tell("learning")
         learn(as_of)
+        tell("splits")
+        if is_due(as_of):
+            split_segments(as_of)
     run = start_run(run)
     tell("decisions")
     run = work_off(run.pk, owner=worker_name())

@@ -1,4 +1,6 @@
-"""Micro-segments: only their names can be changed; ids and moves are history."""
+"""Micro-segments: named and frozen here; ids and moves are history."""
+
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -10,7 +12,15 @@ from unfold.decorators import display
 
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import number
-from segments.models import CustomerState, MicroSegment, Segmentation, SegmentMove, StateBuild
+from optiengine.lib.panel import Panel
+from segments.models import (
+    CustomerState,
+    MicroSegment,
+    Segmentation,
+    SegmentMove,
+    SegmentSplit,
+    StateBuild,
+)
 
 STAGE_COLOURS = {
     "new": "info",
@@ -23,12 +33,23 @@ STAGE_COLOURS = {
 
 @admin.register(MicroSegment)
 class MicroSegmentAdmin(ModelAdmin):
-    list_display = ["name", "stage_label", "customers", "created_on", "retired_on"]
-    list_filter = ["stage", ("retired_on", admin.EmptyFieldListFilter)]
+    list_display = [
+        "name",
+        "stage_label",
+        "parent",
+        "customers",
+        "is_frozen",
+        "created_on",
+        "retired_on",
+    ]
+    list_editable = ["is_frozen"]
+    list_select_related = ["parent"]
+    list_filter = ["stage", "is_frozen", ("retired_on", admin.EmptyFieldListFilter)]
     search_fields = ["name"]
     ordering = ["stage", "name"]
-    readonly_fields = ["stage", "created_on", "retired_on"]
+    readonly_fields = ["stage", "parent", "created_on", "retired_on"]
     actions = None
+    change_form_outer_before_template = "optiengine/panels.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MicroSegment]:
         newest = StateBuild.objects.order_by("-as_of").values("as_of")[:1]
@@ -44,6 +65,18 @@ class MicroSegmentAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: MicroSegment | None = None) -> bool:
         return False
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        segment = self.get_object(request, object_id)
+        panels = [_tree(segment)] if segment else []
+        context = {"panels": panels, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
     @display(description=_("stage"), ordering="stage", label=STAGE_COLOURS)
     def stage_label(self, segment: MicroSegment) -> tuple[str, str]:
         return segment.stage, segment.get_stage_display()
@@ -51,6 +84,39 @@ class MicroSegmentAdmin(ModelAdmin):
     @admin.display(description=_("customers"), ordering="n_customers")
     def customers(self, segment: MicroSegment) -> str:
         return number(segment.n_customers)  # type: ignore[attr-defined]
+
+
+def _tree(segment: MicroSegment) -> Panel:
+    """The whole tree that a segment is part of: its cluster, and every split under it."""
+    top = segment
+    while top.parent:
+        top = top.parent
+    children: dict[int | None, list[MicroSegment]] = {}
+    for one in MicroSegment.objects.filter(stage=segment.stage).exclude(parent=None).order_by("pk"):
+        children.setdefault(one.parent_id, []).append(one)
+    holding = {
+        pk
+        for pair in SegmentSplit.objects.filter(ended_on=None).values_list("below", "above")
+        for pk in pair
+    }
+    rows: list[tuple[Any, ...]] = []
+
+    def walk(one: MicroSegment, depth: int) -> None:
+        own = [child for child in children.get(one.pk, []) if child.pk in holding]
+        state = _("split") if own else _("retired") if one.retired_on else _("leaf")
+        mark = f"{'    ' * depth}{'└ ' if depth else ''}"
+        name = f"{mark}{one.name}"
+        rows.append((name, _("%s, frozen") % state if one.is_frozen else state, one.created_on))
+        for child in own:
+            walk(child, depth + 1)
+
+    walk(top, 0)
+    return Panel(
+        str(_("Segment tree")),
+        rows,
+        headers=[str(_("Micro-segment")), str(_("State")), str(_("Since"))],
+        wide=True,
+    )
 
 
 @admin.register(Segmentation)

@@ -5,7 +5,13 @@ from segments.models.customer import Channel, ConsentChange, Customer
 from segments.models.event import Event, EventKind
 from segments.models.feature import FeatureDefinition, FeatureSet
 from segments.models.import_job import ImportJob
-from segments.models.micro_segment import MicroSegment, Segmentation, SegmentMove, Stage
+from segments.models.micro_segment import (
+    MicroSegment,
+    Segmentation,
+    SegmentMove,
+    SegmentSplit,
+    Stage,
+)
 from segments.models.organisation import Organisation
 from segments.models.state import CustomerState, StateBuild
 from segments.models.target_group import TargetGroup
@@ -24,6 +30,7 @@ __all__ = [
     "MicroSegment",
     "Organisation",
     "SegmentMove",
+    "SegmentSplit",
     "Segmentation",
     "Stage",
     "StateBuild",

@@ -38,9 +38,26 @@ class MicroSegment(models.Model):
     """A leaf of the segment tree: customers of one stage who behave alike. Its id is for ever."""
 
     stage = models.CharField(_("stage"), max_length=12, choices=Stage)
-    name = models.CharField(_("name"), max_length=120)
+    name = models.CharField(_("name"), max_length=250)
+    parent = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        related_name="children",
+        null=True,
+        blank=True,
+        verbose_name=_("split off"),
+        help_text=_("Empty: a behavioural cluster of its stage."),
+    )
+    is_frozen = models.BooleanField(
+        _("frozen"), default=False, help_text=_("No splits are looked for.")
+    )
     created_on = models.DateField(_("created on"))
-    retired_on = models.DateField(_("retired on"), null=True, blank=True)
+    retired_on = models.DateField(
+        _("retired on"),
+        null=True,
+        blank=True,
+        help_text=_("From the next day on nobody is in it, unless a split of it is undone."),
+    )
 
     class Meta:
         verbose_name = _("micro-segment")
@@ -49,6 +66,55 @@ class MicroSegment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_stage_display()}: {self.name}"
+
+
+class SegmentSplit(models.Model):
+    """A micro-segment divided in two by a readable cut; as long as it is not ended.
+
+    It holds for the states of days after `made_on`, up to and including `ended_on`.
+    """
+
+    class End(models.TextChoices):
+        UNDONE = "undone", _("undone by hand")
+        CLUSTER = "cluster", _("its cluster was not found again")
+        FEATURE = "feature", _("its feature is no longer computed")
+
+    parent = models.ForeignKey(
+        MicroSegment, models.PROTECT, related_name="splits", verbose_name=_("micro-segment")
+    )
+    feature = models.CharField(_("feature"), max_length=40)
+    threshold = models.FloatField(
+        _("threshold"), help_text=_("Above: more than this. What is unknown is not above.")
+    )
+    below = models.OneToOneField(
+        MicroSegment, models.PROTECT, related_name="+", verbose_name=_("not above")
+    )
+    above = models.OneToOneField(
+        MicroSegment, models.PROTECT, related_name="+", verbose_name=_("above")
+    )
+    made_on = models.DateField(_("made on"))
+    ended_on = models.DateField(_("ended on"), null=True, blank=True)
+    end = models.CharField(_("why it ended"), max_length=8, choices=End, blank=True)
+
+    class Meta:
+        verbose_name = _("split")
+        verbose_name_plural = _("splits")
+        permissions = [("undo_segmentsplit", _("Can undo a split"))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["parent"],
+                condition=models.Q(ended_on=None),
+                name="one_split_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_on=None, end="")
+                | models.Q(ended_on__isnull=False) & ~models.Q(end=""),
+                name="split_ends_for_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.parent} → {self.feature} > {self.threshold:g}"
 
 
 class SegmentMove(models.Model):

@@ -1,15 +1,25 @@
 """The state of a day: what is known of every customer when it begins."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 from django.db import connection, transaction
 from django.db.models import ProtectedError
+from numpy.typing import NDArray
 from psycopg import sql
 
 from optiengine.lib.columns import read_columns, write_columns
 from optiengine.lib.partitions import ensure_partitions
-from segments.models import CustomerState, Organisation, SegmentMove, Stage, StateBuild
+from segments.models import (
+    CustomerState,
+    Organisation,
+    SegmentMove,
+    SegmentSplit,
+    Stage,
+    StateBuild,
+)
 from segments.services.customer_facts import FACTS, collect_facts
 from segments.services.features import active_features, feature_set_of
 from segments.services.fit_clv import Histories, Valuation, value_customers
@@ -21,6 +31,7 @@ from segments.services.segment import (
     segmentation_of,
     stage_segments,
 )
+from segments.services.split_segment import apply_splits, splits_of_day
 
 Progress = Callable[[int, int], None]  # customers done, customers in all
 
@@ -33,9 +44,24 @@ SCORE_TYPES = {
     "p_alive": "float8",
     "clv_cents": "float8",
 }
-FACT_NAMES = (
-    "customer_id", "stage", "x", "t_x", "T", "n_valued", "mean_cents", *CLUSTER_FEATURES,
-)  # fmt: skip
+FACT_NAMES = ("customer_id", "stage", "x", "t_x", "T", "n_valued", "mean_cents")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The segment tree of a day: stage → behavioural cluster → learned splits."""
+
+    clusters: Mapping[str, StageSegments]  # by stage
+    splits: Sequence[SegmentSplit]  # parents first
+
+    def features(self) -> list[str]:
+        return sorted({*CLUSTER_FEATURES, *(split.feature for split in self.splits)})
+
+    def leaves(
+        self, stages: NDArray[np.str_], columns: Mapping[str, NDArray[np.float64]]
+    ) -> NDArray[np.int64]:
+        """Each customer's one leaf: (n,) ids. columns : `features`, (n,) each."""
+        return apply_splits(self.splits, assign_segments(self.clusters, stages, columns), columns)
 
 
 def build_state(as_of: date, *, seed: int = 0, progress: Progress | None = None) -> StateBuild:
@@ -56,7 +82,8 @@ def build_state(as_of: date, *, seed: int = 0, progress: Progress | None = None)
         n_customers = collect_facts(as_of, features, organisation)
         valuation = value_customers(as_of, organisation, seed=seed)
         segmentation = segmentation_of(as_of, names, feature_set, seed=seed)
-        _score(names, valuation, stage_segments(segmentation), n_customers, progress)
+        tree = Tree(stage_segments(segmentation), splits_of_day(as_of, names))
+        _score(names, valuation, tree, n_customers, progress)
         _write_states(as_of)
         build = StateBuild.objects.create(
             as_of=as_of,
@@ -95,7 +122,7 @@ def _make_way(as_of: date) -> StateBuild | None:
 def _score(
     names: Sequence[str],
     valuation: Valuation,
-    segments: dict[str, StageSegments],
+    tree: Tree,
     n_customers: int,
     progress: Progress | None,
 ) -> None:
@@ -104,6 +131,7 @@ def _score(
         'SELECT customer_id, stage, x, t_x, "T", n_valued, mean_cents, {} FROM {} WHERE'
         " customer_id > {} ORDER BY customer_id LIMIT {}"
     )
+    features = tree.features()
     n_done, last_id = 0, -1
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {SCORES}")
@@ -114,12 +142,12 @@ def _score(
         while n_done < n_customers:
             facts = read_columns(
                 query.format(
-                    feature_columns(CLUSTER_FEATURES, names),
+                    feature_columns(features, names),
                     sql.Identifier(FACTS),
                     sql.Literal(last_id),
                     sql.Literal(BATCH),
                 ),
-                FACT_NAMES,
+                (*FACT_NAMES, *features),
             )
             stage = facts["stage"]
             histories = Histories(
@@ -129,7 +157,7 @@ def _score(
             p_alive, clv_cents = valuation.of(histories)
             scores = {
                 "customer_id": facts["customer_id"],
-                "micro_segment_id": assign_segments(segments, stage, facts),
+                "micro_segment_id": tree.leaves(stage, facts),
                 "p_alive": p_alive,
                 "clv_cents": clv_cents,
             }

@@ -54,7 +54,7 @@ def newest_state() -> StateBuild | None:
 
 def rule_fields(state: StateBuild | None) -> RuleFields:
     """Every field that a rule over this state may name, by name. Five queries of bounded cost."""
-    fields = [*_plain_fields(), *_feature_fields(state), *_consent_fields(), *_attribute_fields()]
+    fields = [*_plain_fields(), *feature_fields(state), *_consent_fields(), *_attribute_fields()]
     return {field.name: field for field in fields}
 
 
@@ -89,7 +89,7 @@ def _micro_segments() -> Choices:
     )
 
 
-def _feature_fields(state: StateBuild | None) -> list[RuleField]:
+def feature_fields(state: StateBuild | None) -> list[RuleField]:
     """Features of the state, and those that the next state will have."""
     own = FeatureDefinition.objects.order_by("name").values_list("name", "label", "is_active")
     labels = {feature.name: str(feature.label) for feature in BUILT_IN}

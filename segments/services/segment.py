@@ -13,9 +13,10 @@ from psycopg import sql
 
 from optiengine.lib.columns import read_columns
 from segments.feature_catalogue import BUILT_IN
-from segments.models import FeatureSet, MicroSegment, Segmentation, Stage
+from segments.models import FeatureSet, MicroSegment, Segmentation, SegmentSplit, Stage
 from segments.numerics.clusters import StageClusters, match_clusters, name_clusters
 from segments.services.customer_facts import FACTS, every_kth
+from segments.services.split_segment import end_splits, rename_children
 
 Array = NDArray[np.float64]
 
@@ -76,6 +77,8 @@ def segmentation_of(
 ) -> Segmentation:
     """The segmentation of a day; fitted anew on the day's facts when too old, or of other features.
 
+    A learned split hangs on the segment that was split. It lives on as long as a refit finds the
+    cluster again, whose id continues; with the cluster it ends.
     names : of the features in the facts' array, in order.
     """
     earlier = Segmentation.objects.filter(fitted_on__lte=as_of)
@@ -95,6 +98,8 @@ def segmentation_of(
     continued = {int(pk) for segments in fitted.values() for pk in segments.segment_ids}
     ended = {int(pk) for segments in before.values() for pk in segments.segment_ids} - continued
     MicroSegment.objects.filter(pk__in=ended).update(retired_on=as_of)
+    end_splits(ended, on=as_of, why=SegmentSplit.End.CLUSTER)
+    rename_children(continued)
     return Segmentation.objects.create(
         fitted_on=as_of,
         feature_set=feature_set,
@@ -113,7 +118,10 @@ def assign_segments(
     stages: NDArray[np.str_],
     columns: Mapping[str, Array],
 ) -> NDArray[np.int64]:
-    """Each customer's one leaf: (n,) ids. stages : (n,). columns : CLUSTER_FEATURES, (n,) each."""
+    """Each customer's cluster, before learned splits: (n,) ids.
+
+    stages : (n,). columns : CLUSTER_FEATURES, (n,) each.
+    """
     ids = np.zeros(len(stages), np.int64)
     for stage, leaves in segments.items():
         rows = np.flatnonzero(stages == stage)

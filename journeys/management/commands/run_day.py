@@ -9,7 +9,7 @@ from journeys.models import DecisionRun
 from journeys.services.run_day import run_day
 from optiengine.lib.command import FiguresCommand, iso_date
 
-STEPS = 5  # that run_day names, of each day
+STEPS = 6  # that run_day names, of each day
 
 
 class Command(FiguresCommand):

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from optiengine.bench import decisions, imports, learning, prices
+from optiengine.bench import decisions, imports, learning, prices, splits
 from optiengine.bench.database import DatabaseInUse, own_database
 from optiengine.bench.hillstrom.data import DataMissing
 from optiengine.bench.process import BenchFailed
@@ -19,7 +19,10 @@ IN_DATABASE = {
     "import": (imports.bench_import, imports.N_STEPS),
     "decisions": (decisions.bench_decisions, decisions.N_STEPS),
 }
-IN_MEMORY = {"prices": (prices.bench_prices, prices.N_STEPS)}
+IN_MEMORY = {
+    "prices": (prices.bench_prices, prices.N_STEPS),
+    "splits": (splits.bench_splits, splits.N_STEPS),
+}
 BENCHMARKS = [*IN_DATABASE, *IN_MEMORY, *learning.PLANS]
 
 
@@ -46,6 +49,7 @@ class Command(FiguresCommand):
         **imports.COLUMNS,
         **decisions.COLUMNS,
         **prices.COLUMNS,
+        **splits.COLUMNS,
         **learning.COLUMNS,
         "load_after": "as load_before; includes the benchmark's own",
     }
@@ -63,7 +67,7 @@ class Command(FiguresCommand):
             "--customers",
             type=int,
             help=f"Instead of {imports.N_ROWS:,} imported, {decisions.N_CUSTOMERS:,} decided, "
-            "priced and what learning is measured on.",
+            "priced and what learning is measured on; of splits, a segment for each hundred.",
         )
         parser.add_argument(
             "--seeds",
