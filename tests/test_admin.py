@@ -79,7 +79,13 @@ def live(n: int, *, first: int = 0) -> None:
 
 @pytest.mark.parametrize("model", OURS, ids=lambda m: m._meta.label)
 def test_every_model_has_a_page_in_the_admin_or_on_its_parents(model):
-    parents = {"journeys.Outcome", "journeys.UpliftTotal", "segments.ConsentChange"}
+    parents = {
+        "journeys.Outcome",
+        "journeys.UpliftTotal",
+        "segments.ConsentChange",
+        "journeys.SplitProof",
+        "journeys.SplitSearchState",
+    }
     parents |= {"journeys.MixDay", "journeys.ActionEvidence", "journeys.PairEvidence"}
     assert model in admin.site._registry or model._meta.label in parents
 

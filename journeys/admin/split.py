@@ -9,10 +9,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.views import ChangeList
 
 from campaigns.models import Action
 from journeys.models import SplitAttempt, SplitProof
-from journeys.services.split_evidence import Difference, evidence_of
+from journeys.services.split_evidence import Difference, Evidence, evidence_of
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import DASH, money, number
 from optiengine.lib.panel import Panel
@@ -67,6 +68,17 @@ class SplitAttemptAdmin(ReadOnlyAdmin):
         return f"{attempt.feature} > {attempt.threshold:g}" if attempt.feature else DASH
 
 
+class SplitChangeList(ChangeList):
+    """Loads the proofs of the page's splits at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        proofs = SplitProof.objects.filter(split__in=[split.pk for split in self.result_list])
+        evidence = {proof.split_id: evidence_of(proof) for proof in proofs}
+        for split in self.result_list:
+            split.evidence = evidence.get(split.pk)
+
+
 @admin.register(SegmentSplit)
 class SegmentSplitAdmin(ReadOnlyAdmin):
     list_display = ["parent", "cut", "state", "made_on", "proven", "since_then"]
@@ -87,16 +99,16 @@ class SegmentSplitAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("proven: above less below, per contact"))
     def proven(self, split: SegmentSplit) -> str:
-        proof = self._proofs().get(split.pk)
-        return in_words(evidence_of(proof).found) if proof else DASH
+        evidence: Evidence | None = getattr(split, "evidence", None)
+        return in_words(evidence.found) if evidence else DASH
 
     @admin.display(description=_("since then"))
     def since_then(self, split: SegmentSplit) -> str:
-        proof = self._proofs().get(split.pk)
-        return in_words(evidence_of(proof).later) if proof else DASH
+        evidence: Evidence | None = getattr(split, "evidence", None)
+        return in_words(evidence.later) if evidence else DASH
 
-    def _proofs(self) -> dict[int, SplitProof]:
-        return {proof.split_id: proof for proof in SplitProof.objects.all()}
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return SplitChangeList
 
     def change_view(
         self,

@@ -19,6 +19,7 @@ from segments.models import CustomerState, MicroSegment, SegmentSplit
 from segments.services.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign, make_contact
 from tests.journeys.engine import make_customers, make_order
+from tests.segments.stories import days_before, event, store
 
 pytestmark = pytest.mark.django_db
 
@@ -28,11 +29,11 @@ N = 240
 
 @pytest.fixture
 def customers():
-    """Half ordered once and half three times; all are new."""
+    """All new, with one order alike; every other one clicked."""
     found = make_customers(N)
-    for number, customer in enumerate(found):
-        for order in range(3 if number % 2 else 1):
-            make_order(customer, on=DAY - timedelta(days=2 + order))
+    store(*(event(customer, "click", days_before(2)) for customer in found[1::2]))
+    for customer in found:
+        make_order(customer, on=DAY - timedelta(days=2))
     ensure_partitions("journeys_outcome", DAY, DAY + 5 * WEEK)
     return found
 
@@ -43,7 +44,7 @@ def action():
 
 
 def contact_all(customers, action, *, on, works=True, seed=0):
-    """Every customer contacted on a day and measured on it: worth 1,000 to who ordered thrice."""
+    """Every customer contacted on a day and measured on it: worth 1,000 to those who clicked."""
     rng = np.random.default_rng(seed)
     build_state(on)
     for number, customer in enumerate(customers):
