@@ -95,6 +95,6 @@ def by_highs(
         bounds=(0, None),
         method="highs",
     )
-    if solved.status != 0:
+    if solved.status != 0 or solved.fun is None:
         raise BenchFailed(f"HiGHS could not solve it: {solved.message}")
     return -solved.fun
