@@ -68,7 +68,7 @@ def causalml_x(data: Training, learner: Callable[..., Any]) -> Effects:
     from causalml.inference.meta import BaseXRegressor
 
     model = BaseXRegressor(learner(data, regressor=True), control_name=0)
-    model.fit(data.X, data.sent, data.y, p=_halves(len(data.y)))
+    model.fit(data.X, treatment=data.sent, y=data.y, p=_halves(len(data.y)))
     return lambda X: model.predict(X, p=_halves(len(X)), verbose=False)
 
 
@@ -76,7 +76,8 @@ def causalml_dr(data: Training, learner: Callable[..., Any]) -> Effects:
     from causalml.inference.meta import BaseDRLearner
 
     model = BaseDRLearner(learner(data, regressor=True), control_name=0)
-    model.fit(data.X, data.sent, data.y, p=_halves(len(data.y)), seed=data.seed)
+    known = _halves(len(data.y))
+    model.fit(data.X, treatment=data.sent, y=data.y, p=known, seed=data.seed)
     return lambda X: model.predict(X, verbose=False)
 
 
