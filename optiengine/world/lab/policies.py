@@ -39,31 +39,32 @@ class Policy(ABC):
         """Of the run: the same for all policies, so controls are the same customers."""
         return self.lab.scenario.seed * 100_003 + day
 
-    def with_controls(self, now: Situation, action: NDArray[np.int64]) -> Chosen:
-        """Layer 6 for a choice that the engine did not make."""
-        control = np.zeros(len(action), dtype=bool)
-        for at, campaign in enumerate(now.book.campaigns):
-            mine = np.flatnonzero((action != NONE) & (now.book.campaign_of[action] == at))
-            if len(mine):
-                u = control_draw(now.customer_ids[mine], self.seed_of(now.day), campaign.id)
-                control[mine] = u < campaign.control_share
-        return self.within_limits(now, action, control)
+    def is_control(self, now: Situation, at: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Layer 6 for a choice that the engine did not make: whose message is withheld."""
+        campaign = now.book.campaigns[now.book.campaign_of[at]]
+        u = control_draw(now.customer_ids[rows], self.seed_of(now.day), campaign.id)
+        return u < campaign.control_share
 
-    def within_limits(
-        self, now: Situation, action: NDArray[np.int64], control: NDArray[np.bool_]
-    ) -> Chosen:
-        """Where more want a limited campaign than may get it, chance decides; the others wait.
+    def served(self, now: Situation, at: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of those who would get an action, who may: where it is limited, chance decides.
 
         What is withheld uses nothing, but only while a message could still have been sent.
         """
-        action = action.copy()
-        for campaign, limit in self.lab.scenario.daily_limits.items():
-            mine = np.flatnonzero((action != NONE) & (now.campaigns[action] == campaign))
-            luck = self.lab.population.uniform("limit", now.day, now.morning.rows[mine])
-            mine = mine[np.argsort(luck)]
-            sent_before: NDArray[np.int64] = np.cumsum(~control[mine]) - ~control[mine]
-            action[mine[sent_before >= limit]] = NONE
-        return action, control & (action != NONE)
+        limit = self.lab.scenario.daily_limits.get(int(now.campaigns[at]))
+        if limit is None:
+            return rows
+        luck = self.lab.population.uniform("limit", now.day, now.morning.rows[rows])
+        rows = rows[np.argsort(luck)]
+        sent = ~self.is_control(now, at, rows)
+        return rows[np.cumsum(sent) - sent < limit]
+
+    def carried_out(self, now: Situation, wanted: NDArray[np.int64]) -> Chosen:
+        """What becomes of a choice: limits, then controls. Who comes too late waits."""
+        action, control = np.full(len(wanted), NONE), np.zeros(len(wanted), dtype=bool)
+        for at in range(len(now.campaigns)):
+            rows = self.served(now, at, np.flatnonzero(wanted == at))
+            action[rows], control[rows] = at, self.is_control(now, at, rows)
+        return action, control
 
     def arbitrated(
         self, now: Situation, worth: Worth, *, evidence_ok: NDArray[np.bool_], in_baseline: bool
@@ -150,11 +151,13 @@ class Ranked(Policy):
         self.order = order
 
     def choose(self, now: Situation) -> Chosen:
-        action = np.full(len(now.codes), NONE)
+        wanted = np.full(len(now.codes), NONE)
+        allowed = is_allowed(now)
         for campaign in self.order:
-            for at in np.flatnonzero(now.campaigns == campaign):
-                action[(action == NONE) & (now.codes[:, at] == Verdict.ALLOWED)] = at
-        return self.with_controls(now, action)
+            for at in np.flatnonzero(now.campaigns == campaign).tolist():
+                rows = np.flatnonzero((wanted == NONE) & allowed[:, at])
+                wanted[self.served(now, at, rows)] = at  # who comes too late gets the next one
+        return self.carried_out(now, wanted)
 
 
 class Oracle(Policy):
@@ -162,7 +165,7 @@ class Oracle(Policy):
 
     def choose(self, now: Situation) -> Chosen:
         value = self.lab.true_uplift_cents(now) - now.book.cost_cents
-        return self.with_controls(now, best_of(np.where(is_allowed(now), value, -np.inf)))
+        return self.carried_out(now, best_of(np.where(is_allowed(now), value, -np.inf)))
 
 
 class SeriesOracle(Policy):
@@ -181,7 +184,7 @@ class SeriesOracle(Policy):
             for responded in (True, False):
                 mine = (lab.latest[rows] == source) & (lab.latest_responded[rows] == responded)
                 state[mine & recent] = self.plan.state(source, responded)
-        return self.with_controls(now, self.plan.choice[-1 - now.day, state, rows].astype(int))
+        return self.carried_out(now, self.plan.choice[-1 - now.day, state, rows].astype(int))
 
 
 class FatigueOracle(Policy):
@@ -197,7 +200,7 @@ class FatigueOracle(Policy):
         best, most = value.argmax(axis=1), value.max(axis=1)
         days_left = self.lab.scenario.n_days - now.day
         sends = (most > 0) & self.plan.is_worth_it(np.maximum(most, 0), now.load, days_left)
-        return self.with_controls(now, np.where(sends, best, NONE))
+        return self.carried_out(now, np.where(sends, best, NONE))
 
 
 class ScarceOracle(Policy):
@@ -225,7 +228,7 @@ class ScarceOracle(Policy):
                 gain = value[:, at] - np.maximum(rest.max(axis=1), 0)
                 gain = np.sort(gain[gain > 0])[::-1]
                 price[at] = gain[limit] if len(gain) > limit else 0.0
-        return self.with_controls(now, best_of(value - price))
+        return self.carried_out(now, best_of(value - price))
 
 
 def oracle(lab: Lab) -> Policy:
