@@ -64,6 +64,7 @@ def arbitrate(
             worth.sd[np.ix_(rows, columns)],
             allowed[np.ix_(rows, columns)],
             evidence_ok[columns],
+            shared_sd=worth.shared_sd[np.ix_(rows, columns)],
         )
         u = choice_draw(customer_ids[rows], seed, RANKED, book.campaigns[campaign].id)
         drawn = pick(p, u)
@@ -88,7 +89,11 @@ def arbitrate(
             np.hstack([nothing, worth.total[options]]),
             np.hstack([nothing, worth.sd[options]]),
             np.hstack([nothing == 0, allowed[options]]),
-            np.concatenate([[True], evidence_ok[auto_columns]]),
+            np.ones(1 + len(auto_columns), dtype=bool),
+            shared_sd=np.hstack([nothing, worth.shared_sd[options]]),
+        )
+        p[:, 1:] = _even_where_testing(
+            p[:, 1:], allowed[options], evidence_ok[auto_columns], book.campaign_of[auto_columns]
         )
         drawn = pick(p, choice_draw(customer_ids[rows], seed, AUTO))
         action[rows] = np.concatenate([[NONE], auto_columns])[drawn]
@@ -149,6 +154,26 @@ def control_draw(
 ) -> NDArray[np.float64]:
     """(n,) the uniform numbers that make a customer control of a campaign, below its share."""
     return keyed_uniform(customer_ids, seed=seed, purpose=f"control of campaign {campaign_id}")
+
+
+def _even_where_testing(
+    p: NDArray[np.float64],
+    allowed: NDArray[np.bool_],
+    evidence_ok: NDArray[np.bool_],
+    campaign_of: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """(n, A) p with equal shares inside a campaign while any of its actions is short of evidence.
+
+    Between campaigns such an action competes as it is known, by what others have in common.
+    """
+    p = p.copy()
+    for campaign in np.unique(campaign_of):
+        columns = np.flatnonzero(campaign_of == campaign)
+        if len(columns) > 1 and not evidence_ok[columns].all():
+            testing = allowed[:, columns]
+            share = p[:, columns].sum(axis=1, keepdims=True)
+            p[:, columns] = testing * share / np.maximum(testing.sum(axis=1, keepdims=True), 1)
+    return p
 
 
 def _even_by_campaign(

@@ -10,7 +10,7 @@ MIN_CONTROL = 30
 MIN_CONTROL_RESPONDERS = 5
 
 FLOOR = 0.02  # share handed out evenly whatever is known; keeps the log fit for re-use
-SHARPNESS = 2.0  # posterior temperature 1/4: s.d. of differences are taken half as large
+SHARPNESS = 2.8  # s.d. of differences are taken 1/2.8 as large: posterior temperature 1/8
 
 
 def choice_probabilities(
@@ -19,6 +19,7 @@ def choice_probabilities(
     allowed: ArrayLike,
     n_evidence_ok: ArrayLike,
     *,
+    shared_sd: ArrayLike | None = None,
     floor: float = FLOOR,
     sharpness: float = SHARPNESS,
     with_none: bool = True,
@@ -27,12 +28,14 @@ def choice_probabilities(
 
     value, sd : (n, K) posterior mean and s.d. of each option, in one unit (cents, say). nan is
         accepted where an option is not allowed.
+    shared_sd : (n, K) the part of sd, at most all of it, by which options rise and fall together:
+        option k is value_k + shared_sd_k F + its own, F the same for all. None: no such part.
     allowed : (n, K) bool. n_evidence_ok : (K,) bool, see `has_minimum_evidence`.
     with_none : option 0 is "none": the value of keeping the slot. It must be allowed in every
         row and always counts as known well enough.
 
     Let b be the allowed option of highest value and z_k = (value_b - value_k) / s.d. of that
-    difference, options taken as independent. Option k gets the weight of the odds that it is
+    difference. Option k gets the weight of the odds that it is
     better than b after all, Phi(-sharpness z_k) / Phi(sharpness z_k), and b the weight 1. For two
     options and sharpness 1 this is Thompson sampling exactly; for more it is Luce's choice rule on
     its pairwise odds; equal values give equal shares, and no draws of a posterior are needed.
@@ -54,7 +57,8 @@ def choice_probabilities(
     n_allowed = allowed.sum(axis=1, keepdims=True)
     open_known = allowed & known
     n_known = open_known.sum(axis=1, keepdims=True)
-    weight = _odds_of_being_best(value, sd, open_known, sharpness)
+    shared = np.zeros_like(sd) if shared_sd is None else np.asarray(shared_sd, dtype=np.float64)
+    weight = _odds_of_being_best(value, sd, shared, open_known, sharpness)
     even = open_known / np.maximum(n_known, 1)
     shares = floor * even + (1 - floor) * weight
     p = np.where(known, shares * (n_known / n_allowed), 1 / n_allowed)
@@ -68,6 +72,7 @@ def action_mix(
     allowed: ArrayLike,
     n_evidence_ok: ArrayLike,
     *,
+    shared_sd: ArrayLike | None = None,
     floor: float = FLOOR,
     sharpness: float = SHARPNESS,
     with_none: bool = False,
@@ -78,6 +83,7 @@ def action_mix(
         sd,
         allowed,
         n_evidence_ok,
+        shared_sd=shared_sd,
         floor=floor,
         sharpness=sharpness,
         with_none=with_none,
@@ -104,12 +110,17 @@ def has_minimum_evidence(
     )
 
 
-def _odds_of_being_best(value, sd, options, sharpness) -> NDArray[np.float64]:
+def _odds_of_being_best(value, sd, shared, options, sharpness) -> NDArray[np.float64]:
     """Shares (n, K) adding up to 1 over `options`, all zero in a row that has none."""
     best = np.where(options, value, -np.inf).argmax(axis=1)[:, None]
-    value, sd = np.where(options, value, 0.0), np.where(options, sd, 0.0)
-    gap = np.where(options, np.take_along_axis(value, best, axis=1) - value, 0.0)
-    spread = np.hypot(np.take_along_axis(sd, best, axis=1), sd)
+
+    def beyond_best(column):
+        return column - np.take_along_axis(column, best, axis=1)
+
+    value, variance, shared = (np.where(options, c, 0.0) for c in (value, sd**2, shared))
+    gap = np.where(options, -beyond_best(value), 0.0)
+    own = np.maximum(variance - shared**2, 0.0)
+    spread = np.sqrt(own + np.take_along_axis(own, best, axis=1) + beyond_best(shared) ** 2)
     # A gap known for certain is infinitely many s.d. wide; no gap at all is none.
     z = np.divide(gap, spread, out=np.where(gap > 0, np.inf, 0.0), where=(spread > 0) & (gap > 0))
     worse = ndtr(-sharpness * z)

@@ -38,6 +38,8 @@ ARRAYS = (
     "segment_effect_",  # (A, S + 1) in money; the last is a micro-segment not seen yet
     "segment_var_",  # (A, S + 1)
     "segment_cross_",  # (S + 1, A, d) covariance of a segment's effect with coef_
+    "shared_cov_",  # (d + S + 1, d + S + 1) what is not known about the mean over actions
+    "leaning_",  # (A,) how far an action's effect leans on that mean, in [0, 1]
     "response_coef_",  # (A, d) P(responds | test) per design column
     "response_segment_",  # (A, S + 1)
     "prior_mean_",  # (d,) what is expected of an action not seen yet
@@ -52,6 +54,7 @@ class Prediction:
 
     uplift: Floats  # (n, A) expected gain in value from a contact, before its cost
     sd: Floats  # (n, A) posterior s.d. of that expectation
+    shared_sd: Floats  # (n, A) the part of sd that moves all actions up or down together
     response_prob: Floats  # (n, A) P(customer responds | contacted), in [0, 1]
 
 
@@ -61,20 +64,29 @@ class UpliftModel(BaseEstimator):
     For a contact with action a of a customer x in micro-segment s, t = 1 in test, 0 in control:
 
         value = x'beta_a + gamma_as + t (x'theta_a + delta_as) + noise
-        (beta_a, theta_a) ~ N(m, Sigma), gamma_as ~ N(0, omega_g^2), delta_as ~ N(0, omega_d^2)
+        (beta_a, theta_a) ~ N(m, Sigma), gamma_as ~ N(g_s, omega_g^2), delta_as ~ N(h_s, omega_d^2)
+        g_s ~ N(0, tau_g^2), h_s ~ N(0, tau_h^2)
 
-    m, Sigma, omega and the noise (per action and arm) are estimated from all actions at once, m
-    with its uncertainty carried along (see `hierarchy`). So a new action starts from what
-    actions do on average, with the spread they have, and moves to its own data as they come.
-    In an arm without contacts the baseline, too, is what other actions suggest, and as vague.
-    Uplift is x'theta_a + delta_as. P(responds | test) is fitted likewise on the test arm, as a
-    linear probability cut to [0, 1].
+    m, Sigma, omega, tau and the noise (per action and arm) are estimated from all actions at
+    once, m, g and h with their uncertainty carried along (see `hierarchy`). So a new action starts
+    from what actions do on average, here and in general, with the spread they have, and moves to
+    its own data as they come. In an arm without contacts the baseline, too, is what other
+    actions suggest, and as vague. Uplift is x'theta_a + delta_as. P(responds | test) is fitted
+    likewise on the test arm, as a linear probability cut to [0, 1].
+
+    What is not known about m and h moves the uplift of all actions alike, so it says nothing about
+    which is best, and much about whether any is better than none. `shared_sd` is that part,
+    w_a sqrt(x'Mx) with M the covariance of (m, h) and w_a how far the action leans on them, on
+    average over customers (a one-factor form of the exact covariance between actions).
 
     Hyper-parameters, in pooled s.d. of the value, are what is believed before any data; with
     few actions they keep differences between customers small and the average effect free:
 
-    mean_effect_sd, mean_slope_sd : of the average effect over actions, and of an average slope.
-    effect_spread, slope_spread : of an action around those.
+    mean_effect_sd, mean_slope_sd, mean_segment_sd : of the average effect over actions, of an
+        average slope, and of a micro-segment's average effect.
+    effect_spread, slope_spread, segment_spread : of an action around those.
+    with_control : False where no contact was ever withheld: then "uplift" is the expected value
+        of a contact itself, fit to compare actions with each other, not with none.
     max_iter : steps of expectation-maximisation at most.
 
     The noise is taken as normal; means of winsorised money (`winsor_limit`) are near enough.
@@ -91,12 +103,18 @@ class UpliftModel(BaseEstimator):
         effect_spread: float = 0.1,
         mean_slope_sd: float = 0.1,
         slope_spread: float = 0.05,
+        mean_segment_sd: float = 0.02,
+        segment_spread: float = 0.02,
+        with_control: bool = True,
         max_iter: int = 30,
     ) -> None:
         self.mean_effect_sd = mean_effect_sd
         self.effect_spread = effect_spread
         self.mean_slope_sd = mean_slope_sd
         self.slope_spread = slope_spread
+        self.mean_segment_sd = mean_segment_sd
+        self.segment_spread = segment_spread
+        self.with_control = with_control
         self.max_iter = max_iter
 
     def fit(self, statistics: Sequence[UpliftStatistics], action_keys: Sequence[int]) -> Self:
@@ -109,18 +127,20 @@ class UpliftModel(BaseEstimator):
         _check(statistics, keys)
         d = statistics[0].n_features
         ids = np.unique(np.concatenate([one.segment_ids for one in statistics]))
-        value = ArmSums.of(statistics, ids, arms=[CONTROL, TEST], outcome=VALUE)
-        response = ArmSums.of(statistics, ids, arms=[TEST], outcome=RESPONDED)
-        value_fit = fit_arms(
-            value, BASELINE_AND_EFFECT, self._value_defaults(value, d), max_iter=self.max_iter
+        arms, layout = (
+            ([CONTROL, TEST], BASELINE_AND_EFFECT) if self.with_control else ([TEST], TEST_ALONE)
         )
+        value = ArmSums.of(statistics, ids, arms=arms, outcome=VALUE)
+        response = ArmSums.of(statistics, ids, arms=[TEST], outcome=RESPONDED)
+        value_fit = fit_arms(value, layout, self._value_defaults(value), max_iter=self.max_iter)
         response_fit = fit_arms(
-            response, TEST_ALONE, _baseline_defaults(response, d), max_iter=self.max_iter
+            response, TEST_ALONE, _baseline_defaults(response), max_iter=self.max_iter
         )
         self.action_keys_, self.segment_ids_, self.n_features_in_ = keys, ids, d
-        self._keep_value(value_fit, value.scale, d)
-        self.response_coef_ = response_fit.coefficients.mean * response.scale
-        self.response_segment_ = response_fit.segments.mean[..., 0] * response.scale
+        self._keep_value(value_fit, value)
+        self.response_coef_, self.response_segment_ = np.split(
+            response_fit.coefficients.mean * response.scale, [d], axis=1
+        )
         self._prepare()
         return self
 
@@ -143,13 +163,19 @@ class UpliftModel(BaseEstimator):
         uplift = _in_blocks(X, self._coef_t) + self._segment_effect_t[place]
         response = _in_blocks(X, self._response_t) + self._response_segment_t[place]
         rows, columns = self._upper
-        variance = _in_blocks(X, self._quadratic, lambda x: x[:, rows] * x[:, columns])
-        if self._segments_vary:
-            variance += self._segment_var_t[place]
-            for one in np.unique(place):
-                members = place == one
-                variance[members] += 2 * _in_blocks(X[members], self.segment_cross_[one].T)
-        return Prediction(uplift, np.sqrt(np.maximum(variance, 0.0)), np.clip(response, 0.0, 1.0))
+        products = _in_blocks(X, self._quadratic, lambda x: x[:, rows] * x[:, columns])
+        variance, shared = products[:, :-1], products[:, -1]
+        variance += self._segment_var_t[place]
+        shared += self._shared_segment_var[place]
+        for one in np.unique(place):
+            members = place == one
+            crossed = 2 * _in_blocks(X[members], self._cross_t[one])
+            variance[members] += crossed[:, :-1]
+            shared[members] += crossed[:, -1]
+        variance = np.maximum(variance, 0.0)
+        together = np.sqrt(np.maximum(shared, 0.0))[:, None] * self.leaning_
+        sd = np.sqrt(variance)
+        return Prediction(uplift, sd, np.minimum(together, sd), np.clip(response, 0.0, 1.0))
 
     def to_bytes(self) -> bytes:
         """The fitted model as an npz file without pickles, hyper-parameters as JSON inside."""
@@ -172,39 +198,55 @@ class UpliftModel(BaseEstimator):
         model._prepare()
         return model
 
-    def _value_defaults(self, sums: ArmSums, d: int) -> Defaults:
-        baseline = _baseline_defaults(sums, d)
-        mean_sd, spread_sd = np.full(d, self.mean_slope_sd), np.full(d, self.slope_spread)
+    def _value_defaults(self, sums: ArmSums) -> Defaults:
+        baseline = _baseline_defaults(sums)
+        width, d = sums.moment.shape[-1], sums.n_features
+        mean_sd, spread_sd = np.full(width, self.mean_slope_sd), np.full(width, self.slope_spread)
         mean_sd[0], spread_sd[0] = self.mean_effect_sd, self.effect_spread
+        mean_sd[d:], spread_sd[d:] = self.mean_segment_sd, self.segment_spread
+        if not self.with_control:  # the level is part of what is learned: no opinion on it
+            return Defaults(baseline.mean_sd, spread_sd, baseline.kind)
         return Defaults(
             np.concatenate([baseline.mean_sd, mean_sd]),
             np.concatenate([baseline.spread_sd, spread_sd]),
+            np.concatenate([baseline.kind, np.where(baseline.kind < 0, -1, 1)]),
         )
 
-    def _keep_value(self, fit: ArmFit, scale: float, d: int) -> None:
+    def _keep_value(self, fit: ArmFit, sums: ArmSums) -> None:
         """Keep the effect's half of the fit, in money; the baseline has done its work."""
-        effect = slice(d, 2 * d)
-        self.coef_ = fit.coefficients.mean[:, effect] * scale
-        self.coef_cov_ = fit.coefficients.cov[:, effect, effect] * scale**2
-        self.segment_effect_ = fit.segments.mean[..., 1] * scale
-        self.segment_var_ = fit.segments.cov[..., 1, 1] * scale**2
-        self.segment_cross_ = fit.segments.cross[:, :, 1, effect].swapaxes(0, 1) * scale**2
-        self.prior_mean_ = fit.prior.mean[effect] * scale
-        self.prior_cov_ = (fit.prior.cov + fit.prior.mean_cov)[effect, effect] * scale**2
+        d, scale = sums.n_features, sums.scale
+        effect = slice(-sums.moment.shape[-1], None)
+        mean = fit.coefficients.mean[:, effect] * scale
+        cov = fit.coefficients.cov[:, effect, effect] * scale**2
+        self.coef_, self.segment_effect_ = np.split(mean, [d], axis=1)
+        self.coef_cov_ = cov[:, :d, :d]
+        self.segment_var_ = np.einsum("app->ap", cov)[:, d:]
+        self.segment_cross_ = cov[:, d:, :d].swapaxes(0, 1)
+        self.prior_mean_ = fit.prior.mean[effect][:d] * scale
+        self.prior_cov_ = (fit.prior.cov + fit.prior.mean_cov)[effect, effect][:d, :d] * scale**2
         self.noise_sd_ = np.sqrt(fit.noise) * scale
+        mean_cov = fit.prior.mean_cov
+        self.shared_cov_ = mean_cov[effect, effect] * scale**2
+        self.leaning_ = _leaning(fit.coefficients.weight, mean_cov, sums.gram.sum((0, 1)), effect)
 
     def _prepare(self) -> None:
         """Lay out what predict multiplies with; a pure function of the stored arrays."""
+        d = self.n_features_in_
         self._coef_t = np.ascontiguousarray(self.coef_.T)
         self._response_t = np.ascontiguousarray(self.response_coef_.T)
         self._segment_effect_t = np.ascontiguousarray(self.segment_effect_.T)
         self._segment_var_t = np.ascontiguousarray(self.segment_var_.T)
         self._response_segment_t = np.ascontiguousarray(self.response_segment_.T)
-        # x'Cx is a product with the d (d + 1) / 2 distinct entries of xx': one matrix product.
-        self._upper = np.triu_indices(self.n_features_in_)
+        # x'Cx is a product with the d (d + 1) / 2 distinct entries of xx': one matrix product
+        # for all actions, and for what they share as one column more.
+        self._upper = np.triu_indices(d)
         twice = np.where(self._upper[0] == self._upper[1], 1.0, 2.0)
-        self._quadratic = np.ascontiguousarray((self.coef_cov_[:, *self._upper] * twice).T)
-        self._segments_vary = bool(self.segment_var_.any())
+        shared = self.shared_cov_[None, :d, :d]
+        quadratic = np.concatenate([self.coef_cov_, shared])[:, *self._upper]
+        self._quadratic = np.ascontiguousarray((quadratic * twice).T)
+        self._shared_segment_var = self.shared_cov_.diagonal()[d:]
+        crossed = np.concatenate([self.segment_cross_, self.shared_cov_[d:, None, :d]], axis=1)
+        self._cross_t = np.ascontiguousarray(crossed.swapaxes(1, 2))
 
     def _places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where each segment is in our tables; the last row is for those not seen."""
@@ -230,7 +272,15 @@ def _in_blocks(X: Floats, factor: Floats, columns: Callable[[Floats], Floats] | 
     return out
 
 
-def _baseline_defaults(sums: ArmSums, d: int) -> Defaults:
+def _leaning(weight: Floats, mean_cov: Floats, gram: Floats, effect: slice) -> Floats:
+    """(A,) root of E x'WMW'x over E x'Mx, x as in the contacts with second moments `gram`."""
+    carried = (weight @ mean_cov @ weight.swapaxes(1, 2))[:, effect, effect]
+    average = np.einsum("de,aed->a", gram, carried)
+    whole = float((gram * mean_cov[effect, effect]).sum())
+    return np.sqrt(np.clip(average / whole, 0.0, 1.0)) if whole > 0 else np.ones(len(weight))
+
+
+def _baseline_defaults(sums: ArmSums) -> Defaults:
     """What customers do uncontacted: no opinion on the level, but nearly the same for all actions.
 
     All actions are for the same customers, so their control groups tell about one baseline; how
@@ -240,9 +290,11 @@ def _baseline_defaults(sums: ArmSums, d: int) -> Defaults:
     total = sums.n.sum()
     # A value may be large beside its spread (a margin of 100 ± 5): the level is free to be so.
     level = max(1.0, float(np.sqrt(sums.square.sum() / total))) if total > 0 else 1.0
-    mean_sd, spread_sd = np.ones(d), np.full(d, 0.02)
+    width, d = sums.moment.shape[-1], sums.n_features
+    mean_sd, spread_sd = np.ones(width), np.full(width, 0.02)
     mean_sd[0], spread_sd[0] = 3.0 * level, 0.05
-    return Defaults(mean_sd, spread_sd)
+    mean_sd[d:] = 0.1
+    return Defaults(mean_sd, spread_sd, np.where(np.arange(width) < d, -1, 0))
 
 
 def _check(statistics: Sequence[UpliftStatistics], keys: NDArray[np.int64]) -> None:

@@ -38,7 +38,7 @@ class UpliftStatistics:
     square: Floats  # (2, 2) sum of w y^2
     weight: Floats  # (2,) sum of w
     weight_squared: Floats  # (2,) sum of w^2
-    n: Floats  # (2,) contacts, discounted by `scaled`
+    n: Floats  # (2,) contacts, by their exposure, discounted by `scaled`
     n_responded: Floats  # (2,) of them
     segment_ids: NDArray[np.int64]  # (S,) ascending
     segment_n: Floats  # (S, 2) sum of w per arm
@@ -75,14 +75,26 @@ class UpliftStatistics:
         value: ArrayLike,
         responded: ArrayLike,
         weights: ArrayLike | None = None,
+        exposure: ArrayLike | None = None,
     ) -> Self:
         """The sums over n contacts of one action, test and control alike.
 
         X : (n, d) design with an intercept, as of the decision. segment_ids : (n,) integers.
         treated, responded : (n,) bool. value : (n,) outcome in money. weights : (n,) above 0.
-        Raises ValueError on lengths that differ, unknown values, weights not above 0.
+        exposure : (n,) in (0, 1], the share of the final outcome that is expected to have come in
+            by now, P(delay <= age of the contact); 1 where the window has closed.
+
+        A contact whose window is open has shown y, of mean e x'theta and variance e sigma^2 when
+        responses arrive one by one. It enters as y / e with the information of e contacts
+        (cf. Chapelle 2014, Modeling delayed feedback, for the exposure).
+        Raises ValueError on lengths that differ, unknown values, weights or exposures not above 0.
         """
         x, y, w, ids, in_test = _checked(X, segment_ids, treated, value, responded, weights)
+        e = _exposure(exposure, len(x))
+        n_responded = [y[in_test == arm, RESPONDED].sum() for arm in (CONTROL, TEST)]
+        y = y / e[:, None]
+        weight_squared = w**2 * e
+        w = w * e
         n, d = x.shape
         if n == 0:
             return cls.empty(d)
@@ -102,9 +114,9 @@ class UpliftStatistics:
             moment=np.stack([wx[arm].T @ y[arm] for arm in arms]),
             square=np.stack([(wy[arm] * y[arm]).sum(axis=0) for arm in arms]),
             weight=np.array([w[arm].sum() for arm in arms]),
-            weight_squared=np.array([(w[arm] ** 2).sum() for arm in arms]),
-            n=np.array([float(arm.sum()) for arm in arms]),
-            n_responded=np.array([y[arm, RESPONDED].sum() for arm in arms]),
+            weight_squared=np.array([weight_squared[arm].sum() for arm in arms]),
+            n=np.array([e[arm].sum() for arm in arms]),
+            n_responded=np.array(n_responded),
             segment_ids=segments,
             segment_n=per_cell(w[:, None])[..., 0],
             segment_x=per_cell(wx),
@@ -190,6 +202,15 @@ def winsor_limit(values: ArrayLike, share: float = 0.999) -> float:
         raise ValueError(f"share must lie in (0, 1], got {share}")
     sizes = sizes[sizes > 0]
     return float(np.quantile(sizes, share, method="higher")) if sizes.size else float("inf")
+
+
+def _exposure(exposure: ArrayLike | None, n: int) -> Floats:
+    e = np.ones(n) if exposure is None else np.asarray(exposure, dtype=np.float64)
+    if e.shape != (n,):
+        raise ValueError(f"lengths differ: {n} contacts, exposures of shape {e.shape}")
+    if not ((e > 0) & (e <= 1)).all():
+        raise ValueError("an exposure lies in (0, 1]")
+    return e
 
 
 def _checked(X, segment_ids, treated, value, responded, weights):

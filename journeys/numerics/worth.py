@@ -32,6 +32,7 @@ class Worth:
     later: NDArray[np.float64]  # through the series that the action opens
     slot: NDArray[np.float64]  # what the used slot keeps from happening
     sd: NDArray[np.float64]  # posterior s.d. of the uplift
+    shared_sd: NDArray[np.float64]  # the part of it that all actions have in common
     response_prob: NDArray[np.float64]
     kept: SlotCost | None = None  # what the slot cost is of; None while it is not computed
     price: NDArray[np.float64] | float = 0.0  # (A,) of the scarce capacity it uses, for everybody
@@ -75,6 +76,7 @@ def worth_of(book: Rulebook, prediction: Prediction, codes: Codes) -> Worth:
         later=later,
         slot=np.zeros(now.shape),
         sd=prediction.sd,
+        shared_sd=prediction.shared_sd,
         response_prob=prediction.response_prob,
     )
 

@@ -182,12 +182,13 @@ def predict(given: Pinned, batch: CustomerBatch) -> Prediction:
     """Uplift of every action of the rulebook for every customer of the batch."""
     if given.model is None:
         empty = np.zeros((len(batch.customer_ids), 0))
-        return Prediction(empty, empty, empty)
+        return Prediction(empty, empty, empty, empty)
     leaves = nearest_known(batch.micro_segment_ids, given.model.segment_ids_, given.parents)
     found = given.model.predict(given.scaling.transform(batch.features), leaves)
     return Prediction(
         found.uplift[:, given.columns],
         found.sd[:, given.columns],
+        found.shared_sd[:, given.columns],
         found.response_prob[:, given.columns],
     )
 

@@ -12,6 +12,7 @@ from journeys.errors import StaleState
 from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.numerics.design import FeatureScaling
 from journeys.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
+from journeys.services.open_windows import open_contacts
 from journeys.services.record_mix import record_evidence
 from optiengine.lib.columns import read_columns
 from segments.models import Organisation, StateBuild
@@ -34,6 +35,9 @@ ORDER BY k.id
 
 def learn(as_of: date) -> UpliftModelVersion:
     """Add what was measured on a day to what is known, and fit the posterior for its decisions.
+
+    Contacts whose windows are open count by the share of their outcome that has been seen; evidence
+    is counted of closed windows alone.
 
     Contacts whose assignment is not known teach nothing about effects and are left out. Learning
     the same day twice replaces that day. Raises StaleState without the day's states.
@@ -155,8 +159,25 @@ def _sum_up_day(
     return learned
 
 
+def _learn_open(as_of: date, scaling: UpliftScaling) -> dict[int, UpliftStatistics]:
+    """Sums of what contacts with open windows have shown so far, per action; kept nowhere."""
+    found: dict[int, UpliftStatistics] = {}
+    limit = scaling.winsor_cents or np.inf
+    for day in open_contacts(as_of, scaling.feature_set_id):
+        X = FeatureScaling.from_fitted(scaling.fitted).transform(day.rows["features"])
+        for action_id in np.unique(day.rows["action_id"]).tolist():
+            mine = day.rows["action_id"] == action_id
+            statistics = _statistics(X, day.rows, mine, limit, exposure=day.exposure)
+            found[action_id] = found.get(action_id, _empty(scaling)) + statistics
+    return found
+
+
 def _statistics(
-    X: NDArray[np.float64], rows: dict[str, NDArray], mine: NDArray[np.bool_], limit: float
+    X: NDArray[np.float64],
+    rows: dict[str, NDArray],
+    mine: NDArray[np.bool_],
+    limit: float,
+    exposure: NDArray[np.float64] | None = None,
 ) -> UpliftStatistics:
     share, treated = rows["control_share"][mine], rows["treated"][mine]
     return UpliftStatistics.from_contacts(
@@ -166,6 +187,7 @@ def _statistics(
         np.clip(rows["value_cents"][mine], -limit, limit),
         rows["responded"][mine],
         weights=1 / np.where(treated, 1 - share, share),
+        exposure=None if exposure is None else exposure[mine],
     )
 
 
@@ -226,7 +248,12 @@ def _fit(as_of: date, scaling: UpliftScaling, half_life: int) -> UpliftModelVers
     }
     keys = sorted(Action.objects.values_list("pk", flat=True))
     statistics = [totals.get(key) or _empty(scaling) for key in keys]
-    payload = UpliftModel().fit(statistics, keys).to_bytes() if keys else b""
+    so_far = _learn_open(as_of, scaling)
+    known = [
+        one + so_far[key] if key in so_far else one
+        for key, one in zip(keys, statistics, strict=True)
+    ]
+    payload = UpliftModel().fit(known, keys).to_bytes() if keys else b""
     return UpliftModelVersion.objects.create(
         as_of=as_of,
         scaling=scaling,

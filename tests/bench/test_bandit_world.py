@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 from scipy.special import expit
 
 from optiengine.bench.bandits import world as w
-from optiengine.bench.bandits.engine import Engine, arrived_share
+from optiengine.bench.bandits.engine import Engine
 from optiengine.bench.bandits.policies import BetaThompson, Oracle, Uniform
-from optiengine.bench.bandits.world import NOT_ARRIVED, BanditWorld, Contacts, play
+from optiengine.bench.bandits.world import BanditWorld, play
 
 
 class Recorder(Uniform):
@@ -68,21 +67,6 @@ def test_responses_arrive_a_geometric_number_of_days_later_and_not_before():
     assert delay.min() == 1
     assert delay.mean() == pytest.approx(w.MEAN_DELAY_DAYS, rel=0.1)
     assert (delay == 1).mean() == pytest.approx(1 / w.MEAN_DELAY_DAYS, rel=0.15)
-
-
-def test_the_share_that_has_arrived_is_estimated_in_spite_of_those_still_on_their_way():
-    rng = np.random.default_rng(5)
-    n, today = 200_000, 12
-    day = np.sort(rng.integers(0, today, n))
-    arrives = day + rng.geometric(1 / 3, n)
-    arrived_on = np.where(arrives <= today, arrives, NOT_ARRIVED)
-    zeros = np.zeros(n, dtype=np.int64)
-
-    share = arrived_share(Contacts(today, day, zeros, zeros, arrived_on))
-
-    age = today - day
-    expected = (1 - (2 / 3) ** age) / (1 - (2 / 3) ** today)  # given at most the oldest age
-    assert_allclose(share, expected, atol=0.01)
 
 
 @pytest.mark.parametrize("policy", [Engine, BetaThompson])

@@ -66,5 +66,8 @@ class Learner:
         found = self.model.predict(X, now.morning.micro_segment)
         columns = now.campaigns
         return Prediction(
-            found.uplift[:, columns], found.sd[:, columns], found.response_prob[:, columns]
+            found.uplift[:, columns],
+            found.sd[:, columns],
+            found.shared_sd[:, columns],
+            found.response_prob[:, columns],
         )

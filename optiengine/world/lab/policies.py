@@ -138,7 +138,7 @@ class Uniform(Policy):
 
     def choose(self, now: Situation) -> Chosen:
         zero = np.zeros(now.codes.shape)
-        worth = Worth(zero, zero, zero, zero, zero)
+        worth = Worth(zero, zero, zero, zero, zero, zero)
         known = np.zeros(now.codes.shape[1], dtype=bool)
         return self.arbitrated(now, worth, evidence_ok=known, in_baseline=True)
 
