@@ -12,6 +12,11 @@ MIN_CONTROL_RESPONDERS = 5
 FLOOR = 0.02  # share handed out evenly whatever is known; keeps the log fit for re-use
 SHARPNESS = 2.8  # s.d. of differences are taken 1/2.8 as large: posterior temperature 1/8
 
+CONTENDERS = 8  # options looked at beyond the floor
+GRID = 32  # steps in which the chance of being best is added up
+REACH = 4.0  # s.d. around a value in which it is looked for
+BLOCK_ROWS = 1000
+
 
 def choice_probabilities(
     value: ArrayLike,
@@ -34,11 +39,10 @@ def choice_probabilities(
     with_none : option 0 is "none": the value of keeping the slot. It must be allowed in every
         row and always counts as known well enough.
 
-    Let b be the allowed option of highest value and z_k = (value_b - value_k) / s.d. of that
-    difference. Option k gets the weight of the odds that it is
-    better than b after all, Phi(-sharpness z_k) / Phi(sharpness z_k), and b the weight 1. For two
-    options and sharpness 1 this is Thompson sampling exactly; for more it is Luce's choice rule on
-    its pairwise odds; equal values give equal shares, and no draws of a posterior are needed.
+    Options get the probability with which they are the best one, as in Thompson sampling, with all
+    s.d. divided by `sharpness`: equal values give equal shares, and no draws of a posterior are
+    needed. Beside the option b of highest value, the s.d. of option k is the root of
+    own_k^2 + (shared_k - shared_b)^2, b's is own_b: so each difference to b has its own s.d.
     `floor` is then spread evenly, so every allowed option has at least floor / (number allowed).
 
     Options short of evidence get 1 / (number allowed) each; the others share the rest as above.
@@ -46,7 +50,7 @@ def choice_probabilities(
     Raises ValueError on shapes that do not fit, on unknown values of allowed options, negative
     s.d., a row without an allowed option, floor outside (0, 1], sharpness not above 0.
 
-    Source: Thompson (1933); Luce (1959); closed forms for the sake of known propensities as in
+    Source: Thompson (1933); probabilities in closed form for the sake of known propensities as in
     Foster & Rakhlin (2020), which uses inverse gaps, and Bian & Jun (2022), Gaussian gaps.
     """
     value, sd = np.asarray(value, dtype=np.float64), np.asarray(sd, dtype=np.float64)
@@ -58,7 +62,7 @@ def choice_probabilities(
     open_known = allowed & known
     n_known = open_known.sum(axis=1, keepdims=True)
     shared = np.zeros_like(sd) if shared_sd is None else np.asarray(shared_sd, dtype=np.float64)
-    weight = _odds_of_being_best(value, sd, shared, open_known, sharpness)
+    weight = _chance_of_being_best(value, sd, shared, open_known, sharpness)
     even = open_known / np.maximum(n_known, 1)
     shares = floor * even + (1 - floor) * weight
     p = np.where(known, shares * (n_known / n_allowed), 1 / n_allowed)
@@ -110,22 +114,59 @@ def has_minimum_evidence(
     )
 
 
-def _odds_of_being_best(value, sd, shared, options, sharpness) -> NDArray[np.float64]:
+def _chance_of_being_best(value, sd, shared, options, sharpness) -> NDArray[np.float64]:
     """Shares (n, K) adding up to 1 over `options`, all zero in a row that has none."""
     best = np.where(options, value, -np.inf).argmax(axis=1)[:, None]
+    loading = np.where(options, shared, 0.0)
+    loading -= np.take_along_axis(loading, best, axis=1)
+    own = np.where(options, sd**2 - shared**2, 0.0)
+    spread = np.sqrt(np.maximum(own, 0.0) + loading**2) / sharpness
+    value = np.where(options, value, -np.inf)
+    n, n_options = value.shape
+    shares = np.zeros((n, n_options))
+    if n_options > CONTENDERS:
+        # The others are at the floor: even at three s.d. more they would not be here.
+        reach = value + 3 * spread
+        places = np.argpartition(-reach, CONTENDERS - 1, axis=1)[:, :CONTENDERS]
+        places.sort(axis=1)
+    else:
+        places = np.broadcast_to(np.arange(n_options), (n, n_options))
+    for start in range(0, n, BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        at = places[rows]
+        found = _best_of(
+            np.take_along_axis(value[rows], at, axis=1),
+            np.take_along_axis(spread[rows], at, axis=1),
+        )
+        np.put_along_axis(shares[rows], at, found, axis=1)
+    return shares
 
-    def beyond_best(column):
-        return column - np.take_along_axis(column, best, axis=1)
 
-    value, variance, shared = (np.where(options, c, 0.0) for c in (value, sd**2, shared))
-    gap = np.where(options, -beyond_best(value), 0.0)
-    own = np.maximum(variance - shared**2, 0.0)
-    spread = np.sqrt(own + np.take_along_axis(own, best, axis=1) + beyond_best(shared) ** 2)
-    # A gap known for certain is infinitely many s.d. wide; no gap at all is none.
-    z = np.divide(gap, spread, out=np.where(gap > 0, np.inf, 0.0), where=(spread > 0) & (gap > 0))
-    worse = ndtr(-sharpness * z)
-    odds = np.where(options, worse / (1 - worse), 0.0)
-    return odds / np.maximum(odds.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+def _best_of(mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P(option is the largest) of independent normals: (n, K), by the trapezoid rule.
+
+    P_k = integral of dF_k times the product of all other F_j, over the range in which the largest
+    can lie; then scaled to add up to 1. Options of mean -inf have none.
+    """
+    possible = np.isfinite(mean)
+    some = possible.any(axis=1)
+    low = np.where(possible, mean - REACH * sd, -np.inf).max(axis=1)
+    high = np.where(possible, mean + REACH * sd, -np.inf).max(axis=1)
+    low, high = np.where(some, low, 0.0), np.where(some, high, 0.0)
+    margin = np.where(high > low, (high - low) * 1e-3, 1.0)
+    low, high = low - margin, high + margin
+    edges = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, GRID + 1)
+    width = np.maximum(sd, 1e-6 * (high - low)[:, None])
+    centre = np.where(possible, mean, low[:, None] - 1e3 * (high - low)[:, None])
+    below = ndtr((edges[:, None, :] - centre[:, :, None]) / width[:, :, None])  # (n, K, GRID + 1)
+    below[..., -1] = 1.0
+    below[~possible] = 1.0  # never the largest, in nobody's way
+    others = np.ones_like(below)
+    others[:, 1:] = np.cumprod(below[:, :-1], axis=1)
+    others[:, :-1] *= np.cumprod(below[:, :0:-1], axis=1)[:, ::-1]
+    rise = np.diff(below, axis=2)
+    shares = (rise * (others[..., 1:] + others[..., :-1])).sum(axis=2)
+    return shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(float).tiny)
 
 
 def _check(value, sd, allowed, known, floor, sharpness, with_none) -> None:

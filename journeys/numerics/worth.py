@@ -48,6 +48,7 @@ class Worth:
             self.later[rows],
             self.slot[rows],
             self.sd[rows],
+            self.shared_sd[rows],
             self.response_prob[rows],
             price=self.price,
         )
