@@ -103,8 +103,8 @@ class UpliftModel(BaseEstimator):
         effect_spread: float = 0.1,
         mean_slope_sd: float = 0.1,
         slope_spread: float = 0.05,
-        mean_segment_sd: float = 0.02,
-        segment_spread: float = 0.02,
+        mean_segment_sd: float = 0.05,
+        segment_spread: float = 0.05,
         with_control: bool = True,
         max_iter: int = 30,
     ) -> None:

@@ -151,7 +151,7 @@ def test_an_action_never_tried_is_expected_to_be_like_the_others():
     assert 0.82 <= np.mean(covered) <= 0.97
 
 
-def test_without_differences_between_segments_none_are_claimed():
+def test_without_differences_between_segments_none_stand_out():
     # A cell's difference of means has a s.d. of sqrt(1 / 240 + 1 / 60) = .14.
     largest = []
     for seed in range(20):
@@ -160,7 +160,7 @@ def test_without_differences_between_segments_none_are_claimed():
         assert (np.abs(model.segment_effect_) < 2 * np.sqrt(model.segment_var_)).all()
         largest.append(np.abs(model.segment_effect_).max() / MONEY)
 
-    assert np.median(largest) < 0.02
+    assert np.median(largest) < 0.05
 
 
 def test_differences_between_segments_are_found():
