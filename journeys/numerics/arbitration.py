@@ -92,8 +92,8 @@ def arbitrate(
             np.ones(1 + len(auto_columns), dtype=bool),
             shared_sd=np.hstack([nothing, worth.shared_sd[options]]),
         )
-        p[:, 1:] = _even_where_testing(
-            p[:, 1:], allowed[options], evidence_ok[auto_columns], book.campaign_of[auto_columns]
+        p = _while_testing(
+            p, allowed[options], evidence_ok[auto_columns], book.campaign_of[auto_columns]
         )
         drawn = pick(p, choice_draw(customer_ids[rows], seed, AUTO))
         action[rows] = np.concatenate([[NONE], auto_columns])[drawn]
@@ -156,24 +156,32 @@ def control_draw(
     return keyed_uniform(customer_ids, seed=seed, purpose=f"control of campaign {campaign_id}")
 
 
-def _even_where_testing(
+def _while_testing(
     p: NDArray[np.float64],
     allowed: NDArray[np.bool_],
     evidence_ok: NDArray[np.bool_],
     campaign_of: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """(n, A) p with equal shares inside a campaign while any of its actions is short of evidence.
+    """(n, 1 + A) p of none and each action, changed where actions are short of evidence.
 
-    Between campaigns such an action competes as it is known, by what others have in common.
+    Between campaigns such an action competes as it is known, by what others have in common. But
+    inside a campaign shares are equal while any of its actions is short; and none, from which
+    nothing is learned, has no more than an equal share beside what is not yet known to be worse.
     """
-    p = p.copy()
+    share = p[:, 1:].copy()
     for campaign in np.unique(campaign_of):
         columns = np.flatnonzero(campaign_of == campaign)
         if len(columns) > 1 and not evidence_ok[columns].all():
             testing = allowed[:, columns]
-            share = p[:, columns].sum(axis=1, keepdims=True)
-            p[:, columns] = testing * share / np.maximum(testing.sum(axis=1, keepdims=True), 1)
-    return p
+            together = share[:, columns].sum(axis=1, keepdims=True)
+            share[:, columns] = (
+                testing * together / np.maximum(testing.sum(axis=1, keepdims=True), 1)
+            )
+    some = 1 - p[:, :1]
+    untested = (share * ~evidence_ok).sum(axis=1, keepdims=True) / some
+    even = 1 / (1 + allowed.sum(axis=1, keepdims=True))
+    none = (1 - untested) * p[:, :1] + untested * np.minimum(p[:, :1], even)
+    return np.hstack([none, share * ((1 - none) / some)])
 
 
 def _even_by_campaign(

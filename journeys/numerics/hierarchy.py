@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
-PSEUDO_REGRESSIONS = 2.0  # what the default spread counts for beside that of the data
+PSEUDO_REGRESSIONS = 1.0  # what the default spread counts for beside that of the data
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class Contacts:
     responded: NDArray[np.bool_]  # (k,) so far
     features: Floats | None  # (k, d) raw; dropped once the window has closed
     micro_segment: NDArray[np.int64]
+    orders_by_delay: Floats  # (2, window) orders so far of test and control, by day of the window
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -64,6 +65,7 @@ class Lab:
     def __init__(self, scenario: LabScenario) -> None:
         self.scenario, self.population = scenario, scenario.population
         n = len(self.population)
+        self.day = 0  # the next to be decided
         self.memory = Memory.before_the_first_day(self.population)
         self.open: deque[Contacts] = deque()  # windows that have not closed
         self.past: deque[Contacts] = deque()  # those that limits may still ask for
@@ -159,6 +161,7 @@ class Lab:
             responded=np.zeros(len(rows), dtype=bool),
             features=now.morning.features[taken],
             micro_segment=now.morning.micro_segment[taken],
+            orders_by_delay=np.zeros((2, self.scenario.window_days)),
         )
         sent = ~contacts.is_control
         self._act(now.day, rows[sent], orders[sent])
@@ -173,6 +176,7 @@ class Lab:
     def live_day(self, day: int) -> Contacts | None:
         """Orders of the day; returns the contacts whose window has closed with it, if any."""
         population = self.population
+        self.day = day + 1
         own = own_orders(population, day)
         lost = own & (population.uniform("lost order", day) < self.p_lost[0])
         own_cents = np.zeros(len(population))
@@ -185,6 +189,9 @@ class Lab:
         by_order = ~self.scenario.by_visit
         for contacts in self.open:
             contacts.value_cents += margin[contacts.rows]
+            contacts.orders_by_delay[:, day - contacts.day] = np.bincount(
+                contacts.is_control, n_orders[contacts.rows], 2
+            )
             contacts.responded |= (n_orders[contacts.rows] > 0) & by_order[contacts.campaign]
         for ring in (self.coming_orders, self.coming_cents, self.p_lost):
             ring[:-1] = ring[1:]

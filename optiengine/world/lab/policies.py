@@ -93,7 +93,7 @@ class Auto(Policy):
     def __init__(self, lab: Lab) -> None:
         super().__init__(lab)
         self.learner = Learner(lab)
-        self.learner.fit()
+        self.learner.fit(self.lab)
 
     def choose(self, now: Situation) -> Chosen:
         worth = self.worth(now, self.learner.predict(now))
@@ -120,8 +120,7 @@ class Auto(Policy):
 
     def hear(self, closed: Contacts | None) -> None:
         self.learner.learn(closed)
-        if closed is not None:
-            self.learner.fit()
+        self.learner.fit(self.lab)
 
 
 class Myopic(Auto):
