@@ -76,6 +76,7 @@ CROSS JOIN LATERAL (
 WHERE k.as_of = {day} AND b.feature_set_id = {feature_set}
   AND k.control_share > 0 AND k.control_share < 1
   AND k.reserved_at + make_interval(days => g.window_days) > {now}
+  AND k.reserved_at < {now}
 ORDER BY k.id
 """
 

@@ -300,7 +300,7 @@ def _valued(values):
         ready = real(given, first, last)
         now = np.column_stack([values, values - 500])
         zero = np.zeros_like(now)
-        worth = type(ready.worth)(now, zero, zero, zero + 1, zero)
+        worth = type(ready.worth)(now, zero, zero, zero + 1, zero, zero)
         return type(ready)(ready.batch, ready.arms, ready.codes, worth)
 
     return prepare

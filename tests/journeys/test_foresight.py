@@ -29,7 +29,7 @@ def values(monkeypatch):
         names = [given.book.campaigns[action.campaign].name for action in given.book.actions]
         shape = (len(batch.customer_ids), len(names))
         uplift = np.broadcast_to([known[name] for name in names], shape)
-        return Prediction(uplift, np.full(shape, 1e-6), np.full(shape, 0.25))
+        return Prediction(uplift, np.full(shape, 1e-6), np.zeros(shape), np.full(shape, 0.25))
 
     monkeypatch.setattr(decide_service, "predict", predict)
     monkeypatch.setattr(replay_service, "predict", predict)

@@ -138,9 +138,8 @@ def worth_on(world: SmallWorld, today: int, sent) -> tuple[Worth, np.ndarray]:
                 if ahead
                 else Verdict.NOT_SCHEDULED
             )
-    found = Prediction(
-        np.array([world.values]), np.zeros((1, n)), np.full((1, n), world.p_response)
-    )
+    zero = np.zeros((1, n))
+    found = Prediction(np.array([world.values]), zero, zero, np.full((1, n), world.p_response))
     worth = worth_of(rules, found, facts)
     codes = limit_verdicts(rules, facts, past, ZONES, at=at)
     return with_slot_cost(worth, rules, codes, past, ZONES, at=at), codes[0]
