@@ -82,11 +82,13 @@ def test_a_budget_counts_the_cost_of_what_is_sent_to_a_thousandth_of_a_cent():
 
 
 def test_who_comes_too_late_chooses_anew_with_the_exact_probability():
-    """Without evidence two campaigns and none have a third each; when one runs out, a half."""
+    """Without evidence two campaigns have equal shares and none no larger one; when one runs out,
+    the other is as likely to be worth more than nothing as less: a half.
+    """
     make_plan()
     make_customers(200)
     scarce = make_action(make_campaign(control_share=0))
-    make_action(make_campaign(control_share=0), channel="sms")
+    other = make_action(make_campaign(control_share=0), channel="sms")
     make_limit(10, scope="action", action=scarce)
 
     run = decide_day()
@@ -95,7 +97,11 @@ def test_who_comes_too_late_chooses_anew_with_the_exact_probability():
     early = [d for d in Decision.objects.all() if not over(d)]
     assert Decision.objects.filter(action=scarce, pk__in=[d.pk for d in early]).count() == 10
     assert early[-1].run.prices["n_sampled"] == 200
-    assert {round(d.assignment_prob, 12) for d in early} == {round(1 / 3, 12)}
+    [share] = {round(d.assignment_prob, 12) for d in early if d.action_id}
+    assert {d.action_id for d in early} == {scarce.pk, other.pk, None}
+    assert 1 / 3 <= share < 1 / 2
+    [nothing] = {round(d.assignment_prob, 12) for d in early if not d.action_id}
+    assert nothing == pytest.approx(1 - 2 * share)
     assert {round(d.assignment_prob, 12) for d in late} == {0.5}
     assert all(d.action_id != scarce.pk for d in late)
     for decision in (late[0], early[0]):

@@ -60,10 +60,14 @@ def test_options_by_value_and_by_chance_are_the_stored_ones_too():
         assert explanation.agrees
         assert explanation.chosen.prob == explanation.decision.assignment_prob
         possible = [o for o in explanation.options if o.is_possible]
-        # Nothing is learned yet: every possible option has the same share, none too by value.
-        assert len(possible) == (4 if explanation.decision.layer == "auto" else 3)
-        for option in possible:
-            assert option.prob == pytest.approx(1 / len(possible))
+        assert sum(option.prob for option in possible) == pytest.approx(1)
+        # Nothing is learned yet: every campaign has the same share, none by value no larger one.
+        shares = {o.campaign: o.prob for o in possible}
+        nothing = shares.pop("Nothing", 0.0)
+        assert (nothing > 0) == (explanation.decision.layer == "auto")
+        for share in shares.values():
+            assert share == pytest.approx((1 - nothing) / 3)
+            assert share >= nothing
 
 
 def test_every_obstacle_is_told_by_the_name_of_its_rule():
