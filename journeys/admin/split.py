@@ -170,9 +170,9 @@ def _evidence(split: SegmentSplit) -> Panel:
         evidence = evidence_of(proof)
         actions = Action.objects.filter(pk__in=proof.actions).select_related("campaign")
         names = {action.pk: str(action) for action in actions}
-        rows = [(_("all actions"), in_words(evidence.found), in_words(evidence.later))]
+        rows = [(str(_("all actions")), in_words(evidence.found), in_words(evidence.later))]
         rows += [
-            (names.get(pk, _("other actions")), in_words(found), in_words(later))
+            (names.get(pk, str(_("other actions"))), in_words(found), in_words(later))
             for pk, found, later in evidence.by_action
         ]
     return Panel(

@@ -272,7 +272,9 @@ def _in_blocks(X: Floats, factor: Floats, columns: Callable[[Floats], Floats] | 
     return out
 
 
-def _leaning(weight: Floats, mean_cov: Floats, gram: Floats, effect: slice) -> Floats:
+def _leaning(
+    weight: NDArray[np.floating], mean_cov: NDArray[np.floating], gram: Floats, effect: slice
+) -> Floats:
     """(A,) root of E x'WMW'x over E x'Mx, x as in the contacts with second moments `gram`."""
     carried = (weight @ mean_cov @ weight.swapaxes(1, 2))[:, effect, effect]
     average = np.einsum("de,aed->a", gram, carried)

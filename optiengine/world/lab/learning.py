@@ -64,6 +64,7 @@ class Learner:
     def _statistics(
         self, contacts: Contacts, exposure: NDArray[np.float64] | None = None
     ) -> dict[int, UpliftStatistics]:
+        assert contacts.features is not None  # dropped only after they were learned from
         X = self.scaling.transform(contacts.features)
         value = np.clip(contacts.value_cents, -self.limit, self.limit)
         share = self.control_share
