@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -48,7 +49,8 @@ def test_the_page_works_without_the_internet_and_its_own_policy_lets_it(page: Pa
     page.goto(f"{live_server.url}/api/docs/")
     page.wait_for_selector(".opblock")
 
-    assert page.locator(".opblock").count() == 15
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    assert page.locator(".opblock").count() == sum(map(len, paths.values()))
     page.click("#operations-campaigns-campaigns_list .opblock-summary-control")
     page.click("text=Try it out")
     page.click("button.execute")
