@@ -88,7 +88,7 @@ def _evidence(model: UpliftModelVersion) -> Panel:
                 *(number(count) for count in counts),
                 _("yes")
                 if is_enough(counts, minimum.of(action.campaign_id))
-                else _("not yet: its share is uniform"),
+                else _("not yet: equal shares inside its campaign"),
             )
             for action in actions
             for counts in [model.evidence[str(action.pk)]]

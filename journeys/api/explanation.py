@@ -23,7 +23,7 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
     is_outranked = serializers.BooleanField()
     is_chosen = serializers.BooleanField()
     has_evidence = serializers.BooleanField(
-        help_text=_("Enough was measured for its share to leave uniform.")
+        help_text=_("Enough was measured for shares inside its campaign to differ.")
     )
     prob = NumberField(help_text=_("P(chosen); null: it took no part in the choice."))
     response_prob = NumberField(help_text=_("P(the customer responds | message)."))

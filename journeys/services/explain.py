@@ -47,7 +47,7 @@ class Option:
     opens: str = ""  # what the value later comes from, in words
     kept_for: str = ""  # the campaign that the slot cost is of
     kept_days: int | None = None  # until it is due
-    has_evidence: bool = True  # enough for its share to leave uniform
+    has_evidence: bool = True  # enough for shares inside its campaign to differ
 
     @property
     def slot_words(self) -> str:
