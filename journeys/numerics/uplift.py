@@ -102,7 +102,7 @@ class UpliftModel(BaseEstimator):
         mean_effect_sd: float = 0.5,
         effect_spread: float = 0.1,
         mean_slope_sd: float = 0.05,
-        slope_spread: float = 0.03,
+        slope_spread: float = 0.05,
         mean_segment_sd: float = 0.05,
         segment_spread: float = 0.05,
         with_control: bool = True,

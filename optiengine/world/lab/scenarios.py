@@ -23,21 +23,21 @@ def mixed_effect(i: int, rng: Generator) -> Effect:
 
     match i % 5:
         case 0:
-            return Effect(float(rng.uniform(0.6, 2.0)))
+            return Effect(float(rng.uniform(0.6, 1.6)))
         case 1:
-            weights = rng.uniform(0.4, 1.0, 2) * rng.choice([-1, 1], 2)
+            weights = rng.uniform(0.6, 1.4, 2) * rng.choice([-1, 1], 2)
             terms = tuple(Term(float(w), (t,)) for w, t in zip(weights, some(2), strict=True))
-            return Effect(float(rng.uniform(0.4, 1.6)), terms)
+            return Effect(float(rng.uniform(0.4, 1.2)), terms)
         case 2:
             cut = float(rng.uniform(0.3, 0.9))
-            base, more = float(rng.uniform(-0.4, 0.8)), float(rng.uniform(1.5, 3.5))
+            base, more = float(rng.uniform(-0.4, 0.4)), float(rng.uniform(2.5, 5.0))
             return Effect(base, (Term(more, some(1), (cut,)),))
         case 3:
             cuts = tuple(float(c) for c in rng.uniform(-0.3, 0.3, 2))
-            base, more = float(rng.uniform(-0.4, 0.8)), float(rng.uniform(1.5, 3.5))
+            base, more = float(rng.uniform(-0.4, 0.4)), float(rng.uniform(2.5, 5.0))
             return Effect(base, (Term(more, some(2), cuts),))
         case _:
-            weight = float(rng.choice([-1, 1]) * rng.uniform(0.8, 1.6))
+            weight = float(rng.choice([-1, 1]) * rng.uniform(1.0, 2.0))
             return Effect(0.3, (Term(weight, some(1)),))
 
 
