@@ -23,7 +23,7 @@ def experiment(tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(experiment):
     splits = [Split(experiment, "visit", seed) for seed in range(3)]
-    return hillstrom_rows([(split, value_split(split)) for split in splits])
+    return hillstrom_rows([value_split(split) for split in splits])
 
 
 def row_of(rows, method, *, cost=0.0):

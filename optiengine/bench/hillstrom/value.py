@@ -30,8 +30,16 @@ class Split:
     seed: int
 
 
-def value_split(split: Split) -> dict[tuple[float, str], float]:
+@dataclass(frozen=True)
+class Valued:
     """Doubly robust value per customer, less costs, by (cost of an e-mail, method)."""
+
+    outcome: str
+    seed: int
+    values: dict[tuple[float, str], float]
+
+
+def value_split(split: Split) -> Valued:
     learn, rest = halves(split.experiment.sent, seed=split.seed)
     costs = [0.0, COST_OF_AN_E_MAIL[split.outcome]]
     peers = _peers(split, learn, rest, costs)
@@ -50,7 +58,7 @@ def value_split(split: Split) -> dict[tuple[float, str], float]:
         }
         for name, policy in policies.items():
             values[cost, name] = float(doubly_robust_terms(log, policy, predicted).mean())
-    return values
+    return Valued(split.outcome, split.seed, values)
 
 
 def best_single(split: Split, cost: float) -> int:
@@ -60,12 +68,12 @@ def best_single(split: Split, cost: float) -> int:
     return int(np.argmax(means))
 
 
-def hillstrom_rows(found: list[tuple[Split, dict[tuple[float, str], float]]]) -> list[dict]:
+def hillstrom_rows(found: list[Valued]) -> list[dict]:
     """A row per outcome, cost and method: value, less the best single, engine less this method."""
     values = defaultdict[tuple[str, float, str], list[float]](list)
-    for split, by_method in sorted(found, key=lambda one: one[0].seed):
-        for (cost, name), value in by_method.items():
-            values[split.outcome, cost, name].append(value)
+    for one in sorted(found, key=lambda one: one.seed):
+        for (cost, name), value in one.values.items():
+            values[one.outcome, cost, name].append(value)
     rows: list[dict[str, Any]] = []
     for outcome, with_cost in [(o, c) for o in COST_OF_AN_E_MAIL for c in (False, True)]:
         cost = COST_OF_AN_E_MAIL[outcome] if with_cost else 0.0
