@@ -4,10 +4,11 @@ Regression a = 1 … A has coefficients phi_a ~ N(m, Sigma); its data enter thro
 itself N(0, T) and integrated out, so what is not known about it widens every posterior. Sigma,
 and the part of T that groups have in common, maximise the marginal likelihood.
 
-Coefficients come in two kinds. Those of features have a variance each and may be correlated over
-regressions. Those of groups (a micro-segment each) are exchangeable: all of one kind share one
-variance, within a regression and over them, and so do their means. A group's effect is then its
-mean over regressions, plus a cell of its own: mu + action + segment + cell.
+Coefficients come in families, whose members are of about one size. Those of groups (a micro-segment
+each) are exchangeable: the members of a family share one variance, within a regression and over
+them, and so do their means. A group's effect is then its mean over regressions, plus a cell of
+its own: mu + action + segment + cell. Those of features have a variance each, shrunk to that
+of the family, and may be correlated over regressions.
 
 Sources: Lindley & Smith (1972), Bayes estimates for the linear model; Efron & Morris (1973) for
 shrinkage by estimated variances; MacKay (1992), Bayesian interpolation, equation 4.5, for the
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
-PSEUDO_REGRESSIONS = 1.0  # what the default spread counts for beside that of the data
+PSEUDO_REGRESSIONS = 1.0  # what the default spread counts for beside that of a family's data
+FAMILY_REGRESSIONS = 4.0  # what the family's spread counts for beside that of a feature's own
 
 
 @dataclass(frozen=True)
@@ -35,23 +37,21 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What is believed before any data: standard deviations, (p,) each, and which are of one kind.
-
-    kind : (p,) -1 for a coefficient of its own, else the number of its kind of group effects.
-    """
+    """What is believed before any data: standard deviations, (p,) each, and who is like whom."""
 
     mean_sd: Floats  # of the common mean, around 0
     spread_sd: Floats  # of a regression around the common mean
-    kind: Integers
+    family: Integers  # (p,) numbered from 0
+    is_group: NDArray[np.bool_]  # (p,) effects of groups; else of features
 
     def prior(self) -> "Prior":
         p = len(self.mean_sd)
         return Prior(np.zeros(p), np.zeros((p, p)), np.diag(self.spread_sd**2), self.mean_sd**2)
 
     @property
-    def groups(self) -> list[NDArray[np.intp]]:
-        """The coefficients of each kind of group effects."""
-        return [np.flatnonzero(self.kind == kind) for kind in range(self.kind.max(initial=-1) + 1)]
+    def families(self) -> list[NDArray[np.intp]]:
+        """The members of each."""
+        return [np.flatnonzero(self.family == number) for number in np.unique(self.family)]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Posterior:
 
     mean: Floats  # (A, p)
     cov: Floats  # (A, p, p), what is not known about the common mean included
+    own_cov: Floats  # (A, p, p) given the common mean: independent between regressions
     weight: Floats  # (A, p, p) how much a regression leans on the common mean
 
 
@@ -85,6 +86,7 @@ def fit(evidence: Evidence, defaults: Defaults, prior: Prior) -> tuple[Prior, Po
     posterior = Posterior(
         np.einsum("apq,aq->ap", inner, evidence.information) + shrink @ mean,
         _symmetric(inner + shrink @ mean_cov @ shrink.swapaxes(1, 2)),
+        inner,
         shrink,
     )
     known = Prior(mean, mean_cov, prior.cov, prior.mean_variance)
@@ -105,36 +107,41 @@ def _next(
     used = seen.any(axis=1)
     squares, unknown = offset**2, np.einsum("app->ap", uncertain)
     decided = 1 - unknown / prior.cov.diagonal()
-    default = PSEUDO_REGRESSIONS * defaults.spread_sd**2
-    variance = _ratio(default, squares[used], decided[used])
+    mean_squares, variance = prior.mean**2, prior.cov.diagonal().copy()
     mean_variance = prior.mean_variance.copy()
     mean_decided = 1 - prior.mean_cov.diagonal() / prior.mean_variance
-    for group in defaults.groups:
-        cells = seen[:, group]
-        variance[group] = _ratio(
-            default[group[0]], squares[:, group][cells], decided[:, group][cells]
-        )
-        told = group[cells.any(axis=0)]
-        mean_variance[group] = _ratio(
-            PSEUDO_REGRESSIONS * defaults.mean_sd[group[0]] ** 2,
-            prior.mean[told] ** 2,
+    for family in defaults.families:
+        cells = seen[:, family]
+        own, own_decided = squares[:, family], decided[:, family]
+        default = defaults.spread_sd[family[0]] ** 2
+        pooled = _ratio(default, PSEUDO_REGRESSIONS, own[cells], own_decided[cells])
+        variance[family] = pooled
+        if len(family) == 1:  # a single member's mean has no other to be judged by
+            continue
+        told = family[cells.any(axis=0)]
+        mean_variance[family] = _ratio(
+            defaults.mean_sd[family[0]] ** 2,
+            PSEUDO_REGRESSIONS,
+            mean_squares[told],
             mean_decided[told],
         )
+        if not defaults.is_group[family[0]]:
+            variance[family] = _ratio(pooled, FAMILY_REGRESSIONS, own[used], own_decided[used])
     total = uncertain[used].sum(axis=0) + offset[used].T @ offset[used]
     cov = _with_correlation(total, variance, int(used.sum()), defaults)
     return Prior(prior.mean, prior.mean_cov, cov, mean_variance)
 
 
-def _ratio(default: Floats, squares: Floats, decided: Floats) -> Floats:
-    return (default + squares.sum(axis=0)) / (
-        PSEUDO_REGRESSIONS + np.clip(decided, 0, 1).sum(axis=0)
-    )
+def _ratio(default: Floats, weight: float, squares: Floats, decided: Floats) -> Floats:
+    """Squares over how many of them the data have decided; `default` counts as `weight` more."""
+    n_decided = np.clip(decided, 0, 1).sum(axis=0)
+    return (weight * default + squares.sum(axis=0)) / (weight + n_decided)
 
 
 def _with_correlation(total: Floats, variance: Floats, n_used: int, defaults: Defaults) -> Floats:
     """A covariance with these variances; free coefficients correlate as their squares say."""
     cov = np.diag(variance)
-    free = np.flatnonzero(defaults.kind < 0)
+    free = np.flatnonzero(~defaults.is_group)
     if n_used < 2 or not len(free):
         return cov
     squares = total[np.ix_(free, free)]

@@ -45,7 +45,11 @@ ARRAYS = (
     "prior_mean_",  # (d,) what is expected of an action not seen yet
     "prior_cov_",  # (d, d)
     "noise_sd_",  # (A, 2) in money, control and test
+    "average_",  # (3, A) uplift, sd and shared_sd of a contact with everybody; nan: not computed
+    "is_personal_",  # () whether customers are told apart, see `gate`
 )
+
+PROVEN_SD = 1.0  # posterior s.d. by which personal choices must beat the best single one
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,9 @@ class UpliftModel(BaseEstimator):
     def __init__(
         self,
         mean_effect_sd: float = 0.5,
-        effect_spread: float = 0.1,
-        mean_slope_sd: float = 0.05,
-        slope_spread: float = 0.05,
+        effect_spread: float = 0.05,
+        mean_slope_sd: float = 0.03,
+        slope_spread: float = 0.03,
         mean_segment_sd: float = 0.05,
         segment_spread: float = 0.05,
         with_control: bool = True,
@@ -138,10 +142,53 @@ class UpliftModel(BaseEstimator):
         )
         self.action_keys_, self.segment_ids_, self.n_features_in_ = keys, ids, d
         self._keep_value(value_fit, value)
+        self.average_, self.is_personal_ = np.full((3, len(keys)), np.nan), np.array(True)
         self.response_coef_, self.response_segment_ = np.split(
             response_fit.coefficients.mean * response.scale, [d], axis=1
         )
         self._prepare()
+        return self
+
+    def gate(self, X: ArrayLike, segment_ids: ArrayLike, costs: ArrayLike) -> Self:
+        """Tell customers apart only if that is worth its uncertainty.
+
+        X, segment_ids : (n, d), (n,) a sample of the customers who could be contacted. costs : (A,)
+        of a contact, in money. To be called once, after `fit`.
+
+        The gain of sending each customer what is best for him, or nothing, over the best single
+        action for all is a linear function of the coefficients, so its posterior s.d. is known. Below
+        PROVEN_SD of them every customer is expected to gain what customers gain on average. With a
+        few actions and weak differences this keeps the value of the best single action, from
+        which flexible models lose (measured on Hillstrom's experiment); with many actions, errors of
+        which are independent, the gain is proven early.
+        """
+        X, ids = np.asarray(X, dtype=np.float64), np.asarray(segment_ids)
+        n, n_actions = len(X), len(self.action_keys_)
+        if n == 0:
+            return self
+        rows = np.zeros((n, X.shape[1] + len(self.segment_ids_) + 1))
+        rows[:, : X.shape[1]] = X
+        rows[np.arange(n), X.shape[1] + self._places(ids)] = 1.0
+        average = rows.mean(axis=0)
+        effects = np.hstack([self.coef_, self.segment_effect_])  # (A, D)
+        lean = self.leaning_
+        own = np.einsum("d,ade,e->a", average, self._own_cov, average)
+        shared = lean**2 * (average @ self.shared_cov_ @ average)
+        self.average_ = np.array([effects @ average, np.sqrt(own + shared), np.sqrt(shared)])
+
+        net = rows @ effects.T - np.asarray(costs)
+        choice = np.where(net.max(axis=1) > 0, net.argmax(axis=1), -1)
+        single = self.average_[0] - costs
+        weight = np.zeros((n_actions, len(average)))  # of each action's effects in the gain
+        for a in np.unique(choice[choice >= 0]):
+            weight[a] = rows[choice == a].sum(axis=0) / n
+        gain = net.max(axis=1).clip(min=0).mean() - max(single.max(), 0.0)
+        if single.max() > 0:
+            weight[single.argmax()] -= average
+        together = lean @ weight
+        variance = np.einsum("ad,ade,ae->", weight, self._own_cov, weight)
+        variance += together @ self.shared_cov_ @ together
+        self.is_personal_ = np.array(bool(gain > PROVEN_SD * np.sqrt(max(variance, 0.0))))
         return self
 
     def predict(self, X: ArrayLike, segment_ids: ArrayLike) -> Prediction:
@@ -160,8 +207,12 @@ class UpliftModel(BaseEstimator):
         if not np.isfinite(X).all():
             raise ValueError("every feature must be a finite number")
         place = self._places(ids)
-        uplift = _in_blocks(X, self._coef_t) + self._segment_effect_t[place]
         response = _in_blocks(X, self._response_t) + self._response_segment_t[place]
+        response = np.clip(response, 0.0, 1.0)
+        if not self.is_personal_:
+            uplift, sd, shared_sd = (np.tile(row, (len(X), 1)) for row in self.average_)
+            return Prediction(uplift, sd, shared_sd, response)
+        uplift = _in_blocks(X, self._coef_t) + self._segment_effect_t[place]
         rows, columns = self._upper
         products = _in_blocks(X, self._quadratic, lambda x: x[:, rows] * x[:, columns])
         variance, shared = products[:, :-1], products[:, -1]
@@ -175,7 +226,7 @@ class UpliftModel(BaseEstimator):
         variance = np.maximum(variance, 0.0)
         together = np.sqrt(np.maximum(shared, 0.0))[:, None] * self.leaning_
         sd = np.sqrt(variance)
-        return Prediction(uplift, sd, np.minimum(together, sd), np.clip(response, 0.0, 1.0))
+        return Prediction(uplift, sd, np.minimum(together, sd), response)
 
     def to_bytes(self) -> bytes:
         """The fitted model as an npz file without pickles, hyper-parameters as JSON inside."""
@@ -204,12 +255,14 @@ class UpliftModel(BaseEstimator):
         mean_sd, spread_sd = np.full(width, self.mean_slope_sd), np.full(width, self.slope_spread)
         mean_sd[0], spread_sd[0] = self.mean_effect_sd, self.effect_spread
         mean_sd[d:], spread_sd[d:] = self.mean_segment_sd, self.segment_spread
+        family, is_group = baseline.family, baseline.is_group
         if not self.with_control:  # the level is part of what is learned: no opinion on it
-            return Defaults(baseline.mean_sd, spread_sd, baseline.kind)
+            return Defaults(baseline.mean_sd, spread_sd, family, is_group)
         return Defaults(
             np.concatenate([baseline.mean_sd, mean_sd]),
             np.concatenate([baseline.spread_sd, spread_sd]),
-            np.concatenate([baseline.kind, np.where(baseline.kind < 0, -1, 1)]),
+            np.concatenate([family, family + 1 + family.max()]),
+            np.concatenate([is_group, is_group]),
         )
 
     def _keep_value(self, fit: ArmFit, sums: ArmSums) -> None:
@@ -219,6 +272,7 @@ class UpliftModel(BaseEstimator):
         mean = fit.coefficients.mean[:, effect] * scale
         cov = fit.coefficients.cov[:, effect, effect] * scale**2
         self.coef_, self.segment_effect_ = np.split(mean, [d], axis=1)
+        self._own_cov = fit.coefficients.own_cov[:, effect, effect] * scale**2
         self.coef_cov_ = cov[:, :d, :d]
         self.segment_var_ = np.einsum("app->ap", cov)[:, d:]
         self.segment_cross_ = cov[:, d:, :d].swapaxes(0, 1)
@@ -296,7 +350,9 @@ def _baseline_defaults(sums: ArmSums) -> Defaults:
     mean_sd, spread_sd = np.ones(width), np.full(width, 0.02)
     mean_sd[0], spread_sd[0] = 3.0 * level, 0.05
     mean_sd[d:] = 0.1
-    return Defaults(mean_sd, spread_sd, np.where(np.arange(width) < d, -1, 0))
+    column = np.arange(width)
+    family = np.select([column == 0, column < d], [0, 1], default=2)  # level, slopes, segments
+    return Defaults(mean_sd, spread_sd, family, column >= d)
 
 
 def _check(statistics: Sequence[UpliftStatistics], keys: NDArray[np.int64]) -> None:

@@ -119,6 +119,7 @@ def learned_policies(logged: LoggedChoices, train, test) -> tuple[dict[str, Floa
     statistics = [_statistics(logged, k, train, X, reward) for k in range(len(logged.costs))]
     model = UpliftModel().fit(statistics, list(range(len(statistics))))
 
+    model.gate(X, logged.segment_ids[train], logged.costs)
     X_test = scaling.transform(logged.features[test])
     found = model.predict(X_test, logged.segment_ids[test])
     nothing = np.zeros((len(test), 1))

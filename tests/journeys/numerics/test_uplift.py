@@ -256,8 +256,9 @@ def test_faded_evidence_is_less_certain():
     statistics = World(7).statistics([2000] * 15)
     X, segment = World(7).groups()
 
-    fresh = UpliftModel().fit(statistics, range(15)).predict(X, segment)
-    faded = UpliftModel().fit([one.scaled(0.2) for one in statistics], range(15))
+    vague = UpliftModel(effect_spread=0.3, slope_spread=0.3, segment_spread=0.3)
+    fresh = vague.fit(statistics, range(15)).predict(X, segment)
+    faded = vague.fit([one.scaled(0.2) for one in statistics], range(15))
 
     assert (faded.predict(X, segment).sd > fresh.sd).mean() > 0.9
 
