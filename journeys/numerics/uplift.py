@@ -156,11 +156,11 @@ class UpliftModel(BaseEstimator):
         of a contact, in money. To be called once, after `fit`.
 
         The gain of sending each customer what is best for him, or nothing, over the best single
-        action for all is a linear function of the coefficients, so its posterior s.d. is known. Below
-        PROVEN_SD of them every customer is expected to gain what customers gain on average. With a
-        few actions and weak differences this keeps the value of the best single action, from
-        which flexible models lose (measured on Hillstrom's experiment); with many actions, errors of
-        which are independent, the gain is proven early.
+        action for all is a linear function of the coefficients, so its posterior s.d. is known.
+        Below PROVEN_SD of them every customer is expected to gain what customers gain on average.
+        With a few actions and weak differences this keeps the value of the best single action,
+        from which flexible models lose (measured on Hillstrom's experiment); with many actions,
+        errors of which are independent, the gain is proven early.
         """
         X, ids = np.asarray(X, dtype=np.float64), np.asarray(segment_ids)
         n, n_actions = len(X), len(self.action_keys_)
