@@ -51,7 +51,7 @@ class UpliftScalingAdmin(ReadOnlyAdmin):
 
 @admin.register(UpliftModelVersion)
 class UpliftModelVersionAdmin(ReadOnlyAdmin):
-    list_display = ["as_of", "contacts", "scaling"]
+    list_display = ["as_of", "contacts", "is_personal", "scaling"]
     list_select_related = ["scaling__feature_set"]
     ordering = ["-as_of", "-pk"]
     exclude = ["payload", "evidence"]

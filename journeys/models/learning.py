@@ -88,6 +88,16 @@ class UpliftModelVersion(models.Model):
         _("evidence"), help_text=_("Per action: test, responders, control, responders.")
     )
     n_contacts = models.PositiveIntegerField(_("contacts learned from"))
+    is_personal = models.BooleanField(
+        _("personalisation proven"),
+        default=True,
+        help_text=_(
+            "Whether sending each customer what is best for him is expected to beat the best "
+            "single action for all by more than that is uncertain. If not, all customers are "
+            "expected to gain what customers gain on average. Asked once all actions have "
+            "minimum evidence."
+        ),
+    )
 
     class Meta:
         verbose_name = _("uplift model")

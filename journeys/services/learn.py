@@ -7,7 +7,9 @@ from django.db import transaction
 from numpy.typing import NDArray
 from psycopg import sql
 
-from campaigns.models import Action
+from campaigns.models import Action, Campaign
+from campaigns.numerics.rulebook import is_enough
+from campaigns.services.minimum_evidence import MinimumEvidences
 from journeys.errors import StaleState
 from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.numerics.design import FeatureScaling
@@ -15,10 +17,13 @@ from journeys.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
 from journeys.services.open_windows import open_contacts
 from journeys.services.record_mix import record_evidence
 from optiengine.lib.columns import read_columns
-from segments.models import Organisation, StateBuild
+from segments.models import FeatureSet, Organisation, StateBuild
 from segments.services.split_segment import leaves_of, splits_changed
 
 SCALING_SAMPLE = 50_000  # customers that the scale of features is learned from
+GATE_SAMPLE = 5_000  # customers on whom personal choices must be worth it
+
+Evidence = dict[str, list[float]]  # by action id: test, responders, control, responders
 
 CONTACTS = """
 SELECT k.action_id, coalesce(s.micro_segment_id, 0) AS segment_id, NOT k.is_control AS treated,
@@ -63,13 +68,7 @@ def _scaling_of(state: StateBuild) -> UpliftScaling:
     """
     if found := UpliftScaling.objects.filter(feature_set=state.feature_set).first():
         return found
-    sample = read_columns(
-        sql.SQL(
-            "SELECT features FROM segments_customerstate WHERE as_of = {} "
-            "ORDER BY hashint8(customer_id) LIMIT {}"
-        ).format(sql.Literal(state.as_of), sql.Literal(SCALING_SAMPLE)),
-        ["features"],
-    )["features"].reshape(-1, len(state.feature_set.names))
+    sample = _sample(state.as_of, state.feature_set, SCALING_SAMPLE)["features"]
     amounts = read_columns(
         sql.SQL(
             "SELECT amount_cents::float8 AS amount FROM segments_event "
@@ -238,6 +237,33 @@ def _add_to_total(
     )
 
 
+def _gate(model: UpliftModel, as_of: date, scaling: UpliftScaling, evidence: Evidence) -> None:
+    """Tell customers apart only if that beats the best single action of the day's campaigns.
+
+    Asked once all of these have minimum evidence: before, different choices are how one learns.
+    """
+    minimum = MinimumEvidences()
+    actions = Action.objects.filter(campaign__in=Campaign.objects.active_on(as_of))
+    for action in actions:
+        if not is_enough(evidence[str(action.pk)], minimum.of(action.campaign_id)):
+            return
+    cost_of = {action.pk: float(action.cost_cents) for action in actions}
+    costs = [cost_of.get(key, np.inf) for key in model.action_keys_.tolist()]
+    sample = _sample(as_of, scaling.feature_set, GATE_SAMPLE)
+    X = FeatureScaling.from_fitted(scaling.fitted).transform(sample["features"])
+    model.gate(X, sample["segment_id"], costs)
+
+
+def _sample(as_of: date, feature_set: FeatureSet, size: int) -> dict[str, NDArray]:
+    """So many customers' features, (n, d), and micro-segments, as of a day; always the same."""
+    query = sql.SQL(
+        "SELECT features, coalesce(micro_segment_id, 0) AS segment_id "
+        "FROM segments_customerstate WHERE as_of = {} ORDER BY hashint8(customer_id) LIMIT {}"
+    ).format(sql.Literal(as_of), sql.Literal(size))
+    rows = read_columns(query, ["features", "segment_id"])
+    return {**rows, "features": rows["features"].reshape(-1, len(feature_set.names))}
+
+
 def _fit(as_of: date, scaling: UpliftScaling, half_life: int) -> UpliftModelVersion:
     """The posterior of all actions; those never tried get what actions have in common."""
     totals = {
@@ -253,14 +279,18 @@ def _fit(as_of: date, scaling: UpliftScaling, half_life: int) -> UpliftModelVers
         one + so_far[key] if key in so_far else one
         for key, one in zip(keys, statistics, strict=True)
     ]
-    payload = UpliftModel().fit(known, keys).to_bytes() if keys else b""
+    evidence: Evidence = {
+        str(key): [*map(float, (s.n[1], s.n_responded[1], s.n[0], s.n_responded[0]))]
+        for key, s in zip(keys, statistics, strict=True)
+    }
+    model = UpliftModel().fit(known, keys) if keys else None
+    if model:
+        _gate(model, as_of, scaling, evidence)
     return UpliftModelVersion.objects.create(
         as_of=as_of,
         scaling=scaling,
-        payload=payload,
-        evidence={
-            str(key): [*map(float, (s.n[1], s.n_responded[1], s.n[0], s.n_responded[0]))]
-            for key, s in zip(keys, statistics, strict=True)
-        },
+        payload=model.to_bytes() if model else b"",
+        is_personal=bool(model and model.is_personal_),
+        evidence=evidence,
         n_contacts=round(sum(s.n.sum() for s in statistics)),
     )

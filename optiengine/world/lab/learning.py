@@ -13,6 +13,7 @@ from optiengine.world.lab.lab import Contacts, Lab, Situation
 from optiengine.world.lab.population import FEATURES, morning
 
 HALF_LIFE_DAYS = 180
+GATE_SAMPLE = 5_000
 DELAYS_FROM_DAYS = 28  # of closed windows
 SAMPLE = 20_000  # customers that the scale of features, and the limit of money, come from
 
@@ -23,7 +24,10 @@ class Learner:
     def __init__(self, lab: Lab) -> None:
         scenario, population = lab.scenario, lab.population
         known = np.flatnonzero(population.joined_day <= 0)[:SAMPLE]
-        self.scaling = FeatureScaling().fit(morning(population, lab.memory, 0, known).features)
+        first = morning(population, lab.memory, 0, known)
+        self.scaling = FeatureScaling().fit(first.features)
+        gate = slice(GATE_SAMPLE)
+        self.sample = self.scaling.transform(first.features[gate]), first.micro_segment[gate]
         self.limit = winsor_limit(
             population.margins(population.uniform("earlier margin", -1, known), known)
         )
@@ -60,6 +64,8 @@ class Learner:
                 for s in (self.totals[key] for key in self.keys)
             ]
         )
+        if self.evidence_ok.all():
+            self.model.gate(*self.sample, [c.cost_cents for c in lab.scenario.campaigns])
 
     def _statistics(
         self, contacts: Contacts, exposure: NDArray[np.float64] | None = None
