@@ -9,7 +9,7 @@ from optiengine.world.lab.run import POLICIES, live
 from optiengine.world.lab.scenarios import SCENARIOS
 from optiengine.world.lab.summary import LAST_DAYS
 
-N_CUSTOMERS, N_DAYS = 20_000, 60
+N_CUSTOMERS, N_DAYS = 60_000, 60
 PLAYED = {
     "heterogeneous": ("auto", "ranked", "best-single", "uniform", "oracle"),
     "series": ("auto", "myopic", "ranked", "best-single", "uniform", "oracle"),
