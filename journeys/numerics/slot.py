@@ -65,8 +65,10 @@ def slot_cost(
 
         max over u of P(u comes to be) max(0, value_u) (gamma^k - gamma^k'),  gamma^never = 0:
 
-    all of what is lost, and of what is only late, the delay. Just one upcoming action counts, the
-    best: one slot is given up. Ranks play no part: the best message due is what the slot is for.
+    all of what is lost, and of what is only late, the delay. A campaign that may be repeated within
+    k' - k days is not late: what could have been sent on both days is sent on one. Just one
+    upcoming action counts, the best: one slot is given up. Ranks play no part: the best message
+    due is what the slot is for.
     """
     check_discount(daily_discount)
     n, n_actions = codes.shape
@@ -86,12 +88,16 @@ def slot_cost(
         for cap in np.flatnonzero(book.cap_scopes[:, u]).tolist():
             free = np.maximum(free, caps[cap][0][rows])
         due = _due(runs, free, upcoming.last)
+        repeat = book.campaigns[book.actions[u].campaign].repeat_after_days
+        repeat = NEVER if repeat is None else repeat
         gain = upcoming.prob * value[rows, u]
         for block in book.blocks[u]:
             held = np.maximum(free, block.days)
             for cap in block.caps:
                 held = np.maximum(held, caps[cap][1][rows])
-            lost = gain * (worth_on[due] - worth_on[_due(runs, held, upcoming.last)])
+            later = _due(runs, held, upcoming.last)
+            is_late = later - due < repeat
+            lost = gain * (worth_on[due] - np.where(is_late, worth_on[later], 0.0))
             some = np.flatnonzero(lost > 0)
             here = np.ix_(rows[some], block.by)
             more = lost[some, None] > cost[here]
