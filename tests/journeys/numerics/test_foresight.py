@@ -41,12 +41,13 @@ class SmallWorld:
     n_days: int = 10
     steps: tuple[Step, ...] = ()
     p_response: float = 0.5
+    repeat_days: int | None = None  # None: each goes out once
 
     def rulebook(self, today: int) -> Rulebook:
         entries = [
             campaign(
                 c,
-                repeat_after_days=None,
+                repeat_after_days=self.repeat_days,
                 window_days=1,
                 runs_today=today in days,
                 runs_in_days=tuple(d - today for d in days if d > today),
@@ -63,7 +64,10 @@ class SmallWorld:
 
     def can_send(self, c: int, today: int, sent: Sent) -> bool:
         """By the rules in words, apart from the engine's code."""
-        if today not in self.days[c] or any(was == c for was, _, _ in sent):
+        again = self.n_days if self.repeat_days is None else self.repeat_days
+        if today not in self.days[c]:
+            return False
+        if any(was == c and today - day < again for was, day, _ in sent):
             return False
         if any(today - day < self.slot_days for _, day, _ in sent):
             return False
@@ -184,6 +188,21 @@ def test_a_birthday_that_would_only_come_later_costs_the_delay():
     # Sent now, 0 holds the birthday up from day 3 to day 5.
     assert worth.slot[0, 0] == pytest.approx(10 * (DAILY_DISCOUNT**3 - DAILY_DISCOUNT**5))
     assert value_of(later, by_engine(later)) == pytest.approx(best_value(later))
+
+
+def test_an_event_that_recurs_is_lost_each_time_not_late():
+    # The event of day 2 blocked by a message of day 0 is not made good by the one of day 8.
+    event = SmallWorld(
+        values=(3.0, 5.0), days=(tuple(range(10)), (2, 8)), slot_days=3, repeat_days=3
+    )
+    g = DAILY_DISCOUNT
+    worth, _codes = worth_on(event, 0, ())
+
+    assert worth.slot[0, 0] == pytest.approx(5 * g**2)
+    planned = value_of(event, by_engine(event))
+    assert planned == pytest.approx(5 * g**2 + 3 * g**5 + 5 * g**8)
+    assert planned == pytest.approx(best_value(event))
+    assert value_of(event, by_engine(event, myopic=True)) < 0.95 * planned
 
 
 def test_the_better_series_goes_before_the_better_message():
