@@ -46,8 +46,10 @@ GROUP BY 1, 2, 3, 4
 
 OPEN = """
 SELECT k.action_id, coalesce(s.micro_segment_id, 0) AS segment_id, NOT k.is_control AS treated,
-       CASE WHEN g.value_per_event_cents IS NULL THEN e.margin_cents + v.clv_change_cents
+       CASE WHEN g.value_per_event_cents IS NULL THEN e.margin_cents
             ELSE g.value_per_event_cents * e.n_responses END AS value_cents,
+       CASE WHEN g.value_per_event_cents IS NULL THEN v.clv_change_cents ELSE 0 END
+           AS clv_change_cents,
        e.n_responses > 0 AS responded, k.control_share, c.goal_id,
        a.age_days AS age_days, s.features
 FROM journeys_contact k
@@ -80,7 +82,15 @@ WHERE k.as_of = {day} AND b.feature_set_id = {feature_set}
 ORDER BY k.id
 """
 
-COLUMNS = ["action_id", "segment_id", "treated", "value_cents", "responded", "control_share"]
+COLUMNS = [
+    "action_id",
+    "segment_id",
+    "treated",
+    "value_cents",
+    "clv_change_cents",
+    "responded",
+    "control_share",
+]
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,9 @@ def open_contacts(as_of: date, feature_set_id: int) -> Iterator[OpenContacts]:
         if shown.any():
             features = rows.pop("features").reshape(len(shown), -1)[shown]
             kept = {name: column[shown] for name, column in rows.items()}
+            # Predicted value falls from day to day for everybody, and does not come in with
+            # responses: it counts as it is, where the learner scales up by the exposure.
+            kept["value_cents"] = kept["value_cents"] + exposure[shown] * kept["clv_change_cents"]
             yield OpenContacts({**kept, "features": features}, exposure[shown])
 
 
