@@ -24,6 +24,7 @@ DELAYS_FROM_DAYS = (
     28  # delays are learned from contacts whose window closed in these days, or later
 )
 DELAYS_FROM_CONTACTS = 100_000  # about as many of them are looked at
+OPEN_CONTACTS = 15_000  # about as many are looked at; the others teach once their windows close
 MIN_SHARE = 0.05  # contacts that can have shown less of their outcome are left for another day
 
 # Whole days since the contact, and what happened in them.
@@ -74,8 +75,9 @@ CROSS JOIN LATERAL (
                     - max(clv_cents) FILTER (WHERE as_of = k.as_of), 0) AS clv_change_cents
     FROM segments_customerstate
     WHERE customer_id = k.customer_id AND as_of IN (k.as_of, {as_of})
+      AND g.value_per_event_cents IS NULL
 ) v
-WHERE k.as_of = {day} AND b.feature_set_id = {feature_set}
+WHERE k.as_of = {day} AND k.id % {every} = 0 AND b.feature_set_id = {feature_set}
   AND k.control_share > 0 AND k.control_share < 1
   AND k.reserved_at + make_interval(days => g.window_days) > {now}
   AND k.reserved_at < {now}
@@ -108,12 +110,15 @@ def open_contacts(as_of: date, feature_set_id: int) -> Iterator[OpenContacts]:
     if not windows:
         return
     shares = _arrived_shares(as_of, now, windows)
+    oldest = as_of - timedelta(days=max(windows.values()))
+    every = _every(oldest, as_of, OPEN_CONTACTS)
     for days in range(max(windows.values()), 0, -1):
         query = sql.SQL(OPEN).format(
             day=sql.Literal(as_of - timedelta(days=days)),
             as_of=sql.Literal(as_of),
             now=sql.Literal(now),
             feature_set=sql.Literal(feature_set_id),
+            every=sql.Literal(every),
         )
         rows = read_columns(query, [*COLUMNS, "goal_id", "age_days", "features"])
         exposure = np.array(
@@ -142,11 +147,8 @@ def _arrived_shares(
 ) -> dict[tuple[int, bool], NDArray[np.float64]]:
     """P(delay <= days) by (goal, is control), as `arrived_share`."""
     oldest = as_of - timedelta(days=max(windows.values()) + DELAYS_FROM_DAYS)
+    every = _every(oldest, as_of, DELAYS_FROM_CONTACTS)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM journeys_contact WHERE as_of BETWEEN %s AND %s", [oldest, as_of]
-        )
-        every = max(1, round(cursor.fetchone()[0] / DELAYS_FROM_CONTACTS))
         cursor.execute(DELAYS, {"as_of": as_of, "now": now, "oldest": oldest, "every": every})
         found = cursor.fetchall()
     shares = {}
@@ -156,3 +158,12 @@ def _arrived_shares(
             age, delay, n = np.array(mine).reshape(-1, 3).T
             shares[goal, is_control] = arrived_share(delay, age, n, window_days=window)
     return shares
+
+
+def _every(oldest: date, as_of: date, size: int) -> int:
+    """Of the contacts of these days every so many-th, so that about `size` are looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM journeys_contact WHERE as_of BETWEEN %s AND %s", [oldest, as_of]
+        )
+        return max(1, -(-cursor.fetchone()[0] // size))
