@@ -29,8 +29,8 @@ Floats = NDArray[np.float64]
 
 WEEKS = 52  # of a search, with a look in each
 # P(a split within these weeks) where there is nothing to be found, by the random walks. With rare
-# binary outcomes the true share is up to 1.8 times as large (measured: 29 of 400 segments at 0.04, 15 at 0.02),
-# so that the 0.05 that are promised hold with room.
+# binary outcomes the true share is up to 1.8 times as large (measured: 29 of 400 segments at 0.04,
+# 15 at 0.02), so that the 0.05 that are promised hold with room.
 LEVEL = 0.02
 SPENDING_POWER = 2.0  # share of the level spent by a share t of the weeks: t ** power
 N_PATHS = 1000  # random walks beside the true one
