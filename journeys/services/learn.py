@@ -162,12 +162,13 @@ def _learn_open(as_of: date, scaling: UpliftScaling) -> dict[int, UpliftStatisti
     """Sums of what contacts with open windows have shown so far, per action; kept nowhere."""
     found: dict[int, UpliftStatistics] = {}
     limit = scaling.winsor_cents or np.inf
-    for day in open_contacts(as_of, scaling.feature_set_id):
-        X = FeatureScaling.from_fitted(scaling.fitted).transform(day.rows["features"])
-        for action_id in np.unique(day.rows["action_id"]).tolist():
-            mine = day.rows["action_id"] == action_id
-            statistics = _statistics(X, day.rows, mine, limit, exposure=day.exposure)
-            found[action_id] = found.get(action_id, _empty(scaling)) + statistics
+    if contacts := open_contacts(as_of, scaling.feature_set_id):
+        X = FeatureScaling.from_fitted(scaling.fitted).transform(contacts.rows["features"])
+        for action_id in np.unique(contacts.rows["action_id"]).tolist():
+            mine = contacts.rows["action_id"] == action_id
+            found[action_id] = _statistics(
+                X, contacts.rows, mine, limit, exposure=contacts.exposure
+            )
     return found
 
 

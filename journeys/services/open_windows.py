@@ -5,7 +5,6 @@ first a days, which are P(delay <= a) of all it will show. That share is learned
 test and control apart: messages are answered at once, other purchases come at any time.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -67,7 +66,7 @@ CROSS JOIN LATERAL (
                AS margin_cents
     FROM segments_event
     WHERE customer_id = k.customer_id AND occurred_at >= k.reserved_at
-      AND occurred_at >= {day}::date AND occurred_at < {now}
+      AND occurred_at >= {oldest}::date AND occurred_at < {now}
       AND occurred_at < k.reserved_at + make_interval(days => a.age_days)
 ) e
 CROSS JOIN LATERAL (
@@ -77,11 +76,12 @@ CROSS JOIN LATERAL (
     WHERE customer_id = k.customer_id AND as_of IN (k.as_of, {as_of})
       AND g.value_per_event_cents IS NULL
 ) v
-WHERE k.as_of = {day} AND k.id % {every} = 0 AND b.feature_set_id = {feature_set}
+WHERE k.as_of BETWEEN {oldest} AND {as_of} AND k.id % {every} = 0
+  AND b.feature_set_id = {feature_set}
   AND k.control_share > 0 AND k.control_share < 1
   AND k.reserved_at + make_interval(days => g.window_days) > {now}
   AND k.reserved_at < {now}
-ORDER BY k.id
+ORDER BY k.as_of, k.id
 """
 
 COLUMNS = [
@@ -97,49 +97,48 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class OpenContacts:
-    """n contacts of one day, by column; exposure : (n,) the share of the outcome seen so far."""
+    """n contacts, by column; exposure : (n,) the share of the outcome seen so far."""
 
     rows: dict[str, NDArray]
     exposure: NDArray[np.float64]
 
 
-def open_contacts(as_of: date, feature_set_id: int) -> Iterator[OpenContacts]:
-    """The contacts whose windows are open as the day begins, a day of contacts at a time."""
+def open_contacts(as_of: date, feature_set_id: int) -> OpenContacts | None:
+    """Contacts whose windows are open as the day begins: a sample of bounded size."""
     now = day_start(as_of, Organisation.current().time_zone)
     windows = dict(Goal.objects.values_list("pk", "window_days"))
     if not windows:
-        return
+        return None
     shares = _arrived_shares(as_of, now, windows)
     oldest = as_of - timedelta(days=max(windows.values()))
-    every = _every(oldest, as_of, OPEN_CONTACTS)
-    for days in range(max(windows.values()), 0, -1):
-        query = sql.SQL(OPEN).format(
-            day=sql.Literal(as_of - timedelta(days=days)),
-            as_of=sql.Literal(as_of),
-            now=sql.Literal(now),
-            feature_set=sql.Literal(feature_set_id),
-            every=sql.Literal(every),
-        )
-        rows = read_columns(query, [*COLUMNS, "goal_id", "age_days", "features"])
-        exposure = np.array(
-            [
-                shares[goal, not treated][min(age, windows[goal])]
-                for goal, treated, age in zip(
-                    rows["goal_id"].tolist(),
-                    rows["treated"].tolist(),
-                    rows["age_days"].tolist(),
-                    strict=True,
-                )
-            ]
-        )
-        shown = exposure >= MIN_SHARE
-        if shown.any():
-            features = rows.pop("features").reshape(len(shown), -1)[shown]
-            kept = {name: column[shown] for name, column in rows.items()}
-            # Predicted value falls from day to day for everybody, and does not come in with
-            # responses: it counts as it is, where the learner scales up by the exposure.
-            kept["value_cents"] = kept["value_cents"] + exposure[shown] * kept["clv_change_cents"]
-            yield OpenContacts({**kept, "features": features}, exposure[shown])
+    query = sql.SQL(OPEN).format(
+        oldest=sql.Literal(oldest),
+        as_of=sql.Literal(as_of),
+        now=sql.Literal(now),
+        feature_set=sql.Literal(feature_set_id),
+        every=sql.Literal(_every(oldest, as_of, OPEN_CONTACTS)),
+    )
+    rows = read_columns(query, [*COLUMNS, "goal_id", "age_days", "features"])
+    exposure = np.array(
+        [
+            shares[goal, not treated][min(age, windows[goal])]
+            for goal, treated, age in zip(
+                rows["goal_id"].tolist(),
+                rows["treated"].tolist(),
+                rows["age_days"].tolist(),
+                strict=True,
+            )
+        ]
+    )
+    shown = exposure >= MIN_SHARE
+    if not shown.any():
+        return None
+    features = rows.pop("features").reshape(len(shown), -1)[shown]
+    kept = {name: column[shown] for name, column in rows.items()}
+    # Predicted value falls from day to day for everybody, and does not come in with responses: it
+    # counts as it is, where the learner scales up by the exposure.
+    kept["value_cents"] = kept["value_cents"] + exposure[shown] * kept["clv_change_cents"]
+    return OpenContacts({**kept, "features": features}, exposure[shown])
 
 
 def _arrived_shares(
