@@ -60,13 +60,16 @@ class CampaignAdmin(DraftsAlone, CampaignMoves, ExportAdmin):
         OpenedByInline,
     ]
     change_form_outer_before_template = "campaigns/problems.html"
-    conditional_fields = {"recurs_on": "recurrence == 'weekly' || recurrence == 'monthly'"}
+    conditional_fields = {
+        "recurs_on": "recurrence == 'weekly' || recurrence == 'monthly'",
+        "trigger_kind": "recurrence == 'event'",
+    }
     fieldsets = [
         (None, {"fields": [("name", "status_word"), ("rank", "goal"), "tags"]}),
         (gettext_lazy("Who"), {"fields": [("target_group", "control_share"), "rule_in_words"]}),
         (
             gettext_lazy("When"),
-            {"fields": [("starts_on", "ends_on"), ("recurrence", "recurs_on")]},
+            {"fields": [("starts_on", "ends_on"), ("recurrence", "recurs_on", "trigger_kind")]},
         ),
         (
             gettext_lazy("How often and beside what"),

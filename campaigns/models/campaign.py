@@ -37,6 +37,8 @@ class Campaign(models.Model):
         DAILY = "daily", _("every day")
         WEEKLY = "weekly", _("on weekdays")
         MONTHLY = "monthly", _("on days of the month")
+        EVENT = "event", _("when an event arrives")
+        STEP = "step", _("as a step of journey maps")
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.DRAFT)
@@ -71,6 +73,15 @@ class Campaign(models.Model):
         default=list,
         blank=True,
         help_text=_("Weekdays 1 (Monday) to 7, or days of the month 1 to 31."),
+    )
+    trigger_kind = models.CharField(
+        _("event"),
+        max_length=40,
+        blank=True,
+        help_text=_(
+            "Of a campaign that an event starts: the kind, “cart” say. It is decided within a "
+            "minute of the event, under the same limits as any other."
+        ),
     )
     repeat_after_days = models.PositiveSmallIntegerField(
         _("repeat after days"),
@@ -161,7 +172,7 @@ class Campaign(models.Model):
         return self.rank is None
 
     def runs_on(self, day: date) -> bool:
-        """Whether the schedule has an occurrence on a day."""
+        """Whether the schedule has an occurrence on a day; by event or step it may be any day."""
         if day < self.starts_on or (self.ends_on and day > self.ends_on):
             return False
         match self.recurrence:
@@ -188,4 +199,6 @@ class Campaign(models.Model):
             and not self.recurs_on
         ):
             found.append(str(_("It recurs, but on no day: fill in “recurs on”.")))
+        if self.recurrence == self.Recurrence.EVENT and not self.trigger_kind:
+            found.append(str(_("It starts when an event arrives: say which kind.")))
         return found

@@ -16,6 +16,8 @@ from segments.numerics.rule import Rule, parse_rule
 FORESIGHT_DAYS = 90  # ahead of the day that campaigns, and what they open, are looked at
 NEVER = FORESIGHT_DAYS + 1  # as a number of days: not within the foresight
 
+SCHEDULE, STEP, EVENT = "schedule", "step", "event"  # what makes a campaign possible
+
 EvidenceCounts = tuple[int, int, int, int]  # test, its responders, control, its responders
 MINIMUM_EVIDENCE: EvidenceCounts = (50, 15, 30, 5)  # where no row in the admin says otherwise
 
@@ -46,6 +48,8 @@ class CampaignEntry:
     minimum_evidence: EvidenceCounts = MINIMUM_EVIDENCE  # before the mix may leave even
     fixed_action: int | None = None  # id: the mix set by hand to this action
     runs_in_days: tuple[int, ...] = ()  # days from today, above 0, with an occurrence; ascending
+    opened_by: str = SCHEDULE  # or STEP: while a map's step is due; or EVENT: when one arrives
+    trigger_kind: str = ""  # the kind of that event
 
 
 @dataclass(frozen=True)
@@ -206,6 +210,12 @@ class Rulebook:
         fixed = [self.campaigns[action.campaign].fixed_action for action in self.actions]
         pairs = zip(fixed, self.actions, strict=True)
         return np.array([one not in (None, action.id) for one, action in pairs], dtype=bool)
+
+    @cached_property
+    def by_step(self) -> NDArray[np.bool_]:
+        """(A,) actions that are possible only while a step of a journey map is due."""
+        steps = [campaign.opened_by == STEP for campaign in self.campaigns]
+        return np.array(steps, dtype=bool)[self.campaign_of]
 
     @cached_property
     def takes_slot(self) -> NDArray[np.bool_]:

@@ -3,7 +3,10 @@ from datetime import date, timedelta
 from campaigns.models import Campaign, CapacityLimit, Exclusion, FollowUp, FrequencyCap
 from campaigns.numerics.capacity import period_of
 from campaigns.numerics.rulebook import (
+    EVENT,
     FORESIGHT_DAYS,
+    SCHEDULE,
+    STEP,
     ActionEntry,
     CampaignEntry,
     CapacityEntry,
@@ -35,6 +38,7 @@ def load_rulebook(as_of: date) -> Rulebook:
     minimum = MinimumEvidences()
     tags = {c.pk: tuple(sorted(tag.pk for tag in c.tags.all())) for c in campaigns}
     days = {campaign.pk: _runs_in_days(campaign, as_of) for campaign in campaigns}
+    opened_by = {Campaign.Recurrence.STEP.value: STEP, Campaign.Recurrence.EVENT.value: EVENT}
     entries = tuple(
         CampaignEntry(
             id=campaign.pk,
@@ -46,7 +50,10 @@ def load_rulebook(as_of: date) -> Rulebook:
             tags=tags[campaign.pk],
             control_share=campaign.control_share,
             in_addition=campaign.in_addition,
-            repeat_after_days=campaign.repeat_after_days,
+            # A step comes as often as its map lets the customer in.
+            repeat_after_days=0
+            if campaign.recurrence == Campaign.Recurrence.STEP
+            else campaign.repeat_after_days,
             duration_days=campaign.duration_days,
             ignores_durations=campaign.ignores_durations,
             runs_today=campaign.runs_on(as_of),
@@ -54,6 +61,8 @@ def load_rulebook(as_of: date) -> Rulebook:
             runs_in_days=days[campaign.pk],
             minimum_evidence=minimum.of(campaign.pk),
             fixed_action=campaign.fixed_action_id,
+            opened_by=opened_by.get(campaign.recurrence, SCHEDULE),
+            trigger_kind=campaign.trigger_kind,
         )
         for campaign in campaigns
     )
@@ -96,6 +105,9 @@ def load_rulebook(as_of: date) -> Rulebook:
 
 
 def _runs_in_days(campaign: Campaign, as_of: date) -> tuple[int, ...]:
+    """Days on which it is known to be possible; of events and steps nobody knows."""
+    if campaign.recurrence in (Campaign.Recurrence.EVENT, Campaign.Recurrence.STEP):
+        return ()
     days = range(1, FORESIGHT_DAYS + 1)
     return tuple(d for d in days if campaign.runs_on(as_of + timedelta(days=d)))
 

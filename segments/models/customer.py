@@ -17,6 +17,10 @@ class Channel(models.TextChoices):
     PUSH = "push", _("app push")
     CALL = "call", _("call")
     POST = "post", _("post")
+    WEB = "web", _("web page or agent")
+
+
+INBOUND = (Channel.WEB,)  # the customer came to us: an answer, for which no consent is asked
 
 
 class Customer(models.Model):

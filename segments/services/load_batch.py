@@ -11,6 +11,7 @@ from psycopg import sql
 
 from optiengine.lib.columns import read_columns
 from segments.models import Channel, StateBuild
+from segments.models.customer import INBOUND
 from segments.numerics.rule import Kind, kinds_of
 from segments.services.rule_sql import field_sql
 
@@ -28,7 +29,12 @@ BASE = {
     "p_alive": "coalesce(s.p_alive, 'NaN')",
     "suppressed": "(c.suppressed OR c.erased_at IS NOT NULL)",
     "time_zone": "c.time_zone",
-    **{f"consent of {channel}": f"('{channel}' = ANY(c.consents))" for channel in Channel.values},
+    **{
+        f"consent of {channel}": "TRUE"
+        if channel in INBOUND
+        else f"('{channel}' = ANY(c.consents))"
+        for channel in Channel.values
+    },
     **{f"address of {channel}": ADDRESS.get(channel, "TRUE") for channel in Channel.values},
 }
 
