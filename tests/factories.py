@@ -8,7 +8,8 @@ from uuid import NAMESPACE_OID, uuid5
 from campaigns.models import Action, Arm, Campaign, Goal
 from journeys.models import Contact, Delivery
 from optiengine.lib.partitions import ensure_partitions
-from segments.models import Channel, Customer
+from segments.models import Customer
+from segments.models.customer import OUTBOUND
 
 DAY = date(2026, 3, 1)
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -25,7 +26,7 @@ def make_customer(**fields: Any) -> Customer:
         "phone": f"+49170{number:07}",
         "first_name": "Anna",
         "last_name": "Nym",
-        "consents": list(Channel.values),
+        "consents": [channel.value for channel in OUTBOUND],
     }
     return Customer.objects.create(**defaults | fields)
 

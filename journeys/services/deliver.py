@@ -15,7 +15,8 @@ from journeys.models import ChannelRoute
 from journeys.services import outbox
 from journeys.services.outbox import Batch
 from journeys.services.render import render
-from segments.models import Channel, Organisation
+from segments.models import Organisation
+from segments.models.customer import OUTBOUND
 
 STATUSES = ("sent", "failed", "unknown", "suppressed", "new")
 
@@ -39,7 +40,7 @@ def deliver(
     zone = ZoneInfo(Organisation.current().time_zone)
     worker = Worker(owner, now, now.astimezone(zone).date(), limit, progress or (lambda _n: None))
     worker.count(Counter(unknown=outbox.declare_unclear()))
-    for each in [channel] if channel else Channel.values:
+    for each in [channel] if channel else OUTBOUND:
         worker.empty_outbox(each)
     return {status: worker.counts[status] for status in STATUSES}
 

@@ -21,6 +21,7 @@ class Channel(models.TextChoices):
 
 
 INBOUND = (Channel.WEB,)  # the customer came to us: an answer, for which no consent is asked
+OUTBOUND = tuple(channel for channel in Channel if channel not in INBOUND)
 
 
 class Customer(models.Model):
