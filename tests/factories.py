@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, uuid5
 from campaigns.models import Action, Arm, Campaign, Goal
 from journeys.models import Contact, Delivery
 from optiengine.lib.partitions import ensure_partitions
-from segments.models import Customer
+from segments.models import Channel, Customer
 from segments.models.customer import OUTBOUND
 
 DAY = date(2026, 3, 1)
