@@ -6,7 +6,7 @@ from campaigns.models.campaign import Campaign, Tag
 from campaigns.models.capacity import CapacityLimit
 from campaigns.models.follow_up import FollowUp
 from campaigns.models.goal import Goal
-from campaigns.models.limit import Exclusion, FrequencyCap
+from campaigns.models.limit import Exclusion, FrequencyCap, MinimumGap, QuietHours, Weekday
 from campaigns.models.minimum_evidence import MinimumEvidence
 
 __all__ = [
@@ -21,5 +21,8 @@ __all__ = [
     "FrequencyCap",
     "Goal",
     "MinimumEvidence",
+    "MinimumGap",
+    "QuietHours",
     "Tag",
+    "Weekday",
 ]

@@ -96,9 +96,44 @@ class Campaign(models.Model):
         help_text=_("Days after a contact in which other campaigns leave the customer alone."),
     )
     ignores_durations = models.BooleanField(
-        _("ignores durations"),
+        _("ignores all durations"),
         default=False,
-        help_text=_("May be sent although another campaign's duration is running."),
+        help_text=_(
+            "May be sent although another campaign's duration is running, whichever it is."
+        ),
+    )
+    ignores_durations_of = models.ManyToManyField(
+        "self",
+        symmetrical=False,
+        blank=True,
+        related_name="duration_ignored_by",
+        verbose_name=_("ignores the duration of"),
+        help_text=_("May be sent although the duration of one of these campaigns is running."),
+    )
+    transactional = models.BooleanField(
+        _("transactional"),
+        default=False,
+        help_text=_(
+            "A message that is owed, such as a receipt: outside of caps, exclusions, durations, "
+            "minimum gaps and quiet hours. They neither hold it back nor start from it; it takes "
+            "no slot. It still needs consent, and counts in caps that count transactional messages."
+        ),
+    )
+    exempt_from_caps = models.BooleanField(
+        _("exempt from caps"),
+        default=False,
+        help_text=_(
+            "No frequency cap holds it back. Its contacts still count in the caps of others; "
+            "minimum gaps and quiet hours still apply."
+        ),
+    )
+    not_counted_by_caps = models.BooleanField(
+        _("not counted by caps"),
+        default=False,
+        help_text=_(
+            "Its contacts from now on count in no frequency cap, not even in one that counts "
+            "transactional messages. Caps still hold it back; contacts still start minimum gaps."
+        ),
     )
     control_share = models.FloatField(
         _("control share"),

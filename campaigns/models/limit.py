@@ -1,7 +1,23 @@
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from segments.models import Channel
+from segments.models.customer import OUTBOUND
+
+
+class Weekday(models.IntegerChoices):
+    """ISO numbers of the days of the week."""
+
+    MONDAY = 1, _("Monday")
+    TUESDAY = 2, _("Tuesday")
+    WEDNESDAY = 3, _("Wednesday")
+    THURSDAY = 4, _("Thursday")
+    FRIDAY = 5, _("Friday")
+    SATURDAY = 6, _("Saturday")
+    SUNDAY = 7, _("Sunday")
 
 
 def _one_of(first: str, second: str) -> models.Q:
@@ -10,7 +26,12 @@ def _one_of(first: str, second: str) -> models.Q:
 
 
 class Exclusion(models.Model):
-    """After a contact by one campaign or tag, another is shut out for some days."""
+    """After a contact by one campaign or tag, another is shut out for some days.
+
+    Days are calendar days of the organisation. Sends and withheld messages of control members
+    shut out alike; transactional campaigns neither shut out nor are shut out. A contact carries
+    the tags that its campaign had when it was decided.
+    """
 
     name = models.CharField(_("name"), max_length=100)
     campaign = models.ForeignKey(
@@ -46,9 +67,17 @@ class Exclusion(models.Model):
         verbose_name=_("or shuts out tag"),
     )
     days = models.PositiveSmallIntegerField(
-        _("days"), help_text=_("A contact on day 0 shuts out days 0 to this number, excluded.")
+        _("days"),
+        help_text=_(
+            "Calendar days of the organisation: a contact on Monday with 2 days shuts out Monday "
+            "and Tuesday. Transactional campaigns neither shut out nor are shut out."
+        ),
     )
-    both_ways = models.BooleanField(_("both ways"), default=False)
+    both_ways = models.BooleanField(
+        _("both ways"),
+        default=False,
+        help_text=_("A contact by what is shut out also shuts out the other, for as many days."),
+    )
 
     class Meta:
         verbose_name = _("exclusion")
@@ -73,7 +102,10 @@ class Exclusion(models.Model):
 class FrequencyCap(models.Model):
     """At most so many contacts in a window; of several caps the strictest wins.
 
-    Sends and withheld messages of control members count alike, from the moment they are reserved.
+    Sends and withheld messages of control members count alike, from the moment they are reserved,
+    at the moment they are planned for; one planned for later is inside every window. A contact
+    carries the tags that its campaign had when it was decided. What is sent in addition to the
+    day's campaign is neither counted nor held back.
     """
 
     class Scope(models.TextChoices):
@@ -85,11 +117,20 @@ class FrequencyCap(models.Model):
         HOURS = "hours", _("rolling hours")
         DAYS = "days", _("rolling days (24 hours each)")
         DAY = "day", _("calendar day")
-        WEEK = "week", _("calendar week, from Monday")
+        WEEK = "week", _("calendar week")
         MONTH = "month", _("calendar month")
 
     name = models.CharField(_("name"), max_length=100)
-    scope = models.CharField(_("scope"), max_length=7, choices=Scope, default=Scope.ALL)
+    scope = models.CharField(
+        _("scope"),
+        max_length=7,
+        choices=Scope,
+        default=Scope.ALL,
+        help_text=_(
+            "What is counted, and held back once it is full. Tags count as they were when a "
+            "contact was decided; later edits change no count."
+        ),
+    )
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, blank=True)
     tag = models.ForeignKey(
         "campaigns.Tag",
@@ -100,13 +141,44 @@ class FrequencyCap(models.Model):
         verbose_name=_("tag"),
     )
     limit = models.PositiveSmallIntegerField(
-        _("limit"), help_text=_("Contacts allowed in the window; 0 allows none.")
+        _("limit"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Contacts allowed in the window. 0 allows none; empty is no cap. Where several caps "
+            "apply, each must have room: the strictest wins. Messages and those withheld from "
+            "control members count alike, as soon as they are decided."
+        ),
     )
-    window = models.CharField(_("window"), max_length=5, choices=Window, default=Window.DAYS)
+    window = models.CharField(
+        _("window"),
+        max_length=5,
+        choices=Window,
+        default=Window.DAYS,
+        help_text=_(
+            "Rolling: the hours or days before the moment of decision; a contact exactly as old "
+            "as the window no longer counts. Calendar: from midnight in the customer's time zone, "
+            "else the main one of the customer's country, else the organisation's. "
+            "A contact planned for later counts in every window."
+        ),
+    )
     length = models.PositiveSmallIntegerField(
         _("length"),
         default=7,
         help_text=_("Of a rolling window, in hours or days. Calendar windows need none."),
+    )
+    week_starts_on = models.PositiveSmallIntegerField(
+        _("week starts on"),
+        choices=Weekday,
+        default=Weekday.MONDAY,
+        help_text=_("First day of a calendar week."),
+    )
+    counts_transactional = models.BooleanField(
+        _("counts transactional messages"),
+        default=False,
+        help_text=_(
+            "Transactional messages in scope use up the limit, too. They are never held back by it."
+        ),
     )
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -126,7 +198,132 @@ class FrequencyCap(models.Model):
                 name="cap_length_positive",
                 violation_error_message=_("A rolling window lasts at least 1."),
             ),
+            models.CheckConstraint(
+                condition=models.Q(week_starts_on__gte=1, week_starts_on__lte=7),
+                name="cap_week_starts_on_a_weekday",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class MinimumGap(models.Model):
+    """After a contact, none may follow for some hours; of several gaps the longest wins.
+
+    Counted as caps count: from the planned moment, test and control alike. Transactional messages
+    and what is sent in addition to the day's campaign neither start a gap nor wait for it.
+    """
+
+    name = models.CharField(_("name"), max_length=100)
+    channel = models.CharField(
+        _("channel"),
+        max_length=8,
+        choices=Channel,
+        blank=True,
+        help_text=_("Between contacts by this channel. Empty: between any two contacts."),
+    )
+    hours = models.PositiveSmallIntegerField(
+        _("hours"),
+        help_text=_(
+            "Rolling hours: a contact less than this ago holds the next back, one exactly this "
+            "ago does not. A contact planned for later holds it back, too. Test and control "
+            "count alike. Transactional messages, and what is sent in addition, neither start a "
+            "gap nor wait for one; being exempt from caps, or not counted by them, changes nothing."
+        ),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("minimum gap")
+        verbose_name_plural = _("minimum gaps")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(hours__gte=1),
+                name="gap_lasts_an_hour",
+                violation_error_message=_("A minimum gap lasts at least an hour."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class QuietHours(models.Model):
+    """Hours of the day in which nothing is sent; what falls into them waits for their end.
+
+    After the wait it is checked again. See campaigns.numerics.quiet_hours for days on which the
+    clocks change. Transactional messages are sent all the same.
+    """
+
+    name = models.CharField(_("name"), max_length=100)
+    channel = models.CharField(
+        _("channel"),
+        max_length=8,
+        choices=[(channel.value, channel.label) for channel in OUTBOUND],
+        blank=True,
+        help_text=_(
+            "Empty: every channel by which we come to customers. The most specific quiet hours "
+            "hold alone: those of channel and country; else of the country; else of the channel; "
+            "else those without either."
+        ),
+    )
+    country = models.CharField(
+        _("country"),
+        max_length=2,
+        blank=True,
+        validators=[RegexValidator("^[A-Z]{2}$", _("Two capital letters, such as DE."))],
+        help_text=_("The customer's, as ISO 3166 code. Empty: every country."),
+    )
+    starts_at = models.TimeField(
+        _("starts at"),
+        help_text=_(
+            "Local time of the customer: in the customer's time zone; where that is not known, in "
+            "every time zone of the customer's country; else in the organisation's."
+        ),
+    )
+    ends_at = models.TimeField(
+        _("ends at"),
+        help_text=_(
+            "At this time sending is possible again. Earlier than the start: on the next day. "
+            "Where clocks change, a time that does not exist is taken as the first moment after "
+            "it; of a time that comes twice, quiet begins with the first and ends with the second."
+        ),
+    )
+    weekdays = ArrayField(
+        models.PositiveSmallIntegerField(choices=Weekday),
+        verbose_name=_("weekdays"),
+        default=list,
+        blank=True,
+        help_text=_(
+            "Days on which quiet hours start, 1 (Monday) to 7; hours past midnight belong to the "
+            "day they start on. Empty: every day."
+        ),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("quiet hours")
+        verbose_name_plural = _("quiet hours")
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(starts_at=models.F("ends_at")),
+                name="quiet_hours_end_another_time",
+                violation_error_message=_("Quiet hours end at another time than they start."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(weekdays__contained_by=list(Weekday.values)),
+                name="quiet_hours_on_weekdays",
+                violation_error_message=_("Weekdays are 1 (Monday) to 7."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        self.weekdays = sorted(set(self.weekdays or []))
+        for field in ("starts_at", "ends_at"):
+            moment = getattr(self, field)
+            if moment and (moment.second or moment.microsecond):
+                raise ValidationError({field: _("Quiet hours start and end on a full minute.")})

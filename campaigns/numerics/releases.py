@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.possible_days import Days
-from campaigns.numerics.rulebook import NEVER, CapEntry, Rulebook
+from campaigns.numerics.rulebook import NEVER, CapEntry, GapEntry, Rulebook
 from campaigns.numerics.verdicts import History, count_in_window
 
 DAY = np.timedelta64(1, "D") // np.timedelta64(1, "us")
@@ -23,23 +23,20 @@ def repeat_days(book: Rulebook) -> Days:
 def free_in(book: Rulebook, action: int, history: History, n: int) -> Days:
     """(n,) days until exclusions, durations and the campaign's own repetition let an action go.
 
-    0: they do not stand against it today. Contacts from today on are not in it, nor are caps.
+    0: they do not stand against it today. Contacts from today on are not in it, nor are caps and
+    gaps.
     """
     index = book.actions[action].campaign
     campaign = book.campaigns[index]
     until = np.zeros(len(history.customer), dtype=np.int64)  # days from each contact
-    for exclusion in book.exclusions:
-        if index in exclusion.targets:
-            if exclusion.source_campaign is not None:
-                source = history.campaign_id == exclusion.source_campaign
-            else:
-                source = history.by_tag[exclusion.source_tag or 0]
-            until[source] = np.maximum(until[source], exclusion.days)
-    if not (campaign.ignores_durations or campaign.in_addition):
-        for other in book.campaigns:
-            if other.duration_days and other.id != campaign.id:
-                running = (history.campaign_id == other.id) & history.takes_slot
-                until[running] = np.maximum(until[running], other.duration_days)
+    for place in np.flatnonzero(book.exclusion_scopes[:, action]).tolist():
+        source = history.shuts_out(book.exclusions[place])
+        until[source] = np.maximum(until[source], book.exclusions[place].days)
+    for place in np.flatnonzero(book.duration_scopes[:, action]).tolist():
+        other = book.campaigns[place]
+        if other.duration_days:
+            running = history.has_duration(other)
+            until[running] = np.maximum(until[running], other.duration_days)
     own = history.campaign_id == campaign.id
     until[own] = np.maximum(until[own], repeat_days(book)[index])
     days = np.zeros(n, dtype=np.int64)
@@ -54,21 +51,35 @@ def cap_free_in(
 
     at : moment of decision; later ones are taken to be whole days after it.
     """
+    n = len(time_zones)
+    if cap.limit is None:
+        return np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    if cap.limit == 0:
+        return np.full(n, NEVER), np.full(n, NEVER)
     if cap.is_rolling:
-        return _rolling_free_in(cap, history, len(time_zones), at)
+        return _rolling_free_in(cap, cap.limit, history, n, at)
     n_before = count_in_window(cap, history, time_zones, at)
-    ends = _calendar_days_left(cap.window, time_zones, at)
+    ends = _calendar_days_left(cap, time_zones, at)
     return (
-        np.where(cap.limit == 0, NEVER, np.where(n_before >= cap.limit, ends, 0)),
-        np.where(cap.limit == 0, NEVER, np.where(n_before + 1 >= cap.limit, ends, 0)),
+        np.where(n_before >= cap.limit, ends, 0),
+        np.where(n_before + 1 >= cap.limit, ends, 0),
     )
 
 
-def _rolling_free_in(cap: CapEntry, history: History, n: int, at: datetime) -> tuple[Days, Days]:
+def gap_free_in(gap: GapEntry, history: History, n: int, at: datetime) -> Days:
+    """(n,) days until the latest contact that starts a gap is its hours ago."""
+    inside = history.starts_gap(gap)
+    left = (history.reserved_at[inside] - _utc(at - gap.span)).astype(np.int64)
+    days = np.zeros(n, dtype=np.int64)
+    np.maximum.at(days, history.customer[inside], -(-left // DAY))
+    return np.clip(days, 0, NEVER)
+
+
+def _rolling_free_in(
+    cap: CapEntry, limit: int, history: History, n: int, at: datetime
+) -> tuple[Days, Days]:
     """A window has room when the contact that fills it, the limit-th from the newest, left it."""
-    if cap.limit == 0:
-        return np.full(n, NEVER), np.full(n, NEVER)
-    moment = np.datetime64(at.astimezone(ZoneInfo("UTC")).replace(tzinfo=None), "us")
+    moment = _utc(at)
     inside = history.in_scope(cap)
     customer = history.customer[inside]
     age = (moment - history.reserved_at[inside]).astype(np.int64)
@@ -83,20 +94,23 @@ def _rolling_free_in(cap: CapEntry, history: History, n: int, at: datetime) -> t
         days[customer[filling]] = -(-(length - age[filling]) // DAY)
         return np.clip(days, 0, NEVER)
 
-    now = until_out(cap.limit - 1)
-    if cap.limit == 1:
+    now = until_out(limit - 1)
+    if limit == 1:
         return now, np.full(n, min(cap.days, NEVER))
-    return now, until_out(cap.limit - 2)
+    return now, until_out(limit - 2)
 
 
-def _calendar_days_left(window: str, time_zones: NDArray, at: datetime) -> Days:
+def _calendar_days_left(cap: CapEntry, time_zones: NDArray, at: datetime) -> Days:
     """(n,) days from today to the first of the next window, in each customer's own zone."""
     zones, inverse = np.unique(time_zones.astype(str), return_inverse=True)
     left = []
     for zone in zones:
         today = at.astimezone(ZoneInfo(zone)).date()
         next_month = (today.replace(day=1) + timedelta(days=31)).replace(day=1)
-        left.append(
-            {"day": 1, "week": 7 - today.weekday(), "month": (next_month - today).days}[window]
-        )
+        of_week = (today.isoweekday() - cap.week_starts_on) % 7
+        left.append({"day": 1, "week": 7 - of_week, "month": (next_month - today).days}[cap.window])
     return np.array(left, dtype=np.int64)[inverse]
+
+
+def _utc(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.astimezone(ZoneInfo("UTC")).replace(tzinfo=None), "us")

@@ -3,14 +3,16 @@
 A run stores its rulebook, so that it can be explained and replayed after the campaigns changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.numerics.quiet_hours import QuietEntry
 from segments.numerics.rule import Rule, parse_rule
 
 FORESIGHT_DAYS = 90  # ahead of the day that campaigns, and what they open, are looked at
@@ -50,6 +52,10 @@ class CampaignEntry:
     runs_in_days: tuple[int, ...] = ()  # days from today, above 0, with an occurrence; ascending
     opened_by: str = SCHEDULE  # or STEP: while a map's step is due; or EVENT: when one arrives
     trigger_kind: str = ""  # the kind of that event
+    transactional: bool = False  # outside of all limits but consent; takes no slot
+    exempt_from_caps: bool = False
+    not_counted_by_caps: bool = False
+    ignores_durations_of: tuple[int, ...] = ()  # ids of campaigns
 
 
 @dataclass(frozen=True)
@@ -63,14 +69,16 @@ class ActionEntry:
 
 @dataclass(frozen=True)
 class CapEntry:
-    """At most `limit` contacts in scope within the window."""
+    """At most `limit` contacts in scope within the window; None is no cap at all."""
 
     name: str
     channel: str  # "" for every channel
     tag: int | None  # None for every tag
-    limit: int
+    limit: int | None
     window: str  # hours, days: rolling; day, week, month: calendar
     length: int
+    week_starts_on: int = 1  # ISO weekday
+    counts_transactional: bool = False
 
     @property
     def is_rolling(self) -> bool:
@@ -86,6 +94,24 @@ class CapEntry:
     def covers(self, book: "Rulebook", action: ActionEntry) -> bool:
         by_tag = self.tag is None or self.tag in book.campaigns[action.campaign].tags
         return by_tag and self.channel in ("", action.channel)
+
+
+@dataclass(frozen=True)
+class GapEntry:
+    """At least `hours` between two contacts by a channel."""
+
+    name: str
+    channel: str  # "" for any two contacts
+    hours: int
+
+    @property
+    def span(self) -> timedelta:
+        return timedelta(hours=self.hours)
+
+    @property
+    def days(self) -> int:
+        """Days on which a contact today keeps another away at the same time of day."""
+        return -(-self.hours // 24)
 
 
 @dataclass(frozen=True)
@@ -148,6 +174,8 @@ class Rulebook:
     follow_ups: tuple[FollowUpEntry, ...] = ()
     ageing_fields: tuple[str, ...] = ()  # of rules: they grow by one a day until the next event
     capacities: tuple[CapacityEntry, ...] = ()
+    gaps: tuple[GapEntry, ...] = ()
+    quiet_hours: tuple[QuietEntry, ...] = ()
     version: str = field(default="1", compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -155,10 +183,12 @@ class Rulebook:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Rulebook":
+        """Also of a rulebook that was stored before some of this was known: that has defaults."""
+
         def entries(kind, rows):
-            lists = ("tags", "targets", "minimum_evidence", "runs_in_days")
             return tuple(
-                kind(**{k: tuple(v) if k in lists else v for k, v in row.items()}) for row in rows
+                kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+                for row in rows
             )
 
         return cls(
@@ -169,6 +199,8 @@ class Rulebook:
             follow_ups=entries(FollowUpEntry, data["follow_ups"]),
             ageing_fields=tuple(data.get("ageing_fields", ())),
             capacities=entries(CapacityEntry, data.get("capacities", [])),
+            gaps=entries(GapEntry, data.get("gaps", [])),
+            quiet_hours=entries(QuietEntry, data.get("quiet_hours", [])),
             version=data["version"],
         )
 
@@ -220,8 +252,16 @@ class Rulebook:
     @cached_property
     def takes_slot(self) -> NDArray[np.bool_]:
         """(A,) False for what is sent in addition."""
-        slots = [not campaign.in_addition for campaign in self.campaigns]
-        return np.array(slots, dtype=bool)[self.campaign_of]
+        return self._of_campaigns(not campaign.in_addition for campaign in self.campaigns)
+
+    @cached_property
+    def transactional(self) -> NDArray[np.bool_]:
+        """(A,) what is outside of all limits."""
+        return self._of_campaigns(campaign.transactional for campaign in self.campaigns)
+
+    def _of_campaigns(self, flags: Iterable[bool]) -> NDArray[np.bool_]:
+        """(A,) a flag of campaigns, at their actions."""
+        return np.array(list(flags), dtype=bool)[self.campaign_of]
 
     @cached_property
     def next_days(self) -> NDArray[np.int64]:
@@ -239,36 +279,83 @@ class Rulebook:
     def blocked_days(self) -> NDArray[np.int64]:
         """(A, A) days for which a contact by action a, whatever came before, shuts out action u.
 
-        By exclusions and durations, NEVER at most. The campaign's own repetition is not in it, nor
-        are caps, which count what came before.
+        By exclusions, durations and gaps, NEVER at most. The campaign's own repetition is not in
+        it, nor are caps, which count what came before.
         """
-        owner = self.campaign_of
-        ignores = np.array([c.ignores_durations for c in self.campaigns], dtype=bool)[owner]
         days = np.zeros((len(self.actions),) * 2, dtype=np.int64)
         for a, action in enumerate(self.actions):
             source = self.campaigns[action.campaign]
+            if self.transactional[a]:
+                continue
             if self.takes_slot[a]:
-                others = self.takes_slot & (owner != action.campaign) & ~ignores
-                days[a, others] = source.duration_days
-            for exclusion in self.exclusions:
+                days[a, self.duration_scopes[action.campaign]] = source.duration_days
+            for scope, exclusion in zip(self.exclusion_scopes, self.exclusions, strict=True):
                 if exclusion.source_campaign == source.id or exclusion.source_tag in source.tags:
-                    targets = np.isin(owner, exclusion.targets)
-                    days[a, targets] = np.maximum(days[a, targets], exclusion.days)
+                    days[a, scope] = np.maximum(days[a, scope], exclusion.days)
+            for scope, gap in zip(self.gap_scopes, self.gaps, strict=True):
+                if scope[a]:
+                    days[a, scope] = np.maximum(days[a, scope], gap.days)
         return np.minimum(days, NEVER)
 
     @cached_property
-    def cap_scopes(self) -> NDArray[np.bool_]:
-        """(caps, A) the actions that each cap counts and stops."""
-        scopes = [[cap.covers(self, action) for action in self.actions] for cap in self.caps]
-        shape = (len(self.caps), len(self.actions))
-        return np.array(scopes, dtype=bool).reshape(shape) & self.takes_slot
+    def exclusion_scopes(self) -> NDArray[np.bool_]:
+        """(exclusions, A) the actions that each exclusion shuts out."""
+        scopes = [np.isin(self.campaign_of, entry.targets) for entry in self.exclusions]
+        return self._scopes(scopes) & ~self.transactional
+
+    @cached_property
+    def duration_scopes(self) -> NDArray[np.bool_]:
+        """(C, A) the actions that each campaign keeps away while its duration is running."""
+        scopes = [
+            [
+                i != action.campaign
+                and not self.campaigns[action.campaign].ignores_durations
+                and running.id not in self.campaigns[action.campaign].ignores_durations_of
+                for action in self.actions
+            ]
+            for i, running in enumerate(self.campaigns)
+        ]
+        return self._scopes(scopes) & self.takes_slot & ~self.transactional
+
+    @cached_property
+    def gap_scopes(self) -> NDArray[np.bool_]:
+        """(gaps, A) the actions that start each gap and wait for it."""
+        scopes = [[gap.channel in ("", a.channel) for a in self.actions] for gap in self.gaps]
+        return self._scopes(scopes) & self.takes_slot & ~self.transactional
+
+    @cached_property
+    def cap_stops(self) -> NDArray[np.bool_]:
+        """(caps, A) the actions that each cap stops when it is full."""
+        exempt = self._of_campaigns(campaign.exempt_from_caps for campaign in self.campaigns)
+        return self._cap_scopes & self.takes_slot & ~exempt & ~self.transactional
+
+    @cached_property
+    def cap_counts(self) -> NDArray[np.bool_]:
+        """(caps, A) the actions whose contacts each cap counts."""
+        asked = np.array([[cap.counts_transactional] for cap in self.caps], dtype=bool)
+        counts = np.where(self.transactional, asked.reshape(-1, 1), self.takes_slot)
+        counted = self._of_campaigns(not c.not_counted_by_caps for c in self.campaigns)
+        return self._cap_scopes & counts & counted
+
+    @cached_property
+    def _cap_scopes(self) -> NDArray[np.bool_]:
+        """(caps, A) by channel and tag; of no cap at all, none."""
+        scopes = [
+            [cap.limit is not None and cap.covers(self, action) for action in self.actions]
+            for cap in self.caps
+        ]
+        return self._scopes(scopes)
+
+    def _scopes(self, rows: Sequence[Any]) -> NDArray[np.bool_]:
+        """(len(rows), A), also where there are none."""
+        return np.array(rows, dtype=bool).reshape(len(rows), len(self.actions))
 
     @cached_property
     def blocks(self) -> "tuple[tuple[Block, ...], ...]":
         """For each action, how the others block it: those that do it alike together."""
         found = []
         for u in range(len(self.actions)):
-            counted = self.cap_scopes & self.cap_scopes[:, [u]]
+            counted = self.cap_counts & self.cap_stops[:, [u]]
             how = np.vstack([self.blocked_days[:, u], counted]).T
             how[self.campaign_of == self.campaign_of[u]] = 0  # others alone block a campaign
             kinds = np.unique(how[how.any(axis=1)], axis=0)
@@ -288,13 +375,15 @@ class Rulebook:
     def longest_block(self) -> int:
         """Days for which a contact can keep a customer from another campaign, at most."""
         durations = [campaign.duration_days for campaign in self.campaigns]
-        limits = [*(cap.days for cap in self.caps), *(e.days for e in self.exclusions)]
-        return max([*durations, *limits], default=0)
+        caps = [cap.days for cap in self.caps if cap.limit is not None]
+        gaps = [gap.days for gap in self.gaps]
+        return max([*durations, *caps, *gaps, *(e.days for e in self.exclusions)], default=0)
 
     @property
     def limiting_channels(self) -> list[str]:
-        """The channels whose contacts a cap counts."""
-        return sorted({cap.channel for cap in self.caps if cap.channel})
+        """The channels whose contacts a cap or a gap counts."""
+        channels = {cap.channel for cap in self.caps} | {gap.channel for gap in self.gaps}
+        return sorted(channels - {""})
 
     @property
     def limiting_tags(self) -> list[int]:
@@ -304,13 +393,15 @@ class Rulebook:
 
     @property
     def history_days(self) -> int:
-        """Days back that a contact by any campaign can still matter: to caps and exclusions."""
+        """Days back that a contact by any campaign can matter: to caps, gaps, exclusions."""
         spans = {"day": 2, "week": 8, "month": 32}
         caps = [
             {"days": cap.length, "hours": cap.length // 24 + 1}.get(cap.window) or spans[cap.window]
             for cap in self.caps
+            if cap.limit is not None
         ]
-        return max([*caps, *(e.days for e in self.exclusions)], default=0) + 1
+        gaps = [gap.hours // 24 + 1 for gap in self.gaps]
+        return max([*caps, *gaps, *(e.days for e in self.exclusions)], default=0) + 1
 
     def own_history_days(self, campaign: CampaignEntry) -> int | None:
         """Days back that a contact by this campaign can matter; None: for ever."""

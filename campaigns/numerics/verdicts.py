@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.possible_days import possible_days
-from campaigns.numerics.rulebook import NEVER, CapEntry, Rulebook
+from campaigns.numerics.quiet_hours import moment_of
+from campaigns.numerics.rulebook import (
+    NEVER,
+    CampaignEntry,
+    CapEntry,
+    ExclusionEntry,
+    GapEntry,
+    Rulebook,
+)
 
 Codes = NDArray[np.int16]
 
@@ -31,12 +39,15 @@ class Verdict(IntEnum):
     NOT_IN_TARGET_GROUP = 11
     SERIES_NOT_OPEN = 12
     MIX_SET_BY_HAND = 13
+    STEP_NOT_DUE = 14  # of a journey map: the customer is not waiting for it
+    NOT_TRIGGERED = 15  # no event that it answers
     REPEATED_TOO_SOON = 20
     OUTRANKED = 30
     CAPPED = 1000  # + index of the cap
     EXCLUDED = 2000  # + index of the exclusion
     DURATION = 3000  # + index of the campaign whose duration is running
     OVER_BUDGET = 4000  # + index of the budget or volume limit that has too little left
+    GAP = 5000  # + index of the minimum gap
     UPCOMING = 10_000  # + 100 * days until it becomes possible + days that it then stays so
 
     @classmethod
@@ -65,11 +76,13 @@ class History:
 
     customer: NDArray[np.int64]  # (h,) row of the batch
     campaign_id: NDArray[np.int64]  # (h,)
-    by_channel: Mapping[str, NDArray[np.bool_]]  # (h,) each, of the channels that caps name
+    by_channel: Mapping[str, NDArray[np.bool_]]  # (h,) each, of the channels that limits name
     by_tag: Mapping[int, NDArray[np.bool_]]  # (h,) each, of the tags that limits name: as it was
     takes_slot: NDArray[np.bool_]  # (h,) False for those sent in addition: caps skip them
+    counted: NDArray[np.bool_]  # (h,) False where the campaign was not counted by caps
+    transactional: NDArray[np.bool_]  # (h,) outside of limits, but for caps that ask for them
     days_ago: NDArray[np.int64]  # (h,) calendar days of the organisation
-    reserved_at: NDArray[np.datetime64]  # (h,) in UTC, microseconds
+    reserved_at: NDArray[np.datetime64]  # (h,) planned moment in UTC, microseconds
     responded: NDArray[np.bool_]  # (h,) so far; asked where a series depends on it
 
     def per_customer(self, mask: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
@@ -78,12 +91,32 @@ class History:
 
     def in_scope(self, cap: CapEntry) -> NDArray[np.bool_]:
         """(h,) the contacts that a cap counts, whenever they were."""
-        inside = self.takes_slot.copy()
+        inside = self.counted & np.where(
+            self.transactional, cap.counts_transactional, self.takes_slot
+        )
         if cap.channel:
             inside &= self.by_channel[cap.channel]
         if cap.tag is not None:
             inside &= self.by_tag[cap.tag]
         return inside
+
+    def starts_gap(self, gap: GapEntry) -> NDArray[np.bool_]:
+        """(h,) the contacts that a gap follows, whenever they were."""
+        inside = self.takes_slot & ~self.transactional
+        return inside & self.by_channel[gap.channel] if gap.channel else inside
+
+    def shuts_out(self, exclusion: ExclusionEntry) -> NDArray[np.bool_]:
+        """(h,) the contacts that an exclusion starts from, whenever they were."""
+        if exclusion.source_campaign is not None:
+            source = self.campaign_id == exclusion.source_campaign
+        else:
+            source = self.by_tag[exclusion.source_tag or 0]
+        return source & ~self.transactional
+
+    def has_duration(self, campaign: CampaignEntry) -> NDArray[np.bool_]:
+        """(h,) the contacts from which a campaign's duration runs, whenever they were."""
+        own = self.campaign_id == campaign.id
+        return own & self.takes_slot & ~self.transactional
 
 
 def block(codes: Codes, where: NDArray[np.bool_], code: int) -> None:
@@ -139,8 +172,10 @@ def upcoming_days(codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def limit_verdicts(
     book: Rulebook, codes: Codes, history: History, time_zones: NDArray, *, at: datetime
 ) -> Codes:
-    """Layer 3 on top of the facts' codes (unchanged): series, repetition, exclusions, caps.
+    """Layer 3 on top of the facts' codes (unchanged): series, repetition and what limits say.
 
+    A contact planned for a moment after `at` is inside of every window and gap. Exclusions and
+    durations count calendar days of the organisation.
     time_zones : (n,) IANA names, in which calendar windows are counted. at : moment of decision.
     """
     codes, n = codes.copy(), len(codes)
@@ -152,26 +187,22 @@ def limit_verdicts(
         repeated = history.per_customer(own, n) > 0
         block(codes, repeated[:, None] & (book.campaign_of == index), Verdict.REPEATED_TOO_SOON)
     for index, exclusion in enumerate(book.exclusions):
-        sources = history.days_ago < exclusion.days
-        if exclusion.source_campaign is not None:
-            sources &= history.campaign_id == exclusion.source_campaign
-        else:
-            sources &= history.by_tag[exclusion.source_tag or 0]
-        shut_out = np.isin(book.campaign_of, exclusion.targets)
+        sources = history.shuts_out(exclusion) & (history.days_ago < exclusion.days)
         hit = history.per_customer(sources, n) > 0
-        block(codes, hit[:, None] & shut_out, Verdict.EXCLUDED + index)
+        block(codes, hit[:, None] & book.exclusion_scopes[index], Verdict.EXCLUDED + index)
     for index, campaign in enumerate(book.campaigns):
         if campaign.duration_days:
-            running = (history.campaign_id == campaign.id) & history.takes_slot
-            running &= history.days_ago < campaign.duration_days
-            others = np.array(
-                [i != index and not c.ignores_durations for i, c in enumerate(book.campaigns)]
-            )[book.campaign_of]
+            running = history.has_duration(campaign) & (history.days_ago < campaign.duration_days)
             hit = history.per_customer(running, n) > 0
-            block(codes, hit[:, None] & (others & book.takes_slot), Verdict.DURATION + index)
+            block(codes, hit[:, None] & book.duration_scopes[index], Verdict.DURATION + index)
     for index, cap in enumerate(book.caps):
-        full = count_in_window(cap, history, time_zones, at) >= cap.limit
-        block(codes, full[:, None] & book.cap_scopes[index], Verdict.CAPPED + index)
+        if cap.limit is not None:
+            full = count_in_window(cap, history, time_zones, at) >= cap.limit
+            block(codes, full[:, None] & book.cap_stops[index], Verdict.CAPPED + index)
+    for index, gap in enumerate(book.gaps):
+        recent = history.starts_gap(gap) & (history.reserved_at > _utc(at - gap.span))
+        hit = history.per_customer(recent, n) > 0
+        block(codes, hit[:, None] & book.gap_scopes[index], Verdict.GAP + index)
     return codes
 
 
@@ -202,38 +233,36 @@ def count_in_window(
     cap: CapEntry, history: History, time_zones: NDArray, at: datetime
 ) -> NDArray[np.int64]:
     """(n,) contacts in the cap's scope since the window began."""
-    starts = window_starts(cap.window, cap.length, time_zones, at)
+    starts = window_starts(cap, time_zones, at)
     inside = history.reserved_at > starts[history.customer]
-    if cap.window in ("day", "week", "month"):  # a calendar window includes its first moment
+    if not cap.is_rolling:  # a calendar window includes its first moment
         inside |= history.reserved_at == starts[history.customer]
     inside &= history.in_scope(cap)
     return history.per_customer(inside, len(time_zones))
 
 
-def window_starts(
-    window: str, length: int, time_zones: NDArray, at: datetime
-) -> NDArray[np.datetime64]:
+def window_starts(cap: CapEntry, time_zones: NDArray, at: datetime) -> NDArray[np.datetime64]:
     """(n,) when each customer's window began, in UTC.
 
     Rolling windows are open at their start: a contact exactly 24 hours ago no longer counts in a
-    window of 24 hours. Calendar windows begin at local midnight, weeks on Monday.
+    window of 24 hours. Calendar windows begin at local midnight, weeks on the cap's first day.
     """
-    if window in ("hours", "days"):
-        start = at - timedelta(**{window: length})
+    if cap.is_rolling:
+        start = at - timedelta(**{cap.window: cap.length})
         return np.full(len(time_zones), _utc(start))
     zones, inverse = np.unique(time_zones.astype(str), return_inverse=True)
-    starts = [_utc(_calendar_start(window, at, zone)) for zone in zones]
+    starts = [_utc(_calendar_start(cap, at, zone)) for zone in zones]
     return np.array(starts, dtype="datetime64[us]")[inverse]
 
 
-def _calendar_start(window: str, at: datetime, zone: str) -> datetime:
+def _calendar_start(cap: CapEntry, at: datetime, zone: str) -> datetime:
     today = at.astimezone(ZoneInfo(zone)).date()
     first: date = {
         "day": today,
-        "week": today - timedelta(days=today.weekday()),
+        "week": today - timedelta(days=(today.isoweekday() - cap.week_starts_on) % 7),
         "month": today.replace(day=1),
-    }[window]
-    return datetime(first.year, first.month, first.day, tzinfo=ZoneInfo(zone))
+    }[cap.window]
+    return moment_of(first, 0, zone, later=False)
 
 
 def _utc(moment: datetime) -> np.datetime64:

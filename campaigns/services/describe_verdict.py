@@ -3,16 +3,27 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.models import Campaign, FollowUp, FrequencyCap, Tag
+from campaigns.models import Campaign, FollowUp, FrequencyCap, Tag, Weekday
 from campaigns.numerics.rulebook import (
     CampaignEntry,
     CapEntry,
     ExclusionEntry,
     FollowUpEntry,
+    GapEntry,
     Rulebook,
 )
 from campaigns.numerics.verdicts import Verdict
 from segments.models import Channel
+
+
+def window_in_words(window: str, length: int, week_starts_on: int) -> str:
+    """The window of a cap: “7 rolling days”, “calendar week, from Monday”."""
+    words = str(FrequencyCap.Window(window).label)
+    if window in (FrequencyCap.Window.HOURS, FrequencyCap.Window.DAYS):
+        return f"{length} {words}"
+    if window == FrequencyCap.Window.WEEK:
+        return _("%(week)s, from %(day)s") % {"week": words, "day": Weekday(week_starts_on).label}
+    return words
 
 
 class VerdictWords:
@@ -68,6 +79,12 @@ class VerdictWords:
                 return self._exclusion(self.book.exclusions[index])
             case Verdict.DURATION:
                 return self._duration(index)
+            case Verdict.GAP:
+                return self._gap(self.book.gaps[index])
+            case Verdict.STEP_NOT_DUE:
+                return _("It is a step of a journey map that is not due for this customer.")
+            case Verdict.NOT_TRIGGERED:
+                return _("It answers an event, and none has come.")
             case Verdict.OVER_BUDGET:
                 text = _("Too little was left of “%s” when it was this customer's turn.")
                 return text % self.book.capacities[index].name
@@ -128,20 +145,32 @@ class VerdictWords:
         }
 
     def _cap(self, cap: CapEntry) -> str:
-        window = str(FrequencyCap.Window(cap.window).label)
-        if cap.window in ("hours", "days"):
-            window = f"{cap.length} {window}"
         scope = _("all contacts")
         if cap.channel:
             scope = str(Channel(cap.channel).label)
         elif cap.tag is not None:
             scope = _("tag “%s”") % self._tags.get(cap.tag, cap.tag)
-        return _("The cap “%(name)s” is full: at most %(limit)d in %(window)s, over %(scope)s.") % {
+        words = {
             "name": cap.name,
             "limit": cap.limit,
-            "window": window,
+            "window": window_in_words(cap.window, cap.length, cap.week_starts_on),
             "scope": scope,
         }
+        if cap.limit == 0:
+            return _("The cap “%(name)s” allows no contact at all over %(scope)s.") % words
+        text = _("The cap “%(name)s” is full: at most %(limit)d in %(window)s, over %(scope)s.")
+        return text % words
+
+    def _gap(self, gap: GapEntry) -> str:
+        text = ngettext(
+            "The minimum gap “%(name)s”: a contact, over %(scope)s, is less than %(n)d hour ago or "
+            "still to come.",
+            "The minimum gap “%(name)s”: a contact, over %(scope)s, is less than %(n)d hours ago "
+            "or still to come.",
+            gap.hours,
+        )
+        scope = Channel(gap.channel).label if gap.channel else _("all contacts")
+        return text % {"name": gap.name, "scope": scope, "n": gap.hours}
 
     def _exclusion(self, exclusion: ExclusionEntry) -> str:
         source = (

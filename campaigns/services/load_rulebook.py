@@ -1,7 +1,17 @@
 from datetime import date, timedelta
 
-from campaigns.models import Campaign, CapacityLimit, Exclusion, FollowUp, FrequencyCap
+from campaigns.models import (
+    Campaign,
+    CapacityLimit,
+    Exclusion,
+    FollowUp,
+    FrequencyCap,
+    MinimumGap,
+    QuietHours,
+    Weekday,
+)
 from campaigns.numerics.capacity import period_of
+from campaigns.numerics.quiet_hours import QuietEntry
 from campaigns.numerics.rulebook import (
     EVENT,
     FORESIGHT_DAYS,
@@ -13,6 +23,7 @@ from campaigns.numerics.rulebook import (
     CapEntry,
     ExclusionEntry,
     FollowUpEntry,
+    GapEntry,
     Rulebook,
 )
 from campaigns.services.minimum_evidence import MinimumEvidences
@@ -31,7 +42,7 @@ def load_rulebook(as_of: date) -> Rulebook:
         Campaign.objects.filter(status=Campaign.Status.ACTIVE)
         .exclude(ends_on__lt=as_of)
         .select_related("goal", "target_group")
-        .prefetch_related("actions", "tags")
+        .prefetch_related("actions", "tags", "ignores_durations_of")
         .in_order()
     )
     index = {campaign.pk: i for i, campaign in enumerate(campaigns)}
@@ -49,7 +60,7 @@ def load_rulebook(as_of: date) -> Rulebook:
             window_days=campaign.goal.window_days,
             tags=tags[campaign.pk],
             control_share=campaign.control_share,
-            in_addition=campaign.in_addition,
+            in_addition=campaign.in_addition or campaign.transactional,
             # A step comes as often as its map lets the customer in.
             repeat_after_days=0
             if campaign.recurrence == Campaign.Recurrence.STEP
@@ -63,6 +74,10 @@ def load_rulebook(as_of: date) -> Rulebook:
             fixed_action=campaign.fixed_action_id,
             opened_by=opened_by.get(campaign.recurrence, SCHEDULE),
             trigger_kind=campaign.trigger_kind,
+            transactional=campaign.transactional,
+            exempt_from_caps=campaign.exempt_from_caps,
+            not_counted_by_caps=campaign.not_counted_by_caps,
+            ignores_durations_of=tuple(sorted(c.pk for c in campaign.ignores_durations_of.all())),
         )
         for campaign in campaigns
     )
@@ -101,6 +116,25 @@ def load_rulebook(as_of: date) -> Rulebook:
             _capacity(limit, campaigns, as_of)
             for limit in CapacityLimit.objects.filter(is_active=True).order_by("pk")
         ),
+        gaps=tuple(
+            GapEntry(name=gap.name, channel=gap.channel, hours=gap.hours)
+            for gap in MinimumGap.objects.filter(is_active=True).order_by("pk")
+        ),
+        quiet_hours=load_quiet_hours(),
+    )
+
+
+def load_quiet_hours() -> tuple[QuietEntry, ...]:
+    """Those that hold now, for what looks at nothing else of the rules."""
+    return tuple(
+        QuietEntry(
+            channel=row.channel,
+            country=row.country,
+            start_minute=row.starts_at.hour * 60 + row.starts_at.minute,
+            end_minute=row.ends_at.hour * 60 + row.ends_at.minute,
+            weekdays=tuple(row.weekdays or Weekday.values),
+        )
+        for row in QuietHours.objects.filter(is_active=True).order_by("pk")
     )
 
 
@@ -130,6 +164,8 @@ def _cap(cap: FrequencyCap) -> CapEntry:
         limit=cap.limit,
         window=cap.window,
         length=cap.length,
+        week_starts_on=cap.week_starts_on,
+        counts_transactional=cap.counts_transactional,
     )
 
 

@@ -52,6 +52,18 @@ class Contact(models.Model):
         help_text=_("The campaign's tags at that moment: later edits change no count."),
     )
     takes_slot = models.BooleanField(_("takes a slot"), default=True)
+    counted = models.BooleanField(
+        _("counted by caps"),
+        default=True,
+        db_default=True,
+        help_text=_("As the campaign was at that moment."),
+    )
+    transactional = models.BooleanField(
+        _("transactional"),
+        default=False,
+        db_default=False,
+        help_text=_("As the campaign was at that moment."),
+    )
     arm = models.CharField(_("arm"), max_length=9, choices=Arm)
     is_control = models.BooleanField(_("control"))
     assignment_prob = models.FloatField(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.possible_days import Days
-from campaigns.numerics.releases import cap_free_in, free_in
+from campaigns.numerics.releases import cap_free_in, free_in, gap_free_in
 from campaigns.numerics.rulebook import NEVER, FollowUpEntry, Rulebook
 from campaigns.numerics.verdicts import Codes, History, Verdict, upcoming_days
 from journeys.numerics.lookahead import check_discount
@@ -60,8 +60,8 @@ def slot_cost(
     An upcoming action u is one that today is not possible, but will be: by its schedule or a target
     group that the calendar moves, as the next step of a series that the customer is in, or when a
     limit has run out. Let k be the first day that it can be sent without a contact by a today, and
-    k' >= k the first day with one, for exclusions, durations and caps, those counting what came
-    before; k' is never if u is not possible any more by then. The contact costs
+    k' >= k the first day with one, for exclusions, durations, gaps and caps, those counting what
+    came before; k' is never if u is not possible any more by then. The contact costs
 
         max over u of P(u comes to be) max(0, value_u) (gamma^k - gamma^k'),  gamma^never = 0:
 
@@ -80,13 +80,16 @@ def slot_cost(
         return found
     worth_on = np.append(daily_discount ** np.arange(NEVER), 0.0)  # by day; nothing on never
     caps = [cap_free_in(cap, history, time_zones, at) for cap in book.caps]
+    gaps = [gap_free_in(gap, history, n, at) for gap in book.gaps]
     for upcoming in _upcoming(book, codes, history, value, response_prob):
         u = upcoming.action
         runs = book.next_days[book.campaign_of[u]]
         rows = upcoming.rows
         free = np.maximum(upcoming.first, free_in(book, u, history, n)[rows])
-        for cap in np.flatnonzero(book.cap_scopes[:, u]).tolist():
+        for cap in np.flatnonzero(book.cap_stops[:, u]).tolist():
             free = np.maximum(free, caps[cap][0][rows])
+        for gap in np.flatnonzero(book.gap_scopes[:, u]).tolist():
+            free = np.maximum(free, gaps[gap][rows])
         due = _due(runs, free, upcoming.last)
         repeat = book.campaigns[book.actions[u].campaign].repeat_after_days
         repeat = NEVER if repeat is None else repeat

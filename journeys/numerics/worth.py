@@ -124,13 +124,13 @@ def follow_ups_of(book: Rulebook) -> list[FollowUp]:
     """The series' links between campaigns that are in the rulebook.
 
     A source's own contact may keep its target away for longer than the wait: by an exclusion, its
-    duration, a cap of one, or, where a campaign follows itself, its repetition.
+    duration, a gap, a cap of one, or, where a campaign follows itself, its repetition.
     """
     index = {campaign.id: i for i, campaign in enumerate(book.campaigns)}
     alone = book.blocked_days
-    for cap, scope in zip(book.caps, book.cap_scopes, strict=True):
+    for cap, counts, stops in zip(book.caps, book.cap_counts, book.cap_stops, strict=True):
         if cap.limit == 1 and cap.is_rolling:
-            alone = np.maximum(alone, np.where(np.outer(scope, scope), cap.days, 0))
+            alone = np.maximum(alone, np.where(np.outer(counts, stops), cap.days, 0))
     found = []
     for step in book.follow_ups:
         source = index.get(step.source_id)

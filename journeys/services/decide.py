@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from campaigns.models import Arm
 from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.time_zones import main_zones
 from campaigns.numerics.verdicts import Codes, Facts, fact_verdicts, limit_verdicts
 from journeys.models import DecisionRun
 from journeys.numerics.arbitration import arbitrate
@@ -136,7 +137,7 @@ def limited(given: Pinned, ready: Ready, *, watermark: int) -> Ready:
     watermark."""
     batch, book, at = ready.batch, given.book, given.run.decided_at
     history = load_history(given.run, book, batch.customer_ids, watermark=watermark)
-    zones = np.where(batch.time_zones == "", given.time_zone, batch.time_zones)
+    zones = main_zones(batch.time_zones, batch.countries, given.time_zone)
     codes = limit_verdicts(book, ready.codes, history, zones, at=at)
     worth = with_slot_cost(ready.worth, book, codes, history, zones, at=at)
     return replace(ready, codes=codes, worth=worth)
@@ -174,7 +175,7 @@ def facts_of(batch: CustomerBatch, arms: NDArray[np.str_], time_zone: str) -> Fa
         suppressed=batch.suppressed,
         consents=batch.consents,
         addresses=batch.addresses,
-        time_zones=np.where(batch.time_zones == "", time_zone, batch.time_zones),
+        time_zones=main_zones(batch.time_zones, batch.countries, time_zone),
     )
 
 

@@ -183,7 +183,8 @@ def _find(cursor: CursorWrapper, plan: ImportPlan) -> None:
     cursor.execute(
         f"CREATE TEMPORARY TABLE {FOUND} ON COMMIT DROP AS SELECT v.*, c.id AS customer_id, "
         "p.id AS campaign_id, a.id AS action_id, a.channel, t.tags, "
-        "NOT p.in_addition AS takes_slot, "
+        "NOT (p.in_addition OR p.transactional) AS takes_slot, "
+        "NOT p.not_counted_by_caps AS counted, p.transactional, "
         f"overlay(overlay({digest} PLACING '8' FROM 13) PLACING '8' FROM 17)::uuid AS key "
         f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.customer "
         "JOIN campaigns_campaign p ON p.name = v.campaign "
@@ -197,7 +198,7 @@ def _find(cursor: CursorWrapper, plan: ImportPlan) -> None:
 def _create_contacts(cursor: CursorWrapper) -> int:
     same = (
         "as_of, reserved_at, customer_id, campaign_id, action_id, channel, tags, takes_slot, "
-        "is_control, assignment_prob, control_share, key"
+        "counted, transactional, is_control, assignment_prob, control_share, key"
     )
     listed = ", ".join(f"f.{name}" for name in same.split(", "))
     cursor.execute(

@@ -14,7 +14,8 @@ from optiengine.lib.days import day_start
 from segments.models import Organisation
 
 HISTORY = """
-SELECT k.customer_id, k.campaign_id, k.takes_slot, {as_of}::date - k.as_of AS days_ago,
+SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
+       {as_of}::date - k.as_of AS days_ago,
        (extract(epoch FROM k.reserved_at) * 1000000)::int8 AS reserved_at,
        k.campaign_id = ANY({asked}::int8[]) AND EXISTS (
            SELECT FROM segments_event e
@@ -32,7 +33,8 @@ WHERE k.customer_id BETWEEN {first} AND {last} AND k.id < {watermark}
   AND (k.reserved_at >= {cutoff} OR {own})
 """
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-NAMES = ["customer_id", "campaign_id", "takes_slot", "days_ago", "reserved_at", "responded"]
+FLAGS = ["takes_slot", "counted", "transactional"]
+NAMES = ["customer_id", "campaign_id", *FLAGS, "days_ago", "reserved_at", "responded"]
 
 
 def load_history(
@@ -87,7 +89,7 @@ def load_history(
         campaign_id=found["campaign_id"],
         by_channel={channel: found[f"channel {channel}"] for channel in book.limiting_channels},
         by_tag={tag: found[f"tag {tag}"] for tag in book.limiting_tags},
-        takes_slot=found["takes_slot"],
+        **{flag: found[flag] for flag in FLAGS},
         days_ago=found["days_ago"].astype(np.int64),
         reserved_at=found["reserved_at"].astype("datetime64[us]"),
         responded=found["responded"],

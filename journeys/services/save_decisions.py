@@ -128,6 +128,8 @@ def _contacts(
         "channel": channels,
         "tags": ["{" + ",".join(map(str, campaign.tags)) + "}" for campaign in campaigns],
         "takes_slot": _texts(reached.takes_slot),
+        "counted": [repr(not campaign.not_counted_by_caps) for campaign in campaigns],
+        "transactional": [repr(campaign.transactional) for campaign in campaigns],
         "arm": decided.arms[reached.row].tolist(),
         "is_control": _texts(reached.is_control),
         "assignment_prob": _texts(reached.assignment_prob),

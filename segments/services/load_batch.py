@@ -29,6 +29,7 @@ BASE = {
     "p_alive": "coalesce(s.p_alive, 'NaN')",
     "suppressed": "(c.suppressed OR c.erased_at IS NOT NULL)",
     "time_zone": "c.time_zone",
+    "country": "c.country",
     **{
         f"consent of {channel}": "TRUE"
         if channel in INBOUND
@@ -54,7 +55,8 @@ class CustomerBatch:
     consents: Mapping[str, NDArray[np.bool_]]  # by channel, (n,)
     addresses: Mapping[str, NDArray[np.bool_]]  # by channel, (n,): there is where to send to
     suppressed: NDArray[np.bool_]  # (n,): suppressed or erased
-    time_zones: NDArray[np.object_]  # (n,), '' for the organisation's
+    time_zones: NDArray[np.object_]  # (n,), '' where unknown
+    countries: NDArray[np.object_]  # (n,), ISO 3166, '' where unknown
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # of rules, by field, (n,)
 
     def __len__(self) -> int:
@@ -100,6 +102,7 @@ def load_batch(
         addresses={channel: found[f"address of {channel}"] for channel in Channel.values},
         suppressed=found["suppressed"],
         time_zones=found["time_zone"],
+        countries=found["country"],
         columns={name: found[f"field {place}"] for place, name in enumerate(kinds)},
     )
 

@@ -58,6 +58,8 @@ def past_of(rules: Rulebook, customer, action, days_ago) -> History:
         by_channel={"sms": channel == "sms"},
         by_tag={t: np.array([t in e.tags for e in entries], dtype=bool) for t in (5, 6)},
         takes_slot=np.array([not entry.in_addition for entry in entries], dtype=bool),
+        counted=np.array([not entry.not_counted_by_caps for entry in entries], dtype=bool),
+        transactional=np.array([entry.transactional for entry in entries], dtype=bool),
         days_ago=days_ago,
         reserved_at=np.datetime64(NOW.replace(tzinfo=None), "us")
         - days_ago.astype("timedelta64[D]"),
@@ -88,7 +90,7 @@ def test_releases_are_those_that_the_limits_give_day_by_day(seed):
     expected = first_days(rules, past)
     for u in range(A):
         free = free_in(rules, u, past, N)
-        for (now, _one_more), scope in zip(caps, rules.cap_scopes, strict=True):
+        for (now, _one_more), scope in zip(caps, rules.cap_stops, strict=True):
             free = np.maximum(free, now) if scope[u] else free
         assert free.tolist() == expected[:, u].tolist()
 
@@ -99,7 +101,7 @@ def test_releases_are_those_that_the_limits_give_day_by_day(seed):
         expected = first_days(rules, with_one)
         for u in set(range(A)) - {a}:
             held = free_in(rules, u, past, N)
-            for (now, _one_more), scope in zip(caps, rules.cap_scopes, strict=True):
+            for (now, _one_more), scope in zip(caps, rules.cap_stops, strict=True):
                 held = np.maximum(held, now) if scope[u] else held
             for block in rules.blocks[u]:
                 if a in block.by:

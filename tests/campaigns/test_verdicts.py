@@ -59,7 +59,15 @@ def book(*campaigns: CampaignEntry, channels: tuple[str, ...] = (), **limits) ->
 def history(*contacts: dict) -> History:
     """Contacts of customer 0: campaign, at, and what differs from an e-mail without tags."""
     rows = [
-        {"channel": "email", "tags": (), "takes_slot": True, "responded": False, **contact}
+        {
+            "channel": "email",
+            "tags": (),
+            "takes_slot": True,
+            "counted": True,
+            "transactional": False,
+            "responded": False,
+            **contact,
+        }
         for contact in contacts
     ]
     return History(
@@ -71,6 +79,8 @@ def history(*contacts: dict) -> History:
         },
         by_tag={tag: np.array([tag in row["tags"] for row in rows], dtype=bool) for tag in (5, 6)},
         takes_slot=np.array([row["takes_slot"] for row in rows], dtype=bool),
+        counted=np.array([row["counted"] for row in rows], dtype=bool),
+        transactional=np.array([row["transactional"] for row in rows], dtype=bool),
         days_ago=np.array([(NOW.date() - row["at"].date()).days for row in rows], dtype=np.int64),
         reserved_at=np.array(
             [np.datetime64(row["at"].replace(tzinfo=None), "us") for row in rows],
@@ -90,8 +100,8 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def cap(limit: int, window: str, length: int = 1, *, channel: str = "", tag: int | None = None):
-    return CapEntry("cap", channel, tag, limit, window, length)
+def cap(limit: int | None, window: str, length: int = 1, *, channel: str = "", **fields):
+    return CapEntry("cap", channel, fields.pop("tag", None), limit, window, length, **fields)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +146,8 @@ def test_a_calendar_day_after_a_clock_change_begins_at_its_midnight():
     # 28th, the next one 22:00 UTC of the 29th.
     zones = np.array(["Europe/Berlin"])
 
-    of_change = window_starts("day", 1, zones, datetime(2026, 3, 29, 7, tzinfo=UTC))
-    day_after = window_starts("day", 1, zones, datetime(2026, 3, 30, 7, tzinfo=UTC))
+    of_change = window_starts(cap(1, "day"), zones, datetime(2026, 3, 29, 7, tzinfo=UTC))
+    day_after = window_starts(cap(1, "day"), zones, datetime(2026, 3, 30, 7, tzinfo=UTC))
 
     assert of_change[0] == np.datetime64("2026-03-28T23:00")
     assert day_after[0] == np.datetime64("2026-03-29T22:00")

@@ -244,6 +244,8 @@ class Lab:
             by_channel={},
             by_tag={},
             takes_slot=np.ones(len(days_ago), dtype=bool),
+            counted=np.ones(len(days_ago), dtype=bool),
+            transactional=np.zeros(len(days_ago), dtype=bool),
             days_ago=days_ago,
             reserved_at=at - days_ago.astype("timedelta64[D]"),
             responded=joined([c.responded[k] for c, k in parts], bool),

@@ -129,6 +129,8 @@ def worth_on(world: SmallWorld, today: int, sent) -> tuple[Worth, np.ndarray]:
         by_channel={},
         by_tag={},
         takes_slot=np.ones(len(sent), dtype=bool),
+        counted=np.ones(len(sent), dtype=bool),
+        transactional=np.zeros(len(sent), dtype=bool),
         days_ago=ago,
         reserved_at=np.datetime64(at.replace(tzinfo=None), "us") - ago.astype("timedelta64[D]"),
         responded=np.array([responded for _, _, responded in sent], dtype=bool),
