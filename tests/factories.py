@@ -90,6 +90,7 @@ def make_delivery(
         "as_of": contact.as_of,
         "channel": contact.channel,
         "key": uuid5(contact.key, contact.channel),
+        "due_at": contact.reserved_at,
     }
     ensure_partitions("journeys_delivery", contact.as_of, contact.as_of)
     return Delivery.objects.create(

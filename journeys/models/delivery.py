@@ -103,8 +103,15 @@ class Delivery(models.Model):
         _("lease until"),
         null=True,
         blank=True,
-        help_text=_("While claimed or attempting: its owner's. While new: not before."),
+        help_text=_("While claimed or attempting: its owner's."),
     )
+    due_at = models.DateTimeField(
+        _("due at"), help_text=_("Not before: planned, held by a limit, or to be tried again then.")
+    )
+    expires_at = models.DateTimeField(
+        _("expires at"), null=True, blank=True, help_text=_("Later it is not sent. Empty: never.")
+    )
+    attempted_at = models.DateTimeField(_("last attempt at"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     reason = models.CharField(
         _("reason"), max_length=200, blank=True, help_text=_("Why it failed or was suppressed.")
@@ -116,8 +123,8 @@ class Delivery(models.Model):
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
-        # In the database: unique (key, as_of), (contact, as_of); indexes on what is open by
-        # channel, on what is being attempted by batch, on the customer.
+        # In the database: unique (key, as_of), (contact, as_of); indexes on what waits by
+        # channel and due_at, on what is being attempted by batch, on the customer.
 
     def __str__(self) -> str:
         return f"{self.key}"

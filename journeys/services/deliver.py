@@ -31,7 +31,7 @@ def deliver(
 ) -> dict[str, int]:
     """Send the waiting deliveries of one channel, or of all; any number of workers may, at once.
 
-    now : written down as the moment of sending. limit : claim at most so many deliveries.
+    now : the moment of sending: what is due later waits. limit : claim at most so many deliveries.
     owner : names the worker; two that run at once need different names.
     progress : called with how many deliveries were dealt with since the last call.
     Returns a count per status. `new` are those put back to wait: the other side could not be
@@ -76,7 +76,7 @@ class Worker:
         transport = ChannelRoute.for_channel(channel).transport
         size = TRANSPORTS[transport].batch_size
         size = size if self.left is None else min(size, self.left)
-        batch = outbox.claim_batch(channel, transport, owner=self.owner, size=size)
+        batch = outbox.claim_batch(channel, transport, owner=self.owner, size=size, now=self.now)
         if batch is None:
             return None
         if self.left is not None:
@@ -100,14 +100,14 @@ class Worker:
                     if not is_good:
                         break
         except Unreachable as error:
-            self.count(outbox.put_off(batch, str(error)))
+            self.count(outbox.put_off(batch, str(error), now=self.now))
             return False
         self.count(outbox.release(batch))
         return is_good
 
     def _deliver_group(self, batch: Batch, ids: Sequence[int], send: Send) -> bool:
         """Returns whether the session is good for another group."""
-        recipients, stopped = outbox.begin_attempt(batch, ids, today=self.today)
+        recipients, stopped = outbox.begin_attempt(batch, ids, today=self.today, now=self.now)
         self.count(stopped)
         if not recipients:
             return True

@@ -4,7 +4,7 @@
 
 A batch is what one worker claimed together. Its id is the fence: whoever takes over what was
 claimed gives it a new one, and the first worker's statements then find nothing. Leases are on the
-database's clock. Every statement is a transaction of its own, committed before a message is
+database's clock; what is due, on the caller's. Every statement is a transaction of its own, committed before a message is
 handed over.
 """
 
@@ -41,6 +41,7 @@ REFUSALS = [
         gettext_noop("The campaign is no longer active."),
     ),
     ("NOT a.is_active", gettext_noop("The action is no longer active.")),
+    ("d.expires_at < %(now)s", gettext_noop("It is too late for this message.")),
 ]
 MAY_SEND = """
     NOT EXISTS (SELECT FROM segments_organisation WHERE sending_stopped)
@@ -79,8 +80,12 @@ HELD = "d.batch = %(batch)s AND d.owner = %(owner)s"
 MINE = f"d.id = ANY(%(ids)s) AND d.as_of BETWEEN %(first)s AND %(last)s AND {HELD}"
 
 
-def claim_batch(channel: str, transport: str, *, owner: str, size: int) -> Batch | None:
-    """Claim up to `size` waiting deliveries of a channel, oldest first; None if none waits.
+def claim_batch(
+    channel: str, transport: str, *, owner: str, size: int, now: datetime
+) -> Batch | None:
+    """Claim up to `size` of a channel's deliveries that are due at `now`, those due first first.
+
+    None if none waits.
 
     Those that another worker claimed and did not get to before its lease ended count as waiting.
     """
@@ -88,9 +93,9 @@ def claim_batch(channel: str, transport: str, *, owner: str, size: int) -> Batch
         f"""
         WITH waiting AS MATERIALIZED (
             SELECT d.id, d.as_of, d.batch FROM journeys_delivery d
-            WHERE d.channel = %(channel)s AND d.status IN ('new', 'claimed')
+            WHERE d.channel = %(channel)s AND d.status IN ('new', 'claimed') AND d.due_at <= %(now)s
               AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp()) AND {MAY_SEND}
-            ORDER BY d.id LIMIT %(size)s FOR UPDATE SKIP LOCKED
+            ORDER BY d.due_at, d.id LIMIT %(size)s FOR UPDATE SKIP LOCKED
         ), batch AS MATERIALIZED (SELECT gen_random_uuid() AS id)
         UPDATE journeys_delivery d
         SET status = 'claimed', batch = batch.id, transport = %(transport)s, owner = %(owner)s,
@@ -98,7 +103,7 @@ def claim_batch(channel: str, transport: str, *, owner: str, size: int) -> Batch
         FROM waiting, batch WHERE d.id = waiting.id AND d.as_of = waiting.as_of
         RETURNING batch.id, d.id, d.as_of, waiting.batch
         """,
-        {"channel": channel, "transport": transport, "owner": owner, "size": size},
+        {"channel": channel, "transport": transport, "owner": owner, "size": size, "now": now},
     )
     return _as_batch(rows, channel, transport, owner, is_repeat=False)
 
@@ -135,11 +140,12 @@ def take_over_batch(channel: str, *, owner: str) -> Batch | None:
 
 
 def begin_attempt(
-    batch: Batch, ids: Sequence[int], *, today: date
+    batch: Batch, ids: Sequence[int], *, today: date, now: datetime
 ) -> tuple[list[dict[str, Any]], Counter[str]]:
     """Check some of a batch's deliveries once more and commit that those left are attempted.
 
-    today : in the organisation's zone; a campaign that ended before it sends no more.
+    now : the moment of sending; today : its day in the organisation's zone, for a campaign that
+    ended before it sends no more.
     Returns who to write to, by delivery id, and how many left with which status. While sending
     is stopped, or the route closed, neither: they stay claimed.
     """
@@ -163,16 +169,21 @@ def begin_attempt(
                           ELSE 'suppressed' END,
             reason = refusal,
             attempts = d.attempts + (refusal = '')::int,
+            attempted_at = CASE WHEN refusal = '' THEN %(now)s ELSE d.attempted_at END,
             lease_until = CASE WHEN refusal = '' THEN clock_timestamp() + {LEASE} END
         FROM mine WHERE d.id = mine.id AND d.as_of = mine.as_of
             AND {HELD} AND d.status = %(status)s -- still: another may have taken it over meanwhile
         RETURNING d.status, d.id, d.key, d.as_of, d.action_id, external_id, address,
                   first_name, last_name
     """
-    status = "attempting" if batch.is_repeat else "claimed"
+    parameters = batch.parameters(ids) | {
+        "status": "attempting" if batch.is_repeat else "claimed",
+        "today": today,
+        "now": now,
+    }
     # durable: inside another transaction the attempt would be forgotten by a crash.
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(statement, batch.parameters(ids) | {"status": status, "today": today})
+        cursor.execute(statement, parameters)
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     allowed = [row for row in rows if row["status"] == "attempting"]
@@ -194,8 +205,9 @@ def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime)
             reason = receipt.reason,
             attempts = attempts - (outcome = 'untouched')::int,
             sent_at = CASE WHEN outcome = 'sent' THEN %(now)s END,
-            lease_until = CASE WHEN {gives_up} THEN NULL WHEN outcome = 'later'
-                THEN clock_timestamp() + {BACK_OFF.format(attempts="attempts")} END
+            lease_until = NULL,
+            due_at = CASE WHEN outcome = 'later'
+                THEN %(now)s + {BACK_OFF.format(attempts="attempts")} ELSE due_at END
         FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[], %(reasons)s::text[])
              AS receipt (id, outcome, reason)
         WHERE d.id = receipt.id AND {MINE} AND d.status IN ('attempting', 'unknown')
@@ -222,19 +234,19 @@ def release(batch: Batch) -> Counter[str]:
     )
 
 
-def put_off(batch: Batch, reason: str) -> Counter[str]:
+def put_off(batch: Batch, reason: str, *, now: datetime) -> Counter[str]:
     """Count an attempt for what is still claimed, since the other side could not be reached."""
     return _counts(
         f"""
         UPDATE journeys_delivery d
         SET status = CASE WHEN attempts + 1 >= {MAX_ATTEMPTS} THEN 'failed' ELSE 'new' END,
             attempts = attempts + 1, reason = %(reason)s, owner = '',
-            lease_until = CASE WHEN attempts + 1 < {MAX_ATTEMPTS}
-                THEN clock_timestamp() + {BACK_OFF.format(attempts="(attempts + 1)")} END
+            lease_until = NULL,
+            due_at = %(now)s + {BACK_OFF.format(attempts="(attempts + 1)")}
         WHERE {MINE} AND d.status = 'claimed'
         RETURNING d.status
         """,
-        batch.parameters(batch.delivery_ids) | {"reason": _printable(reason)},
+        batch.parameters(batch.delivery_ids) | {"reason": _printable(reason), "now": now},
     )
 
 

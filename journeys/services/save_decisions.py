@@ -195,7 +195,7 @@ def _deliveries(run: DecisionRun, contacts: Mapping[str, list[str]]) -> dict[str
     return {
         **{mine: [contacts[theirs][place] for place in sent] for mine, theirs in same.items()},
         "status": [Delivery.Status.NEW.value] * len(sent),
-        "lease_until": [run.decided_at.isoformat()] * len(sent),  # of a new one: not before
+        "due_at": [run.decided_at.isoformat()] * len(sent),
         "owner": [""] * len(sent),
         "attempts": ["0"] * len(sent),
         "reason": [""] * len(sent),

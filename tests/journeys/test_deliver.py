@@ -39,7 +39,7 @@ def let_leases_run_out() -> None:
 
 
 def claim(owner: str) -> outbox.Batch:
-    batch = outbox.claim_batch("email", "smtp", owner=owner, size=10)
+    batch = outbox.claim_batch("email", "smtp", owner=owner, size=10, now=NOW)
     assert batch
     return batch
 
@@ -101,10 +101,10 @@ def test_a_withdrawal_reaches_messages_that_are_already_claimed(monkeypatch):
     first, second = make_delivery(), make_delivery()
     begin = outbox.begin_attempt
 
-    def withdraw_meanwhile(batch, ids, *, today):
+    def withdraw_meanwhile(batch, ids, *, today, now):
         if ids == [second.pk]:
             Customer.objects.filter(pk=second.customer_id).update(consents=[])
-        return begin(batch, ids, today=today)
+        return begin(batch, ids, today=today, now=now)
 
     monkeypatch.setattr(outbox, "begin_attempt", withdraw_meanwhile)
 
@@ -141,8 +141,8 @@ def test_the_stop_switch_holds_what_is_already_claimed(monkeypatch):
         make_delivery()
     begin = outbox.begin_attempt
 
-    def stop_after_the_first(batch, ids, *, today):
-        found = begin(batch, ids, today=today)
+    def stop_after_the_first(batch, ids, *, today, now):
+        found = begin(batch, ids, today=today, now=now)
         Organisation.objects.update_or_create(pk=1, defaults={"sending_stopped": True})
         return found
 
@@ -200,7 +200,7 @@ def test_what_was_claimed_and_left_is_taken_over_when_the_lease_ends():
     assert deliver(now=NOW, owner="a")["sent"] == 1
 
     # The first worker wakes up: its batch is no longer its own.
-    assert outbox.begin_attempt(lost, [delivery.pk], today=DAY) == ([], Counter())
+    assert outbox.begin_attempt(lost, [delivery.pk], today=DAY, now=NOW) == ([], Counter())
     assert not outbox.release(lost)
     delivery.refresh_from_db()
     assert delivery.status == "sent"
@@ -209,7 +209,7 @@ def test_what_was_claimed_and_left_is_taken_over_when_the_lease_ends():
 def test_a_worker_that_was_given_up_too_soon_knows_better():
     delivery = make_delivery()
     slow = claim("slow")
-    outbox.begin_attempt(slow, [delivery.pk], today=DAY)
+    outbox.begin_attempt(slow, [delivery.pk], today=DAY, now=NOW)
     let_leases_run_out()
     assert deliver(now=NOW, owner="a")["unknown"] == 1
 
@@ -221,7 +221,7 @@ def test_a_route_that_changes_after_a_crash_does_not_send_again(drop):
     """SMTP may have delivered it: that files could be repeated does not matter."""
     delivery = make_delivery()
     lost = claim("lost")
-    outbox.begin_attempt(lost, [delivery.pk], today=DAY)
+    outbox.begin_attempt(lost, [delivery.pk], today=DAY, now=NOW)
     let_leases_run_out()
     ChannelRoute.objects.update_or_create(channel="email", defaults={"transport": "file_drop"})
 
@@ -292,8 +292,8 @@ def test_writers_need_not_know_the_outbox_columns():
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO journeys_delivery (as_of, contact_id, customer_id, action_id, channel,"
-            " key, status, owner, attempts, reason) SELECT as_of, contact_id + 1, customer_id,"
-            " action_id, channel, gen_random_uuid(), 'new', '', 0, '' FROM journeys_delivery"
+            " key, status, owner, attempts, reason, due_at) SELECT as_of, contact_id + 1, customer_id,"
+            " action_id, channel, gen_random_uuid(), 'new', '', 0, '', due_at FROM journeys_delivery"
             " WHERE id = %s",
             [delivery.pk],
         )
