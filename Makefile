@@ -20,6 +20,7 @@ lint: .venv/dev
 	$(PY) -m mypy .
 	$(PY) manage.py makemigrations --check --dry-run
 	DEBUG=false SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
+	SUPPRESSION_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	ALLOWED_HOSTS=example.com $(PY) manage.py check --deploy --fail-level WARNING
 
 # Beside other libraries, in an environment of their own.

@@ -5,6 +5,8 @@
 | DATABASE_URL  | PostgreSQL server and database (an embedded server in DATA_DIR)           |
 | DEBUG         | pages show tracebacks; never in production (true)                         |
 | SECRET_KEY    | signs sessions and queued tasks; no default without DEBUG                 |
+| SUPPRESSION_KEY | hashes suppressed addresses; kept for ever and apart from backups of the
+|               | database, else the list forgets them all; no default without DEBUG         |
 | ALLOWED_HOSTS | host names, comma separated (this machine)                                |
 | NUM_PROXIES   | trusted proxies in front, whose X-Forwarded-For counts (0)                |
 | EMAIL_URL     | smtp://user:password@host:port, or filemail:///folder (files in DATA_DIR) |
@@ -35,6 +37,9 @@ DEVELOPMENT_KEY = "development-only-key-never-for-production-0123456789"
 SECRET_KEY = env.str("SECRET_KEY", default=DEVELOPMENT_KEY if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("Set SECRET_KEY: without DEBUG there is no default.")
+SUPPRESSION_KEY = env.str("SUPPRESSION_KEY", default=DEVELOPMENT_KEY if DEBUG else "")
+if not SUPPRESSION_KEY:
+    raise ImproperlyConfigured("Set SUPPRESSION_KEY: without DEBUG there is no default.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

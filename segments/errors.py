@@ -6,5 +6,9 @@ class ImportRefused(SegmentError):
     """A whole file cannot be imported; single bad rows never raise this."""
 
 
+class AddressRefused(SegmentError):
+    """An address cannot be suppressed."""
+
+
 class SplitRefused(SegmentError):
     """A micro-segment cannot be split, or a split cannot be undone."""

@@ -13,7 +13,11 @@ class CustomerQuerySet(models.QuerySet):
 
     def reachable_by(self, channel: str) -> Self:
         """Customers who allowed a channel and may be contacted at all."""
-        return self.contactable().filter(consents__contains=[channel])
+        return (
+            self.contactable()
+            .filter(consents__contains=[channel])
+            .exclude(suppressed_channels__contains=[channel])
+        )
 
     def with_state(self, as_of: date) -> Self:
         """Adds stage, predicted value and micro-segment as of a day."""

@@ -5,7 +5,7 @@ limits (what the customer got before). Both give codes of shape (n, A); 0 is all
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum
 from zoneinfo import ZoneInfo
@@ -35,6 +35,7 @@ class Verdict(IntEnum):
     SUPPRESSED = 2
     NO_CONSENT = 3
     NO_ADDRESS = 4
+    ADDRESS_SUPPRESSED = 5
     NOT_SCHEDULED = 10
     NOT_IN_TARGET_GROUP = 11
     SERIES_NOT_OPEN = 12
@@ -68,6 +69,8 @@ class Facts:
     consents: Mapping[str, NDArray[np.bool_]]
     addresses: Mapping[str, NDArray[np.bool_]]
     time_zones: NDArray[np.object_]  # (n,) IANA names
+    # By channel, (n,): the address is on the list of suppressed ones. None are, unless named.
+    barred: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,15 +139,19 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     nothing = np.zeros((n, 0), dtype=bool)
     consents = np.column_stack([nothing, *(facts.consents[a.channel] for a in book.actions)])
     addresses = np.column_stack([nothing, *(facts.addresses[a.channel] for a in book.actions)])
+    open_to_all = np.zeros(n, dtype=bool)
+    barred = [facts.barred.get(action.channel, open_to_all) for action in book.actions]
+    listed = np.column_stack([nothing, *barred])
     targeted, first, last = (
         part[:, book.campaign_of] for part in possible_days(book, facts.columns, n)
     )
-    soon = (first > 0) & (first < NEVER) & consents & addresses
+    soon = (first > 0) & (first < NEVER) & consents & addresses & ~listed
     block(codes, facts.held_out[:, None], Verdict.HOLDOUT)
     block(codes, facts.suppressed[:, None], Verdict.SUPPRESSED)
     block(codes, ~targeted & ~soon, Verdict.NOT_IN_TARGET_GROUP)
     block(codes, ~consents, Verdict.NO_CONSENT)
     block(codes, ~addresses, Verdict.NO_ADDRESS)
+    block(codes, listed, Verdict.ADDRESS_SUPPRESSED)
     block(codes, book.shut_by_mix[None, :], Verdict.MIX_SET_BY_HAND)
     # Last, so that these codes say: but for the day, the customer qualifies.
     when = (Verdict.UPCOMING + 100 * first + last - first).astype(np.int16)

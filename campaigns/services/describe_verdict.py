@@ -57,6 +57,9 @@ class VerdictWords:
                 return _("No consent for this channel: %s.") % self._channel(action)
             case Verdict.NO_ADDRESS:
                 return _("No address for this channel: %s.") % self._channel(action)
+            case Verdict.ADDRESS_SUPPRESSED:
+                text = _("The address for this channel is suppressed: %s.")
+                return text % self._channel(action)
             case Verdict.NOT_IN_TARGET_GROUP:
                 return _("The customer is not in the target group.")
             case Verdict.NOT_SCHEDULED:

@@ -173,6 +173,7 @@ def facts_of(batch: CustomerBatch, arms: NDArray[np.str_], time_zone: str) -> Fa
         columns=batch.columns,
         held_out=arms == Arm.HOLDOUT,
         suppressed=batch.suppressed,
+        barred=batch.barred,
         consents=batch.consents,
         addresses=batch.addresses,
         time_zones=main_zones(batch.time_zones, batch.countries, time_zone),

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -36,6 +37,7 @@ from segments.models import (
 from segments.services.change_consent import change_consents
 from segments.services.currency import with_currency
 from segments.services.features import feature_values
+from segments.services.suppress import mark_customer
 
 N_RECENT = 10  # rows in a panel
 
@@ -108,7 +110,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
         "silence",
     ]
     list_filter = [ChannelFilter, "suppressed"]
-    search_fields = ["external_id__exact", "email__exact"]
+    search_fields = ["external_id__exact", "email__iexact"]
     search_help_text = gettext_lazy("The whole customer id or e-mail address.")
     ordering = ["-pk"]
     sortable_by = ["external_id"]
@@ -177,6 +179,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
     def value(self, customer: Customer) -> str:
         return money(customer.clv_cents, customer.currency)  # type: ignore[attr-defined]
 
+    @transaction.atomic
     def save_model(
         self, request: HttpRequest, obj: Customer, form: forms.ModelForm, change: bool
     ) -> None:
@@ -192,6 +195,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
         else:
             obj.consents = []
             super().save_model(request, obj, form, change)
+        mark_customer(obj, at=timezone.now())
         source = f"admin: {request.user.get_username()}"[:100]
         change_consents(obj, wanted, source=source, at=timezone.now())
 

@@ -26,11 +26,6 @@ class CustomerParameters(PageParameters):
         help_text=_("Customers changed at this moment or later, erased ones too."),
     )
 
-    def validate_email(self, address: str) -> str:
-        """As imports store it: the domain in small letters."""
-        local, at, domain = address.partition("@")
-        return local + at + domain.lower()
-
 
 class MicroSegmentSerializer(ReadOnly, serializers.ModelSerializer):
     """Customers of one stage who behave alike."""
@@ -69,6 +64,10 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
         child=serializers.ChoiceField(choices=Channel.choices),
         help_text=_("Channels by which the customer allowed us to write."),
     )
+    suppressed_channels = serializers.ListField(
+        child=serializers.ChoiceField(choices=Channel.choices),
+        help_text=_("Channels whose address is on the list of suppressed addresses."),
+    )
     attributes = serializers.DictField(help_text=_("What else is known, as it was imported."))
     state = serializers.SerializerMethodField()
 
@@ -88,6 +87,7 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
             "attributes",
             "consents",
             "suppressed",
+            "suppressed_channels",
             "erased_at",
             "created_at",
             "updated_at",

@@ -35,7 +35,7 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         if "external_id" in asked:
             queryset = queryset.filter(external_id=asked["external_id"])
         if "email" in asked:
-            queryset = queryset.filter(email=asked["email"])
+            queryset = queryset.filter(email__iexact=asked["email"])
         if "updated_since" in asked:
             queryset = queryset.filter(updated_at__gte=asked["updated_since"])
         states = CustomerState.objects.select_related("micro_segment")

@@ -14,6 +14,7 @@ from segments.models.micro_segment import (
 )
 from segments.models.organisation import Organisation
 from segments.models.state import CustomerState, StateBuild
+from segments.models.suppression import Suppression
 from segments.models.target_group import TargetGroup
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "Segmentation",
     "Stage",
     "StateBuild",
+    "Suppression",
     "TargetGroup",
 ]

@@ -1,6 +1,8 @@
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from optiengine.lib.days import validate_time_zone
@@ -22,6 +24,10 @@ class Channel(models.TextChoices):
 
 INBOUND = (Channel.WEB,)  # the customer came to us: an answer, for which no consent is asked
 OUTBOUND = tuple(channel for channel in Channel if channel not in INBOUND)
+
+
+# What imports allow in a phone number beside digits is taken out, so that spellings compare.
+PHONE_DIGITS = Func(F("phone"), Value("+ ()./-"), Value(""), function="translate")
 
 
 class Customer(models.Model):
@@ -52,6 +58,15 @@ class Customer(models.Model):
     suppressed = models.BooleanField(
         _("suppressed"), default=False, help_text=_("Never contacted: complaint, bounce, erasure.")
     )
+    suppressed_channels = ArrayField(
+        models.CharField(max_length=8, choices=Channel),
+        verbose_name=_("suppressed channels"),
+        default=list,
+        db_default=[],
+        blank=True,
+        editable=False,
+        help_text=_("Channels whose address here is on the list of suppressed addresses."),
+    )
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
@@ -62,7 +77,8 @@ class Customer(models.Model):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         indexes = [
-            models.Index(fields=["email"], name="customer_email"),
+            models.Index(Upper("email"), name="customer_email_upper"),
+            models.Index(PHONE_DIGITS, name="customer_phone_digits", condition=~Q(phone="")),
             GinIndex(fields=["consents"], name="customer_consents"),
         ]
 

@@ -25,6 +25,7 @@ from segments.services.imports.spec import (
     register,
 )
 from segments.services.imports.staging import CHECKED, count, reject
+from segments.services.suppress import mark_customers
 
 TEXTS = ("email", "phone", "first_name", "last_name", "country", "time_zone", "language")
 DATES = ("birth_date", "registered_on")
@@ -154,6 +155,12 @@ def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     return ImportCounts(n_created, n_updated, n_known - n_updated)
 
 
+def _suppress_listed(where: str, params: list, plan: ImportPlan) -> None:
+    """Mark who has a suppressed address among the customers (c) whose addresses were written."""
+    if plan.used & {"email", "phone"}:
+        mark_customers(where, params, at=plan.at)
+
+
 def reject_by_mode(cursor: CursorWrapper, mode: str, is_known: str) -> None:
     """What "create only" and "update only" forbid; `is_known` is SQL over v."""
     if mode == "create":
@@ -169,6 +176,7 @@ def _create_customers(cursor: CursorWrapper, plan: ImportPlan, known: str) -> in
     known : SQL of whether v exists already. Where none does it is "false": a planner that has
     seen the table empty would search all rows inserted so far for each one that follows.
     """
+    newest_before = count(cursor, "SELECT coalesce(max(id), 0) FROM segments_customer")
     columns = dict.fromkeys(TEXTS, "''") | {"consents": _consents_after(plan, "'{}'::text[]")}
     columns |= {name: f"v.{name}" for name in (*TEXTS, *DATES) if name in plan.used}
     columns["attributes"] = "v.extra_columns" if plan.extras else "'{}'"
@@ -182,7 +190,10 @@ def _create_customers(cursor: CursorWrapper, plan: ImportPlan, known: str) -> in
         f"source) SELECT id, '{{}}', consents, {_at(plan)}, {quote(plan.source)} FROM made "
         "WHERE consents <> '{}') SELECT count(*) FROM made"
     )
-    return cursor.fetchone()[0]
+    n_created = cursor.fetchone()[0]
+    # Ids grow, so ours are above all that were there; what others made meanwhile does no harm.
+    _suppress_listed("c.id > %s", [newest_before], plan)
+    return n_created
 
 
 def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
@@ -203,9 +214,11 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
     if not columns:
         return 0
     news = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+    moves = [f"c.{name} <> v.{name}" for name in ("email", "phone") if name in plan.used]
     cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
     cursor.execute(
-        f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT c.id, c.consents AS consents_before, {news} "
+        f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT c.id, c.consents AS consents_before, {news}, "
+        f"{' OR '.join(moves) or 'false'} AS has_moved "
         f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.external_id "
         f"WHERE {' OR '.join(differs)} FOR NO KEY UPDATE OF c"
     )
@@ -215,6 +228,8 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
         f"FROM {CHANGES} n WHERE c.id = n.id"
     )
     n_updated = cursor.rowcount
+    moved = f"c.id IN (SELECT id FROM {CHANGES} WHERE has_moved)"
+    _suppress_listed(moved, [], plan)
     if "consents" in columns:
         cursor.execute(
             'INSERT INTO segments_consentchange (customer_id, "before", "after", changed_at, '

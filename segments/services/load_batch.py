@@ -13,6 +13,7 @@ from optiengine.lib.columns import read_columns
 from segments.models import Channel, StateBuild
 from segments.models.customer import INBOUND
 from segments.numerics.rule import Kind, kinds_of
+from segments.services.address_hash import ADDRESS_COLUMNS
 from segments.services.rule_sql import field_sql
 
 ADDRESS = {  # what a message by a channel is sent to; for the others the consent is enough
@@ -37,6 +38,7 @@ BASE = {
         for channel in Channel.values
     },
     **{f"address of {channel}": ADDRESS.get(channel, "TRUE") for channel in Channel.values},
+    **{f"barred {each}": f"('{each}' = ANY(c.suppressed_channels))" for each in ADDRESS_COLUMNS},
 }
 
 
@@ -57,6 +59,8 @@ class CustomerBatch:
     suppressed: NDArray[np.bool_]  # (n,): suppressed or erased
     time_zones: NDArray[np.object_]  # (n,), '' where unknown
     countries: NDArray[np.object_]  # (n,), ISO 3166, '' where unknown
+    # By channel, (n,): the address there is on the list of suppressed ones; others have no list.
+    barred: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # of rules, by field, (n,)
 
     def __len__(self) -> int:
@@ -103,6 +107,7 @@ def load_batch(
         suppressed=found["suppressed"],
         time_zones=found["time_zone"],
         countries=found["country"],
+        barred={channel: found[f"barred {channel}"] for channel in ADDRESS_COLUMNS},
         columns={name: found[f"field {place}"] for place, name in enumerate(kinds)},
     )
 

@@ -1,0 +1,39 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from segments.models.customer import Channel
+
+
+class Suppression(models.Model):
+    """An address that is never written to by a channel, kept as a keyed hash: nobody can read it.
+
+    It outlives the customer: whoever is imported with this address later is suppressed, too.
+    """
+
+    class Reason(models.TextChoices):
+        BOUNCE = "bounce", _("it does not take messages")
+        COMPLAINT = "complaint", _("complaint")
+        ERASURE = "erasure", _("erasure")
+        REQUEST = "request", _("request")
+
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    address_hash = models.BinaryField(_("hash of the address"), max_length=32)
+    reason = models.CharField(_("reason"), max_length=9, choices=Reason)
+    source = models.CharField(_("source"), max_length=100)
+    since = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("suppressed address")
+        verbose_name_plural = _("suppressed addresses")
+        permissions = [
+            ("check_suppression", _("Can ask whether an address is suppressed")),
+            ("lift_suppression", _("Can lift the suppression of an address")),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["address_hash", "channel"], name="suppression_once_per_address"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()}: {self.get_reason_display()}"

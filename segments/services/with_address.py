@@ -1,0 +1,43 @@
+"""Which customers have an address, however it is spelt in their rows."""
+
+import re
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Upper
+from django.utils.translation import gettext as _
+
+from segments.errors import AddressRefused
+from segments.models import Customer
+from segments.models.customer import PHONE_DIGITS
+from segments.services.address_hash import NORMAL, address_column
+
+
+def customers_with(channel: str, address: str) -> list[int]:
+    """Ids of the customers whose address for a channel is this one. Raises AddressRefused."""
+    column = address_column(channel)
+    normal = NORMAL[column](address)
+    found = customers_like(column, normal).values_list("pk", column)
+    return [pk for pk, other in found if NORMAL[column](other) == normal]
+
+
+def customers_like(column: str, normal: str) -> QuerySet[Customer]:
+    """By an index: those whose address has the same letters or digits as one in normal form."""
+    if column == "email":
+        local, at, domain = normal.rpartition("@")
+        if not (local and at and domain):
+            raise AddressRefused(_("“%s” is not an e-mail address.") % normal)
+        spellings = [normal.upper(), f"{local}@{_spoken(domain)}".upper()]
+        return Customer.objects.alias(spelt=Upper("email")).filter(spelt__in=spellings)
+    digits = re.sub(r"\D", "", normal)
+    if not digits:
+        raise AddressRefused(_("“%s” is not a phone number.") % normal)
+    numbers = Customer.objects.alias(spelt=PHONE_DIGITS).filter(~Q(phone=""))
+    return numbers.filter(spelt__in=[digits, f"00{digits}"])
+
+
+def _spoken(domain: str) -> str:
+    """A domain in ASCII with the letters it stands for."""
+    try:
+        return domain.encode().decode("idna")
+    except UnicodeError:
+        return domain
