@@ -4,8 +4,8 @@
 
 A batch is what one worker claimed together. Its id is the fence: whoever takes over what was
 claimed gives it a new one, and the first worker's statements then find nothing. Leases are on the
-database's clock; what is due, on the caller's. Every statement is a transaction of its own, committed before a message is
-handed over.
+database's clock; what is due, on the caller's. Every statement is a transaction of its own,
+committed before a message is handed over.
 """
 
 from collections import Counter

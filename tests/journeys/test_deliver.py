@@ -292,9 +292,9 @@ def test_writers_need_not_know_the_outbox_columns():
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO journeys_delivery (as_of, contact_id, customer_id, action_id, channel,"
-            " key, status, owner, attempts, reason, due_at) SELECT as_of, contact_id + 1, customer_id,"
-            " action_id, channel, gen_random_uuid(), 'new', '', 0, '', due_at FROM journeys_delivery"
-            " WHERE id = %s",
+            " key, status, owner, attempts, reason, due_at) SELECT as_of, contact_id + 1,"
+            " customer_id, action_id, channel, gen_random_uuid(), 'new', '', 0, '', due_at"
+            " FROM journeys_delivery WHERE id = %s",
             [delivery.pk],
         )
 

@@ -9,14 +9,14 @@ OPEN = "WHERE status IN ('new', 'claimed', 'attempting')"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("journeys", "0015_personalisation_proven")]
+    dependencies = [("journeys", "0017_contacts_counted_by_caps")]
 
     operations = [
         migrations.AddField(
             "delivery",
             "due_at",
             models.DateTimeField(
-                # Of what is there already: due at once, unless 0017 finds it put off.
+                # Of what is there already: due at once, unless 0019 finds it put off.
                 default=datetime(2000, 1, 1, tzinfo=UTC),
                 help_text="Not before: planned, held by a limit, or to be tried again then.",
                 verbose_name="due at",
@@ -51,7 +51,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             [
                 "DROP INDEX journeys_delivery_channel_id_idx",
-                f"CREATE INDEX journeys_delivery_due ON journeys_delivery (channel, due_at, id) {WAITS}",
+                "CREATE INDEX journeys_delivery_due ON journeys_delivery (channel, due_at, id) "
+                + WAITS,
             ],
             [
                 "DROP INDEX journeys_delivery_due",

@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("journeys", "0016_delivery_due")]
+    dependencies = [("journeys", "0018_delivery_due")]
 
     operations = [
         migrations.RunSQL(
