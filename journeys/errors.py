@@ -26,3 +26,11 @@ class DeliveryNotUnclear(JourneyError):
         text = _("Delivery %(key)s is “%(status)s”: only an unknown one can be settled.")
         super().__init__(text % {"key": key, "status": status})
         self.key = key
+
+
+class MapNotReady(JourneyError):
+    """A journey map that cannot be saved, launched, paused or ended as it is."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems

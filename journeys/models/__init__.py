@@ -4,6 +4,14 @@ from journeys.models.capacity import CapacityAccount, CapacityUse
 from journeys.models.contact import Contact, Outcome
 from journeys.models.decision import Decision
 from journeys.models.delivery import ChannelRoute, Delivery
+from journeys.models.journey_map import (
+    JourneyMap,
+    MapCursor,
+    MapVersion,
+    StepPassage,
+    StepTally,
+    Traveller,
+)
 from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.models.mix import ActionEvidence, MixDay, PairEvidence
 from journeys.models.run import DecisionChunk, DecisionRun
@@ -19,12 +27,18 @@ __all__ = [
     "DecisionChunk",
     "DecisionRun",
     "Delivery",
+    "JourneyMap",
+    "MapCursor",
+    "MapVersion",
     "MixDay",
     "Outcome",
     "PairEvidence",
     "SplitAttempt",
     "SplitProof",
     "SplitSearchState",
+    "StepPassage",
+    "StepTally",
+    "Traveller",
     "UpliftDay",
     "UpliftModelVersion",
     "UpliftScaling",

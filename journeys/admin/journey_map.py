@@ -1,0 +1,99 @@
+"""Journey maps: the list that says what runs, and who is on the way."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from journeys.errors import MapNotReady
+from journeys.models import JourneyMap, Traveller
+from journeys.services.edit_map import end_map, launch_map, pause_map
+from optiengine.lib.admin import ReadOnlyAdmin
+from optiengine.lib.figures import percent
+
+COLOURS = {"draft": "info", "active": "success", "paused": "warning"}
+
+
+@admin.register(JourneyMap)
+class JourneyMapAdmin(ModelAdmin):
+    list_display = ["name", "status_label", "version", "control"]
+    list_filter = ["status"]
+    list_select_related = ["active_version"]
+    search_fields = ["name"]
+    autocomplete_fields = ["goal"]
+    conditional_fields = {"reentry_days": "reentry == 'after'"}
+    fields = ["name", "goal", "exit_rule", ("reentry", "reentry_days"), "control_share"]
+    actions = ["launch_selected", "pause_selected", "end_selected"]
+
+    @display(description=gettext_lazy("status"), ordering="status", label=COLOURS)
+    def status_label(self, journey: JourneyMap) -> tuple[str, str]:
+        return journey.status, journey.get_status_display()
+
+    @admin.display(description=gettext_lazy("version"))
+    def version(self, journey: JourneyMap) -> str:
+        return str(journey.active_version.number) if journey.active_version else "–"
+
+    @admin.display(description=gettext_lazy("control"), ordering="control_share")
+    def control(self, journey: JourneyMap) -> str:
+        return percent(journey.control_share, 0)
+
+    @admin.action(description=gettext_lazy("Launch"), permissions=["launch"])
+    def launch_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:
+        by, at = request.user.get_username(), timezone.now()
+        self._move(request, queryset, lambda one: launch_map(one, by=by, at=at), _("Launched."))
+
+    @admin.action(description=gettext_lazy("Pause"), permissions=["launch"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:
+        self._move(request, queryset, pause_map, _("Paused."))
+
+    @admin.action(description=gettext_lazy("End"), permissions=["launch"])
+    def end_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:
+        self._move(request, queryset, end_map, _("Ended."))
+
+    def has_launch_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("journeys.launch_journeymap")
+
+    def has_delete_permission(self, request: HttpRequest, obj: JourneyMap | None = None) -> bool:
+        """What was launched is history: only a draft can be deleted."""
+        is_draft = obj is None or obj.status == JourneyMap.Status.DRAFT
+        return is_draft and super().has_delete_permission(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)  # drafts are deleted on their page
+        return actions
+
+    def _move(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[JourneyMap],
+        move: Callable[[JourneyMap], JourneyMap],
+        said: str,
+    ) -> None:
+        for journey in queryset:
+            try:
+                move(journey)
+            except MapNotReady as error:
+                self.message_user(request, f"{journey}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, journey, said)
+                self.message_user(request, f"{journey}: {said}", messages.SUCCESS)
+
+
+@admin.register(Traveller)
+class TravellerAdmin(ReadOnlyAdmin):
+    list_display = ["customer", "map", "step", "step_since", "due_at", "status", "outcome", "fault"]
+    list_select_related = ["customer", "map"]
+    list_filter = ["map", "status", "outcome"]
+    search_fields = ["customer__external_id__exact"]
+    search_help_text = gettext_lazy("The whole customer id.")
+    ordering = ["-pk"]
+    sortable_by: list[str] = []
+    raw_id_fields = ["customer", "version"]

@@ -1,0 +1,106 @@
+"""The life of a journey map: drawn, launched, paused, ended."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from journeys.errors import MapNotReady
+from journeys.models import JourneyMap, MapVersion
+from journeys.numerics.journey_graph import GraphError, parse_graph
+from journeys.services.check_map import check_graph
+from journeys.services.describe_graph import describe_graph_error
+from segments.numerics.rule import RuleError, parse_rule
+from segments.services.describe_rule import problem_in_words
+
+Status = JourneyMap.Status
+
+
+@transaction.atomic
+def save_graph(journey: JourneyMap, graph: object, *, by: str, at: datetime) -> MapVersion:
+    """Keep a drawing as the map's draft: a new number after a launch, else the same one.
+
+    What is launched goes on as it was until the draft is launched. A draft may have problems; only
+    what cannot be read at all, and any drawing of an ended map, raises MapNotReady.
+    """
+    journey = _locked(journey)
+    if journey.status == Status.ENDED:
+        raise MapNotReady([_("The map has ended and cannot be changed.")])
+    try:
+        parse_graph(graph)
+    except GraphError as error:
+        raise MapNotReady([describe_graph_error(error)]) from error
+    newest = newest_version(journey)
+    if newest is None or newest.launched_at:
+        newest = MapVersion(map=journey, number=newest.number + 1 if newest else 1)
+    newest.graph, newest.made_at, newest.made_by = graph, at, by
+    newest.save()
+    return newest
+
+
+@transaction.atomic
+def launch_map(journey: JourneyMap, *, by: str, at: datetime) -> JourneyMap:
+    """Let customers enter the newest version from now on, or go on where a pause stopped them.
+
+    Who is on the way in an older version finishes there. Raises MapNotReady with all sentences.
+    """
+    journey = _locked(journey)
+    newest = newest_version(journey)
+    found = []
+    if journey.status == Status.ENDED:
+        found.append(_("The map has ended and cannot be launched again."))
+    if newest is None:
+        found.append(_("Nothing is drawn yet."))
+    else:
+        found += [str(problem["text"]) for problem in check_graph(newest.graph)]
+    found += _exit_rule_problems(journey)
+    if found or newest is None:
+        raise MapNotReady(found)
+    if newest.launched_at is None:
+        newest.launched_at, newest.launched_by = at, by
+        newest.save(update_fields=["launched_at", "launched_by"])
+    journey.status, journey.active_version = Status.ACTIVE, newest
+    journey.save(update_fields=["status", "active_version"])
+    return journey
+
+
+def pause_map(journey: JourneyMap) -> JourneyMap:
+    """Nobody enters, moves or is sent anything until the map is launched again.
+
+    What happens meanwhile begins no journey. Raises MapNotReady unless the map runs.
+    """
+    return _move(journey, Status.PAUSED, {Status.ACTIVE, Status.PAUSED})
+
+
+def end_map(journey: JourneyMap) -> JourneyMap:
+    """Close the map for good: who is on the way leaves, history stays. Raises MapNotReady."""
+    return _move(journey, Status.ENDED, {Status.ACTIVE, Status.PAUSED, Status.ENDED})
+
+
+def newest_version(journey: JourneyMap) -> MapVersion | None:
+    """What the canvas shows and a launch launches; None while nothing is drawn."""
+    return journey.versions.order_by("-number").first()
+
+
+def _exit_rule_problems(journey: JourneyMap) -> list[str]:
+    try:
+        parse_rule(journey.exit_rule)
+    except RuleError as error:
+        return [_("The exit rule: %(problem)s") % {"problem": problem_in_words(error)}]
+    return []
+
+
+@transaction.atomic
+def _move(journey: JourneyMap, status: Status, origins: set[Status]) -> JourneyMap:
+    journey = _locked(journey)
+    if journey.status not in origins:
+        text = _("The map is “%(now)s” and cannot become “%(then)s”.")
+        words = {"now": journey.get_status_display(), "then": status.label}
+        raise MapNotReady([text % words])
+    journey.status = status
+    journey.save(update_fields=["status"])
+    return journey
+
+
+def _locked(journey: JourneyMap) -> JourneyMap:
+    return JourneyMap.objects.select_for_update(of=("self",)).get(pk=journey.pk)
