@@ -48,6 +48,8 @@ NAVIGATION = [
             _item(_("Goals"), "flag", "campaigns", "goal"),
             _item(_("Exclusions"), "block", "campaigns", "exclusion"),
             _item(_("Frequency caps"), "speed", "campaigns", "frequencycap"),
+            _item(_("Minimum gaps"), "pace", "campaigns", "minimumgap"),
+            _item(_("Quiet hours"), "bedtime", "campaigns", "quiethours"),
             _item(_("Budgets and volumes"), "account_balance_wallet", "campaigns", "capacitylimit"),
             _item(_("Journey maps"), "route", "journeys", "journeymap"),
             _item(_("Series"), "account_tree", "campaigns", "followup"),

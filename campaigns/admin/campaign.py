@@ -49,7 +49,7 @@ class CampaignAdmin(DraftsAlone, CampaignMoves, ExportAdmin):
     list_filter = ["status", "recurrence", "tags", "goal"]
     list_select_related = ["target_group"]
     search_fields = ["name"]
-    autocomplete_fields = ["goal", "target_group", "tags"]
+    autocomplete_fields = ["goal", "target_group", "tags", "ignores_durations_of"]
     readonly_fields = ["status_word", "rule_in_words"]
     inlines = [
         ActionInline,
@@ -63,6 +63,7 @@ class CampaignAdmin(DraftsAlone, CampaignMoves, ExportAdmin):
     conditional_fields = {
         "recurs_on": "recurrence == 'weekly' || recurrence == 'monthly'",
         "trigger_kind": "recurrence == 'event'",
+        "ignores_durations_of": "ignores_durations == false",
     }
     fieldsets = [
         (None, {"fields": [("name", "status_word"), ("rank", "goal"), "tags"]}),
@@ -76,9 +77,14 @@ class CampaignAdmin(DraftsAlone, CampaignMoves, ExportAdmin):
             {
                 "fields": [
                     ("repeat_after_days", "duration_days"),
-                    ("ignores_durations", "in_addition"),
+                    ("in_addition", "ignores_durations"),
+                    "ignores_durations_of",
                 ]
             },
+        ),
+        (
+            gettext_lazy("Caps and what is owed"),
+            {"fields": [("exempt_from_caps", "not_counted_by_caps"), "transactional"]},
         ),
     ]
 

@@ -22,5 +22,8 @@ class CampaignResource(resources.ModelResource):
             "duration_days",
             "control_share",
             "in_addition",
+            "transactional",
+            "exempt_from_caps",
+            "not_counted_by_caps",
         ]
         export_order = fields

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from campaigns.models import Exclusion, FollowUp, FrequencyCap, Goal, Tag
+from campaigns.services.describe_limit import cap_in_words
 from optiengine.lib.figures import money, number
 from segments.services.currency import with_currency
 
@@ -85,28 +86,19 @@ class FrequencyCapAdmin(ModelAdmin):
     autocomplete_fields = ["tag"]
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
-        (_("At most"), {"fields": ["limit", ("window", "length")]}),
-        (_("Counted over"), {"fields": [("scope", "channel", "tag")]}),
+        (_("At most"), {"fields": ["limit", ("window", "length", "week_starts_on")]}),
+        (_("Counted over"), {"fields": [("scope", "channel", "tag"), "counts_transactional"]}),
     ]
     conditional_fields = {
         "channel": "scope == 'channel'",
         "tag": "scope == 'tag'",
         "length": "window == 'hours' || window == 'days'",
+        "week_starts_on": "window == 'week'",
     }
 
     @admin.display(description=_("at most"), ordering="limit")
     def in_words(self, cap: FrequencyCap) -> str:
-        window = cap.get_window_display()
-        if cap.window in (FrequencyCap.Window.HOURS, FrequencyCap.Window.DAYS):
-            window = f"{cap.length} {window}"
-        return str(
-            _("%(limit)s in %(window)s, over %(scope)s")
-            % {
-                "limit": cap.limit,
-                "window": window,
-                "scope": cap.tag or cap.get_channel_display() or cap.get_scope_display(),
-            }
-        )
+        return cap_in_words(cap)
 
 
 @admin.register(FollowUp)

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.models import Campaign, FollowUp, FrequencyCap, Tag, Weekday
+from campaigns.models import Campaign, FollowUp, Tag
 from campaigns.numerics.rulebook import (
     CampaignEntry,
     CapEntry,
@@ -13,17 +13,8 @@ from campaigns.numerics.rulebook import (
     Rulebook,
 )
 from campaigns.numerics.verdicts import Verdict
+from campaigns.services.describe_limit import window_in_words
 from segments.models import Channel
-
-
-def window_in_words(window: str, length: int, week_starts_on: int) -> str:
-    """The window of a cap: “7 rolling days”, “calendar week, from Monday”."""
-    words = str(FrequencyCap.Window(window).label)
-    if window in (FrequencyCap.Window.HOURS, FrequencyCap.Window.DAYS):
-        return f"{length} {words}"
-    if window == FrequencyCap.Window.WEEK:
-        return _("%(week)s, from %(day)s") % {"week": words, "day": Weekday(week_starts_on).label}
-    return words
 
 
 class VerdictWords:

@@ -1,0 +1,23 @@
+"""Minimum gaps between contacts."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from campaigns.models import MinimumGap
+from campaigns.services.describe_limit import gap_in_words
+
+
+@admin.register(MinimumGap)
+class MinimumGapAdmin(ModelAdmin):
+    list_display = ["name", "in_words", "is_active"]
+    list_filter = ["channel", "is_active"]
+    search_fields = ["name"]
+    fieldsets = [
+        (None, {"fields": ["name", "is_active"]}),
+        (_("At least"), {"fields": [("hours", "channel")]}),
+    ]
+
+    @admin.display(description=_("in words"), ordering="hours")
+    def in_words(self, gap: MinimumGap) -> str:
+        return gap_in_words(gap)

@@ -1,0 +1,47 @@
+"""Quiet hours per channel and country."""
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from campaigns.models import QuietHours, Weekday
+from campaigns.services.describe_limit import quiet_in_words
+
+
+class QuietHoursForm(forms.ModelForm):
+    weekdays = forms.TypedMultipleChoiceField(
+        label=_("weekdays"),
+        choices=Weekday.choices,
+        coerce=int,
+        empty_value=[],
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_(
+            "Days on which quiet hours start; hours past midnight belong to the day they start on. "
+            "None is chosen: every day."
+        ),
+    )
+
+    class Meta:
+        model = QuietHours
+        fields = ["name", "is_active", "channel", "country", "starts_at", "ends_at", "weekdays"]
+
+
+@admin.register(QuietHours)
+class QuietHoursAdmin(ModelAdmin):
+    form = QuietHoursForm
+    list_display = ["name", "in_words", "is_active"]
+    list_filter = ["channel", "country", "is_active"]
+    search_fields = ["name", "country__exact"]
+    ordering = ["country", "channel", "starts_at"]
+    fieldsets = [
+        (None, {"fields": ["name", "is_active"]}),
+        (_("Where"), {"fields": [("channel", "country")]}),
+        (_("When nothing is sent"), {"fields": [("starts_at", "ends_at"), "weekdays"]}),
+    ]
+
+    @admin.display(description=_("in words"))
+    def in_words(self, quiet: QuietHours) -> str:
+        return quiet_in_words(quiet)
