@@ -52,8 +52,8 @@ def make_action(campaign: Campaign | None = None, **fields: Any) -> Action:
         "name": f"Action {next(_numbers)}",
         "channel": Channel.EMAIL,
         "offer": "10 % off",
-        "subject": "Hello $first_name",
-        "body": "Dear $first_name,\n\n$offer for you.\n",
+        "subject": "Hello {{ customer.first_name }}",
+        "body": "Dear {{ customer.first_name }},\n\n{{ offer }} for you.\n",
     }
     return Action.objects.create(campaign=campaign or make_campaign(), **defaults | fields)
 

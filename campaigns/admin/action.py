@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
+from campaigns.message_variables import help_on_variables
 from campaigns.models import Action
 from optiengine.lib.figures import money
 from segments.services.currency import with_currency
@@ -19,6 +20,13 @@ class ActionAdmin(ModelAdmin):
     search_fields = ["name", "campaign__name", "offer"]
     autocomplete_fields = ["campaign"]
     actions = None
+    fieldsets = [
+        (None, {"fields": ["campaign", ("name", "channel", "is_active"), ("cost_cents", "offer")]}),
+        (
+            gettext_lazy("Message"),
+            {"fields": ["subject", "body", "html"], "description": help_on_variables()},
+        ),
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Action]:
         return with_currency(super().get_queryset(request))

@@ -4,6 +4,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 from unfold.admin import StackedInline, TabularInline
 
+from campaigns.message_variables import help_on_variables
 from campaigns.models import Action, Campaign, Exclusion, FollowUp, MinimumEvidence
 
 Status = Campaign.Status
@@ -28,11 +29,13 @@ class ActionInline(DraftsAlone, StackedInline):
                 "fields": [
                     ("name", "channel", "is_active"),
                     ("cost_cents", "offer"),
-                    "subject",
-                    "body",
                 ]
             },
-        )
+        ),
+        (
+            gettext_lazy("Message"),
+            {"fields": ["subject", "body", "html"], "description": help_on_variables()},
+        ),
     ]
 
 

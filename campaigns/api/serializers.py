@@ -31,7 +31,8 @@ class ActionSerializer(ReadOnly, serializers.ModelSerializer):
 
     class Meta:
         model = Action
-        fields = ["id", "name", "channel", "cost_cents", "offer", "subject", "body", "is_active"]
+        fields = ["id", "name", "channel", "cost_cents", "offer"]
+        fields += ["subject", "body", "html", "is_active"]
 
 
 class CampaignSerializer(ReadOnly, serializers.ModelSerializer):

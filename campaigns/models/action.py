@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
@@ -5,10 +6,12 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from optiengine.lib.placeholders import unknown_placeholders
+from campaigns.message_variables import VARIABLES
+from optiengine.lib.text_scan import TextError
+from optiengine.lib.text_template import read_text
 from segments.models import Channel
 
-PLACEHOLDERS = ("first_name", "last_name", "customer_id", "offer", "campaign")
+TEXTS = {"subject": _("subject"), "body": _("text"), "html": _("HTML")}
 
 
 class Action(models.Model):
@@ -28,14 +31,16 @@ class Action(models.Model):
         help_text=_("Cost of one contact; of an offer's discount too, where it is known."),
     )
     offer = models.CharField(_("offer"), max_length=100, blank=True)
-    subject = models.CharField(_("subject"), max_length=150, blank=True)
+    subject = models.CharField(_("subject"), max_length=300, blank=True)
     body = models.TextField(
         _("text"),
         blank=True,
-        help_text=_(
-            "$first_name, $last_name, $customer_id, $offer and $campaign are filled in; "
-            "${first_name|customer} says “customer” where the name is blank; $$ is a dollar sign."
-        ),
+        help_text=_("An e-mail's text is also what is read where HTML is not shown."),
+    )
+    html = models.TextField(
+        _("HTML"),
+        blank=True,
+        help_text=_("Of an e-mail, beside its text. What is filled in is escaped."),
     )
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -54,14 +59,11 @@ class Action(models.Model):
         return f"{self.campaign}: {self.name}"
 
     def clean(self) -> None:
-        for field in ("subject", "body"):
-            if unknown := unknown_placeholders(getattr(self, field), PLACEHOLDERS):
-                text = _("Not known: %(names)s. Known are %(all)s.")
-                words = {
-                    "names": ", ".join(f"${name}" for name in unknown),
-                    "all": ", ".join(f"${name}" for name in PLACEHOLDERS),
-                }
-                raise ValidationError({field: text % words})
+        errors = dict(self._text_problems())
+        if self.html and self.channel != Channel.EMAIL:
+            errors.setdefault("html", []).append(str(_("Only an e-mail has an HTML part.")))
+        if errors:
+            raise ValidationError(errors)
 
     def problems(self) -> list[str]:
         """What keeps the action from being sent, in sentences."""
@@ -70,10 +72,16 @@ class Action(models.Model):
             found.append(
                 str(_("Action “%s” goes by e-mail and needs a subject and a text.") % self.name)
             )
-        for name in unknown_placeholders(f"{self.subject} {self.body}", PLACEHOLDERS):
-            text = _(
-                "Action “%(action)s” asks for $%(name)s, which is not known. Known are %(all)s."
-            )
-            known = ", ".join(f"${known}" for known in PLACEHOLDERS)
-            found.append(str(text % {"action": self.name, "name": name, "all": known}))
+        for field, problems in self._text_problems():
+            text = _("Action “%(action)s”, %(field)s: %(problem)s")
+            words = {"action": self.name, "field": TEXTS[field]}
+            found += [str(text % {**words, "problem": problem}) for problem in problems]
         return found
+
+    def _text_problems(self) -> Iterator[tuple[str, list[str]]]:
+        """Fields that cannot be filled in, with what is wrong in them."""
+        for field in TEXTS:
+            try:
+                read_text(getattr(self, field), VARIABLES, is_html=field == "html")
+            except TextError as error:
+                yield field, error.problems

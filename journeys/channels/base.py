@@ -24,6 +24,7 @@ class Message:
     offer: str
     subject: str  # one line
     text: str
+    html: str = ""  # beside the text, where the channel shows it
 
 
 class Outcome(StrEnum):

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 from django.utils.translation import gettext_noop
@@ -94,10 +94,11 @@ def _reply(code: int, text: bytes | str) -> str:
     return f"{code} {words}"
 
 
-def _as_email(message: Message, now: datetime) -> EmailMessage:
+def _as_email(message: Message, now: datetime) -> EmailMultiAlternatives:
+    """The text; with HTML beside it, the one or the other is shown (multipart/alternative)."""
     sender = settings.DEFAULT_FROM_EMAIL
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
-    return EmailMessage(
+    email = EmailMultiAlternatives(
         message.subject,
         message.text,
         sender,
@@ -105,3 +106,6 @@ def _as_email(message: Message, now: datetime) -> EmailMessage:
         # The same message has the same id, wherever it turns up in a log.
         headers={"Message-ID": f"<{message.key}@{domain}>", "Date": format_datetime(now)},
     )
+    if message.html:
+        email.attach_alternative(message.html, "text/html")
+    return email

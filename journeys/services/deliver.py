@@ -14,7 +14,8 @@ from journeys.channels.base import Send
 from journeys.models import ChannelRoute
 from journeys.services import outbox
 from journeys.services.outbox import Batch
-from journeys.services.render import render
+from journeys.services.render import Recipient, render
+from optiengine.lib.text_scan import TextError
 from segments.models import Organisation
 from segments.models.customer import OUTBOUND
 
@@ -111,10 +112,9 @@ class Worker:
         self.count(stopped)
         if not recipients:
             return True
-        messages = self._messages(batch, recipients)
-        receipts: list[Receipt] = []
+        messages, receipts = self._messages(batch, recipients)
         try:
-            for receipt in send(batch.id, messages, self.now):
+            for receipt in send(batch.id, messages, self.now) if messages else ():
                 receipts.append(receipt)  # what came before an exception counts
         except SessionOver:
             receipts += _for_the_rest(messages, receipts, Outcome.UNTOUCHED)
@@ -127,19 +127,25 @@ class Worker:
             self.count(outbox.record_receipts(batch, receipts, now=self.now))
         return True
 
-    def _messages(self, batch: Batch, recipients: list[dict[str, Any]]) -> list[Message]:
+    def _messages(
+        self, batch: Batch, recipients: list[dict[str, Any]]
+    ) -> tuple[list[Message], list[Receipt]]:
+        """What to hand over, and the receipts of those whose text cannot be filled in."""
         if missing := {row["action_id"] for row in recipients} - self.actions.keys():
             self.actions |= Action.objects.select_related("campaign").in_bulk(missing)
-        return [_message(batch, row, self.actions[row["action_id"]]) for row in recipients]
+        # Of a repeat, the first attempt is still unclear.
+        outcome = Outcome.UNKNOWN if batch.is_repeat else Outcome.FAILED
+        messages, faults = [], []
+        for row in recipients:
+            try:
+                messages.append(_message(batch, row, self.actions[row["action_id"]]))
+            except TextError as error:
+                faults.append(Receipt(row["id"], outcome, str(error)))
+        return messages, faults
 
 
 def _message(batch: Batch, row: dict[str, Any], action: Action) -> Message:
-    subject, text = render(
-        action,
-        first_name=row["first_name"],
-        last_name=row["last_name"],
-        customer_id=row["external_id"],
-    )
+    words = render(action, Recipient.from_row(row))
     return Message(
         delivery_id=row["id"],
         key=row["key"],
@@ -150,8 +156,9 @@ def _message(batch: Batch, row: dict[str, Any], action: Action) -> Message:
         campaign=action.campaign.name,
         action=action.name,
         offer=action.offer,
-        subject=subject,
-        text=text,
+        subject=words.subject,
+        text=words.text,
+        html=words.html,
     )
 
 

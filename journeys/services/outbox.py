@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_noop
 
 from journeys.channels import TRANSPORTS, Receipt
+from journeys.services.render import COLUMNS
 
 LEASE = "interval '60 seconds'"
 MAX_ATTEMPTS = 5
@@ -152,10 +153,10 @@ def begin_attempt(
     cases = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in REFUSALS)
     statement = f"""
         WITH mine AS MATERIALIZED (
-            SELECT d.id, d.as_of, CASE {cases} ELSE '' END AS refusal, c.external_id,
+            SELECT d.id, d.as_of, CASE {cases} ELSE '' END AS refusal,
                 CASE WHEN d.channel = 'email' THEN c.email
                      WHEN d.channel IN ('sms', 'call') THEN c.phone ELSE '' END AS address,
-                c.first_name, c.last_name
+                {", ".join(f"c.{column}" for column in COLUMNS)}
             FROM journeys_delivery d
             LEFT JOIN segments_customer c ON c.id = d.customer_id
             LEFT JOIN campaigns_action a ON a.id = d.action_id
@@ -173,8 +174,8 @@ def begin_attempt(
             lease_until = CASE WHEN refusal = '' THEN clock_timestamp() + {LEASE} END
         FROM mine WHERE d.id = mine.id AND d.as_of = mine.as_of
             AND {HELD} AND d.status = %(status)s -- still: another may have taken it over meanwhile
-        RETURNING d.status, d.id, d.key, d.as_of, d.action_id, external_id, address,
-                  first_name, last_name
+        RETURNING d.status, d.id, d.key, d.as_of, d.action_id, address,
+                  {", ".join(COLUMNS)}
     """
     parameters = batch.parameters(ids) | {
         "status": "attempting" if batch.is_repeat else "claimed",

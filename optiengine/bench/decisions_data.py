@@ -117,8 +117,8 @@ def make_campaigns(n: int) -> None:
             name="Message",
             channel="sms" if number % 3 == 2 else "email",
             cost_cents=5 if number % 3 == 2 else 1,
-            subject="$campaign",
-            body="Dear $first_name",
+            subject="{{ campaign }}",
+            body="Dear {{ customer.first_name }}",
         )
     FrequencyCap.objects.create(name="Two in 30 days", limit=2, length=30)
     FrequencyCap.objects.create(

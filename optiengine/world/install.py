@@ -190,10 +190,14 @@ def _install_campaign(
             channel=CHANNEL[action.channel],
             cost_cents=action.cost_cents,
             offer=f"{action.discount:.0%} off" if action.discount else "",
-            subject="$campaign",
+            subject="{{ campaign }}",
             body=(
-                "Dear ${first_name|customer},\n\n"
-                + ("$campaign: $offer, this week alone.\n" if action.discount else "$campaign.\n")
+                'Dear {{ customer.first_name | default: "customer" }},\n\n'
+                + (
+                    "{{ campaign }}: {{ offer }}, this week alone.\n"
+                    if action.discount
+                    else "{{ campaign }}.\n"
+                )
                 + "\nCasa Aurora\n"
             ),
         )

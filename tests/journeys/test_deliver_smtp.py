@@ -47,7 +47,10 @@ def let_back_offs_end() -> None:
 
 
 def test_every_message_arrives_once_as_it_was_written(peer: SmtpPeer):
-    action = make_action(subject="Hello $first_name", body="Dear $first_name,\n\n$offer!\n")
+    action = make_action(
+        subject="Hello {{ customer.first_name }}",
+        body="Dear {{ customer.first_name }},\n\n{{ offer }}!\n",
+    )
     zoë = make_customer(first_name="Zoë", email="zoe@example.com")
     delivery = make_delivery(zoë, action)
     make_deliveries(44)
@@ -67,6 +70,22 @@ def test_every_message_arrives_once_as_it_was_written(peer: SmtpPeer):
     assert message.get_content().splitlines() == ["Dear Zoë,", "", "10 % off!"]
     delivery.refresh_from_db()
     assert (delivery.sent_at, delivery.attempts) == (NOW, 1)
+
+
+def test_html_arrives_beside_the_text_with_values_escaped(peer: SmtpPeer):
+    action = make_action(
+        body="Dear {{ customer.first_name }}", html="<p>Dear {{ customer.first_name }}</p>"
+    )
+    make_delivery(make_customer(first_name="Zoë <b>"), action)
+
+    assert deliver(now=NOW, owner="a")["sent"] == 1
+
+    [(_recipient, message)] = peer.taken
+    assert message.get_content_type() == "multipart/alternative"
+    text, html = message.iter_parts()  # the last is preferred (RFC 2046, 5.1.4)
+    assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
+    assert text.get_content().strip() == "Dear Zoë <b>"
+    assert html.get_content().strip() == "<p>Dear Zoë &lt;b&gt;</p>"
 
 
 def test_the_server_never_hears_of_who_withdrew_after_the_decision(peer: SmtpPeer):

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\x0b", "\x85", "\u2028"])
 def test_a_name_cannot_add_a_header(line_break):
     name = f"Anna{line_break}Bcc: everyone@example.com"
-    make_delivery(make_customer(first_name=name), make_action(subject="Hello $first_name"))
+    make_delivery(
+        make_customer(first_name=name), make_action(subject="Hello {{ customer.first_name }}")
+    )
 
     assert deliver(now=NOW, owner="a")["sent"] == 1
 

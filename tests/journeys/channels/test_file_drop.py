@@ -27,7 +27,11 @@ def let_leases_run_out() -> None:
 
 def sms_action(**fields):
     campaign = make_campaign(name="Spring, early")
-    fields = {"subject": "", "body": "Hi $first_name, $offer.", "offer": "10 % off"} | fields
+    fields = {
+        "subject": "",
+        "body": "Hi {{ customer.first_name }}, {{ offer }}.",
+        "offer": "10 % off",
+    } | fields
     return make_action(campaign, name="Text", channel="sms", **fields)
 
 
@@ -54,7 +58,7 @@ def test_a_batch_is_one_file_that_says_who_gets_what(drop):
 
 @pytest.mark.parametrize("evil", ['=HYPERLINK("x")', "+1+cmd", "-2+3", "@SUM(A1)", "  =1", "＝1"])
 def test_a_cell_is_never_a_formula(drop, evil):
-    make_delivery(make_customer(first_name=evil), sms_action(body="$first_name"))
+    make_delivery(make_customer(first_name=evil), sms_action(body="{{ customer.first_name }}"))
 
     deliver(now=NOW, owner="a")
 
