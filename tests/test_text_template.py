@@ -233,7 +233,7 @@ def test_filters_are_those_of_the_list_and_each_is_bounded():
     assert text_filters.MOST_ITEMS <= 1_000
 
 
-MIGRATION = import_module("campaigns.migrations.0009_placeholders_become_liquid")
+MIGRATION = import_module("campaigns.migrations.0012_placeholders_become_liquid")
 
 
 @pytest.mark.parametrize(

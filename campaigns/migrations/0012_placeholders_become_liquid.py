@@ -74,5 +74,5 @@ def rewrite(how):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0008_liquid_texts")]
+    dependencies = [("campaigns", "0011_liquid_texts")]
     operations = [migrations.RunPython(rewrite(to_liquid), rewrite(to_placeholders))]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("campaigns", "0007_inbound_channel"),
+        ("campaigns", "0010_gaps_and_quiet_hours"),
     ]
 
     operations = [
