@@ -3,6 +3,7 @@
 from segments.models.clv_model import ClvModel
 from segments.models.customer import Channel, ConsentChange, Customer
 from segments.models.event import Event, EventKind
+from segments.models.event_cursor import EventCursor
 from segments.models.feature import FeatureDefinition, FeatureSet
 from segments.models.import_job import ImportJob
 from segments.models.micro_segment import (
@@ -24,6 +25,7 @@ __all__ = [
     "Customer",
     "CustomerState",
     "Event",
+    "EventCursor",
     "EventKind",
     "FeatureDefinition",
     "FeatureSet",

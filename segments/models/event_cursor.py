@@ -1,0 +1,22 @@
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class EventCursor(models.Model):
+    """How far one reader of new events has come. Kept by `events_after` alone.
+
+    Ids are given out in order, but become visible when their transactions commit: below
+    `settled_id` everything has been read, above it what is in `seen`.
+    """
+
+    name = models.CharField(max_length=60, primary_key=True)
+    settled_id = models.BigIntegerField()
+    marked_id = models.BigIntegerField(help_text="Settled once none of `writers` is at work.")
+    writers = ArrayField(models.TextField(), default=list)  # virtual transactions
+    seen = ArrayField(models.BigIntegerField(), default=list)  # ids above `settled_id`
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name

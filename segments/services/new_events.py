@@ -1,0 +1,80 @@
+"""Events as they come in, for those who act upon them: each one once, and none is missed.
+
+An id says when an event was written, not when it could first be seen: a transaction that began
+earlier may commit later, so "above the largest id that I know" loses events. Every writer holds a
+lock on the table from before it draws an id until it has committed, which the server lists. So
+an id that was drawn is settled as soon as none of those is left who held the lock at that time.
+Nobody waits: what can be seen above that is handed out, too, and remembered until it is settled.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from segments.models import Event, EventCursor
+
+DRAWN = """
+    SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('segments_event', 'id')), 0)
+"""
+# A lock is given up only after what was written can be seen.
+WRITERS = """
+    SELECT virtualtransaction FROM pg_locks
+    WHERE relation = 'segments_event'::regclass AND mode = 'RowExclusiveLock' AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND pid IS DISTINCT FROM pg_backend_pid()
+"""
+
+
+@transaction.atomic
+def start_cursor(name: str) -> EventCursor:
+    """The reader's place; a new reader's is at the present, past all events so far."""
+    place = EventCursor.objects.filter(pk=name).select_for_update().first()
+    if place is None:
+        drawn, _writers = _drawn()
+        EventCursor.objects.get_or_create(
+            pk=name, defaults={"settled_id": drawn, "marked_id": drawn}
+        )
+        place = EventCursor.objects.select_for_update().get(pk=name)
+    return place
+
+
+@transaction.atomic
+def events_after(
+    cursor: str, kinds: Collection[str], limit: int, *, since: datetime | None = None
+) -> list[Event]:
+    """What was recorded since the reader asked last, at most `limit` events, in order of id.
+
+    cursor : the reader's name; its place moves in the caller's transaction, so an event is
+    handled and done with at once, or comes again. One reader asks at a time, the next one waits.
+    since : leave out what happened before; only the months from there on are looked at.
+    Needs READ COMMITTED, the default: each statement has to see what was committed before it.
+    """
+    place = start_cursor(cursor)
+    drawn, writers = _drawn()  # before the events are read: what is settled now is then seen
+    found = Event.objects.filter(pk__gt=place.settled_id, kind__in=kinds).exclude(pk__in=place.seen)
+    if since is not None:
+        found = found.filter(occurred_at__gte=since)
+    events = list(found.order_by("pk")[:limit])
+    settled = place.settled_id
+    if not writers:
+        settled = drawn
+    elif writers.isdisjoint(place.writers):
+        settled = place.marked_id
+        place.marked_id, place.writers = drawn, sorted(writers)
+    if len(events) == limit:
+        settled = min(settled, events[-1].pk)
+    place.settled_id = max(settled, place.settled_id)
+    handed_out = [*place.seen, *(event.pk for event in events)]
+    place.seen = [pk for pk in handed_out if pk > place.settled_id]
+    place.save()
+    return events
+
+
+def _drawn() -> tuple[int, set[str]]:
+    """The largest id drawn so far, and who may hold ids up to it that cannot be seen yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(DRAWN)
+        drawn = cursor.fetchone()[0]
+        cursor.execute(WRITERS)  # in this order: whoever drew one of those ids is listed, or done
+        return drawn, {writer for (writer,) in cursor.fetchall()}
