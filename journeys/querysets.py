@@ -7,6 +7,12 @@ from django.db import models
 from django.db.models import Count
 
 
+class DecisionRunQuerySet(models.QuerySet):
+    def daily(self) -> Self:
+        """Runs over all customers, one a day; not what real-time decisions rest on."""
+        return self.filter(kind="daily")
+
+
 class DecisionQuerySet(models.QuerySet):
     def on(self, day: date) -> Self:
         return self.filter(as_of=day)

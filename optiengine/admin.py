@@ -99,7 +99,7 @@ class CampaignPage(MixPanel, CampaignAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
         """Contacts of the week up to the newest run, by the index on campaign and day."""
-        newest = DecisionRun.objects.aggregate(day=Max("as_of"))["day"]
+        newest = DecisionRun.objects.daily().aggregate(day=Max("as_of"))["day"]
         contacts = Contact.objects.filter(campaign=OuterRef("pk")).order_by()
         if newest:
             contacts = contacts.filter(as_of__range=(newest - timedelta(days=6), newest))

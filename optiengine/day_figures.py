@@ -50,7 +50,7 @@ class DayCounts:
 def newest_runs() -> list[DecisionRun]:
     """The last runs, newest first, without what they pinned."""
     fields = ("as_of", "status", "counts", "n_customers", "error", "model_id", "state_id")
-    return list(DecisionRun.objects.order_by("-as_of").only(*fields)[:N_DAYS])
+    return list(DecisionRun.objects.daily().order_by("-as_of").only(*fields)[:N_DAYS])
 
 
 def stage_mix(build: StateBuild | None) -> list[tuple[str, int]]:

@@ -42,6 +42,7 @@ class Verdict(IntEnum):
     MIX_SET_BY_HAND = 13
     STEP_NOT_DUE = 14  # of a journey map: the customer is not waiting for it
     NOT_TRIGGERED = 15  # no event that it answers
+    NOT_ASKED = 16  # in real time: for other channels or campaigns; a day's run: only when asked
     REPEATED_TOO_SOON = 20
     OUTRANKED = 30
     CAPPED = 1000  # + index of the cap

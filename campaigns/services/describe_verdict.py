@@ -61,6 +61,12 @@ class VerdictWords:
                 return _("The campaign's mix was set by hand to another action: %s.") % (
                     self._action_name(campaign.fixed_action)
                 )
+            case Verdict.STEP_NOT_DUE:
+                return _("It is a step of journey maps, and none is due for the customer.")
+            case Verdict.NOT_TRIGGERED:
+                return _("It starts when an event arrives: “%s”.") % campaign.trigger_kind
+            case Verdict.NOT_ASKED:
+                return _("Not asked for: this decision was about other channels or campaigns.")
             case Verdict.SERIES_NOT_OPEN:
                 return self._series(self.book.actions[action].campaign)
             case Verdict.REPEATED_TOO_SOON:
@@ -75,10 +81,6 @@ class VerdictWords:
                 return self._duration(index)
             case Verdict.GAP:
                 return self._gap(self.book.gaps[index])
-            case Verdict.STEP_NOT_DUE:
-                return _("It is a step of a journey map that is not due for this customer.")
-            case Verdict.NOT_TRIGGERED:
-                return _("It answers an event, and none has come.")
             case Verdict.OVER_BUDGET:
                 text = _("Too little was left of “%s” when it was this customer's turn.")
                 return text % self.book.capacities[index].name

@@ -32,7 +32,7 @@ class RunFilter(admin.SimpleListFilter):
     parameter_name = "run"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        runs = DecisionRun.objects.order_by("-as_of").values_list("pk", "as_of")[:N_DAYS]
+        runs = DecisionRun.objects.daily().order_by("-as_of").values_list("pk", "as_of")[:N_DAYS]
         self.days = {str(pk): day for pk, day in runs}
         return [(pk, str(day)) for pk, day in self.days.items()]
 

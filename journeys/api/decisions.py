@@ -76,7 +76,7 @@ class DecisionViewSet(StrictView, ListModelMixin, GenericViewSet):
     @cached_property
     def run(self) -> DecisionRun | None:
         """The finished run that the list is about."""
-        done = DecisionRun.objects.filter(status=DecisionRun.Status.DONE).defer("rulebook")
+        done = DecisionRun.objects.daily().filter(status=DecisionRun.Status.DONE).defer("rulebook")
         if "as_of" in self.asked:
             done = done.filter(as_of=self.asked["as_of"])
         return done.order_by("-as_of").first()

@@ -26,7 +26,8 @@ class DecisionParameters(PageParameters):
     )
 
     def validate_as_of(self, as_of: date) -> date:
-        if not DecisionRun.objects.filter(as_of=as_of, status=DecisionRun.Status.DONE).exists():
+        done = DecisionRun.objects.daily().filter(status=DecisionRun.Status.DONE)
+        if not done.filter(as_of=as_of).exists():
             raise serializers.ValidationError(_("No finished run has decided this day."))
         return as_of
 

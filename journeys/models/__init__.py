@@ -13,6 +13,7 @@ from journeys.models.journey_map import (
     Traveller,
 )
 from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
+from journeys.models.live_decision import LiveDecision
 from journeys.models.mix import ActionEvidence, MixDay, PairEvidence
 from journeys.models.run import DecisionChunk, DecisionRun
 from journeys.models.split import SplitAttempt, SplitProof, SplitSearchState
@@ -30,6 +31,7 @@ __all__ = [
     "JourneyMap",
     "MapCursor",
     "MapVersion",
+    "LiveDecision",
     "MixDay",
     "Outcome",
     "PairEvidence",

@@ -10,11 +10,13 @@ class Decision(models.Model):
     """What one run chose for one customer: a campaign's action, or none.
 
     Partitioned by month of `as_of`. Money is in cents; the parts are those of the chosen option.
+    A live run may decide several times for a customer: each is an occasion of its own.
     """
 
     class Layer(models.TextChoices):
         HELD = "held", _("held back")
         RANKED = "ranked", _("by rank")
+        JOURNEY = "journey", _("step of a journey map")
         AUTO = "auto", _("by value")
         BASELINE = "baseline", _("by chance, baseline arm")
 
@@ -34,6 +36,9 @@ class Decision(models.Model):
         db_constraint=False,
         db_index=False,
         verbose_name=_("customer"),
+    )
+    occasion = models.BigIntegerField(
+        _("occasion"), default=0, db_default=0, help_text=_("0 in the daily run.")
     )
     arm = models.CharField(_("arm"), max_length=9, choices=Arm)
     layer = models.CharField(_("decided"), max_length=8, choices=Layer)
@@ -85,7 +90,7 @@ class Decision(models.Model):
     class Meta:
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
-        # In the database: unique (run, customer, as_of); index (customer, as_of).
+        # In the database: unique (run, customer, occasion, as_of); index (customer, as_of).
 
     def __str__(self) -> str:
         return f"{self.as_of}, {self.customer_id}"

@@ -3,17 +3,31 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from journeys.querysets import DecisionRunQuerySet
+
 
 class DecisionRun(models.Model):
-    """One pass over all customers: for each, a campaign or none. Its inputs are pinned here."""
+    """One pass over all customers: for each, a campaign or none. Its inputs are pinned here.
+
+    A live run pins what real-time decisions of a day rest on; another follows when rules change.
+    """
+
+    class Kind(models.TextChoices):
+        DAILY = "daily", _("daily")
+        LIVE = "live", _("in real time")
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("waiting for the day's state")
         RUNNING = "running", _("running")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
+        LIVE = "live", _("in real time")
 
-    as_of = models.DateField(_("day"), unique=True)
+    as_of = models.DateField(_("day"))
+    kind = models.CharField(_("kind"), max_length=5, choices=Kind, default=Kind.DAILY)
+    number = models.PositiveIntegerField(
+        _("number"), default=0, help_text=_("Of a live run: the day's how-manieth set of rules.")
+    )
     decided_at = models.DateTimeField(
         _("decided at"), help_text=_("The moment that caps and windows are counted for.")
     )
@@ -48,19 +62,33 @@ class DecisionRun(models.Model):
     )
     error = models.TextField(_("error"), blank=True)
 
+    objects = DecisionRunQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("decision run")
         verbose_name_plural = _("decision runs")
         ordering = ["-as_of"]
         constraints = [
+            models.UniqueConstraint(
+                fields=["as_of"], condition=Q(kind="daily"), name="one_daily_run_a_day"
+            ),
+            models.UniqueConstraint(
+                fields=["as_of", "number"], condition=Q(kind="live"), name="live_run_once"
+            ),
             models.CheckConstraint(
-                condition=~Q(status__in=["running", "done"])
+                condition=Q(kind="live", status="live") | (Q(kind="daily") & ~Q(status="live")),
+                name="live_runs_are_live",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["running", "done", "live"])
                 | Q(plan__isnull=False, state__isnull=False, model__isnull=False),
                 name="run_inputs_are_pinned",
             ),
         ]
 
     def __str__(self) -> str:
+        if self.kind == self.Kind.LIVE:
+            return f"{_('real time')} {self.as_of}, {self.number}"
         return f"{_('run')} {self.as_of}"
 
 

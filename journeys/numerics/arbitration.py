@@ -9,11 +9,12 @@ from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes, Verdict
 from journeys.numerics.choice import action_mix, choice_probabilities
 from journeys.numerics.draws import keyed_uniform, pick
+from journeys.numerics.due_steps import DueSteps
 from journeys.numerics.worth import Worth
 
 NONE = -1
 
-HELD, RANKED, AUTO, BASELINE = "held", "ranked", "auto", "baseline"
+HELD, RANKED, JOURNEY, AUTO, BASELINE = "held", "ranked", "journey", "auto", "baseline"
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,13 @@ def arbitrate(
     customer_ids: NDArray[np.int64],
     *,
     seed: int,
+    due: DueSteps | None = None,
 ) -> Choice:
-    """At most one slot per customer: by rank, else by value or, in the baseline arm, by chance.
+    """At most one slot per customer: by rank, else the step of a journey map that waits longest,
+    else by value or, in the baseline arm, by chance.
 
-    codes : (n, A) verdicts, 0 is allowed. evidence_ok : (A,). in_baseline : (n,).
+    codes : (n, A) verdicts, 0 is allowed. evidence_ok : (A,). in_baseline : (n,). due : the steps;
+    a campaign of maps is allowed only where one is due.
     Every draw is a keyed hash of (seed, purpose, customer): the same inputs give the same choice,
     whatever the batch.
     """
@@ -55,7 +59,8 @@ def arbitrate(
     allowed = codes == Verdict.ALLOWED
     in_addition = np.array([c.in_addition for c in book.campaigns], dtype=bool)[book.campaign_of]
     ranks = np.array([c.rank or 0 for c in book.campaigns], dtype=np.int64)[book.campaign_of]
-    auto = (ranks == 0) & ~in_addition
+    auto = (ranks == 0) & ~in_addition & ~book.by_step
+    due = due or DueSteps.none()
 
     def mix(rows: NDArray[np.int64], columns: NDArray[np.int64], campaign: int):
         """The self-optimising mix of one campaign's actions: picked columns, (rows, columns) p."""
@@ -78,6 +83,18 @@ def arbitrate(
             action[rows], p = mix(rows, columns, campaign)
             option_probs[np.ix_(rows, 1 + columns)] = p
             layer[rows] = RANKED
+
+    if len(due):
+        slot = allowed & ~in_addition & (ranks == 0)
+        by_campaign = np.zeros((n, len(book.campaigns)), dtype=bool)
+        np.logical_or.at(by_campaign, (slice(None), book.campaign_of), slot)
+        step = due.first(book, by_campaign & (action == NONE)[:, None])
+        for campaign in np.unique(step[step >= 0]):
+            columns = np.flatnonzero(book.campaign_of == campaign)
+            rows = np.flatnonzero(step == campaign)
+            action[rows], p = mix(rows, columns, int(campaign))
+            option_probs[np.ix_(rows, 1 + columns)] = p
+            layer[rows] = JOURNEY
 
     auto_columns = np.flatnonzero(auto)
     contest = (action == NONE) & allowed[:, auto_columns].any(axis=1)
@@ -111,7 +128,9 @@ def arbitrate(
     taken = np.flatnonzero(action != NONE)
     chosen_campaign = np.full(n, NONE)
     chosen_campaign[taken] = book.campaign_of[action[taken]]
-    outranked = (layer == RANKED)[:, None] & (book.campaign_of != chosen_campaign[:, None])
+    outranked = np.isin(layer, (RANKED, JOURNEY))[:, None] & (
+        book.campaign_of != chosen_campaign[:, None]
+    )
     codes[allowed & outranked & ~in_addition] = Verdict.OUTRANKED
 
     additions = np.zeros((n, n_actions), dtype=bool)
@@ -126,6 +145,7 @@ def arbitrate(
     reached = additions.copy()
     reached[taken, action[taken]] = True
     control = _controls(book, reached, customer_ids, seed)
+    control |= reached & due.controls(book, n)
     is_control = np.zeros(n, dtype=bool)
     is_control[taken] = control[taken, action[taken]]
     return Choice(
@@ -144,8 +164,9 @@ def arbitrate(
 def choice_draw(
     customer_ids: NDArray[np.int64], seed: int, layer: str, campaign_id: int = 0
 ) -> NDArray[np.float64]:
-    """(n,) the uniform numbers that decide in a layer; for RANKED, within one campaign."""
-    purpose = {AUTO: "choice", BASELINE: "baseline", RANKED: f"action of campaign {campaign_id}"}
+    """(n,) the uniform numbers that decide in a layer; by rank or step, within one campaign."""
+    within = f"action of campaign {campaign_id}"
+    purpose = {AUTO: "choice", BASELINE: "baseline", RANKED: within, JOURNEY: within}
     return keyed_uniform(customer_ids, seed=seed, purpose=purpose[layer])
 
 

@@ -9,6 +9,7 @@ from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes, Verdict, block
 from journeys.numerics.arbitration import NONE, Choice, arbitrate
 from journeys.numerics.draws import keyed_uniform
+from journeys.numerics.due_steps import DueSteps
 from journeys.numerics.worth import Worth
 
 
@@ -23,6 +24,7 @@ def arbitrate_within(
     seed: int,
     use: NDArray[np.int64],
     left: NDArray[np.int64],
+    due: DueSteps | None = None,
 ) -> tuple[Choice, NDArray[np.int64]]:
     """`arbitrate` such that no more is used than is left; returns the choice and its use (L,).
 
@@ -47,6 +49,7 @@ def arbitrate_within(
             in_baseline[rows],
             customer_ids[rows],
             seed=seed,
+            due=due and due.of(rows, len(codes)),
         )
 
     codes, left = codes.copy(), left.copy()

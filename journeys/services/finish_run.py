@@ -15,6 +15,7 @@ SELECT count(*) AS decided,
        count(*) FILTER (WHERE campaign_id IS NULL) AS none,
        count(*) FILTER (WHERE layer = 'held') AS held,
        count(*) FILTER (WHERE layer = 'ranked') AS ranked,
+       count(*) FILTER (WHERE layer = 'journey') AS journey,
        count(*) FILTER (WHERE layer = 'auto') AS auto,
        count(*) FILTER (WHERE layer = 'baseline') AS baseline
 FROM journeys_decision WHERE run_id = %(run)s AND as_of = %(as_of)s

@@ -23,8 +23,8 @@ def queue_run(as_of: date) -> DecisionRun:
     Raises RunRefused for a new run of a day before one that was decided: its messages would go
     out today, chosen on what was known then.
     """
-    later = DecisionRun.objects.filter(as_of__gt=as_of).order_by("-as_of").first()
-    if later and not DecisionRun.objects.filter(as_of=as_of).exists():
+    later = DecisionRun.objects.daily().filter(as_of__gt=as_of).order_by("-as_of").first()
+    if later and not DecisionRun.objects.daily().filter(as_of=as_of).exists():
         text = _("Day %(later)s was run already: no day before it can begin now.")
         raise RunRefused(text % {"later": later.as_of})
     run = DecisionRun.objects.select_for_update().get(pk=request_run(as_of).pk)

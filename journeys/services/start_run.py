@@ -27,6 +27,7 @@ def request_run(
     zone = ZoneInfo(Organisation.current().time_zone)
     run, _made = DecisionRun.objects.get_or_create(
         as_of=as_of,
+        kind=DecisionRun.Kind.DAILY,
         defaults={
             "decided_at": decided_at or datetime.combine(as_of, DECISION_TIME, zone),
             "seed": default_seed(as_of) if seed is None else seed,

@@ -83,7 +83,7 @@ class LivedWorld:
         def with_help(step: str) -> None:
             tell(step)
             if step == "decisions":
-                self.helpers.decide(DecisionRun.objects.get(as_of=day).pk)
+                self.helpers.decide(DecisionRun.objects.daily().get(as_of=day).pk)
 
         run_day(day, decided_at=decided_at, send=False, progress=with_help)
         self.helpers.wait()

@@ -46,8 +46,10 @@ def summarise(lived: LivedWorld, n_days: int) -> dict[str, Any]:
 def counted(start: date, end: date) -> dict[str, Any]:
     """Decisions by layer and messages sent by channel, from `start` to the day before `end`."""
     totals: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
-    for counts in DecisionRun.objects.filter(as_of__gte=start, as_of__lt=end).values_list(
-        "counts", flat=True
+    for counts in (
+        DecisionRun.objects.daily()
+        .filter(as_of__gte=start, as_of__lt=end)
+        .values_list("counts", flat=True)
     ):
         totals.update({name: counts.get(name, 0) for name in COUNTS})
     sent = Delivery.objects.filter(as_of__gte=start, as_of__lt=end, status=Delivery.Status.SENT)

@@ -110,7 +110,7 @@ class TrueWorth:
 
 def read_choices(day: date, keys: dict[int, str], scenario: Scenario) -> Choices:
     """The free choices of a day's run, and which actions stood open."""
-    run = DecisionRun.objects.get(as_of=day)
+    run = DecisionRun.objects.daily().get(as_of=day)
     book_ids = [action["id"] for action in run.rulebook["actions"]]
     names = ["external_id", "arm", "action_id", "verdicts"]
     query = sql.SQL(CHOICES).format(day=sql.Literal(day), run=sql.Literal(run.pk))

@@ -120,7 +120,9 @@ def closed_runs(
     since: date, until: date, *, as_of: date, reward: DecisionReward
 ) -> list[DecisionRun]:
     """The finished runs of a period whose rewards are known, oldest first. Raises ReportError."""
-    done = DecisionRun.objects.filter(as_of__range=(since, until), status=DecisionRun.Status.DONE)
+    done = DecisionRun.objects.daily().filter(
+        as_of__range=(since, until), status=DecisionRun.Status.DONE
+    )
     finished = list(done.select_related("state").order_by("as_of"))
     zone = Organisation.current().time_zone
     runs = [run for run in finished if reward.closed_on(run, zone) <= as_of]

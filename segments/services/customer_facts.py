@@ -1,7 +1,7 @@
 """One pass over the events: what is known of every customer when a day begins, set by set."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from django.db import connection
 from psycopg import sql
@@ -17,21 +17,20 @@ FACTS = "customer_facts"  # temporary, of this transaction
 # buy, and Fader, Hardie & Lee (2005) count them so. The greatest of the previous occasions is the
 # last but one. T ends with the last whole day that was seen, which is the day before. What returns
 # took back is no value of a purchase: it lowers the mean, to nothing at the least.
-COLLECT = """
-CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS
+SELECT_FACTS = """
 WITH activity AS (
     SELECT e.customer_id, {aggregates},
            sum(abs(e.amount_cents::float8)) FILTER (WHERE e.kind = 'return') AS returned_cents
     FROM segments_event e
-    WHERE e.occurred_at < {end}
+    WHERE e.occurred_at < {end} AND {of_events}
     GROUP BY e.customer_id
 ), occasion AS (
     SELECT customer_id, day, amount, lag(day) OVER (PARTITION BY customer_id ORDER BY day) previous
     FROM (
         SELECT customer_id, (occurred_at AT TIME ZONE {zone})::date AS day,
                sum(amount_cents::float8) AS amount
-        FROM segments_event
-        WHERE kind = 'order' AND occurred_at < {end}
+        FROM segments_event e
+        WHERE kind = 'order' AND occurred_at < {end} AND {of_events}
         GROUP BY 1, 2
     ) day_with_orders
 ), history AS (
@@ -54,7 +53,7 @@ SELECT
 FROM segments_customer c
 LEFT JOIN activity a ON a.customer_id = c.id
 LEFT JOIN history h ON h.customer_id = c.id
-WHERE c.registered_on IS NULL OR c.registered_on <= {as_of}
+WHERE (c.registered_on IS NULL OR c.registered_on <= {as_of}) AND {of_customers}
 ORDER BY c.id
 """
 
@@ -79,15 +78,35 @@ def collect_facts(as_of: date, features: Sequence[Feature], organisation: Organi
     """
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(FACTS)))
-        cursor.execute(_collect_sql(as_of, features, organisation))
+        cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {}").format(
+                sql.Identifier(FACTS), facts_sql(as_of, features, organisation)
+            )
+        )
         n_customers = cursor.rowcount
         cursor.execute(f"CREATE UNIQUE INDEX ON {FACTS} (customer_id)")
     return n_customers
 
 
-def _collect_sql(
-    as_of: date, features: Sequence[Feature], organisation: Organisation
+def facts_sql(
+    as_of: date,
+    features: Sequence[Feature],
+    organisation: Organisation,
+    *,
+    until: datetime | None = None,
+    customer_ids: Sequence[int] | None = None,
 ) -> sql.Composed:
+    """The facts as a query, ordered by customer.
+
+    until : events from this moment on are left out, by default from the beginning of the day.
+    customer_ids : these customers alone.
+    """
+    of_events: sql.Composable = sql.SQL("TRUE")
+    of_customers: sql.Composable = sql.SQL("TRUE")
+    if customer_ids is not None:
+        ids = sql.Literal(list(customer_ids))
+        of_events = sql.SQL("e.customer_id = ANY({}::int8[])").format(ids)
+        of_customers = sql.SQL("c.id = ANY({}::int8[])").format(ids)
     zone = organisation.time_zone
     aggregates, known = [], []
     for place, feature in enumerate(features):
@@ -104,14 +123,15 @@ def _collect_sql(
         at_risk=sql.Literal(organisation.at_risk_days),
         lapsed=sql.Literal(organisation.lapsed_days),
     )
-    return sql.SQL(COLLECT).format(
-        table=sql.Identifier(FACTS),
+    return sql.SQL(SELECT_FACTS).format(
+        of_events=of_events,
+        of_customers=of_customers,
         aggregates=sql.SQL(", ").join(aggregates),
         known=sql.SQL(", ").join(known),
         year_cents=known[[feature.name for feature in features].index("margin_365d_cents")],
         stage=stage,
         as_of=sql.Literal(as_of),
-        end=sql.SQL("{}::timestamptz").format(sql.Literal(day_start(as_of, zone))),
+        end=sql.SQL("{}::timestamptz").format(sql.Literal(until or day_start(as_of, zone))),
         zone=sql.Literal(zone),
     )
 

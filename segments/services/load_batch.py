@@ -1,19 +1,24 @@
 """The crossing from rows to arrays: what is known of a block of customers on a day."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import psycopg
+from django.db import connection
 from numpy.typing import NDArray
 from psycopg import sql
 
 from optiengine.lib.columns import read_columns
-from segments.models import Channel, StateBuild
+from segments.feature_catalogue import Feature
+from segments.models import Channel, Organisation, StateBuild
 from segments.models.customer import INBOUND
 from segments.numerics.rule import Kind, kinds_of
 from segments.services.address_hash import ADDRESS_COLUMNS
+from segments.services.customer_facts import facts_sql
 from segments.services.rule_sql import field_sql
 
 ADDRESS = {  # what a message by a channel is sent to; for the others the consent is enough
@@ -77,6 +82,47 @@ def load_batch(
     unknown. One query, so that every column shows the same moment. Raises RuleError for a feature
     that the day's state does not hold.
     """
+    return _read(
+        state,
+        sql.SQL("segments_customerstate"),
+        sql.SQL("s.as_of = {} AND s.customer_id BETWEEN {} AND {}").format(
+            state.as_of, first_id, last_id
+        ),
+        fields,
+    )
+
+
+def fresh_batch(
+    state: StateBuild,
+    customer_ids: Sequence[int],
+    at: datetime,
+    *,
+    features: Sequence[Feature],
+    organisation: Organisation,
+    fields: Collection[str] = (),
+) -> CustomerBatch:
+    """A few customers as they are at a moment: features and stage from their events until then.
+
+    state : of the day, or of the last one before. What it says of value and micro-segment stands,
+    for these are of a day; a customer who came since has neither: no value, micro-segment 0.
+    features : as many, in the same order, as the state's. Otherwise as `load_batch`.
+    """
+    today = at.astimezone(ZoneInfo(organisation.time_zone)).date()
+    facts = facts_sql(today, features, organisation, until=at, customer_ids=customer_ids)
+    fresh = sql.SQL(
+        "(SELECT f.customer_id, f.stage, f.features, d.p_alive,"
+        " coalesce(d.micro_segment_id, 0) AS micro_segment_id,"
+        " coalesce(d.clv_cents, 0) AS clv_cents FROM ({}) f LEFT JOIN segments_customerstate d"
+        " ON d.customer_id = f.customer_id AND d.as_of = {})"
+    ).format(facts, state.as_of)
+    as_of_today = StateBuild(as_of=today, feature_set=state.feature_set)
+    return _read(as_of_today, fresh, sql.SQL("TRUE"), fields)
+
+
+def _read(
+    state: StateBuild, source: sql.Composable, where: sql.Composable, fields: Collection[str]
+) -> CustomerBatch:
+    """source : of rows s like those of CustomerState, its condition."""
     select, params = [f'{column} AS "{name}"' for name, column in BASE.items()], []
     kinds = {name: _kind(name) for name in fields}
     for place, (name, kind) in enumerate(kinds.items()):
@@ -85,13 +131,22 @@ def load_batch(
             column = f"coalesce({column}, 'NaN')::float8"
         select.append(f'{column} AS "field {place}"')
         params += values
-    query = sql.SQL(
-        f"SELECT {', '.join(select)} FROM segments_customerstate s"
-        " JOIN segments_customer c ON c.id = s.customer_id"
-        " WHERE s.as_of = %s AND s.customer_id BETWEEN %s AND %s ORDER BY s.customer_id"
+    connection.ensure_connection()
+    # The values go in first: a source may hold a % of its own, which a parameter would trip over.
+    columns = psycopg.ClientCursor(connection.connection).mogrify(", ".join(select), params)
+    query = sql.SQL(" ").join(
+        [
+            sql.SQL("SELECT"),
+            sql.SQL(columns),
+            sql.SQL("FROM"),
+            source,
+            sql.SQL("s JOIN segments_customer c ON c.id = s.customer_id WHERE"),
+            where,
+            sql.SQL("ORDER BY s.customer_id"),
+        ]
     )
     names = [*BASE, *(f"field {place}" for place in range(len(kinds)))]
-    found = read_columns(query, names, [*params, state.as_of, first_id, last_id])
+    found = read_columns(query, names)
     feature_names = tuple(state.feature_set.names)
     return CustomerBatch(
         as_of=state.as_of,

@@ -1,0 +1,60 @@
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from segments.models import Channel
+
+
+class LiveDecision(models.Model):
+    """What a real-time decision rests on beside its run's rules: enough to explain and replay it.
+
+    Partitioned by month of `as_of`.
+    """
+
+    class Reason(models.TextChoices):
+        INBOUND = "inbound", _("somebody asked")
+        EVENT = "event", _("an event arrived")
+        STEP = "step", _("a step of a journey map was due")
+
+    as_of = models.DateField(_("day"))
+    decision_id = models.BigIntegerField(_("decision"))
+    customer = models.ForeignKey(
+        "segments.Customer",
+        models.CASCADE,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("customer"),
+    )
+    reason = models.CharField(_("reason"), max_length=7, choices=Reason)
+    channels = ArrayField(
+        models.CharField(max_length=8, choices=Channel),
+        verbose_name=_("channels"),
+        default=list,
+        help_text=_("By which an answer was possible; none: all."),
+    )
+    trigger_kind = models.CharField(_("event"), max_length=40, blank=True)
+    decided_at = models.DateTimeField(_("decided at"))
+    seed = models.BigIntegerField(_("seed"))
+    contact_watermark = models.BigIntegerField(_("contact watermark"))
+    features = ArrayField(
+        models.FloatField(),
+        verbose_name=_("features"),
+        help_text=_("At the moment of decision, in the order of the state's feature set."),
+    )
+    micro_segment_id = models.BigIntegerField(_("micro-segment"))
+    capacity_left = ArrayField(models.BigIntegerField(), verbose_name=_("capacity left"), null=True)
+    request_key = models.CharField(
+        _("request key"),
+        max_length=100,
+        help_text=_("Of the caller, else our own: the same key, the same answer."),
+    )
+
+    class Meta:
+        verbose_name = _("real-time decision")
+        verbose_name_plural = _("real-time decisions")
+        # In the database: unique (decision_id, as_of), (request_key, as_of);
+        # index (customer, as_of).
+
+    def __str__(self) -> str:
+        return f"{self.decided_at}, {self.customer_id}"
