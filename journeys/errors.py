@@ -34,3 +34,7 @@ class MapNotReady(JourneyError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))
         self.problems = problems
+
+
+class ProofRefused(JourneyError):
+    """A proof that cannot be sent as it was asked for."""

@@ -24,6 +24,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from campaigns.admin.campaign import CampaignAdmin
 from campaigns.admin.capacity import CapacityLimitAdmin
 from campaigns.models import Campaign, CapacityLimit
+from journeys.admin.preview import MessagePreview
 from journeys.models import Contact, Decision, DecisionRun
 from optiengine.capacity_use import use_over_time
 from optiengine.lib.figures import number, percent
@@ -92,8 +93,10 @@ def _decisions(customer: Customer) -> Panel:
 
 
 @admin.register(Campaign)
-class CampaignPage(MixPanel, CampaignAdmin):
-    """With how much it was sent lately, and how far the mix of its actions has come."""
+class CampaignPage(MessagePreview, MixPanel, CampaignAdmin):
+    """With how much it was sent lately, how far the mix of its actions has come, a preview."""
+
+    actions_detail = [*CampaignAdmin.actions_detail, "preview"]
 
     list_display = [*CampaignAdmin.list_display, "mix", "recent"]
 

@@ -166,6 +166,7 @@ class Campaign(models.Model):
         ordering = ["name"]
         permissions = [
             ("launch_campaign", _("Can launch, pause and end campaigns")),
+            ("proof_campaign", _("Can send proofs of campaigns' messages")),
             ("fix_mix", _("Can set the mix of a campaign's actions by hand")),
         ]
         constraints = [

@@ -1,5 +1,7 @@
 """How many customers a rule means, on a day."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -31,13 +33,19 @@ def count_customers(rule: Rule, state: StateBuild, *, timeout_ms: int | None = N
     )
     if timeout_ms is None:
         return _number(sql, [state.as_of, *params])
+    with within_time(timeout_ms):
+        return _number(sql, [state.as_of, *params])
+
+
+@contextmanager
+def within_time(timeout_ms: int) -> Iterator[None]:
+    """Raises CountTooSlow where a statement inside takes longer."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(timeout_ms)])
-            n = _number(sql, [state.as_of, *params])
-            # Inside an outer transaction the limit would outlive this count.
+            yield
+            # Inside an outer transaction the limit would outlive what it is for.
             cursor.execute("SELECT set_config('statement_timeout', '0', true)")
-            return n
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise CountTooSlow from error

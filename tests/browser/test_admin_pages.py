@@ -58,3 +58,28 @@ def test_a_target_group_counts_while_it_is_edited(page):
     page.goto(f"/admin/segments/targetgroup/{group.pk}/change/")
 
     page.wait_for_selector("text=/7.*12/")
+
+
+def test_a_campaigns_html_is_shown_where_it_can_do_nothing(page):
+    campaign = make_campaign(name="Spring")
+    make_action(
+        campaign,
+        subject="Hello {{ customer.first_name }}",
+        html="<h1>Dear {{ customer.first_name }}</h1><script>top.reached = document.title = 1;"
+        "document.body.textContent = 'ran'</script>",
+    )
+    make_action(campaign, channel="sms", subject="", body="Olá {{ customer.first_name }}, ção")
+    make_customers(2)
+
+    page.goto(f"/admin/campaigns/campaign/{campaign.pk}/change/")
+    page.click("a:has-text('Preview')")
+    frame = page.frame_locator("iframe.oe-mail")
+
+    assert frame.locator("h1").inner_text() == "Dear Anna"
+    assert page.evaluate("window.reached") is None
+    first = page.input_value("[name=customer]")
+    page.click("button:has-text('Next')")
+    page.wait_for_load_state()
+    assert page.input_value("[name=customer]") != first
+    assert "“áçã” is not in the alphabet" in page.inner_text("#preview")
+    page.screenshot(path="/tmp/tpl_preview.png", full_page=True)
