@@ -82,4 +82,3 @@ def test_a_campaigns_html_is_shown_where_it_can_do_nothing(page):
     page.wait_for_load_state()
     assert page.input_value("[name=customer]") != first
     assert "“áçã” is not in the alphabet" in page.inner_text("#preview")
-    page.screenshot(path="/tmp/tpl_preview.png", full_page=True)

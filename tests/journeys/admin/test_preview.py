@@ -112,7 +112,7 @@ def test_who_may_look_may_not_yet_send(client):
 
 def prove(client, campaign: Campaign, addresses: str, **fields) -> str:
     """Send a proof of the campaign's first action; returns the page that follows."""
-    action = campaign.actions.first()
+    action = campaign.actions.all()[0]
     fields = {"action": action.pk, "customer": "anna", "addresses": addresses} | fields
     return client.post(address(campaign), fields, follow=True).content.decode()
 
