@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from collections.abc import Callable
 from contextlib import suppress
 
 from django.conf import settings
@@ -23,7 +24,10 @@ def normal_email(address: str) -> str:
 
     Dots and +tags stay: whether they name the same mailbox is each provider's own affair.
     """
-    local, at, domain = address.strip().lower().rpartition("@")
+    address = address.strip().lower()
+    if address.isascii():
+        return address
+    local, at, domain = address.rpartition("@")
     with suppress(UnicodeError):  # else no message could reach it, and it equals itself as it is
         domain = domain.encode("idna").decode()
     return f"{local}{at}{domain}"
@@ -40,10 +44,14 @@ def normal_phone(number: str) -> str:
 NORMAL = {"email": normal_email, "phone": normal_phone}
 
 
+def address_hasher(column: str) -> Callable[[str], bytes]:
+    """HMAC-SHA-256 of normalised addresses of a customer's column. The database sees no key."""
+    key, normal = settings.SUPPRESSION_KEY.encode(), NORMAL[column]
+    return lambda address: hmac.digest(key, normal(address).encode(errors="replace"), "sha256")
+
+
 def address_hash(column: str, address: str) -> bytes:
-    """HMAC-SHA-256 of an address of a customer's column, normalised; the database has no key."""
-    key = settings.SUPPRESSION_KEY.encode()
-    return hmac.digest(key, NORMAL[column](address).encode(errors="surrogatepass"), "sha256")
+    return address_hasher(column)(address)
 
 
 def address_column(channel: str) -> str:

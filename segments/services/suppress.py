@@ -7,6 +7,7 @@ again in the same transaction; whoever changes the list sets them on all custome
 Order of locks: rows of customers, then the list.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,12 +15,18 @@ from typing import Any
 from django.db import connection, transaction
 
 from segments.models import Customer, Suppression
-from segments.services.address_hash import ADDRESS_COLUMNS, NORMAL, address_column, address_hash
+from segments.services.address_hash import (
+    ADDRESS_COLUMNS,
+    address_column,
+    address_hash,
+    address_hasher,
+)
 from segments.services.with_address import customers_with
 
 # Of customers c and deliveries d: the address that the message would go to is on the list.
 SUPPRESSED_SQL = "d.channel = ANY (c.suppressed_channels)"
 
+COLUMNS = ("id", "email", "phone", "suppressed_channels")
 CHUNK = 20_000  # customers whose addresses are hashed at a time
 LIST_LOCK = "hashtext('suppressed addresses')"
 
@@ -94,7 +101,7 @@ def mark_customers(where: str, params: Sequence[Any], *, at: datetime) -> int:
     n_changed = 0
     with connection.chunked_cursor() as cursor:
         cursor.execute(
-            f"SELECT c.id, c.email, c.phone, c.suppressed_channels FROM segments_customer c "
+            f"SELECT {', '.join(f'c.{name}' for name in COLUMNS)} FROM segments_customer c "
             f"WHERE {where} ORDER BY c.id",
             params,
         )
@@ -104,39 +111,41 @@ def mark_customers(where: str, params: Sequence[Any], *, at: datetime) -> int:
 
 
 def _mark(rows: list[tuple[Any, ...]], columns: Collection[str], at: datetime) -> int:
-    addresses = {"email": [row[1] for row in rows], "phone": [row[2] for row in rows]}
-    by_hash = {
-        address_hash(column, address): (column, NORMAL[column](address))
-        for column in columns
-        for address in set(addresses[column])
-        if address
-    }
-    listed: dict[tuple[str, str], set[str]] = {}
-    on_list = Suppression.objects.filter(address_hash__in=list(by_hash))
-    for hashed, channel in on_list.values_list("address_hash", "channel"):
-        listed.setdefault(by_hash[bytes(hashed)], set()).add(channel)
+    marks: dict[int, set[str]] = defaultdict(set)  # by row
+    for column in columns:
+        addresses = [row[COLUMNS.index(column)] for row in rows]
+        for place, channel in _listed(column, addresses):
+            marks[place].add(channel)
     changed = []
-    for pk, email, phone, before in rows:
-        if not listed and not before:
-            continue
-        channels = {
-            channel
-            for column, address in (("email", email), ("phone", phone))
-            for channel in listed.get((column, NORMAL[column](address)), ())
-            if ADDRESS_COLUMNS[channel] == column
-        }
-        if channels != set(before):
-            changed.append((pk, ",".join(sorted(channels))))
+    for place, (pk, *_addresses, before) in enumerate(rows):
+        if (after := marks.get(place, set())) != set(before):
+            changed.append((pk, ",".join(sorted(after))))
     if changed:
-        ids, marks = zip(*changed, strict=True)
+        ids, words = zip(*changed, strict=True)
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE segments_customer c "
                 "SET suppressed_channels = string_to_array(n.marks, ','), updated_at = %s "
                 "FROM unnest(%s::bigint[], %s::text[]) AS n (id, marks) WHERE c.id = n.id",
-                [at, list(ids), list(marks)],
+                [at, list(ids), list(words)],
             )
     return len(changed)
+
+
+def _listed(column: str, addresses: Sequence[str]) -> list[tuple[int, str]]:
+    """Which of the addresses are on the list: each one's place and the channel."""
+    hashed = address_hasher(column)
+    hashes = ",".join([hashed(address).hex() for address in addresses])
+    channels = [channel for channel, its in ADDRESS_COLUMNS.items() if its == column]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n.place - 1, s.channel "
+            "FROM string_to_table(%s, ',') WITH ORDINALITY AS n (hash, place) "
+            "JOIN segments_suppression s ON s.address_hash = decode(n.hash, 'hex') "
+            "WHERE s.channel = ANY(%s)",
+            [hashes, channels],
+        )
+        return cursor.fetchall()
 
 
 def _locked(pairs: Collection[tuple[str, str]]) -> set[int]:
