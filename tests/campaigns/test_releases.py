@@ -6,8 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from campaigns.numerics.releases import cap_free_in, free_in
-from campaigns.numerics.rulebook import NEVER, CapEntry, ExclusionEntry, Rulebook
+from campaigns.numerics.releases import cap_free_in, free_in, gap_free_in
+from campaigns.numerics.rulebook import NEVER, CapEntry, ExclusionEntry, GapEntry, Rulebook
 from campaigns.numerics.verdicts import History, Verdict, limit_verdicts
 from tests.campaigns.test_verdicts import NOW, book, campaign
 
@@ -16,14 +16,19 @@ ZONES = np.array(["UTC", "Pacific/Auckland", "America/Los_Angeles"] * 2)
 
 
 def random_book(rng) -> Rulebook:
+    owed = rng.random(A) < 0.1
     entries = [
         campaign(
             c,
+            transactional=bool(owed[c]),
+            exempt_from_caps=bool(rng.random() < 0.2),
+            not_counted_by_caps=bool(rng.random() < 0.2),
+            ignores_durations_of=tuple(np.flatnonzero(rng.random(A) < 0.2).tolist()),
             tags=tuple({5, 6} & set(rng.integers(4, 8, 2).tolist())),
             repeat_after_days=int(rng.integers(0, 12)),
             duration_days=int(rng.choice([0, 0, 4])),
             ignores_durations=bool(rng.random() < 0.3),
-            in_addition=bool(rng.random() < 0.1),
+            in_addition=bool(owed[c] or rng.random() < 0.1),
         )
         for c in range(A)
     ]
@@ -34,9 +39,11 @@ def random_book(rng) -> Rulebook:
             "cap",
             str(rng.choice(["", "sms"])),
             5 if rng.random() < 0.3 else None,
-            int(rng.integers(1, 4)),
+            None if rng.random() < 0.1 else int(rng.integers(0, 4)),
             str(window),
             lengths.get(str(window), 1),
+            week_starts_on=int(rng.integers(1, 8)),
+            counts_transactional=bool(rng.random() < 0.5),
         )
         for window in windows
     )
@@ -46,7 +53,10 @@ def random_book(rng) -> Rulebook:
         ExclusionEntry("by tag", None, 6, (1, 2), int(rng.integers(1, 9))),
     )
     channels = tuple(str(channel) for channel in rng.choice(["email", "sms"], A))
-    return book(*entries, channels=channels, caps=caps, exclusions=exclusions)
+    gaps = tuple(
+        GapEntry("gap", str(rng.choice(["", "sms"])), int(rng.integers(1, 120))) for _ in range(2)
+    )
+    return book(*entries, channels=channels, caps=caps, exclusions=exclusions, gaps=gaps)
 
 
 def past_of(rules: Rulebook, customer, action, days_ago) -> History:
@@ -86,13 +96,19 @@ def test_releases_are_those_that_the_limits_give_day_by_day(seed):
     drawn = rng.integers(0, N, h), rng.integers(0, A, h), rng.integers(1, 20, h)
     past = past_of(rules, *drawn)
     caps = [cap_free_in(cap, past, ZONES, NOW) for cap in rules.caps]
+    gaps = [gap_free_in(gap, past, N, NOW) for gap in rules.gaps]
 
-    expected = first_days(rules, past)
-    for u in range(A):
+    def free_from(u: int) -> np.ndarray:
         free = free_in(rules, u, past, N)
         for (now, _one_more), scope in zip(caps, rules.cap_stops, strict=True):
             free = np.maximum(free, now) if scope[u] else free
-        assert free.tolist() == expected[:, u].tolist()
+        for days, scope in zip(gaps, rules.gap_scopes, strict=True):
+            free = np.maximum(free, days) if scope[u] else free
+        return free
+
+    expected = first_days(rules, past)
+    for u in range(A):
+        assert free_from(u).tolist() == expected[:, u].tolist()
 
     # And after one more contact by `a` today, for the campaigns of others.
     for a in range(A):
@@ -100,9 +116,7 @@ def test_releases_are_those_that_the_limits_give_day_by_day(seed):
         with_one = past_of(rules, *map(np.concatenate, zip(drawn, more, strict=True)))
         expected = first_days(rules, with_one)
         for u in set(range(A)) - {a}:
-            held = free_in(rules, u, past, N)
-            for (now, _one_more), scope in zip(caps, rules.cap_stops, strict=True):
-                held = np.maximum(held, now) if scope[u] else held
+            held = free_from(u)
             for block in rules.blocks[u]:
                 if a in block.by:
                     held = np.maximum(held, block.days)
