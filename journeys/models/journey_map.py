@@ -74,6 +74,9 @@ class JourneyMap(models.Model):
         ),
     )
     seed = models.BigIntegerField(_("seed"), default=new_seed, editable=False)
+    running_since = models.DateTimeField(
+        _("running since"), null=True, editable=False, help_text=_("What happened before is past.")
+    )
     active_version = models.ForeignKey(
         "journeys.MapVersion",
         models.PROTECT,
@@ -152,7 +155,11 @@ class Traveller(models.Model):
         LEFT = "left", _("map ended or customer erased")
 
     map = models.ForeignKey(
-        JourneyMap, models.PROTECT, related_name="travellers", verbose_name=_("map")
+        JourneyMap,
+        models.PROTECT,
+        related_name="travellers",
+        db_index=False,
+        verbose_name=_("map"),
     )
     version = models.ForeignKey(
         MapVersion, models.PROTECT, related_name="+", db_index=False, verbose_name=_("version")
@@ -222,6 +229,9 @@ class Traveller(models.Model):
                 name="traveller_due",
             ),
             models.Index(
+                fields=["map"], condition=Q(status="travelling"), name="traveller_on_the_way"
+            ),
+            models.Index(
                 fields=["customer"], condition=Q(campaign__isnull=False), name="traveller_to_send"
             ),
         ]
@@ -286,28 +296,21 @@ class StepTally(models.Model):
 
 
 class MapCursor(models.Model):
-    """How far entry looked for what begins journeys: events for all maps, else map by map."""
+    """How far a map's entry was looked at: states of the day for a group, moments for dates."""
 
-    map = models.OneToOneField(
-        JourneyMap,
-        models.CASCADE,
-        related_name="+",
-        null=True,
-        verbose_name=_("map"),
-        help_text=_("Empty: the one cursor over events."),
+    map = models.OneToOneField(JourneyMap, models.CASCADE, related_name="+", verbose_name=_("map"))
+    state_day = models.DateField(
+        _("day of the state"), null=True, help_text=_("Whose target group was looked at last.")
     )
-    event_id = models.BigIntegerField(_("event"), default=0)
-    day = models.DateField(
-        _("day"), null=True, help_text=_("Of the customers' state that was looked at last.")
+    dates_until = models.DateTimeField(_("dates looked at until"), null=True)
+    exits_at = models.DateTimeField(_("exit rule looked at"), null=True)
+    fault = models.CharField(
+        _("fault"), max_length=300, blank=True, help_text=_("Why nobody can enter at present.")
     )
-    moment = models.DateTimeField(_("moment"), null=True, help_text=_("Looked at up to then."))
 
     class Meta:
         verbose_name = _("cursor of a map")
         verbose_name_plural = _("cursors of maps")
-        constraints = [
-            models.UniqueConstraint(fields=["map"], nulls_distinct=False, name="one_event_cursor"),
-        ]
 
     def __str__(self) -> str:
-        return f"{self.map_id or '–'}: {self.event_id}"
+        return str(self.map_id)

@@ -59,8 +59,10 @@ def launch_map(journey: JourneyMap, *, by: str, at: datetime) -> JourneyMap:
     if newest.launched_at is None:
         newest.launched_at, newest.launched_by = at, by
         newest.save(update_fields=["launched_at", "launched_by"])
+    if journey.status != Status.ACTIVE:
+        journey.running_since = at
     journey.status, journey.active_version = Status.ACTIVE, newest
-    journey.save(update_fields=["status", "active_version"])
+    journey.save(update_fields=["status", "active_version", "running_since"])
     return journey
 
 

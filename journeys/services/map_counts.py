@@ -4,9 +4,19 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from django.db import connection
 from django.db.models import Sum
 
 from journeys.models import MapVersion, StepTally
+
+MANY_TALLIES = 2_000  # rows from which on they are drawn together
+
+# What others append meanwhile is not seen, and stays. Two at once delete different rows.
+DRAW_TOGETHER = """
+    WITH gone AS (DELETE FROM journeys_steptally RETURNING version_id, step, result, n)
+    INSERT INTO journeys_steptally (version_id, step, result, n)
+    SELECT version_id, step, result, sum(n) FROM gone GROUP BY version_id, step, result
+"""
 
 
 @dataclass(frozen=True)
@@ -33,3 +43,11 @@ def step_counts(version: MapVersion) -> dict[str, StepCounts]:
         else:
             left[step][result] = n
     return {step: StepCounts(n, left.get(step, {})) for step, n in arrived.items()}
+
+
+def draw_tallies_together() -> None:
+    """Keep the number of tallies small; the sums stay the same at every moment."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM journeys_steptally")
+        if cursor.fetchone()[0] > MANY_TALLIES:
+            cursor.execute(DRAW_TOGETHER)

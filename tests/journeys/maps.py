@@ -1,11 +1,16 @@
 """Journey maps for tests: drawn in a few words, launched, entered."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from campaigns.models import Campaign
-from journeys.models import JourneyMap
+from journeys.models import JourneyMap, Traveller
+from journeys.services.advance import advance
 from journeys.services.edit_map import launch_map, save_graph
+from journeys.services.enter import Entry, enter, insert
+from optiengine.lib.partitions import ensure_partitions
+from segments.models import Customer, Event
 from tests.factories import NOW, make_action, make_campaign
 
 ENTRY = {"kind": "entry", "by": "event", "event_kind": "cart"}
@@ -49,3 +54,39 @@ def launch(graph: dict[str, Any], *, at: datetime = NOW, **fields: Any) -> Journ
     journey = JourneyMap.objects.create(**defaults | fields)
     save_graph(journey, graph, by="anna", at=at)
     return launch_map(journey, by="anna", at=at)
+
+
+def make_event(customer: Customer, kind: str, at: datetime, **fields: Any) -> Event:
+    ensure_partitions("segments_event", at.date(), at.date())
+    return Event.objects.create(
+        customer=customer,
+        kind=kind,
+        occurred_at=at,
+        source="test",
+        external_id=f"{customer.pk} {kind} {at.isoformat()}",
+        **fields,
+    )
+
+
+def put_in(journey: JourneyMap, *customers: Customer, at: datetime, key: str = "") -> None:
+    """Let customers in at a moment, whatever the entry waits for."""
+    entries = [Entry(customer.pk, key or f"event:{at.isoformat()}", at) for customer in customers]
+    insert(journey, entries, at, beside=True)
+
+
+def move(now: datetime) -> Counter[str]:
+    """A minute's work: enter, then advance."""
+    entered = enter(now)
+    return entered + advance(now, owner="test")
+
+
+def way(traveller: Traveller) -> str:
+    """Where somebody went, with the results, and where they are: "e next w next x"."""
+    traveller.refresh_from_db()
+    passed = traveller.passages.order_by("pk").values_list("step", "result")
+    words = [word for passage in passed for word in passage]
+    return " ".join([*words, traveller.outcome or traveller.step])
+
+
+def only_traveller(journey: JourneyMap) -> Traveller:
+    return Traveller.objects.get(map=journey)

@@ -1,0 +1,98 @@
+"""Send steps that wait for a decision: what a run looks at, and what becomes of the travellers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import sql
+
+from journeys.models import Traveller
+from journeys.numerics.due_steps import DueSteps
+from journeys.numerics.journey_graph import Step
+from journeys.services.walk import Journal, Walker, graph_of, load_walkers, park
+from optiengine.lib.columns import read_columns
+
+SENT, WITHHELD, BLOCKED = "sent", "withheld", "blocked"
+
+# Who waits in two maps for the same campaign gets it once, from where they have waited longest;
+# the other step waits on.
+DUE = """
+    SELECT DISTINCT ON (t.customer_id, t.campaign_id)
+        t.id, t.customer_id, t.campaign_id, t.is_control, m.control_share,
+        (extract(epoch FROM t.step_since) * 1e6)::int8 AS since
+    FROM journeys_traveller t JOIN journeys_journeymap m ON m.id = t.map_id
+    WHERE t.customer_id = ANY(%s) AND t.campaign_id IS NOT NULL AND m.status = 'active'
+      AND (%s::timestamptz IS NULL OR t.give_up_at > %s)
+    ORDER BY t.customer_id, t.campaign_id, t.step_since, t.id
+"""
+
+
+@dataclass(frozen=True)
+class StepResults:
+    """What was decided at k due steps."""
+
+    result: NDArray[np.str_]  # (k,) SENT, WITHHELD (a control's ghost) or BLOCKED
+    contact_id: NDArray[np.int64]  # (k,) 0 where blocked
+
+
+def load_due(customer_ids: NDArray[np.int64], *, at: datetime | None = None) -> DueSteps:
+    """The steps at which these customers wait, in active maps; `row` is the place in the ids.
+
+    customer_ids : (n,) ascending. at : leave out steps that have given up by then.
+    The caller holds the lock of the customers' block until it has settled what it loaded.
+    """
+    names = ["id", "customer_id", "campaign_id", "is_control", "control_share", "since"]
+    found = read_columns(sql.SQL(DUE), names, [customer_ids.tolist(), at, at])
+    return DueSteps(
+        traveller_ids=found["id"],
+        row=np.searchsorted(customer_ids, found["customer_id"]),
+        campaign_id=found["campaign_id"],
+        since=found["since"].astype("datetime64[us]"),
+        is_control=found["is_control"],
+        control_share=found["control_share"],
+    )
+
+
+def settle_due(due: DueSteps, results: StepResults, at: datetime) -> None:
+    """Move the travellers on from steps that were decided, inside the caller's transaction.
+
+    A message sent or withheld leads on. One that was not possible waits on, leads on or ends the
+    journey, as the step says. at : the moment of the decision, from which what follows counts.
+    """
+    if not len(due):
+        return
+    pairs = zip(results.result.tolist(), results.contact_id.tolist(), strict=True)
+    told = dict(zip(due.traveller_ids.tolist(), pairs, strict=True))
+    walkers = load_walkers("t.id = ANY(%s) AND t.campaign_id IS NOT NULL", [list(told)])
+    journal = Journal()
+    for walker in walkers:
+        result, contact_id = told[walker.id]
+        step = graph_of(walker.version_id).steps.get(walker.step)
+        if step is None:
+            park(walker, f"{walker.step}?")
+        elif result != BLOCKED:
+            _lead_on(journal, walker, result, at, contact_id)
+        else:
+            settle_blocked(journal, step, walker, at, gave_up=False)
+    journal.save(walkers)
+
+
+def settle_blocked(
+    journal: Journal, step: Step, walker: Walker, at: datetime, *, gave_up: bool
+) -> None:
+    """What the step says of a message that was not possible. gave_up : and waits no longer."""
+    what = step["when_blocked"]
+    if what == "wait" and gave_up:
+        what = step["then"]
+    if what == "skip":
+        _lead_on(journal, walker, "skipped", at, None)
+    elif what == "exit":
+        journal.finish(walker, Traveller.Outcome.BLOCKED, at=at)
+
+
+def _lead_on(
+    journal: Journal, walker: Walker, result: str, at: datetime, contact_id: int | None
+) -> None:
+    graph = graph_of(walker.version_id)
+    journal.move(walker, "next", graph, at=at, result=result, contact_id=contact_id)
