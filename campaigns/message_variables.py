@@ -30,7 +30,7 @@ def _help() -> SafeString:
     }
     rows = [(f"{{{{ {name} }}}}", meaning) for name, meaning in meanings.items()]
     return format_html(
-        "{}<details><summary>{}</summary><ul>{}</ul>{}</details>",
+        '<div class="oe-help">{}<details><summary>{}</summary><ul>{}</ul>{}</details></div>',
         _("A Liquid text: what stands in double braces is filled in for each customer."),
         _("What can be filled in"),
         format_html_join("", "<li><code>{}</code> {}</li>", rows),

@@ -112,6 +112,8 @@ class MessagePreview(ModelAdmin):
         for address, receipt in receipts:
             if receipt.outcome != Outcome.SENT:
                 text = _("%(address)s: not sent. %(reason)s")
+                if receipt.outcome == Outcome.UNKNOWN:
+                    text = _("%(address)s: perhaps sent. %(reason)s")
                 words = {"address": address, "reason": _(receipt.reason) if receipt.reason else ""}
                 self.message_user(request, text % words, messages.ERROR)
 

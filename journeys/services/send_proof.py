@@ -22,6 +22,7 @@ from segments.models import Channel, Customer, Organisation
 
 MOST_ADDRESSES = 10
 MARK = "[Proof]"
+NO_DELIVERY = 0  # the delivery_id of a message that is none of ours
 # A proof is read by somebody else: nothing in it may act for the customer.
 SAMPLE_LINKS = Links("https://example.com/unsubscribe", "https://example.com/preferences")
 
@@ -50,13 +51,8 @@ def send_proof(
         words = render(action, Recipient.of(customer), SAMPLE_LINKS)
     except TextError as error:
         raise ProofRefused(str(error)) from error
-    messages = [
-        _message(action, customer, words, number, address, as_of)
-        for number, address in enumerate(addresses)
-    ]
-    receipts = _hand_over(route.transport, messages, now)
-    missing = Receipt(0, Outcome.UNKNOWN, _("Nothing is known of it."))
-    return [(address, receipts.get(n, missing)) for n, address in enumerate(addresses)]
+    messages = [_message(action, customer, words, address, as_of) for address in addresses]
+    return list(zip(addresses, _hand_over(route, messages, now), strict=True))
 
 
 def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
@@ -81,12 +77,12 @@ def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
 
 
 def _message(
-    action: Action, customer: Customer, words: Words, number: int, address: str, as_of: date
+    action: Action, customer: Customer, words: Words, address: str, as_of: date
 ) -> Message:
     is_email = action.channel == Channel.EMAIL
     return Message(
-        delivery_id=number,
-        key=uuid4(),  # of no delivery
+        delivery_id=NO_DELIVERY,
+        key=uuid4(),
         as_of=as_of,
         channel=action.channel,
         customer_id=customer.external_id,
@@ -100,25 +96,23 @@ def _message(
     )
 
 
-def _hand_over(transport: str, messages: Sequence[Message], now: datetime) -> dict[int, Receipt]:
-    """What is known of each message; one without a receipt may have arrived."""
-    way, batch = TRANSPORTS[transport], uuid4()
-    receipts: dict[int, Receipt] = {}
+def _hand_over(route: ChannelRoute, messages: Sequence[Message], now: datetime) -> list[Receipt]:
+    """What is known of each message, in their order. Raises ProofRefused before the first."""
+    receipts: list[Receipt] = []
+    reason = ""
     try:
-        with way.open() as send:
-            for start in range(0, len(messages), way.group_size):
-                for receipt in send(batch, messages[start : start + way.group_size], now):
-                    receipts[receipt.delivery_id] = receipt
+        with TRANSPORTS[route.transport].open() as send:
+            for message in messages:  # each a batch of its own: one may fail alone
+                for receipt in send(uuid4(), [message], now):
+                    receipts.append(receipt)
     except Unreachable as error:
         if not receipts:
             raise ProofRefused(str(error)) from error
-        _fill(receipts, messages, str(error))
+        reason = str(error)
     except SessionOver:
-        _fill(receipts, messages, _("The other side took no more messages."))
-    return receipts
-
-
-def _fill(receipts: dict[int, Receipt], messages: Sequence[Message], reason: str) -> None:
-    for message in messages:
-        left = Receipt(message.delivery_id, Outcome.UNTOUCHED, reason)
-        receipts.setdefault(message.delivery_id, left)
+        reason = _("The other side took no more messages.")
+    except Exception as error:  # whatever it is, whoever asked is to read it
+        reason = f"{type(error).__name__}: {error}"
+        receipts.append(Receipt(NO_DELIVERY, Outcome.UNKNOWN, reason))
+    untouched = Receipt(NO_DELIVERY, Outcome.UNTOUCHED, reason)
+    return (receipts + [untouched] * len(messages))[: len(messages)]

@@ -152,6 +152,18 @@ def test_a_proof_arrives_and_counts_nowhere(client, campaign, peer: SmtpPeer):
     assert "sent to a@example.com, b@example.com" in entry.get_change_message()
 
 
+def test_what_an_error_nobody_foresaw_leaves_open_is_said(admin_client, campaign, monkeypatch):
+    def fail(self, messages):
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", fail)
+
+    page = prove(admin_client, campaign, "a@example.com\nb@example.com")
+
+    assert "a@example.com: perhaps sent. ZeroDivisionError: by nought" in page
+    assert "b@example.com: not sent. ZeroDivisionError: by nought" in page
+
+
 def test_one_refused_address_leaves_the_others(admin_client, campaign, peer: SmtpPeer):
     peer.replies = {"no@example.com": "550 no such mailbox"}
 
