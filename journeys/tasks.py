@@ -16,7 +16,7 @@ from segments.models import Organisation
 
 def deliver_task() -> str:
     """Empty the outbox. Woken twice, or on two machines, every message still leaves once."""
-    counts = deliver(now=now(), owner=worker_name())
+    counts = deliver(now=now(), clock=now, owner=worker_name())
     return ", ".join(f"{n} {status}" for status, n in counts.items())
 
 
@@ -29,7 +29,7 @@ def decide_chunks(run_id: int) -> str:
 def run_day_task(as_of: str) -> str:
     """One day of the engine, as the schedule or a partner system asked for it."""
     try:
-        day = run_day(date.fromisoformat(as_of), now=now())
+        day = run_day(date.fromisoformat(as_of), clock=now)
     except StaleState as closed:
         return str(closed)
     return f"{day.run}: {day.run.counts}, {day.deliveries}"

@@ -96,7 +96,7 @@ def load_rulebook(as_of: date) -> Rulebook:
     return Rulebook(
         campaigns=entries,
         actions=actions,
-        caps=tuple(_cap(cap) for cap in FrequencyCap.objects.filter(is_active=True).order_by("pk")),
+        caps=load_caps(),
         exclusions=tuple(
             entry for row in Exclusion.objects.order_by("pk") for entry in _exclusions(row, entries)
         ),
@@ -116,16 +116,26 @@ def load_rulebook(as_of: date) -> Rulebook:
             _capacity(limit, campaigns, as_of)
             for limit in CapacityLimit.objects.filter(is_active=True).order_by("pk")
         ),
-        gaps=tuple(
-            GapEntry(name=gap.name, channel=gap.channel, hours=gap.hours)
-            for gap in MinimumGap.objects.filter(is_active=True).order_by("pk")
-        ),
+        gaps=load_gaps(),
         quiet_hours=load_quiet_hours(),
     )
 
 
+def load_caps() -> tuple[CapEntry, ...]:
+    """Those that hold now."""
+    return tuple(_cap(cap) for cap in FrequencyCap.objects.filter(is_active=True).order_by("pk"))
+
+
+def load_gaps() -> tuple[GapEntry, ...]:
+    """Those that hold now."""
+    return tuple(
+        GapEntry(name=gap.name, channel=gap.channel, hours=gap.hours)
+        for gap in MinimumGap.objects.filter(is_active=True).order_by("pk")
+    )
+
+
 def load_quiet_hours() -> tuple[QuietEntry, ...]:
-    """Those that hold now, for what looks at nothing else of the rules."""
+    """Those that hold now."""
     return tuple(
         QuietEntry(
             channel=row.channel,

@@ -78,5 +78,5 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(ChannelRoute)
 class ChannelRouteAdmin(ModelAdmin):
-    list_display = ["channel", "transport", "is_open"]
+    list_display = ["channel", "transport", "is_open", "max_per_minute"]
     actions = None

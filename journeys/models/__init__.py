@@ -3,7 +3,7 @@
 from journeys.models.capacity import CapacityAccount, CapacityUse
 from journeys.models.contact import Contact, Outcome
 from journeys.models.decision import Decision
-from journeys.models.delivery import ChannelRoute, Delivery
+from journeys.models.delivery import ChannelRoute, Delivery, RouteMinute
 from journeys.models.journey_map import (
     JourneyMap,
     MapCursor,
@@ -35,6 +35,7 @@ __all__ = [
     "MixDay",
     "Outcome",
     "PairEvidence",
+    "RouteMinute",
     "SplitAttempt",
     "SplitProof",
     "SplitSearchState",

@@ -1,3 +1,4 @@
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,16 @@ class ChannelRoute(models.Model):
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, unique=True)
     transport = models.CharField(_("transport"), max_length=10, choices=Transport)
     is_open = models.BooleanField(_("open"), default=True, help_text=_("Closed: messages wait."))
+    max_per_minute = models.PositiveIntegerField(
+        _("messages per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_(
+            "At most so many are handed over in a minute of the clock, by all workers together; "
+            "the others wait for the next minutes, those due first go first. Empty: no limit."
+        ),
+    )
 
     class Meta:
         verbose_name = _("channel route")
@@ -37,6 +48,24 @@ class ChannelRoute(models.Model):
         transport = cls.Transport.SMTP if by_smtp else cls.Transport.FILE_DROP
         found = cls.objects.filter(channel=channel).first()
         return found or cls(channel=channel, transport=transport)
+
+
+class RouteMinute(models.Model):
+    """Messages of a channel that were handed over in a minute, while its route had a limit."""
+
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    minute = models.DateTimeField(_("minute"))
+    n_messages = models.PositiveIntegerField(_("messages"), default=0)
+
+    class Meta:
+        verbose_name = _("minute of a route")
+        verbose_name_plural = _("minutes of routes")
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "minute"], name="minute_once_per_channel")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}, {self.minute}: {self.n_messages}"
 
 
 class Delivery(models.Model):
@@ -124,7 +153,7 @@ class Delivery(models.Model):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         # In the database: unique (key, as_of), (contact, as_of); indexes on what waits by
-        # channel and due_at, on what is being attempted by batch, on the customer.
+        # channel and due_at, on what is being attempted by batch, on the customer and attempted_at.
 
     def __str__(self) -> str:
         return f"{self.key}"

@@ -22,6 +22,7 @@ from journeys.numerics.worth import Worth, with_slot_cost, worth_of
 from journeys.services.capacity import Capacity, book_use, take_left
 from journeys.services.claim import ClaimedChunk, finish_chunk, hold_chunk
 from journeys.services.load_history import load_history
+from journeys.services.locks import lock_block
 from journeys.services.save_decisions import Decided, save_decisions
 from segments.models import Organisation
 from segments.models.customer import BLOCK_BITS
@@ -29,7 +30,6 @@ from segments.services.load_batch import CustomerBatch, load_batch
 from segments.services.split_segment import ancestors, nearest_known
 
 MINIMUM = ("min_test", "min_test_responders", "min_control", "min_control_responders")
-LOCK_SPACE = 0x0C  # first key of the advisory locks that guard blocks of customers
 
 
 @dataclass(frozen=True)
@@ -208,12 +208,6 @@ def load_arms(run: DecisionRun, customer_ids: NDArray[np.int64]) -> NDArray[np.s
         )
         arm_of: Mapping[int, str] = dict(cursor.fetchall())
     return np.array([arm_of.get(int(pk), Arm.HOLDOUT.value) for pk in customer_ids], dtype="<U9")
-
-
-def lock_block(block: int) -> None:
-    """Whoever counts and spends contacts of these customers does it alone, until it commits."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, block])
 
 
 def next_contact_id() -> int:

@@ -3,20 +3,22 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from campaigns.models import Action
 from journeys.channels import TRANSPORTS, Message, Outcome, Receipt, SessionOver, Unreachable
 from journeys.channels.base import Send
 from journeys.models import ChannelRoute
+from journeys.numerics.recheck import Limits
 from journeys.services import outbox
+from journeys.services.begin_attempt import begin_attempt
 from journeys.services.outbox import Batch
+from journeys.services.recheck import load_limits
 from journeys.services.render import Recipient, render
+from journeys.services.throttle import left_in_minute
 from optiengine.lib.text_scan import TextError
-from segments.models import Organisation
 from segments.models.customer import OUTBOUND
 
 STATUSES = ("sent", "failed", "unknown", "suppressed", "new")
@@ -29,17 +31,19 @@ def deliver(
     limit: int | None = None,
     owner: str,
     progress: Callable[[int], object] | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> dict[str, int]:
     """Send the waiting deliveries of one channel, or of all; any number of workers may, at once.
 
     now : the moment of sending: what is due later waits. limit : claim at most so many deliveries.
     owner : names the worker; two that run at once need different names.
     progress : called with how many deliveries were dealt with since the last call.
-    Returns a count per status. `new` are those put back to wait: the other side could not be
-    reached or asked for another time, the route was closed or sending stopped.
+    clock : says what time it is while the work goes on, so that limits are asked at the moment at
+    which each group leaves; without it, as in a simulation, all of it is done at `now`.
+    Returns a count per status. `new` are those put back to wait: a limit holds them, the other side
+    could not be reached or asked for another time, the route was closed or sending stopped.
     """
-    zone = ZoneInfo(Organisation.current().time_zone)
-    worker = Worker(owner, now, now.astimezone(zone).date(), limit, progress or (lambda _n: None))
+    worker = Worker(owner, clock or (lambda: now), limit, progress or (lambda _n: None))
     worker.count(Counter(unknown=outbox.declare_unclear()))
     for each in [channel] if channel else OUTBOUND:
         worker.empty_outbox(each)
@@ -48,11 +52,10 @@ def deliver(
 
 @dataclass
 class Worker:
-    """One call of `deliver`: who works, at which moment, and what came of it so far."""
+    """One call of `deliver`: who works, by which clock, and what came of it so far."""
 
     owner: str
-    now: datetime
-    today: date  # in the organisation's zone
+    clock: Callable[[], datetime]
     left: int | None  # deliveries it may still claim; None: as many as there are
     progress: Callable[[int], object]
     counts: Counter[str] = field(default_factory=Counter)
@@ -76,8 +79,10 @@ class Worker:
             return repeat
         transport = ChannelRoute.for_channel(channel).transport
         size = TRANSPORTS[transport].batch_size
-        size = size if self.left is None else min(size, self.left)
-        batch = outbox.claim_batch(channel, transport, owner=self.owner, size=size, now=self.now)
+        now = self.clock()
+        bounds = [size, self.left, left_in_minute(channel, now=now)]
+        size = min(bound for bound in bounds if bound is not None)
+        batch = outbox.claim_batch(channel, transport, owner=self.owner, size=size, now=now)
         if batch is None:
             return None
         if self.left is not None:
@@ -91,30 +96,32 @@ class Worker:
 
     def _deliver_batch(self, batch: Batch) -> bool:
         """Returns whether the session was good to the end."""
-        transport, ids = TRANSPORTS[batch.transport], batch.delivery_ids
+        transport, ids, limits = TRANSPORTS[batch.transport], batch.delivery_ids, load_limits()
         is_good = True
         try:
             with transport.open() as send:
                 for start in range(0, len(ids), transport.group_size):
                     group = ids[start : start + transport.group_size]
-                    is_good = self._deliver_group(batch, group, send)
+                    is_good = self._deliver_group(batch, group, send, limits)
                     if not is_good:
                         break
         except Unreachable as error:
-            self.count(outbox.put_off(batch, str(error), now=self.now))
+            self.count(outbox.put_off(batch, str(error), now=self.clock()))
             return False
         self.count(outbox.release(batch))
         return is_good
 
-    def _deliver_group(self, batch: Batch, ids: Sequence[int], send: Send) -> bool:
+    def _deliver_group(self, batch: Batch, ids: Sequence[int], send: Send, limits: Limits) -> bool:
         """Returns whether the session is good for another group."""
-        recipients, stopped = outbox.begin_attempt(batch, ids, today=self.today, now=self.now)
+        now = self.clock()
+        recipients, stopped = begin_attempt(batch, ids, now=now, limits=limits)
         self.count(stopped)
+        is_whole = len(recipients) + stopped.total() == len(ids)
         if not recipients:
-            return True
+            return is_whole
         messages, receipts = self._messages(batch, recipients)
         try:
-            for receipt in send(batch.id, messages, self.now) if messages else ():
+            for receipt in send(batch.id, messages, now) if messages else ():
                 receipts.append(receipt)  # what came before an exception counts
         except SessionOver:
             receipts += _for_the_rest(messages, receipts, Outcome.UNTOUCHED)
@@ -124,8 +131,8 @@ class Worker:
                 receipts += _for_the_rest(messages, receipts, Outcome.LATER, str(error))
             return False
         finally:  # on any other exception too: what has no receipt then stays unclear
-            self.count(outbox.record_receipts(batch, receipts, now=self.now))
-        return True
+            self.count(outbox.record_receipts(batch, receipts, now=self.clock()))
+        return is_whole
 
     def _messages(
         self, batch: Batch, recipients: list[dict[str, Any]]

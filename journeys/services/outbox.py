@@ -1,11 +1,11 @@
 """The states of the outbox and what moves a delivery from one to the next, a batch at a time.
 
-    new → claimed → attempting → sent | failed | unknown;   claimed → suppressed
+    new → claimed → attempting → sent | failed | unknown;   claimed → suppressed | new, due later
 
 A batch is what one worker claimed together. Its id is the fence: whoever takes over what was
 claimed gives it a new one, and the first worker's statements then find nothing. Leases are on the
 database's clock; what is due, on the caller's. Every statement is a transaction of its own,
-committed before a message is handed over.
+committed before a message is handed over. The step to attempting is in begin_attempt.
 """
 
 from collections import Counter
@@ -15,35 +15,16 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.translation import gettext_noop
 
 from journeys.channels import TRANSPORTS, Receipt
-from journeys.services.render import COLUMNS
 
 LEASE = "interval '60 seconds'"
 MAX_ATTEMPTS = 5
 BACK_OFF = "interval '1 minute' * 5 ^ ({attempts} - 1)"  # 1, 5, 25 and 125 minutes
 INTERRUPTED = gettext_noop("Interrupted while it was handed over: it may have arrived.")
 
-# Why a message may not leave, asked in the statement that commits the attempt. The first that
-# holds is the reason. d: delivery, c: customer, a: action, k: campaign.
-REFUSALS = [
-    ("c.id IS NULL", gettext_noop("The customer is no longer known.")),
-    ("c.erased_at IS NOT NULL", gettext_noop("The customer was erased.")),
-    ("c.suppressed", gettext_noop("The customer is suppressed.")),
-    ("d.channel <> ALL (c.consents)", gettext_noop("There is no consent for the channel.")),
-    (
-        "d.channel = 'email' AND c.email = '' OR d.channel IN ('sms', 'call') AND c.phone = ''",
-        gettext_noop("There is no address for the channel."),
-    ),
-    (
-        "k.id IS NULL OR k.status <> 'active' OR k.ends_on < %(today)s",
-        gettext_noop("The campaign is no longer active."),
-    ),
-    ("NOT a.is_active", gettext_noop("The action is no longer active.")),
-    ("d.expires_at < %(now)s", gettext_noop("It is too late for this message.")),
-]
 MAY_SEND = """
     NOT EXISTS (SELECT FROM segments_organisation WHERE sending_stopped)
     AND NOT EXISTS (SELECT FROM journeys_channelroute r
@@ -86,9 +67,8 @@ def claim_batch(
 ) -> Batch | None:
     """Claim up to `size` of a channel's deliveries that are due at `now`, those due first first.
 
-    None if none waits.
-
-    Those that another worker claimed and did not get to before its lease ended count as waiting.
+    None if none waits. Those that another worker claimed and did not get to before its lease
+    ended count as waiting.
     """
     rows = _rows(
         f"""
@@ -138,58 +118,6 @@ def take_over_batch(channel: str, *, owner: str) -> Batch | None:
         {"batch": batch, "owner": owner},
     )
     return _as_batch(rows, channel, transport, owner, is_repeat=True)
-
-
-def begin_attempt(
-    batch: Batch, ids: Sequence[int], *, today: date, now: datetime
-) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """Check some of a batch's deliveries once more and commit that those left are attempted.
-
-    now : the moment of sending; today : its day in the organisation's zone, for a campaign that
-    ended before it sends no more.
-    Returns who to write to, by delivery id, and how many left with which status. While sending
-    is stopped, or the route closed, neither: they stay claimed.
-    """
-    cases = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in REFUSALS)
-    statement = f"""
-        WITH mine AS MATERIALIZED (
-            SELECT d.id, d.as_of, CASE {cases} ELSE '' END AS refusal,
-                CASE WHEN d.channel = 'email' THEN c.email
-                     WHEN d.channel IN ('sms', 'call') THEN c.phone ELSE '' END AS address,
-                {", ".join(f"c.{column}" for column in COLUMNS)}
-            FROM journeys_delivery d
-            LEFT JOIN segments_customer c ON c.id = d.customer_id
-            LEFT JOIN campaigns_action a ON a.id = d.action_id
-            LEFT JOIN campaigns_campaign k ON k.id = a.campaign_id
-            WHERE {MINE} AND d.status = %(status)s AND {MAY_SEND}
-            ORDER BY d.id
-        )
-        UPDATE journeys_delivery d
-        SET status = CASE WHEN refusal = '' THEN 'attempting'
-                          WHEN d.status = 'attempting' THEN 'unknown' -- it may have left before
-                          ELSE 'suppressed' END,
-            reason = refusal,
-            attempts = d.attempts + (refusal = '')::int,
-            attempted_at = CASE WHEN refusal = '' THEN %(now)s ELSE d.attempted_at END,
-            lease_until = CASE WHEN refusal = '' THEN clock_timestamp() + {LEASE} END
-        FROM mine WHERE d.id = mine.id AND d.as_of = mine.as_of
-            AND {HELD} AND d.status = %(status)s -- still: another may have taken it over meanwhile
-        RETURNING d.status, d.id, d.key, d.as_of, d.action_id, address,
-                  {", ".join(COLUMNS)}
-    """
-    parameters = batch.parameters(ids) | {
-        "status": "attempting" if batch.is_repeat else "claimed",
-        "today": today,
-        "now": now,
-    }
-    # durable: inside another transaction the attempt would be forgotten by a crash.
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        names = [column.name for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    allowed = [row for row in rows if row["status"] == "attempting"]
-    stopped = Counter(row["status"] for row in rows if row["status"] != "attempting")
-    return sorted(allowed, key=lambda row: row["id"]), stopped
 
 
 def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime) -> Counter[str]:

@@ -31,6 +31,7 @@ def run_day(
     seed: int | None = None,
     send: bool = True,
     now: datetime | None = None,
+    clock: Callable[[], datetime] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Day:
     """State, outcomes, learning, decisions, deliveries of one day, in this process.
@@ -40,6 +41,7 @@ def run_day(
     A day that was interrupted goes on where it stopped, one that is done changes nothing but what
     is still in the outbox. Other workers may help with the run's chunks at the same time.
     now : the moment of sending, by default that of the decision; before it no message leaves.
+    clock : says what time it is when the day has been decided, see deliver.
     progress : called with the name of each step as it begins.
     """
     tell = progress or (lambda step: None)
@@ -61,5 +63,6 @@ def run_day(
     deliveries = {}
     if send:
         tell("deliveries")
-        deliveries = deliver(now=now or run.decided_at, owner=worker_name())
+        moment = clock() if clock else now or run.decided_at
+        deliveries = deliver(now=moment, clock=clock, owner=worker_name())
     return Day(run, n_measured, deliveries)

@@ -19,7 +19,8 @@ def settle(delivery: Delivery, *, sent: bool, by: str, at: datetime) -> Delivery
     if delivery.status != Delivery.Status.UNKNOWN:
         raise DeliveryNotUnclear(delivery.key, delivery.get_status_display())
     delivery.status = Delivery.Status.SENT if sent else Delivery.Status.FAILED
-    delivery.sent_at = at if sent else None
+    # Limits count it at the moment at which it left.
+    delivery.sent_at = (delivery.attempted_at or at) if sent else None
     said = _("Settled as sent by %(by)s.") if sent else _("Settled as not sent by %(by)s.")
     delivery.reason = (said % {"by": by})[:200]
     delivery.save(update_fields=["status", "sent_at", "reason"])

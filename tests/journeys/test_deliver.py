@@ -17,13 +17,15 @@ from django.db.models import Model
 from journeys.channels import EmailServer, Outcome, Receipt
 from journeys.errors import DeliveryNotUnclear
 from journeys.models import ChannelRoute, Delivery
+from journeys.numerics.recheck import Limits
 from journeys.services import outbox
+from journeys.services.begin_attempt import begin_attempt
 from journeys.services.deliver import deliver
 from journeys.services.settle_delivery import settle
 from journeys.tasks import deliver_task
 from segments.models import Customer, Organisation
 from segments.models.customer import OUTBOUND
-from tests.factories import DAY, NOW, make_action, make_campaign, make_delivery
+from tests.factories import DAY, NOW, make_action, make_campaign, make_contact, make_delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -99,14 +101,14 @@ def test_a_withdrawal_reaches_messages_that_are_already_claimed(monkeypatch):
     """Consent is asked for again for each small group, not when the batch is claimed."""
     monkeypatch.setattr(EmailServer, "group_size", 1)
     first, second = make_delivery(), make_delivery()
-    begin = outbox.begin_attempt
+    begin = begin_attempt
 
-    def withdraw_meanwhile(batch, ids, *, today, now):
+    def withdraw_meanwhile(batch, ids, **how):
         if ids == [second.pk]:
             Customer.objects.filter(pk=second.customer_id).update(consents=[])
-        return begin(batch, ids, today=today, now=now)
+        return begin(batch, ids, **how)
 
-    monkeypatch.setattr(outbox, "begin_attempt", withdraw_meanwhile)
+    monkeypatch.setattr("journeys.services.deliver.begin_attempt", withdraw_meanwhile)
 
     assert deliver(now=NOW, owner="a") == {
         "sent": 1,
@@ -139,14 +141,14 @@ def test_the_stop_switch_holds_what_is_already_claimed(monkeypatch):
     monkeypatch.setattr(EmailServer, "group_size", 1)
     for _ in range(3):
         make_delivery()
-    begin = outbox.begin_attempt
+    begin = begin_attempt
 
-    def stop_after_the_first(batch, ids, *, today, now):
-        found = begin(batch, ids, today=today, now=now)
+    def stop_after_the_first(batch, ids, **how):
+        found = begin(batch, ids, **how)
         Organisation.objects.update_or_create(pk=1, defaults={"sending_stopped": True})
         return found
 
-    monkeypatch.setattr(outbox, "begin_attempt", stop_after_the_first)
+    monkeypatch.setattr("journeys.services.deliver.begin_attempt", stop_after_the_first)
 
     counts = deliver(now=NOW, owner="a")
 
@@ -200,7 +202,7 @@ def test_what_was_claimed_and_left_is_taken_over_when_the_lease_ends():
     assert deliver(now=NOW, owner="a")["sent"] == 1
 
     # The first worker wakes up: its batch is no longer its own.
-    assert outbox.begin_attempt(lost, [delivery.pk], today=DAY, now=NOW) == ([], Counter())
+    assert begin_attempt(lost, [delivery.pk], now=NOW, limits=Limits()) == ([], Counter())
     assert not outbox.release(lost)
     delivery.refresh_from_db()
     assert delivery.status == "sent"
@@ -209,7 +211,7 @@ def test_what_was_claimed_and_left_is_taken_over_when_the_lease_ends():
 def test_a_worker_that_was_given_up_too_soon_knows_better():
     delivery = make_delivery()
     slow = claim("slow")
-    outbox.begin_attempt(slow, [delivery.pk], today=DAY, now=NOW)
+    begin_attempt(slow, [delivery.pk], now=NOW, limits=Limits())
     let_leases_run_out()
     assert deliver(now=NOW, owner="a")["unknown"] == 1
 
@@ -221,7 +223,7 @@ def test_a_route_that_changes_after_a_crash_does_not_send_again(drop):
     """SMTP may have delivered it: that files could be repeated does not matter."""
     delivery = make_delivery()
     lost = claim("lost")
-    outbox.begin_attempt(lost, [delivery.pk], today=DAY, now=NOW)
+    begin_attempt(lost, [delivery.pk], now=NOW, limits=Limits())
     let_leases_run_out()
     ChannelRoute.objects.update_or_create(channel="email", defaults={"transport": "file_drop"})
 
@@ -241,8 +243,8 @@ def test_sending_a_hundred_costs_the_queries_of_their_groups(django_assert_max_n
     for _ in range(100):
         make_delivery(action=action)
 
-    # Five groups, two statements and a savepoint each; claims, routes and leftovers beside them.
-    with django_assert_max_num_queries(5 * 4 + 30):
+    # Five groups, eight statements each; claims, limits, routes and leftovers beside them.
+    with django_assert_max_num_queries(5 * 10 + 40):
         assert deliver(now=NOW, owner="a")["sent"] == 100
 
 
@@ -288,14 +290,14 @@ def test_the_task_says_what_it_did():
 
 def test_writers_need_not_know_the_outbox_columns():
     """Decisions are copied in: what only delivering fills in has defaults in the database."""
-    delivery = make_delivery()
+    delivery, contact = make_delivery(), make_contact()
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO journeys_delivery (as_of, contact_id, customer_id, action_id, channel,"
-            " key, status, owner, attempts, reason, due_at) SELECT as_of, contact_id + 1,"
+            " key, status, owner, attempts, reason, due_at) SELECT as_of, %s,"
             " customer_id, action_id, channel, gen_random_uuid(), 'new', '', 0, '', due_at"
             " FROM journeys_delivery WHERE id = %s",
-            [delivery.pk],
+            [contact.pk, delivery.pk],
         )
 
     assert deliver(now=NOW, owner="a")["sent"] == 2

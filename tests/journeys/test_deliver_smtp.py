@@ -215,7 +215,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 from journeys.models import Delivery
-from journeys.services import outbox
+from journeys.services import deliver as delivering
 from journeys.services.deliver import deliver
 
 name, port, now, variant = sys.argv[1:]
@@ -225,14 +225,14 @@ settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", int(port)
 settings.DEFAULT_FROM_EMAIL = "Shop <news@shop.example>"
 
 if variant == "attempt not written down":
-    begin = outbox.begin_attempt
+    begin = delivering.begin_attempt
 
-    def forget(batch, ids, *, today, now):
-        found = begin(batch, ids, today=today, now=now)
+    def forget(batch, ids, **how):
+        found = begin(batch, ids, **how)
         Delivery.objects.filter(batch=batch.id, status="attempting").update(status="claimed")
         return found
 
-    outbox.begin_attempt = forget
+    delivering.begin_attempt = forget
 
 deliver(now=datetime.fromisoformat(now), owner="killed")
 """

@@ -1,0 +1,164 @@
+"""The last look before a message leaves: consent, campaign, limits and throttle, at this moment."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_noop
+
+from journeys.models import Delivery
+from journeys.numerics.recheck import Limits, hold
+from journeys.services.locks import lock_blocks
+from journeys.services.outbox import LEASE, MAY_SEND, MINE, Batch
+from journeys.services.recheck import in_words, load_contacted, waiting_of
+from journeys.services.render import COLUMNS
+from journeys.services.throttle import take
+from segments.models.customer import BLOCK_BITS
+
+Row = dict[str, Any]
+
+# Why a message may not leave. The first that holds is the reason. d: delivery, c: customer,
+# a: action, k: campaign.
+REFUSALS = [
+    ("c.id IS NULL", gettext_noop("The customer is no longer known.")),
+    ("c.erased_at IS NOT NULL", gettext_noop("The customer was erased.")),
+    ("c.suppressed", gettext_noop("The customer is suppressed.")),
+    ("d.channel <> ALL (c.consents)", gettext_noop("There is no consent for the channel.")),
+    (
+        "d.channel = 'email' AND c.email = '' OR d.channel IN ('sms', 'call') AND c.phone = ''",
+        gettext_noop("There is no address for the channel."),
+    ),
+    (
+        "k.id IS NULL OR k.status <> 'active' OR k.ends_on < %(today)s",
+        gettext_noop("The campaign is no longer active."),
+    ),
+    ("NOT a.is_active", gettext_noop("The action is no longer active.")),
+    ("d.expires_at < %(now)s", gettext_noop("It is too late for this message.")),
+]
+CASES = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in REFUSALS)
+BLOCKS = f"""
+SELECT DISTINCT d.customer_id >> {BLOCK_BITS} FROM journeys_delivery d
+WHERE {MINE} AND d.status = %(status)s
+"""
+# By id, so that two who lock some of the same rows never wait in a circle.
+MESSAGES = f"""
+SELECT d.id, d.key, d.as_of, d.customer_id, d.action_id, d.due_at, d.expires_at,
+    CASE {CASES} ELSE '' END AS refusal,
+    CASE WHEN d.channel = 'email' THEN c.email
+         WHEN d.channel IN ('sms', 'call') THEN c.phone ELSE '' END AS address,
+    {", ".join(f"c.{column}" for column in COLUMNS)}, c.time_zone,
+    o.campaign_id, o.channel, o.tags, o.takes_slot, o.counted, o.transactional,
+    k.exempt_from_caps, k.ignores_durations,
+    ARRAY(SELECT i.to_campaign_id FROM campaigns_campaign_ignores_durations_of i
+          WHERE i.from_campaign_id = k.id) AS ignores_durations_of
+FROM journeys_delivery d
+JOIN journeys_contact o ON o.id = d.contact_id AND o.as_of = d.as_of
+LEFT JOIN segments_customer c ON c.id = d.customer_id
+LEFT JOIN campaigns_action a ON a.id = d.action_id
+LEFT JOIN campaigns_campaign k ON k.id = a.campaign_id
+WHERE {MINE} AND d.status = %(status)s AND {MAY_SEND}
+ORDER BY d.id FOR UPDATE OF d
+"""
+WRITE = f"""
+UPDATE journeys_delivery d
+SET status = became.status,
+    reason = became.reason,
+    due_at = became.due_at,
+    owner = CASE WHEN became.status = 'new' THEN '' ELSE d.owner END,
+    attempts = d.attempts + (became.status = 'attempting')::int,
+    attempted_at = CASE WHEN became.status = 'attempting' THEN %(now)s ELSE d.attempted_at END,
+    lease_until = CASE WHEN became.status = 'attempting' THEN clock_timestamp() + {LEASE} END
+FROM unnest(%(became)s::bigint[], %(statuses)s::text[], %(reasons)s::text[],
+            %(due)s::timestamptz[]) AS became (id, status, reason, due_at)
+WHERE d.id = became.id AND {MINE}
+"""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a delivery that is not stopped by a throttle."""
+
+    id: int
+    status: str
+    reason: str
+    due_at: datetime
+
+
+def begin_attempt(
+    batch: Batch, ids: Sequence[int], *, now: datetime, limits: Limits
+) -> tuple[list[Row], Counter[str]]:
+    """Check some of a batch's deliveries once more and commit that those left are attempted.
+
+    Under the locks of the customers' blocks the limits are counted over what really happened by
+    `now`; so that of two workers with messages for one customer the second sees the first's. A
+    message that a limit holds waits again (new, due later), or is suppressed where it would be too
+    late. A repeat after a crash was counted when it was attempted, and its key is dropped if it
+    arrived: limits do not hold it.
+
+    Returns who to write to, by delivery id, and how many left with which status. The others stay
+    claimed: sending is stopped, the route closed, or the minute's messages are used up.
+    """
+    parameters = batch.parameters(ids) | {
+        "status": "attempting" if batch.is_repeat else "claimed",
+        "today": now.astimezone(ZoneInfo(limits.time_zone)).date(),
+        "now": now,
+    }
+    # durable: inside another transaction the attempt would be forgotten by a crash.
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(BLOCKS, parameters)
+        lock_blocks(block for (block,) in cursor.fetchall())
+        cursor.execute(MESSAGES, parameters)
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        fates = _fates(batch, rows, limits, now)
+        may_leave = [fate.id for fate in fates if fate.status == Delivery.Status.ATTEMPTING]
+        leaving = set(may_leave[: take(batch.channel, len(may_leave), now=now)])
+        written = [f for f in fates if f.status != Delivery.Status.ATTEMPTING or f.id in leaving]
+        cursor.execute(
+            WRITE,
+            parameters
+            | {
+                "became": [fate.id for fate in written],
+                "statuses": [fate.status for fate in written],
+                "reasons": [fate.reason for fate in written],
+                "due": [fate.due_at for fate in written],
+            },
+        )
+    stopped = Counter(f.status for f in written if f.status != Delivery.Status.ATTEMPTING)
+    return [row for row in rows if row["id"] in leaving], stopped
+
+
+def _fates(batch: Batch, rows: Sequence[Row], limits: Limits, now: datetime) -> list[Fate]:
+    """What becomes of each message, those due first first: each counts for the next ones."""
+    fates = []
+    customers = {row["customer_id"] for row in rows}
+    contacted = load_contacted(customers, limits, now=now, apart=[row["id"] for row in rows])
+    for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
+        if row["refusal"]:  # a repeat may have left before
+            status = Delivery.Status.UNKNOWN if batch.is_repeat else Delivery.Status.SUPPRESSED
+            fates.append(Fate(row["id"], status, row["refusal"], row["due_at"]))
+            continue
+        waiting, before = waiting_of(row, limits), contacted.setdefault(row["customer_id"], [])
+        held = None if batch.is_repeat else hold(limits, waiting, before, at=now)
+        if held is None:
+            before.append(waiting.sent(now))
+            fates.append(Fate(row["id"], Delivery.Status.ATTEMPTING, "", row["due_at"]))
+            continue
+        is_over = held.until is None or _is_over(row, held.until)
+        fates.append(
+            Fate(
+                id=row["id"],
+                status=Delivery.Status.SUPPRESSED if is_over else Delivery.Status.NEW,
+                reason=in_words(held, limits, is_over=is_over)[:200],
+                due_at=row["due_at"] if is_over or held.until is None else held.until,
+            )
+        )
+    return fates
+
+
+def _is_over(row: Mapping[str, Any], until: datetime) -> bool:
+    return row["expires_at"] is not None and until > row["expires_at"]
