@@ -38,3 +38,7 @@ class MapNotReady(JourneyError):
 
 class ProofRefused(JourneyError):
     """A proof that cannot be sent as it was asked for."""
+
+
+class SendingStopped(JourneyError):
+    """The global stop switch is on."""

@@ -1,11 +1,12 @@
 """Who is in the holdout, the baseline arm or the optimised arm: a salted hash of the id."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date
 
 from django.db import connection
 
-from campaigns.models import Arm, ArmPlan
+from campaigns.models import Arm, ArmMembership, ArmPlan
 
 
 def position(salt: str, customer_id: int) -> float:
@@ -29,6 +30,19 @@ def current_plan(as_of: date) -> ArmPlan:
     """The plan in force on a day; the default one is made where there is none."""
     plan = ArmPlan.objects.filter(starts_on__lte=as_of).order_by("-starts_on").first()
     return plan or ArmPlan.objects.create(starts_on=as_of)
+
+
+def assign_newcomers(plan: ArmPlan, customer_ids: Iterable[int], as_of: date) -> dict[int, Arm]:
+    """Give customers who came since the day's arms were given out theirs, at once."""
+    arms = {pk: arm_at(plan, pk) for pk in customer_ids}
+    ArmMembership.objects.bulk_create(
+        [
+            ArmMembership(customer_id=pk, plan=plan, arm=arm, since=as_of)
+            for pk, arm in arms.items()
+        ],
+        ignore_conflicts=True,
+    )
+    return arms
 
 
 def assign_arms(as_of: date) -> ArmPlan:

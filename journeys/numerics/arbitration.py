@@ -86,9 +86,8 @@ def arbitrate(
 
     if len(due):
         slot = allowed & ~in_addition & (ranks == 0)
-        by_campaign = np.zeros((n, len(book.campaigns)), dtype=bool)
-        np.logical_or.at(by_campaign, (slice(None), book.campaign_of), slot)
-        step = due.first(book, by_campaign & (action == NONE)[:, None])
+        of_campaign = book.campaign_of[:, None] == np.arange(len(book.campaigns))
+        step = due.first(book, (slot @ of_campaign) & (action == NONE)[:, None])
         for campaign in np.unique(step[step >= 0]):
             columns = np.flatnonzero(book.campaign_of == campaign)
             rows = np.flatnonzero(step == campaign)

@@ -26,6 +26,29 @@ class DueSteps:
         no, never = np.zeros(0, dtype=bool), np.zeros(0, dtype="datetime64[us]")
         return cls(ids, ids, ids, never, no, np.zeros(0))
 
+    @classmethod
+    def taken(
+        cls, book: Rulebook, action_ids: NDArray[np.int64], is_control: NDArray[np.bool_]
+    ) -> "DueSteps":
+        """The steps that stored decisions (n,) took: enough to decide them again as they were.
+
+        action_ids : (n,) of what was chosen, any other number for none.
+        """
+        place = {int(pk): i for i, pk in enumerate(book.action_ids)}
+        index = np.array([place.get(int(pk), -1) for pk in action_ids], dtype=np.int64)
+        row = np.flatnonzero((index >= 0) & np.append(book.by_step, False)[index])
+        campaign = book.campaign_of[index[row]]
+        since = np.zeros(len(row), dtype="datetime64[us]")
+        control, ids = is_control[row], book.campaign_ids[campaign]
+        return cls(
+            np.zeros(len(row), dtype=np.int64),
+            row,
+            ids,
+            since,
+            control,
+            np.where(control, 1.0, 0.0),
+        )
+
     def __len__(self) -> int:
         return len(self.row)
 

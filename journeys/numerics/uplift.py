@@ -228,6 +228,27 @@ class UpliftModel(BaseEstimator):
         sd = np.sqrt(variance)
         return Prediction(uplift, sd, np.minimum(together, sd), response)
 
+    def predict_new(self, X: Floats) -> Prediction:
+        """What is expected of an action that nothing is known of yet: (n, 1) each.
+
+        X : (n, d) design. By what actions have in common, and as uncertain as they differ; its
+        responses are taken to be the mean action's.
+        """
+        X = np.asarray(X, dtype=np.float64)
+        rows, columns = self._upper
+        twice = np.where(rows == columns, 1.0, 2.0)
+        d = self.n_features_in_
+        covs = np.stack([self.prior_cov_, self.shared_cov_[:d, :d]])[:, rows, columns] * twice
+        variance = _in_blocks(X, np.ascontiguousarray(covs.T), lambda x: x[:, rows] * x[:, columns])
+        sd = np.sqrt(np.maximum(variance, 0.0))
+        response = _in_blocks(X, self._response_t).mean(axis=1, keepdims=True)
+        return Prediction(
+            _in_blocks(X, self.prior_mean_[:, None]),
+            sd[:, :1],
+            np.minimum(sd[:, 1:], sd[:, :1]),
+            np.clip(response, 0.0, 1.0),
+        )
+
     def to_bytes(self) -> bytes:
         """The fitted model as an npz file without pickles, hyper-parameters as JSON inside."""
         file = io.BytesIO()

@@ -1,7 +1,8 @@
 """One chunk of a run: load, compute, lock, compute, save; in outline and in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 
 import numpy as np
@@ -16,14 +17,18 @@ from journeys.models import DecisionRun
 from journeys.numerics.arbitration import arbitrate
 from journeys.numerics.choice import has_minimum_evidence
 from journeys.numerics.design import FeatureScaling
+from journeys.numerics.due_steps import DueSteps
+from journeys.numerics.occasion import DAILY, Occasion
 from journeys.numerics.uplift import Prediction, UpliftModel
 from journeys.numerics.within_limits import arbitrate_within
 from journeys.numerics.worth import Worth, with_slot_cost, worth_of
 from journeys.services.capacity import Capacity, book_use, take_left
 from journeys.services.claim import ClaimedChunk, finish_chunk, hold_chunk
+from journeys.services.due_steps import load_due, settle_due
 from journeys.services.load_history import load_history
 from journeys.services.locks import lock_block
-from journeys.services.save_decisions import Decided, save_decisions
+from journeys.services.save_decisions import Decided, Stamp, save_decisions
+from journeys.services.step_results import results_of
 from segments.models import Organisation
 from segments.models.customer import BLOCK_BITS
 from segments.services.load_batch import CustomerBatch, load_batch
@@ -39,8 +44,8 @@ class Pinned:
     run: DecisionRun
     book: Rulebook
     scaling: FeatureScaling
-    model: UpliftModel | None  # None while there is no action at all
-    columns: NDArray[np.int64]  # (A,) the model's column of each action of the rulebook
+    model: UpliftModel | None  # None where nothing at all is known of actions
+    columns: NDArray[np.int64]  # (A,) the model's column of each action, -1 for a newer one
     evidence_ok: NDArray[np.bool_]  # (A,)
     parents: Mapping[int, int]  # of micro-segments: what a leaf was split off
     time_zone: str
@@ -55,9 +60,10 @@ class Ready:
     arms: NDArray[np.str_]  # (n,)
     codes: Codes  # (n, A) verdicts
     worth: Worth
+    due: DueSteps = field(default_factory=DueSteps.none)  # known once the customers are locked
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def pinned(run_id: int) -> Pinned:
     """The pinned inputs of a started run; they never change, so a worker reads them once."""
     return pin(DecisionRun.objects.select_related("state", "model__scaling").get(pk=run_id))
@@ -66,7 +72,7 @@ def pinned(run_id: int) -> Pinned:
 def pin(run: DecisionRun) -> Pinned:
     assert run.model is not None
     book = Rulebook.from_json(run.rulebook)
-    model = UpliftModel.from_bytes(bytes(run.model.payload)) if book.actions else None
+    model = UpliftModel.from_bytes(bytes(run.model.payload)) if run.model.payload else None
     evidence = np.array(
         [run.model.evidence.get(str(action.id), [0, 0, 0, 0]) for action in book.actions]
     ).reshape(-1, 4)
@@ -75,7 +81,7 @@ def pin(run: DecisionRun) -> Pinned:
         book=book,
         scaling=FeatureScaling.from_fitted(run.model.scaling.fitted),
         model=model,
-        columns=np.searchsorted(model.action_keys_, book.action_ids) if model else np.zeros(0, int),
+        columns=_columns(model.action_keys_, book.action_ids) if model else np.zeros(0, int),
         evidence_ok=has_minimum_evidence(
             *evidence.T,
             **dict(zip(MINIMUM, book.minimum_evidence.T, strict=True)),
@@ -104,11 +110,14 @@ def decide(chunk: ClaimedChunk) -> int:
         hold_chunk(chunk)
         lock_block(chunk.first_id >> BLOCK_BITS)
         watermark = next_contact_id()
+        ready = with_due(given, ready, load_due(ready.batch.customer_ids, at=given.run.decided_at))
         ready = limited(given, ready, watermark=watermark)
         # Last of the locks, for all other chunks need it too.
         left = take_left(given.capacity) if given.capacity else None
         decided, used = choose(given, ready, left=left)
-        save_decisions(given.run, given.book, decided, first_contact_id=watermark)
+        stamp = Stamp(given.run.pk, given.run.as_of, given.run.decided_at)
+        saved = save_decisions(stamp, given.book, decided, first_contact_id=watermark)
+        settle_due(decided.due, results_of(given.book, decided, saved), stamp.at)
         if given.capacity:
             book_use(given.capacity, used)
         finish_chunk(chunk, n_decisions=len(ready.batch), watermark=watermark, left=left)
@@ -122,8 +131,23 @@ def prepare(given: Pinned, first_id: int, last_id: int) -> Ready | None:
     if not len(batch):
         return None
     arms = load_arms(given.run, batch.customer_ids)
+    return judged(given, batch, arms, DAILY)
+
+
+def judged(
+    given: Pinned, batch: CustomerBatch, arms: NDArray[np.str_], occasion: Occasion
+) -> Ready:
+    """A batch with its verdicts by facts and its values."""
     codes = fact_verdicts(given.book, facts_of(batch, arms, given.time_zone))
+    occasion.block_others(given.book, codes)
     return Ready(batch, arms, codes, value(given, predict(given, batch), codes))
+
+
+def with_due(given: Pinned, ready: Ready, due: DueSteps) -> Ready:
+    """With the steps that are due for the batch's customers, who are locked by now."""
+    codes = ready.codes.copy()
+    due.block_others(given.book, codes)
+    return replace(ready, due=due, codes=codes)
 
 
 def value(given: Pinned, found: Prediction, codes: Codes) -> Worth:
@@ -132,11 +156,13 @@ def value(given: Pinned, found: Prediction, codes: Codes) -> Worth:
     return replace(worth, price=given.capacity.charge) if given.capacity else worth
 
 
-def limited(given: Pinned, ready: Ready, *, watermark: int) -> Ready:
+def limited(given: Pinned, ready: Ready, *, watermark: int, at: datetime | None = None) -> Ready:
     """With the verdicts of the customers' own limits and the slot's cost, from contacts below the
-    watermark."""
-    batch, book, at = ready.batch, given.book, given.run.decided_at
-    history = load_history(given.run, book, batch.customer_ids, watermark=watermark)
+    watermark. at : the moment of decision, by default the run's."""
+    batch, book, at = ready.batch, given.book, at or given.run.decided_at
+    history = load_history(
+        given.run.as_of, book, batch.customer_ids, watermark=watermark, at=at, zone=given.time_zone
+    )
     zones = main_zones(batch.time_zones, batch.countries, given.time_zone)
     codes = limit_verdicts(book, ready.codes, history, zones, at=at)
     worth = with_slot_cost(ready.worth, book, codes, history, zones, at=at)
@@ -144,12 +170,14 @@ def limited(given: Pinned, ready: Ready, *, watermark: int) -> Ready:
 
 
 def choose(
-    given: Pinned, ready: Ready, *, left: NDArray[np.int64] | None
+    given: Pinned, ready: Ready, *, left: NDArray[np.int64] | None, seed: int | None = None
 ) -> tuple[Decided, NDArray[np.int64]]:
     """The choice for a batch, and what it uses of the limits that all customers share.
 
     left : (L,) units of these limits; None: they are not looked at, and nothing counts as used.
+    seed : of the draws, by default the run's.
     """
+    seed = given.run.seed if seed is None else seed
     arguments = (
         given.book,
         ready.codes,
@@ -160,12 +188,12 @@ def choose(
     )
     used = np.zeros(0, dtype=np.int64)
     if left is None or given.capacity is None:
-        choice = arbitrate(*arguments, seed=given.run.seed)
+        choice = arbitrate(*arguments, seed=seed, due=ready.due)
     else:
         choice, used = arbitrate_within(
-            *arguments, seed=given.run.seed, use=given.capacity.use, left=left
+            *arguments, seed=seed, use=given.capacity.use, left=left, due=ready.due
         )
-    return Decided(ready.batch, ready.arms, ready.worth, choice), used
+    return Decided(ready.batch, ready.arms, ready.worth, choice, ready.due), used
 
 
 def facts_of(batch: CustomerBatch, arms: NDArray[np.str_], time_zone: str) -> Facts:
@@ -182,23 +210,48 @@ def facts_of(batch: CustomerBatch, arms: NDArray[np.str_], time_zone: str) -> Fa
 
 def predict(given: Pinned, batch: CustomerBatch) -> Prediction:
     """Uplift of every action of the rulebook for every customer of the batch."""
-    if given.model is None:
-        empty = np.zeros((len(batch.customer_ids), 0))
-        return Prediction(empty, empty, empty, empty)
+    if given.model is None:  # what there is came since the morning: nothing for it or against it
+        nothing = np.zeros((len(batch), len(given.book.actions)))
+        return Prediction(nothing, np.ones_like(nothing), nothing, nothing)
     leaves = nearest_known(batch.micro_segment_ids, given.model.segment_ids_, given.parents)
-    found = given.model.predict(given.scaling.transform(batch.features), leaves)
-    return Prediction(
-        found.uplift[:, given.columns],
-        found.sd[:, given.columns],
-        found.shared_sd[:, given.columns],
-        found.response_prob[:, given.columns],
+    design = given.scaling.transform(batch.features)
+    known = given.model.predict(design, leaves)
+    if given.columns.min(initial=0) >= 0:
+        return _of_columns(known, given.columns)
+    new = given.model.predict_new(design)  # one column more, which -1 points to
+    return _of_columns(
+        Prediction(
+            np.hstack([known.uplift, new.uplift]),
+            np.hstack([known.sd, new.sd]),
+            np.hstack([known.shared_sd, new.shared_sd]),
+            np.hstack([known.response_prob, new.response_prob]),
+        ),
+        given.columns,
     )
 
 
-def load_arms(run: DecisionRun, customer_ids: NDArray[np.int64]) -> NDArray[np.str_]:
+def _of_columns(found: Prediction, columns: NDArray[np.int64]) -> Prediction:
+    return Prediction(
+        found.uplift[:, columns],
+        found.sd[:, columns],
+        found.shared_sd[:, columns],
+        found.response_prob[:, columns],
+    )
+
+
+def _columns(keys: NDArray[np.int64], action_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(A,) where each action is among a model's, -1 for one that came after it was learned."""
+    place = {int(key): column for column, key in enumerate(keys)}
+    return np.array([place.get(int(pk), -1) for pk in action_ids], dtype=np.int64)
+
+
+def load_arms(
+    run: DecisionRun, customer_ids: NDArray[np.int64], *, otherwise: str = Arm.HOLDOUT.value
+) -> NDArray[np.str_]:
     """(n,) arm of each customer under the run's plan.
 
-    Whoever has none, because they came after the arms were given out, is held out: fail closed.
+    otherwise : for whoever has none, because they came after the arms were given out. They are
+    held out: fail closed.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -207,7 +260,7 @@ def load_arms(run: DecisionRun, customer_ids: NDArray[np.int64]) -> NDArray[np.s
             [run.plan_id, int(customer_ids[0]), int(customer_ids[-1])],
         )
         arm_of: Mapping[int, str] = dict(cursor.fetchall())
-    return np.array([arm_of.get(int(pk), Arm.HOLDOUT.value) for pk in customer_ids], dtype="<U9")
+    return np.array([arm_of.get(int(pk), otherwise) for pk in customer_ids], dtype="<U9")
 
 
 def next_contact_id() -> int:

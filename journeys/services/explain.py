@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from campaigns.models import Arm
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.describe_verdict import VerdictWords
-from journeys.models import Decision, DecisionChunk
+from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
 from journeys.numerics.arbitration import HELD, NONE, choice_draw, control_draw
 from journeys.services.decide import Pinned, pinned
 from journeys.services.describe_worth import slot_words, what_is_kept, what_opens
-from journeys.services.replay import recompute, stored_facts
+from journeys.services.replay import recompute, recompute_live, stored_facts
 from journeys.services.save_decisions import Decided
 from optiengine.lib.figures import money, percent
 from segments.models import Organisation
@@ -85,8 +85,7 @@ def explain(decision: Decision) -> Explanation:
     from the stored verdicts; values, probabilities and draws are computed again.
     """
     given = pinned(decision.run_id)
-    verdicts = np.array([decision.verdicts], dtype=np.int16).reshape(1, -1)
-    again, batch = _again(given, decision, verdicts)
+    again, batch, seed = _again(given, decision)
     options = _options(given, decision, again)
     explanation = Explanation(
         decision=decision,
@@ -96,7 +95,7 @@ def explain(decision: Decision) -> Explanation:
     )
     if again is None:
         return explanation
-    seed, ids = given.run.seed, batch.customer_ids
+    ids = batch.customer_ids
     draws: dict[str, float | None] = {}
     if decision.layer != HELD:
         drawn = choice_draw(ids, seed, decision.layer, decision.campaign_id or 0)
@@ -115,8 +114,13 @@ def explain(decision: Decision) -> Explanation:
     )
 
 
-def _again(given: Pinned, decision: Decision, verdicts) -> tuple[Decided | None, CustomerBatch]:
-    """The customer decided again, alone; None when the state of that day is gone."""
+def _again(given: Pinned, decision: Decision) -> tuple[Decided | None, CustomerBatch, int]:
+    """The customer decided again, None when that day's state is gone; and the seed of the draws."""
+    if given.run.kind == DecisionRun.Kind.LIVE:
+        live = LiveDecision.objects.get(decision_id=decision.pk, as_of=decision.as_of)
+        again = recompute_live(given, decision, live)
+        return again, again.batch, live.seed
+    seed = given.run.seed
     chunk = DecisionChunk.objects.filter(
         run=given.run,
         done=True,
@@ -126,8 +130,8 @@ def _again(given: Pinned, decision: Decision, verdicts) -> tuple[Decided | None,
     assert given.run.state is not None
     batch = load_batch(given.run.state, decision.customer_id, decision.customer_id)
     if chunk is None or not len(batch):
-        return None, batch
-    return recompute(given, chunk, batch, verdicts, alone=True), batch
+        return None, batch, seed
+    return recompute(given, chunk, batch, [decision], alone=True), batch, seed
 
 
 def _agrees(given: Pinned, decision: Decision, again: Decided) -> bool:

@@ -1,6 +1,6 @@
 """What customers got before, as arrays: the crossing from the contact ledger to the limits."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,10 +8,8 @@ from psycopg import sql
 
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import History
-from journeys.models import DecisionRun
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
-from segments.models import Organisation
 
 HISTORY = """
 SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
@@ -38,24 +36,31 @@ NAMES = ["customer_id", "campaign_id", *FLAGS, "days_ago", "reserved_at", "respo
 
 
 def load_history(
-    run: DecisionRun, book: Rulebook, customer_ids: NDArray[np.int64], *, watermark: int
+    as_of: date,
+    book: Rulebook,
+    customer_ids: NDArray[np.int64],
+    *,
+    watermark: int,
+    at: datetime,
+    zone: str,
 ) -> History:
     """Contacts of a batch that can still matter: sends and withheld ones alike.
 
     A contact that a run of a later day has already made counts too, as one of today: whichever
     run comes second must not exceed a cap.
     customer_ids : (n,) ascending. watermark : contacts of this id or later are left out, which
-    is how a replay sees what the run saw.
+    is how a replay sees what the run saw. at : the moment of decision, on the day as_of of the
+    organisation's zone.
     """
-    cutoff = run.decided_at - timedelta(days=book.history_days)
+    cutoff = at - timedelta(days=book.history_days)
     since: dict[datetime, list[int]] = {}  # campaigns whose own contacts matter for longer
     for step in book.follow_ups:
-        start = run.decided_at - timedelta(days=step.after_days + step.within_days + 1)
+        start = at - timedelta(days=step.after_days + step.within_days + 1)
         if start < cutoff:
             since.setdefault(start, []).append(step.source_id)
     for campaign in book.campaigns:
         days = book.own_history_days(campaign)
-        start = LONG_AGO if days is None else run.decided_at - timedelta(days=days)
+        start = LONG_AGO if days is None else at - timedelta(days=days)
         if start < cutoff:
             since.setdefault(start, []).append(campaign.id)
     own: list[sql.Composable] = [
@@ -65,8 +70,8 @@ def load_history(
     flags = {f"channel {c}": sql.SQL("k.channel = {}").format(c) for c in book.limiting_channels}
     flags |= {f"tag {t}": sql.SQL("{} = ANY(k.tags)").format(t) for t in book.limiting_tags}
     query = sql.SQL(HISTORY).format(
-        as_of=run.as_of,
-        day_start=day_start(run.as_of, Organisation.current().time_zone),
+        as_of=as_of,
+        day_start=day_start(as_of, zone),
         asked=sorted({step.source_id for step in book.follow_ups if step.outcome != "all"}),
         flags=sql.SQL("").join(
             sql.SQL(", {} AS {}").format(flag, sql.Identifier(name)) for name, flag in flags.items()

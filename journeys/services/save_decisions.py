@@ -1,7 +1,8 @@
 """From arrays back to rows: decisions, contacts and deliveries of a batch, by COPY."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -11,11 +12,14 @@ from psycopg import sql
 
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes
-from journeys.models import Contact, DecisionRun, Delivery
+from journeys.models import Contact, Delivery
 from journeys.numerics.arbitration import NONE, Choice
+from journeys.numerics.due_steps import DueSteps
 from journeys.numerics.worth import Worth
+from segments.models.customer import INBOUND
 from segments.services.load_batch import CustomerBatch
 
+Status = Delivery.Status
 KEYS = UUID("6f1f5d0e-4c3b-5b0a-9a55-2c0f9e1f7a11")  # name space of contact and delivery keys
 NULL = "\\N"  # in COPY's text format, which every value here is written in
 
@@ -28,6 +32,23 @@ class Decided:
     arms: NDArray[np.str_]  # (n,)
     worth: Worth
     choice: Choice
+    due: DueSteps = field(default_factory=DueSteps.none)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What all rows of a batch have in common."""
+
+    run_id: int
+    as_of: date
+    at: datetime
+    occasion: int = 0  # of real-time decisions, which may be several for a customer
+
+    def contact_key(self, customer_id: int, campaign_id: int, channel: str) -> UUID:
+        """Of a contact and its message: the same however often it is tried, so that a provider
+        can drop repeats by it."""
+        run = f"{self.run_id}/{self.occasion}" if self.occasion else f"{self.run_id}"
+        return uuid5(KEYS, f"{run}:{customer_id}:{campaign_id}:{channel}")
 
 
 @dataclass(frozen=True)
@@ -57,27 +78,37 @@ class Reached:
         )
 
 
+@dataclass(frozen=True)
+class Saved:
+    """The contacts of a batch as they were written: k of them."""
+
+    reached: Reached
+    contact_ids: NDArray[np.int64]  # (k,)
+
+
 def save_decisions(
-    run: DecisionRun, book: Rulebook, decided: Decided, *, first_contact_id: int
-) -> None:
+    stamp: Stamp,
+    book: Rulebook,
+    decided: Decided,
+    *,
+    first_contact_id: int,
+    decision_ids: list[int] | None = None,
+) -> Saved:
     """Write a batch inside the caller's transaction: one decision per customer, none included.
 
     first_contact_id : drawn under the lock; it marks where the batch's own contacts begin.
+    decision_ids : n of them, where the caller needs to know them.
     """
-    _copy("journeys_decision", _decisions(run, book, decided))
+    ids = {} if decision_ids is None else {"id": list(map(str, decision_ids))}
+    _copy("journeys_decision", ids | _decisions(stamp, book, decided))
     reached = Reached.by(decided.choice)
-    contacts = _contacts(run, book, decided, reached, first_contact_id)
+    contacts = _contacts(stamp, book, decided, reached, first_contact_id)
     _copy("journeys_contact", contacts)
-    _copy("journeys_delivery", _deliveries(run, contacts))
+    _copy("journeys_delivery", _deliveries(stamp, contacts))
+    return Saved(reached, np.array(contacts["id"], dtype=np.int64))
 
 
-def contact_key(run_id: int, customer_id: int, campaign_id: int, channel: str) -> UUID:
-    """Of a contact and its message: the same however often it is tried, so that a provider can
-    drop repeats by it."""
-    return uuid5(KEYS, f"{run_id}:{customer_id}:{campaign_id}:{channel}")
-
-
-def _decisions(run: DecisionRun, book: Rulebook, decided: Decided) -> dict[str, list[str]]:
+def _decisions(stamp: Stamp, book: Rulebook, decided: Decided) -> dict[str, list[str]]:
     choice, worth = decided.choice, decided.worth
     n = len(choice.action)
     taken = np.flatnonzero(choice.action != NONE)
@@ -90,8 +121,9 @@ def _decisions(run: DecisionRun, book: Rulebook, decided: Decided) -> dict[str, 
         return found.tolist()
 
     return {
-        "as_of": [run.as_of.isoformat()] * n,
-        "run_id": [str(run.pk)] * n,
+        "as_of": [stamp.as_of.isoformat()] * n,
+        "run_id": [str(stamp.run_id)] * n,
+        "occasion": [str(stamp.occasion)] * n,
         "customer_id": _texts(decided.batch.customer_ids),
         "arm": decided.arms.tolist(),
         "layer": choice.layer.tolist(),
@@ -110,7 +142,7 @@ def _decisions(run: DecisionRun, book: Rulebook, decided: Decided) -> dict[str, 
 
 
 def _contacts(
-    run: DecisionRun, book: Rulebook, decided: Decided, reached: Reached, first_id: int
+    stamp: Stamp, book: Rulebook, decided: Decided, reached: Reached, first_id: int
 ) -> dict[str, list[str]]:
     k, source = len(reached.row), Contact.Source.DECISION.value
     customer_ids = decided.batch.customer_ids[reached.row].tolist()
@@ -120,8 +152,8 @@ def _contacts(
     mix_ids, mix_shares = _mixes(book, decided.choice, reached)
     return {
         "id": _contact_ids(first_id, k),
-        "as_of": [run.as_of.isoformat()] * k,
-        "reserved_at": [run.decided_at.isoformat()] * k,
+        "as_of": [stamp.as_of.isoformat()] * k,
+        "reserved_at": [stamp.at.isoformat()] * k,
         "customer_id": list(map(str, customer_ids)),
         "campaign_id": [str(campaign.id) for campaign in campaigns],
         "action_id": [str(action.id) for action in actions],
@@ -133,18 +165,31 @@ def _contacts(
         "arm": decided.arms[reached.row].tolist(),
         "is_control": _texts(reached.is_control),
         "assignment_prob": _texts(reached.assignment_prob),
-        "control_share": [repr(campaign.control_share) for campaign in campaigns],
+        "control_share": _texts(_control_shares(book, decided, reached)),
         "mix_action_ids": mix_ids,
         "mix_shares": mix_shares,
         "micro_segment_id": _texts(decided.batch.micro_segment_ids[reached.row]),
         "source": [source] * k,
         "key": [
-            str(contact_key(run.pk, customer_id, campaign.id, channel))
+            str(stamp.contact_key(customer_id, campaign.id, channel))
             for customer_id, campaign, channel in zip(
                 customer_ids, campaigns, channels, strict=True
             )
         ],
     }
+
+
+def _control_shares(book: Rulebook, decided: Decided, reached: Reached) -> NDArray[np.float64]:
+    """(k,) P(withheld): by the campaign's own draw, or by that of the map whose step it is."""
+    shares = np.array([campaign.control_share for campaign in book.campaigns], dtype=np.float64)
+    campaign = book.campaign_of[reached.action]
+    due = decided.due
+    steps = zip(due.row.tolist(), due.campaigns(book).tolist(), strict=True)
+    of_map = dict(zip(steps, due.control_share.tolist(), strict=True))
+    pairs = zip(reached.row.tolist(), campaign.tolist(), strict=True)
+    withheld = np.array([of_map.get(pair, 0.0) for pair in pairs], dtype=np.float64)
+    own = shares[campaign]
+    return np.where(withheld > 0, 1 - (1 - own) * (1 - withheld), own)
 
 
 def _mixes(book: Rulebook, choice: Choice, reached: Reached) -> tuple[list[str], list[str]]:
@@ -187,15 +232,20 @@ def _contact_ids(first: int, k: int) -> list[str]:
         return [str(first), *(row[0] for row in cursor.fetchall())][:k]
 
 
-def _deliveries(run: DecisionRun, contacts: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """A message for every contact that is not a control's."""
+def _deliveries(stamp: Stamp, contacts: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """A message for every contact that is not a control's.
+
+    An answer to somebody who came to us is handed over by being given.
+    """
     sent = [place for place, control in enumerate(contacts["is_control"]) if control == "False"]
+    is_given = [contacts["channel"][place] in INBOUND for place in sent]
     same = {"as_of": "as_of", "contact_id": "id", "customer_id": "customer_id",
             "action_id": "action_id", "channel": "channel", "key": "key"}  # fmt: skip
     return {
         **{mine: [contacts[theirs][place] for place in sent] for mine, theirs in same.items()},
-        "status": [Delivery.Status.NEW.value] * len(sent),
-        "due_at": [run.decided_at.isoformat()] * len(sent),
+        "status": [(Status.SENT if given else Status.NEW).value for given in is_given],
+        "sent_at": [stamp.at.isoformat() if given else NULL for given in is_given],
+        "due_at": [stamp.at.isoformat()] * len(sent),
         "owner": [""] * len(sent),
         "attempts": ["0"] * len(sent),
         "reason": [""] * len(sent),

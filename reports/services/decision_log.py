@@ -21,6 +21,7 @@ from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes, Verdict, block, fact_verdicts
 from journeys.models import DecisionChunk, DecisionRun
 from journeys.numerics.arbitration import NONE, Choice
+from journeys.numerics.due_steps import DueSteps
 from journeys.services.decide import Pinned, facts_of, load_arms, pinned, predict
 from journeys.services.replay import decide_again, stored_facts
 from optiengine.lib.columns import read_columns
@@ -125,13 +126,19 @@ class DecisionLog:
             return None
         found = predict(given, batch)
         facts = stored_facts(rows["verdicts"].astype(np.int16))
-        present = decide_again(given, chunk, batch, facts, found).choice
+        due = DueSteps.taken(given.book, rows["action_id"], rows["is_control"])
+        present = decide_again(given, chunk, batch, facts, found, due=due).choice
         same_rules = after.book == given.book
         then = (
             present
             if same_rules
             else decide_again(
-                after, chunk, batch, changed_facts(given, after.book, batch, facts), found
+                after,
+                chunk,
+                batch,
+                changed_facts(given, after.book, batch, facts),
+                found,
+                due=due,
             ).choice
         )
         self.changes_additions |= not np.array_equal(present.addition_probs, then.addition_probs)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
@@ -58,7 +59,7 @@ class Tree:
         return sorted({*CLUSTER_FEATURES, *(split.feature for split in self.splits)})
 
     def leaves(
-        self, stages: NDArray[np.str_], columns: Mapping[str, NDArray[np.float64]]
+        self, stages: NDArray[Any], columns: Mapping[str, NDArray[np.float64]]
     ) -> NDArray[np.int64]:
         """Each customer's one leaf: (n,) ids. columns : `features`, (n,) each."""
         return apply_splits(self.splits, assign_segments(self.clusters, stages, columns), columns)

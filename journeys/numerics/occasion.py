@@ -1,0 +1,47 @@
+"""What a decision is about: the day's run, or something that just happened."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.numerics.rulebook import EVENT, Rulebook
+from campaigns.numerics.verdicts import Codes, Verdict, block
+
+INBOUND_CHANNELS = ("web",)  # answers to somebody who came to us
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Which campaigns take part. By default those of the day's run: all that go out by schedule,
+    series or step."""
+
+    channels: tuple[str, ...] = ()  # inbound: by these alone
+    trigger_kind: str = ""  # of the event that arrived: what it starts alone
+    is_step: bool = False  # steps of journey maps alone
+
+    def block_others(self, book: Rulebook, codes: Codes) -> None:
+        """Write NOT_TRIGGERED or NOT_ASKED, (n, A), where a campaign takes no part."""
+        by_event = self._of_campaigns(book, [c.opened_by == EVENT for c in book.campaigns])
+        started = self._of_campaigns(
+            book, [bool(c.trigger_kind) and c.trigger_kind == self.trigger_kind
+                   for c in book.campaigns]
+        )  # fmt: skip
+        channels = np.array([action.channel for action in book.actions], dtype=object)
+        block(codes, by_event & ~started, Verdict.NOT_TRIGGERED)
+        if self.channels:
+            asked = np.isin(channels, self.channels)
+        else:
+            asked = ~np.isin(channels, INBOUND_CHANNELS)
+        if self.trigger_kind:
+            asked &= by_event
+        if self.is_step:
+            asked &= book.by_step
+        block(codes, ~asked[None, :], Verdict.NOT_ASKED)
+
+    @staticmethod
+    def _of_campaigns(book: Rulebook, flags: list[bool]) -> NDArray[np.bool_]:
+        return np.array(flags, dtype=bool)[book.campaign_of]
+
+
+DAILY = Occasion()

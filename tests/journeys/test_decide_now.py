@@ -1,0 +1,168 @@
+"""Decisions in real time: the same rules, locks and log as a run's, for one customer at once."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from campaigns.models import ArmMembership, Campaign, FrequencyCap
+from journeys.errors import SendingStopped, StaleState
+from journeys.models import Contact, Decision, DecisionRun, Delivery, LiveDecision
+from journeys.services.decide_now import Request, decide_now
+from journeys.services.explain import explain
+from journeys.services.replay import replay_live
+from segments.services.stop_sending import set_sending_stopped
+from tests.factories import DAY, make_action, make_campaign, make_customer
+from tests.journeys.engine import decide_day, make_customers, make_order, make_plan
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
+ON_THE_PAGE = Request("inbound", channels=("web",))
+
+
+@pytest.fixture
+def shop():
+    """Three customers, a banner, an e-mail, and a day that was run."""
+    customers = make_customers(3)
+    for customer in customers:
+        make_order(customer, on=DAY - timedelta(days=5))
+    make_plan()
+    banner = make_campaign(name="Banner", control_share=0, rank=1)
+    make_action(banner, channel="web", subject="", body="Welcome back")
+    decide_day()
+    return customers
+
+
+def ask(customer, at=NOON, request=ON_THE_PAGE):
+    return decide_now([customer.pk], at=at, request=request)[customer.pk]
+
+
+def test_the_daily_run_leaves_the_banner_to_whoever_comes(shop):
+    assert not Contact.objects.exists()
+
+    answer = ask(shop[0])
+
+    assert answer.has_message
+    contact = Contact.objects.get()
+    assert (contact.customer_id, contact.channel, contact.reserved_at) == (
+        shop[0].pk,
+        "web",
+        NOON,
+    )
+    assert contact.pk == answer.contact_id
+
+
+def test_a_decision_in_real_time_is_logged_explained_and_replayed(shop):
+    answer = ask(shop[0])
+
+    decision = Decision.objects.get(pk=answer.decision_id, as_of=DAY)
+    assert decision.run.kind == "live"
+    explanation = explain(decision)
+    assert explanation.agrees
+    assert explanation.is_recomputed
+    found = replay_live(decision.run)
+    assert (found.n_decisions, found.differing) == (1, [])
+
+
+def test_features_are_those_of_the_moment(shop):
+    make_order(shop[0], on=DAY, hour=11)
+
+    ask(shop[0], at=NOON)
+    live = LiveDecision.objects.get()
+    names = DecisionRun.objects.get(kind="live").state.feature_set.names
+    now = dict(zip(names, live.features, strict=True))
+
+    assert now["recency_days"] == 0  # this morning's state said 5
+    assert now["orders_365d"] == 2
+
+
+def test_what_happens_after_the_moment_is_not_known(shop):
+    make_order(shop[0], on=DAY, hour=13)
+
+    ask(shop[0], at=NOON)
+    live = LiveDecision.objects.get()
+
+    names = DecisionRun.objects.get(kind="live").state.feature_set.names
+    assert live.features[names.index("orders_365d")] == 1
+
+
+def test_caps_hold_over_runs_and_real_time_alike(shop):
+    FrequencyCap.objects.create(name="One a day", limit=1, window="day")
+    Campaign.objects.update(repeat_after_days=0)
+
+    first, second = ask(shop[0]), ask(shop[0], at=NOON + timedelta(hours=1))
+    tomorrow = datetime.combine(DAY + timedelta(days=1), NOON.timetz())
+
+    assert (first.has_message, second.has_message) == (True, False)
+    assert ask(shop[0], at=tomorrow).has_message
+
+
+def test_the_same_request_gets_the_same_answer_and_takes_no_second_slot(shop):
+    request = Request("inbound", channels=("web",), key="page-7")
+
+    first = ask(shop[0], request=request)
+    again = ask(shop[0], at=NOON + timedelta(minutes=1), request=request)
+
+    assert (first.decision_id, first.action_id) == (again.decision_id, again.action_id)
+    assert Contact.objects.count() == 1
+
+
+def test_rules_that_change_hold_for_the_next_decision(shop):
+    ask(shop[0])
+    Campaign.objects.update(status="paused")
+
+    assert not ask(shop[1]).has_message
+    assert DecisionRun.objects.filter(kind="live").count() == 2
+
+
+def test_an_event_starts_its_own_campaigns_alone(shop):
+    cart = make_campaign(
+        name="Cart", control_share=0, recurrence="event", trigger_kind="cart", rank=2
+    )
+    make_action(cart, channel="email")
+
+    other = ask(shop[0], request=Request("event", trigger_kind="visit"))
+    answer = ask(shop[0], request=Request("event", trigger_kind="cart"))
+
+    assert not other.has_message
+    assert answer.action_id == cart.actions.get().pk
+    assert Delivery.objects.get().status == "new"
+
+
+def test_a_message_on_the_page_is_handed_over_with_the_answer(shop):
+    ask(shop[0])
+
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.sent_at) == ("sent", NOON)
+
+
+def test_whoever_came_since_the_state_gets_an_arm_and_a_leaf_at_once(shop):
+    new = make_customer(registered_on=DAY)
+
+    answer = ask(new)
+
+    assert answer.has_message
+    assert ArmMembership.objects.get(customer=new).arm == "optimised"
+    assert LiveDecision.objects.get().micro_segment_id > 0
+    assert explain(Decision.objects.get(pk=answer.decision_id, as_of=DAY)).agrees
+
+
+def test_nobody_is_answered_on_features_of_the_day_before_yesterday(shop):
+    with pytest.raises(StaleState):
+        ask(shop[0], at=NOON + timedelta(days=2))
+
+
+def test_nothing_is_decided_while_sending_is_stopped(shop):
+    set_sending_stopped(True)
+
+    with pytest.raises(SendingStopped):
+        ask(shop[0])
+    assert not LiveDecision.objects.exists()
+
+
+def test_several_at_once_are_decided_as_each_alone_would_be(shop):
+    found = decide_now([c.pk for c in shop], at=NOON, request=ON_THE_PAGE)
+
+    assert sorted(found) == [c.pk for c in shop]
+    assert np.unique([a.decision_id for a in found.values()]).size == 3
