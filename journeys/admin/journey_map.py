@@ -3,34 +3,90 @@
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 
+from journeys.admin.canvas import CanvasPages
 from journeys.errors import MapNotReady
-from journeys.models import JourneyMap, Traveller
+from journeys.models import JourneyMap, StepTally, Traveller
 from journeys.services.edit_map import end_map, launch_map, pause_map
 from optiengine.lib.admin import ReadOnlyAdmin
-from optiengine.lib.figures import percent
+from optiengine.lib.figures import number, percent
+from segments.admin.rule_editor import RuleFormField
 
 COLOURS = {"draft": "info", "active": "success", "paused": "warning"}
 
 
+class JourneyMapForm(forms.ModelForm):
+    exit_rule = RuleFormField(
+        label=gettext_lazy("exit rule"),
+        required=False,
+        help_text=JourneyMap._meta.get_field("exit_rule").help_text,
+    )
+
+    class Meta:
+        model = JourneyMap
+        fields = ["name", "goal", "exit_rule", "reentry", "reentry_days", "control_share"]
+
+
 @admin.register(JourneyMap)
-class JourneyMapAdmin(ModelAdmin):
-    list_display = ["name", "status_label", "version", "control"]
+class JourneyMapAdmin(CanvasPages, ModelAdmin):
+    form = JourneyMapForm
+    list_display = ["drawn", "status_label", "version", "travelling", "goal", "control", "settings"]
+    list_display_links = None
     list_filter = ["status"]
-    list_select_related = ["active_version"]
+    list_select_related = ["active_version", "goal"]
     search_fields = ["name"]
     autocomplete_fields = ["goal"]
     conditional_fields = {"reentry_days": "reentry == 'after'"}
     fields = ["name", "goal", "exit_rule", ("reentry", "reentry_days"), "control_share"]
     actions = ["launch_selected", "pause_selected", "end_selected"]
+    actions_detail = ["open_canvas"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[JourneyMap]:
+        """With who is on the way, from the tallies, which stay small."""
+        tallies = StepTally.objects.filter(version__map=OuterRef("pk")).order_by()
+        here = Sum("n", filter=Q(result=StepTally.ARRIVED), default=0) - Sum(
+            "n", filter=~Q(result=StepTally.ARRIVED), default=0
+        )
+        counted = tallies.values("version__map").annotate(here=here).values("here")
+        return super().get_queryset(request).annotate(n_here=Coalesce(Subquery(counted), 0))
+
+    @action(
+        description=gettext_lazy("Canvas"),
+        icon="account_tree",
+        variant=ActionVariant.PRIMARY,
+        url_path="draw",
+        permissions=["view"],
+    )
+    def open_canvas(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:journeys_journeymap_canvas", object_id)
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def drawn(self, journey: JourneyMap) -> str:
+        url = reverse("admin:journeys_journeymap_canvas", args=[journey.pk])
+        return format_html('<a class="oe-link" href="{}">{}</a>', url, journey.name)
+
+    @admin.display(description=gettext_lazy("on the way"), ordering="n_here")
+    def travelling(self, journey: JourneyMap) -> str:
+        return number(journey.n_here)  # type: ignore[attr-defined]
+
+    @admin.display(description="")
+    def settings(self, journey: JourneyMap) -> str:
+        url = reverse("admin:journeys_journeymap_change", args=[journey.pk])
+        return format_html('<a class="oe-link" href="{}">{}</a>', url, _("Settings"))
 
     @display(description=gettext_lazy("status"), ordering="status", label=COLOURS)
     def status_label(self, journey: JourneyMap) -> tuple[str, str]:

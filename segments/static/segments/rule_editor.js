@@ -325,13 +325,16 @@
     }
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
-    for (const root of document.querySelectorAll("[data-rule-editor]")) {
-      try {
-        new RuleEditor(root);
-      } catch (error) {
-        if (!(error instanceof SyntaxError)) throw error; // no JSON: the text area stays
-      }
+  /* Also for pages that put an editor there later. */
+  window.layRuleEditor = (root) => {
+    try {
+      new RuleEditor(root);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error; // no JSON: the text area stays
     }
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const root of document.querySelectorAll("[data-rule-editor]")) window.layRuleEditor(root);
   });
 })();

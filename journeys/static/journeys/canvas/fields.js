@@ -1,0 +1,130 @@
+/* One input per type of setting. Each maker gives {element, read, control}: `read` is the value in the
+ * graph's own form, `undefined` where the setting is to be left out.
+ */
+"use strict";
+
+(() => {
+  const { element, button, select, fill } = window.JourneyCanvas;
+  const MINUTES = { minutes: 1, hours: 60, days: 1440 };
+  let n_lists = 0;
+
+  function input(classes, attributes) {
+    return element("input", { class: classes.input, autocomplete: "off", ...attributes });
+  }
+
+  /* "12,5" and "12.5" are the same number; what is none is kept, so that the server can say so. */
+  function numberIn(text) {
+    const trimmed = text.trim();
+    if (!trimmed) return null;
+    const value = Number(trimmed.replace(",", "."));
+    return Number.isNaN(value) ? trimmed : value;
+  }
+
+  const makers = {
+    choice({ choices, blank }, value, { classes, texts }) {
+      const pairs = blank === undefined ? [...choices] : [[null, blank], ...choices];
+      const known = pairs.some(([one]) => one === (value ?? null));
+      if (!known) pairs.unshift([value ?? null, value === undefined || value === null ? texts.missing : fill(texts.gone, { value })]);
+      const made = select(pairs, value ?? null, { class: classes.select });
+      return { element: made, control: made, read: () => made.chosen() };
+    },
+
+    text({ suggestions = [] }, value, { classes }) {
+      const made = input(classes, { type: "text" });
+      made.value = value ?? "";
+      // A number or a yes that was there stays what it was, until somebody writes something else.
+      const read = () => (made.value === String(value ?? "") ? (value ?? "") : made.value.trim());
+      if (!suggestions.length) return { element: made, control: made, read };
+      const list = element("datalist", { id: `jm-suggestions-${++n_lists}` });
+      for (const [name, label] of suggestions) list.append(element("option", { value: name }, label));
+      made.setAttribute("list", list.id);
+      return { element: element("div", {}, made, list), control: made, read };
+    },
+
+    time(_field, value, { classes }) {
+      const made = input(classes, { type: "time" });
+      made.value = value ?? "";
+      return { element: made, control: made, read: () => made.value || null };
+    },
+
+    integer(_field, value, { classes }) {
+      const made = input(classes, { type: "text", inputmode: "numeric" });
+      made.value = value ?? "";
+      return { element: made, control: made, read: () => numberIn(made.value) };
+    },
+
+    boolean({ label }, value) {
+      const made = element("input", { type: "checkbox" });
+      made.checked = value === true;
+      return { element: element("label", { class: "jm-check" }, made, label), control: made, read: () => made.checked, isLabelled: true };
+    },
+
+    /* Whole days and hours are shown as such; the graph holds minutes, or null for the blank. */
+    duration({ blank }, value, { classes, texts }) {
+      const unit =
+        typeof value === "number" && value !== 0 ? Object.keys(MINUTES).findLast((name) => value % MINUTES[name] === 0) : "hours";
+      const number = input(classes, { type: "text", inputmode: "numeric", placeholder: blank ?? null });
+      number.value = typeof value === "number" ? value / MINUTES[unit] : (value ?? "");
+      const units = select(Object.keys(MINUTES).map((name) => [name, texts.units[name]]), unit, {
+        class: classes.select,
+        "aria-label": texts.unit,
+      });
+      const read = () => {
+        const held = numberIn(number.value);
+        return typeof held === "number" ? held * MINUTES[units.chosen()] : held;
+      };
+      return { element: element("div", { class: "jm-pair" }, number, units), control: number, read };
+    },
+
+    /* A share per branch, in per cent on the page. */
+    shares(_field, value, page) {
+      const rounded = (share) => Number((100 * share).toFixed(4));
+      const entries = Object.entries(value ?? {}).map(([name, share]) => [name, typeof share === "number" ? rounded(share) : share]);
+      return rows(entries, page, (list) =>
+        Object.fromEntries(list.map(([name, share]) => [name, typeof share === "number" ? Number((share / 100).toFixed(6)) : share])),
+      );
+    },
+
+    branches(_field, value, page) {
+      return rows((value ?? []).map((name) => [name]), page, (list) => list.map(([name]) => name));
+    },
+  };
+
+  /* A list of named branches, each with a number where the entries have one. */
+  function rows(entries, { classes, texts, changed }, read) {
+    const list = element("ul", { class: "jm-rows" });
+    const hasShare = entries.some((entry) => entry.length > 1);
+    const add = (entry) => {
+      const name = input(classes, { type: "text", "aria-label": texts.branch, maxlength: 30 });
+      name.value = entry[0];
+      const row = element("li", { class: "jm-pair" }, name);
+      if (hasShare) {
+        const share = input(classes, { type: "text", inputmode: "decimal", "aria-label": texts.share });
+        share.value = entry[1] ?? "";
+        row.append(share, "%");
+      }
+      const drop = () => {
+        row.remove();
+        changed();
+      };
+      row.append(button("close", texts.removeBranch, drop, { isIcon: true }));
+      list.append(row);
+      return name;
+    };
+    for (const entry of entries) add(entry);
+    const values = () =>
+      [...list.children].map((row) => {
+        const [name, share] = row.querySelectorAll("input");
+        return share ? [name.value.trim(), numberIn(share.value)] : [name.value.trim()];
+      });
+    const more = button("add", texts.addBranch, () => {
+      const used = values().map(([name]) => name);
+      const letter = [..."abcdefghijklmnopqrstuvwxyz"].find((one) => !used.includes(one)) ?? "";
+      add(hasShare ? [letter, 0] : [letter]).focus();
+      changed();
+    });
+    return { element: element("div", {}, list, more), control: list, read: () => read(values()) };
+  }
+
+  Object.assign(window.JourneyCanvas, { makers });
+})();
