@@ -80,6 +80,7 @@ def _figures(organisation: Organisation) -> dict[str, Any]:
 def _pages() -> dict[str, str]:
     return {
         "unknown": reverse("admin:journeys_delivery_changelist") + "?status__exact=unknown",
+        "campaigns": reverse("admin:campaigns_campaign_changelist"),
         "runs": reverse("admin:journeys_decisionrun_changelist"),
         "imports": reverse("admin:segments_importjob_changelist") + "?status__exact=failed",
     }

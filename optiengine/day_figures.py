@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign
 from journeys.models import Contact, DecisionRun, Delivery
 from optiengine.lib.admin import COUNTED
-from segments.models import CustomerState, ImportJob, Stage, StateBuild
+from segments.models import Channel, CustomerState, ImportJob, Stage, StateBuild
 
 N_DAYS = 30  # of the chart
 WEEK = timedelta(days=7)
@@ -115,6 +116,18 @@ def warnings_of(
     if newest and newest.as_of < today - timedelta(days=1):
         text = _("The newest run is of %s: no day since then was decided.")
         found.append(("warning", text % newest.as_of, "runs"))
+    if not settings.PUBLIC_URL and _sends_email():
+        text = _("E-mails have no way out: set PUBLIC_URL, the address of the unsubscribe page.")
+        found.append(("warning", text, "campaigns"))
     if failed := ImportJob.objects.filter(status=ImportJob.Status.FAILED).count():
         found.append(("warning", _("%d imports failed and can be run again.") % failed, "imports"))
     return found
+
+
+def _sends_email() -> bool:
+    return Campaign.objects.filter(
+        status=Campaign.Status.ACTIVE,
+        transactional=False,
+        actions__channel=Channel.EMAIL,
+        actions__is_active=True,
+    ).exists()

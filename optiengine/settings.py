@@ -8,6 +8,9 @@
 | SUPPRESSION_KEY | hashes suppressed addresses; kept for ever and apart from backups of the
 |               | database, else the list forgets them all; no default without DEBUG         |
 | ALLOWED_HOSTS | host names, comma separated (this machine)                                |
+| PUBLIC_URL    | https address under which customers reach /u/ and /p/, the pages that     |
+|               | messages lead to; without it messages have no way out (none)              |
+| UNSUBSCRIBE_MAILBOX | a mailbox that people read, named in e-mails beside the page (none) |
 | NUM_PROXIES   | trusted proxies in front, whose X-Forwarded-For counts (0)                |
 | EMAIL_URL     | smtp://user:password@host:port, or filemail:///folder (files in DATA_DIR) |
 | FILE_DROP_DIR | where CSV files for other systems are put (DATA_DIR/file_drop)            |
@@ -42,6 +45,11 @@ if not SUPPRESSION_KEY:
     raise ImproperlyConfigured("Set SUPPRESSION_KEY: without DEBUG there is no default.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+if PUBLIC_URL and not PUBLIC_URL.startswith(("https://", "http://") if DEBUG else "https://"):
+    raise ImproperlyConfigured("PUBLIC_URL begins with https:// (RFC 8058 asks for it).")
+UNSUBSCRIBE_MAILBOX = env.str("UNSUBSCRIBE_MAILBOX", default="")
 
 INSTALLED_APPS = [
     "unfold",
@@ -179,7 +187,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["optiengine.lib.json_body.SmallJson"],
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"login": "10/min"},  # for an address, per server process
+    # For an address, per server process.
+    "DEFAULT_THROTTLE_RATES": {"login": "10/min", "pages": "120/min"},
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),  # else a header could dodge the throttle
     "URL_FORMAT_OVERRIDE": None,  # no parameter works unless an operation names it
     "STRICT_JSON": True,

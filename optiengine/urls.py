@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from campaigns.pages import views
 from optiengine.dashboard import stop_view, worth_view
 
 urlpatterns = [
@@ -12,5 +13,7 @@ urlpatterns = [
     path("admin/stop-sending/", admin.site.admin_view(stop_view), name="stop_sending"),
     path("admin/worth/", admin.site.admin_view(worth_view), name="worth"),
     path("admin/", admin.site.urls),
+    path("u/<str:token>/", views.unsubscribe, name="unsubscribe"),
+    path("p/<str:token>/", views.preferences, name="preferences"),
     path("api/", include("optiengine.api")),
 ]

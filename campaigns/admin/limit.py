@@ -38,8 +38,9 @@ class GoalAdmin(ModelAdmin):
 
 @admin.register(Tag)
 class TagAdmin(ModelAdmin):
-    list_display = ["name", "n_campaigns"]
-    search_fields = ["name"]
+    list_display = ["name", "is_topic", "title", "n_campaigns"]
+    list_filter = ["is_topic"]
+    search_fields = ["name", "title"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
         return super().get_queryset(request).annotate(n_campaigns=Count("campaigns"))

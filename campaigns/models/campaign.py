@@ -13,11 +13,29 @@ class Tag(models.Model):
     """A word that groups campaigns, so that caps and exclusions can speak of the group."""
 
     name = models.SlugField(_("name"), max_length=40, unique=True)
+    is_topic = models.BooleanField(
+        _("topic"),
+        default=False,
+        help_text=_(
+            "Customers may decline it on their preference page; they then get no campaign "
+            "with this tag."
+        ),
+    )
+    title = models.CharField(
+        _("title"), max_length=100, blank=True, help_text=_("Of a topic, as customers read it.")
+    )
 
     class Meta:
         verbose_name = _("tag")
         verbose_name_plural = _("tags")
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(is_topic=False) | ~models.Q(title=""),
+                name="topic_has_title",
+                violation_error_message=_("A topic needs a title that customers understand."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -36,6 +36,7 @@ class Verdict(IntEnum):
     NO_CONSENT = 3
     NO_ADDRESS = 4
     ADDRESS_SUPPRESSED = 5
+    TOPIC_DECLINED = 6
     NOT_SCHEDULED = 10
     NOT_IN_TARGET_GROUP = 11
     SERIES_NOT_OPEN = 12
@@ -72,6 +73,8 @@ class Facts:
     time_zones: NDArray[np.object_]  # (n,) IANA names
     # By channel, (n,): the address is on the list of suppressed ones. None are, unless named.
     barred: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    # By tag, (n,): the customer declined the topic. Tags that nobody declined may be left out.
+    declined: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,25 +143,36 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     nothing = np.zeros((n, 0), dtype=bool)
     consents = np.column_stack([nothing, *(facts.consents[a.channel] for a in book.actions)])
     addresses = np.column_stack([nothing, *(facts.addresses[a.channel] for a in book.actions)])
-    open_to_all = np.zeros(n, dtype=bool)
-    barred = [facts.barred.get(action.channel, open_to_all) for action in book.actions]
+    nobody = np.zeros(n, dtype=bool)
+    barred = [facts.barred.get(action.channel, nobody) for action in book.actions]
     listed = np.column_stack([nothing, *barred])
+    declined = _declined(book, facts)[:, book.campaign_of]
     targeted, first, last = (
         part[:, book.campaign_of] for part in possible_days(book, facts.columns, n)
     )
-    soon = (first > 0) & (first < NEVER) & consents & addresses & ~listed
+    soon = (first > 0) & (first < NEVER) & consents & addresses & ~listed & ~declined
     block(codes, facts.held_out[:, None], Verdict.HOLDOUT)
     block(codes, facts.suppressed[:, None], Verdict.SUPPRESSED)
     block(codes, ~targeted & ~soon, Verdict.NOT_IN_TARGET_GROUP)
     block(codes, ~consents, Verdict.NO_CONSENT)
     block(codes, ~addresses, Verdict.NO_ADDRESS)
     block(codes, listed, Verdict.ADDRESS_SUPPRESSED)
+    block(codes, declined, Verdict.TOPIC_DECLINED)
     block(codes, book.shut_by_mix[None, :], Verdict.MIX_SET_BY_HAND)
     # Last, so that these codes say: but for the day, the customer qualifies.
     when = (Verdict.UPCOMING + 100 * first + last - first).astype(np.int16)
     codes = np.where((codes == Verdict.ALLOWED) & soon, when, codes)
     block(codes, first > 0, Verdict.NOT_SCHEDULED)
     return codes
+
+
+def _declined(book: Rulebook, facts: Facts) -> NDArray[np.bool_]:
+    """(n, campaigns) whether the customer declined a topic of the campaign."""
+    found = np.zeros((len(facts.suppressed), len(book.campaigns)), dtype=bool)
+    for index, campaign in enumerate(book.campaigns):
+        for tag in facts.declined.keys() & set(campaign.tags):
+            found[:, index] |= facts.declined[tag]
+    return found
 
 
 def upcoming_days(codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

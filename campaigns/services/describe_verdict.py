@@ -51,6 +51,8 @@ class VerdictWords:
             case Verdict.ADDRESS_SUPPRESSED:
                 text = _("The address for this channel is suppressed: %s.")
                 return text % self._channel(action)
+            case Verdict.TOPIC_DECLINED:
+                return _("The customer does not want to hear about a topic of this campaign.")
             case Verdict.NOT_IN_TARGET_GROUP:
                 return _("The customer is not in the target group.")
             case Verdict.NOT_SCHEDULED:

@@ -24,6 +24,7 @@ class Message:
     offer: str
     subject: str  # one line
     text: str
+    unsubscribe_url: str = ""  # where one click ends the consent (RFC 8058); empty for none
     html: str = ""  # beside the text, where the channel shows it
 
 

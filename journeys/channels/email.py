@@ -94,6 +94,20 @@ def _reply(code: int, text: bytes | str) -> str:
     return f"{code} {words}"
 
 
+def unsubscribe_headers(message: Message) -> dict[str, str]:
+    """How a mail program offers the way out (RFC 2369), by one click (RFC 8058)."""
+    if not message.unsubscribe_url:
+        return {}
+    ways = [f"<{message.unsubscribe_url}>"]
+    if settings.UNSUBSCRIBE_MAILBOX:
+        token = message.unsubscribe_url.rstrip("/").rpartition("/")[2]
+        ways.append(f"<mailto:{settings.UNSUBSCRIBE_MAILBOX}?subject={token}>")
+    return {
+        "List-Unsubscribe": ", ".join(ways),
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
 def _as_email(message: Message, now: datetime) -> EmailMultiAlternatives:
     """The text; with HTML beside it, the one or the other is shown (multipart/alternative)."""
     sender = settings.DEFAULT_FROM_EMAIL
@@ -104,7 +118,11 @@ def _as_email(message: Message, now: datetime) -> EmailMultiAlternatives:
         sender,
         [message.address],
         # The same message has the same id, wherever it turns up in a log.
-        headers={"Message-ID": f"<{message.key}@{domain}>", "Date": format_datetime(now)},
+        headers={
+            "Message-ID": f"<{message.key}@{domain}>",
+            "Date": format_datetime(now),
+            **unsubscribe_headers(message),
+        },
     )
     if message.html:
         email.attach_alternative(message.html, "text/html")

@@ -18,6 +18,7 @@ from journeys.services.recheck import in_words, load_contacted, waiting_of
 from journeys.services.render import COLUMNS
 from journeys.services.throttle import take
 from segments.models.customer import BLOCK_BITS
+from segments.services.suppress import SUPPRESSED_SQL
 
 Row = dict[str, Any]
 
@@ -27,6 +28,7 @@ REFUSALS = [
     ("c.id IS NULL", gettext_noop("The customer is no longer known.")),
     ("c.erased_at IS NOT NULL", gettext_noop("The customer was erased.")),
     ("c.suppressed", gettext_noop("The customer is suppressed.")),
+    (SUPPRESSED_SQL, gettext_noop("The address is suppressed.")),
     ("d.channel <> ALL (c.consents)", gettext_noop("There is no consent for the channel.")),
     (
         "d.channel = 'email' AND c.email = '' OR d.channel IN ('sms', 'call') AND c.phone = ''",
@@ -35,6 +37,11 @@ REFUSALS = [
     (
         "k.id IS NULL OR k.status <> 'active' OR k.ends_on < %(today)s",
         gettext_noop("The campaign is no longer active."),
+    ),
+    (
+        "c.topics_declined <> '{}' AND c.topics_declined && ARRAY"
+        "(SELECT t.tag_id FROM campaigns_campaign_tags t WHERE t.campaign_id = k.id)",
+        gettext_noop("The customer declined a topic of the campaign."),
     ),
     ("NOT a.is_active", gettext_noop("The action is no longer active.")),
     ("d.expires_at < %(now)s", gettext_noop("It is too late for this message.")),

@@ -14,12 +14,14 @@ from journeys.models import ChannelRoute
 from journeys.numerics.recheck import Limits
 from journeys.services import outbox
 from journeys.services.begin_attempt import begin_attempt
+from journeys.services.message_links import links_for
 from journeys.services.outbox import Batch
 from journeys.services.recheck import load_limits
 from journeys.services.render import Recipient, render
 from journeys.services.throttle import left_in_minute
 from optiengine.lib.text_scan import TextError
 from segments.models.customer import OUTBOUND
+from segments.services.customer_links import Reader
 
 STATUSES = ("sent", "failed", "unknown", "suppressed", "new")
 
@@ -152,7 +154,8 @@ class Worker:
 
 
 def _message(batch: Batch, row: dict[str, Any], action: Action) -> Message:
-    words = render(action, Recipient.from_row(row))
+    links = links_for(Reader(row["customer_id"], batch.channel, action.campaign_id))
+    words = render(action, Recipient.from_row(row), links)
     return Message(
         delivery_id=row["id"],
         key=row["key"],
@@ -166,6 +169,7 @@ def _message(batch: Batch, row: dict[str, Any], action: Action) -> Message:
         subject=words.subject,
         text=words.text,
         html=words.html,
+        unsubscribe_url="" if action.campaign.transactional else links.unsubscribe_url,
     )
 
 

@@ -67,6 +67,15 @@ class Customer(models.Model):
         editable=False,
         help_text=_("Channels whose address here is on the list of suppressed addresses."),
     )
+    topics_declined = ArrayField(
+        models.BigIntegerField(),
+        verbose_name=_("topics declined"),
+        default=list,
+        db_default=[],
+        blank=True,
+        editable=False,
+        help_text=_("Topics (tags of campaigns) that the customer does not want to hear about."),
+    )
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)

@@ -43,6 +43,7 @@ BASE = {
         for channel in Channel.values
     },
     **{f"address of {channel}": ADDRESS.get(channel, "TRUE") for channel in Channel.values},
+    "topics_declined": "array_to_string(c.topics_declined, ' ')",
     **{f"barred {each}": f"('{each}' = ANY(c.suppressed_channels))" for each in ADDRESS_COLUMNS},
 }
 
@@ -66,6 +67,8 @@ class CustomerBatch:
     countries: NDArray[np.object_]  # (n,), ISO 3166, '' where unknown
     # By channel, (n,): the address there is on the list of suppressed ones; others have no list.
     barred: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    # By tag, (n,): the customer declined the topic; tags that somebody of these declined.
+    declined: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # of rules, by field, (n,)
 
     def __len__(self) -> int:
@@ -162,9 +165,19 @@ def _read(
         suppressed=found["suppressed"],
         time_zones=found["time_zone"],
         countries=found["country"],
+        declined=_by_topic(found["topics_declined"]),
         barred={channel: found[f"barred {channel}"] for channel in ADDRESS_COLUMNS},
         columns={name: found[f"field {place}"] for place, name in enumerate(kinds)},
     )
+
+
+def _by_topic(declined: NDArray[np.object_]) -> dict[int, NDArray[np.bool_]]:
+    """declined : (n,) ids of tags, as text."""
+    by_topic: dict[int, NDArray[np.bool_]] = {}
+    for row in np.flatnonzero(declined != ""):
+        for tag in declined[row].split():
+            by_topic.setdefault(int(tag), np.zeros(len(declined), dtype=bool))[row] = True
+    return by_topic
 
 
 def _kind(name: str) -> Kind:

@@ -1,0 +1,86 @@
+"""What a customer chooses on the preference page: channels and topics."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from campaigns.models import Tag
+from segments.models import Customer, EventKind
+from segments.models.customer import OUTBOUND
+from segments.services.address_hash import ADDRESS_COLUMNS
+from segments.services.change_consent import change_consents
+from segments.services.withdraw_consent import withdraw_consent
+
+SOURCE = "preference page"
+
+
+@dataclass(frozen=True)
+class ChannelChoice:
+    channel: str
+    label: str
+    address: str  # masked; empty where the channel has none
+    is_on: bool
+
+
+def channel_choices(customer: Customer) -> list[ChannelChoice]:
+    """The channels by which the customer can be reached, or allowed to be."""
+    choices = []
+    for channel in OUTBOUND:
+        column = ADDRESS_COLUMNS.get(channel)
+        address = getattr(customer, column) if column else ""
+        is_on = channel in customer.consents
+        if is_on or address:
+            choices.append(ChannelChoice(channel, str(channel.label), masked(address), is_on))
+    return choices
+
+
+def topic_choices(customer: Customer) -> list[tuple[Tag, bool]]:
+    """Topics in the order of their titles, and whether the customer wants to hear of them."""
+    topics = Tag.objects.filter(is_topic=True).order_by("title")
+    return [(topic, topic.pk not in customer.topics_declined) for topic in topics]
+
+
+@transaction.atomic
+def save_preferences(
+    customer: Customer,
+    *,
+    channels: Collection[str],
+    topics: Collection[int],
+    campaign_id: int | None,
+    at: datetime,
+) -> None:
+    """Store what the customer wants of what the page offered.
+
+    channels, topics : those that are wanted; what the page did not offer stays as it is.
+    """
+    locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+    for choice in channel_choices(locked):
+        if choice.is_on and choice.channel not in channels:
+            withdraw_consent(
+                locked,
+                choice.channel,
+                kind=EventKind.UNSUBSCRIBE,
+                campaign_id=campaign_id,
+                source=SOURCE,
+                at=at,
+            )
+    offered = {choice.channel for choice in channel_choices(locked)}
+    change_consents(locked, set(locked.consents) | (offered & set(channels)), source=SOURCE, at=at)
+    declined = {topic.pk for topic, _wanted in topic_choices(locked)} - set(topics)
+    kept = set(locked.topics_declined) - {topic.pk for topic, _wanted in topic_choices(locked)}
+    topics_declined = sorted(declined | kept)
+    if topics_declined != locked.topics_declined:
+        Customer.objects.filter(pk=locked.pk).update(topics_declined=topics_declined, updated_at=at)
+
+
+def masked(address: str) -> str:
+    """Enough for its owner to recognise an address, and nobody else: a•••@e•••.com, •••42."""
+    local, at, domain = address.strip().rpartition("@")
+    if at:
+        name, _dot, ending = domain.rpartition(".")
+        return f"{local[:1]}•••@{name[:1]}•••.{ending}"
+    digits = re.sub(r"\D", "", address)
+    return f"•••{digits[-2:]}" if digits else ""
