@@ -21,10 +21,11 @@ from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from campaigns.admin.action import ActionAdmin
 from campaigns.admin.campaign import CampaignAdmin
 from campaigns.admin.capacity import CapacityLimitAdmin
-from campaigns.models import Campaign, CapacityLimit
-from journeys.admin.preview import MessagePreview
+from campaigns.models import Action, Campaign, CapacityLimit
+from journeys.admin.preview import MessagePreview, PreviewLink
 from journeys.models import Contact, Decision, DecisionRun
 from optiengine.capacity_use import use_over_time
 from optiengine.lib.figures import number, percent
@@ -45,6 +46,7 @@ for model in (
     Failure,
     OrmQ,
     Customer,
+    Action,
     Campaign,
     CapacityLimit,
 ):
@@ -112,6 +114,13 @@ class CampaignPage(MessagePreview, MixPanel, CampaignAdmin):
     @admin.display(description=gettext_lazy("contacts in 7 days"), ordering="n_recent")
     def recent(self, campaign: Campaign) -> str:
         return number(campaign.n_recent)  # type: ignore[attr-defined]
+
+
+@admin.register(Action)
+class ActionPage(PreviewLink, ActionAdmin):
+    """With the way to the preview of its campaign."""
+
+    actions_detail = ["preview"]
 
 
 @admin.register(CapacityLimit)

@@ -35,7 +35,30 @@ from segments.services.pick_customer import customer_near
 POLICY = "default-src 'none'; img-src https: data:; style-src 'unsafe-inline'"
 
 
-class MessagePreview(ModelAdmin):
+class Previewing(ModelAdmin):
+    """Who may look: names a customer beside what a campaign says."""
+
+    def has_preview_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perms(["campaigns.view_campaign", "segments.view_customer"])
+
+
+class PreviewLink(Previewing):
+    """Mixed into an action's page; name `preview` among its `actions_detail`."""
+
+    @action(
+        description=gettext_lazy("Preview"),
+        icon="visibility",
+        permissions=["preview"],
+        url_path="preview",
+    )
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        found = Action.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        if found is None:
+            raise Http404
+        return redirect(f"{_page(found.campaign_id)}#action-{found.pk}")
+
+
+class MessagePreview(Previewing):
     """Mixed into the campaign's page; name `preview` among its `actions_detail`."""
 
     @action(
@@ -64,10 +87,6 @@ class MessagePreview(ModelAdmin):
         }
         return TemplateResponse(request, "journeys/preview.html", context)
 
-    def has_preview_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        wanted = ["campaigns.view_campaign", "segments.view_customer"]
-        return request.user.has_perms(wanted)
-
     def _previewed(self, object_id: str) -> Campaign:
         campaigns = Campaign.objects.select_related("target_group")
         campaign = campaigns.filter(pk=object_id).first() if object_id.isdecimal() else None
@@ -92,8 +111,7 @@ class MessagePreview(ModelAdmin):
             self.message_user(request, str(error), messages.ERROR)
         else:
             self._tell(request, campaign, action, customer, receipts)
-        page = reverse("admin:campaigns_campaign_preview", args=[campaign.pk])
-        return redirect(f"{page}?{urlencode({'customer': customer.external_id})}")
+        return redirect(f"{_page(campaign.pk)}?{urlencode({'customer': customer.external_id})}")
 
     def _tell(
         self,
@@ -116,6 +134,10 @@ class MessagePreview(ModelAdmin):
                     text = _("%(address)s: perhaps sent. %(reason)s")
                 words = {"address": address, "reason": _(receipt.reason) if receipt.reason else ""}
                 self.message_user(request, text % words, messages.ERROR)
+
+
+def _page(campaign_id: int) -> str:
+    return reverse("admin:campaigns_campaign_preview", args=[campaign_id])
 
 
 def _may_proof(request: HttpRequest) -> bool:

@@ -223,10 +223,13 @@ def test_a_proof_by_text_message_goes_the_channels_way(admin_client, settings, t
     assert (row["address"], row["text"]) == ("+49 170 1234567", "[Proof] Hi Anna")
 
 
-def test_the_campaigns_page_leads_to_the_preview(admin_client):
-    campaign = make_campaign()
-    page = reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+def test_the_pages_of_campaign_and_action_lead_to_the_preview(admin_client):
+    action = make_action()
+    campaign_page = reverse("admin:campaigns_campaign_change", args=[action.campaign_id])
+    action_page = reverse("admin:campaigns_action_change", args=[action.pk])
 
-    response = admin_client.get(page)
-
-    assert address(campaign) in response.content.decode()
+    assert address(action.campaign) in admin_client.get(campaign_page).content.decode()
+    link = reverse("admin:campaigns_action_preview", args=[action.pk])
+    assert link in admin_client.get(action_page).content.decode()
+    led_to = admin_client.get(link).headers["Location"]
+    assert led_to == f"{address(action.campaign)}#action-{action.pk}"
