@@ -298,6 +298,15 @@ class Rulebook:
         return np.minimum(days, NEVER)
 
     @cached_property
+    def alone_days(self) -> NDArray[np.int64]:
+        """(A, A) the same, and by rolling caps of one, which a contact alone fills."""
+        days = self.blocked_days.copy()
+        for cap, counts, stops in zip(self.caps, self.cap_counts, self.cap_stops, strict=True):
+            if cap.limit == 1 and cap.is_rolling:
+                days = np.maximum(days, np.where(np.outer(counts, stops), cap.days, 0))
+        return days
+
+    @cached_property
     def exclusion_scopes(self) -> NDArray[np.bool_]:
         """(exclusions, A) the actions that each exclusion shuts out."""
         scopes = [np.isin(self.campaign_of, entry.targets) for entry in self.exclusions]

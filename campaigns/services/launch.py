@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.errors import CampaignNotReady
 from campaigns.models import Campaign
+from campaigns.services.find_conflicts import conflicts_of
 
 Status = Campaign.Status
 
@@ -12,7 +13,8 @@ Status = Campaign.Status
 def launch(campaign: Campaign) -> Campaign:
     """Let a draft or paused campaign take part from the next run on.
 
-    Raises CampaignNotReady with everything that is missing.
+    Raises CampaignNotReady with everything that is missing, and with the rules by which it could
+    never be sent.
     """
     return _move(campaign, Status.ACTIVE, {Status.DRAFT, Status.PAUSED, Status.ACTIVE})
 
@@ -37,8 +39,13 @@ def _move(campaign: Campaign, status: Status, origins: set[Status]) -> Campaign:
         text = _("It is “%(now)s” and cannot become “%(then)s”.")
         words = {"now": campaign.get_status_display(), "then": status.label}
         raise CampaignNotReady([str(text % words)])
-    if status == Status.ACTIVE and (problems := campaign.problems()):
+    if status == Status.ACTIVE and (problems := campaign.problems() + _never_sent(campaign)):
         raise CampaignNotReady(problems)
     campaign.status = status
     campaign.save(update_fields=["status"])
     return campaign
+
+
+def _never_sent(campaign: Campaign) -> list[str]:
+    found = conflicts_of(campaign)
+    return [c.text for c in found if c.is_never and c.campaign_id == campaign.pk]

@@ -1,4 +1,7 @@
+from collections.abc import Collection
 from datetime import date, timedelta
+
+from django.db.models import Q
 
 from campaigns.models import (
     Campaign,
@@ -32,14 +35,15 @@ from segments.services.features import active_features
 SPREAD_DAYS = 366  # a limit that ends later than in a year is spread over a year
 
 
-def load_rulebook(as_of: date) -> Rulebook:
+def load_rulebook(as_of: date, *, drafts: Collection[int] = ()) -> Rulebook:
     """All active campaigns that are not over, with their actions and limits, as of a day.
 
     Campaigns whose day it is not are in it too: the explanation names them, and their next
-    occurrence counts against spending the slot now.
+    occurrence counts against spending the slot now. drafts : ids of campaigns that are to be in it
+    as if they were launched.
     """
     campaigns = list(
-        Campaign.objects.filter(status=Campaign.Status.ACTIVE)
+        Campaign.objects.filter(Q(status=Campaign.Status.ACTIVE) | Q(pk__in=drafts))
         .exclude(ends_on__lt=as_of)
         .select_related("goal", "target_group")
         .prefetch_related("actions", "tags", "ignores_durations_of")

@@ -127,16 +127,14 @@ def follow_ups_of(book: Rulebook) -> list[FollowUp]:
     duration, a gap, a cap of one, or, where a campaign follows itself, its repetition.
     """
     index = {campaign.id: i for i, campaign in enumerate(book.campaigns)}
-    alone = book.blocked_days
-    for cap, counts, stops in zip(book.caps, book.cap_counts, book.cap_stops, strict=True):
-        if cap.limit == 1 and cap.is_rolling:
-            alone = np.maximum(alone, np.where(np.outer(counts, stops), cap.days, 0))
     found = []
     for step in book.follow_ups:
         source = index.get(step.source_id)
         if source is None or not step.within_days:
             continue
-        between = alone[np.ix_(book.campaign_of == source, book.campaign_of == step.target)]
+        between = book.alone_days[
+            np.ix_(book.campaign_of == source, book.campaign_of == step.target)
+        ]
         if not between.size:
             continue
         blocked = int(between.min())

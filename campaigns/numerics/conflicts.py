@@ -1,0 +1,207 @@
+"""Rules that stand in each other's way, found without a look at any customer.
+
+What is called certain follows from the rules alone, whatever customers do, as far as schedules are
+looked ahead. Not seen here: whether anybody is in a target group, and who allowed what.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.numerics.capacity import use_of
+from campaigns.numerics.quiet_hours import next_open
+from campaigns.numerics.rulebook import FORESIGHT_DAYS, SCHEDULE, Rulebook
+from segments.numerics.rule_proof import both, in_stage, is_contradiction, is_within
+
+MONDAY = datetime(2026, 1, 5, tzinfo=UTC)  # a week in which no clock changes
+LONGEST = {"day": 25, "week": 7 * 24 + 1, "month": 31 * 24 + 1}  # hours, with a clock change
+
+
+@dataclass(frozen=True)
+class ShutOut:
+    """A campaign keeps another away, and is back before that one gets its turn."""
+
+    source: int  # index of a campaign
+    exclusion: int | None  # index; None: by the source's own duration
+    days: int  # that the other is shut out after a contact
+    again: int  # days after which the source comes back
+    is_certain: bool  # it goes first, and whatever holds it back holds the other back, too
+    is_for_all: bool  # it reaches all whom the other could
+    stages: tuple[str, ...]  # else: the stages in which it does
+
+
+def actions_of(book: Rulebook, campaign: int) -> NDArray[np.int64]:
+    """Indices of the actions that the campaign may use."""
+    return np.flatnonzero((book.campaign_of == campaign) & ~book.shut_by_mix)
+
+
+def zero_cap(book: Rulebook, action: int) -> int | None:
+    """The first cap that allows no contact by this action."""
+    caps = (i for i, cap in enumerate(book.caps) if cap.limit == 0 and book.cap_stops[i, action])
+    return next(caps, None)
+
+
+def is_always_quiet(
+    book: Rulebook, channel: str, country: str, zones: tuple[str, ...] = ("UTC",)
+) -> bool:
+    """Whether quiet hours cover the whole week, for customers who may be in any of these zones.
+
+    One zone stands for every other: all have the same days.
+    """
+    return next_open(book.quiet_hours, channel, country, zones, MONDAY) is None
+
+
+def unreachable_caps(book: Rulebook) -> Iterator[tuple[int, int, int]]:
+    """(gap, cap, most): so few contacts fit into the cap's window that it never fills."""
+    for c, cap in enumerate(book.caps):
+        hours = LONGEST.get(cap.window) or cap.length * (24 if cap.window == "days" else 1)
+        for g, gap in enumerate(book.gaps):
+            most = -(-hours // gap.hours)
+            is_spaced = gap.channel in ("", cap.channel) and not cap.counts_transactional
+            if is_spaced and cap.limit is not None and most < cap.limit:
+                yield g, c, most
+
+
+def dead_steps(book: Rulebook) -> Iterator[tuple[int, int]]:
+    """(follow-up, days): its source's own contact shuts it out until it is possible no more."""
+    index = {campaign.id: i for i, campaign in enumerate(book.campaigns)}
+    for place, step in enumerate(book.follow_ups):
+        source = index.get(step.source_id)
+        if source is None:
+            continue
+        cells = np.ix_(actions_of(book, source), actions_of(book, step.target))
+        days = int(book.alone_days[cells].min()) if book.alone_days[cells].size else 0
+        if source == step.target:
+            repeat = book.campaigns[source].repeat_after_days
+            days = max(days, FORESIGHT_DAYS if repeat is None else repeat)
+        if days >= step.after_days + step.within_days:
+            yield place, days
+
+
+def shut_outs(
+    book: Rulebook, target: int, sources: Collection[int], stages: Collection[str]
+) -> Iterator[ShutOut]:
+    """The campaigns that are always back before an exclusion or duration of theirs has ended.
+
+    target, sources : indices of campaigns. stages : of the life cycle, all there are.
+    """
+    theirs = actions_of(book, target)
+    if not len(theirs):
+        return
+    rule = book.rules[target]
+    for source in sources:
+        if source == target:
+            continue
+        exclusion, days = _longest_block(book, source, theirs)
+        again = _back_after(book, source, days)
+        if again is None:
+            continue
+        reached = book.rules[source]
+        is_for_all = is_within(rule, reached)
+        within: tuple[str, ...] = ()
+        if not is_for_all:
+            if is_contradiction(both(rule, reached)):
+                continue
+            parts = [(stage, both(rule, in_stage(stage))) for stage in stages]
+            alive = [(stage, part) for stage, part in parts if not is_contradiction(part)]
+            within = tuple(stage for stage, part in alive if is_within(part, reached))
+            is_for_all = len(alive) == len(within)
+        yield ShutOut(
+            source=source,
+            exclusion=exclusion,
+            days=days,
+            again=again,
+            is_certain=_goes_first(book, source, target),
+            is_for_all=is_for_all,
+            stages=within,
+        )
+
+
+def _longest_block(
+    book: Rulebook, source: int, theirs: NDArray[np.int64]
+) -> tuple[int | None, int]:
+    """The exclusion, None for the duration, that keeps all these actions away for longest."""
+    found: tuple[int | None, int] = None, 0
+    entry = book.campaigns[source]
+    if entry.transactional:
+        return found
+    if not entry.in_addition and book.duration_scopes[source, theirs].all():
+        found = None, entry.duration_days
+    for place, exclusion in enumerate(book.exclusions):
+        if not book.exclusion_scopes[place, theirs].all() or exclusion.days <= found[1]:
+            continue
+        if exclusion.source_campaign == entry.id or exclusion.source_tag in entry.tags:
+            found = place, exclusion.days
+    return found
+
+
+def _back_after(book: Rulebook, source: int, days: int) -> int | None:
+    """Days until a campaign comes to a customer again, at the latest; None if after `days`."""
+    entry = book.campaigns[source]
+    is_step = any(step.target == source for step in book.follow_ups)
+    if not days or is_step or entry.opened_by != SCHEDULE or entry.repeat_after_days is None:
+        return None
+    own = np.flatnonzero(book.campaign_of == source)
+    wait = max(entry.repeat_after_days, 1, *_own_exclusions(book, source, own))
+    runs = [0] * entry.runs_today + list(entry.runs_in_days)
+    longest = 0
+    for day in runs:
+        if day + days > FORESIGHT_DAYS:
+            break
+        back = next((later for later in runs if later >= day + wait), None)
+        if back is None or back - day > days:
+            return None
+        longest = max(longest, back - day)
+    return longest or None
+
+
+def _own_exclusions(book: Rulebook, source: int, own: NDArray[np.int64]) -> list[int]:
+    """Days for which a campaign shuts out itself, by a tag of its own."""
+    entry = book.campaigns[source]
+    return [
+        exclusion.days
+        for place, exclusion in enumerate(book.exclusions)
+        if book.exclusion_scopes[place, own].any()
+        and (exclusion.source_campaign == entry.id or exclusion.source_tag in entry.tags)
+    ]
+
+
+def _goes_first(book: Rulebook, source: int, target: int) -> bool:
+    """Whether the target can never be sent while the source could, nor when it cannot.
+
+    The source is ranked before the target, starts no later, runs every day, reaches everyone whom
+    the target's channels reach, and no limit holds it back that would let the target go.
+    """
+    one, other = book.campaigns[source], book.campaigns[target]
+    mine, theirs = actions_of(book, source), actions_of(book, target)
+    channels = {book.actions[a].channel for a in mine.tolist()}
+    last = max((*other.runs_in_days, 0)) if other.opened_by == SCHEDULE else FORESIGHT_DAYS
+    return (
+        one.rank is not None
+        and source < target
+        and not (one.in_addition or other.in_addition)
+        and one.runs_today
+        and one.runs_in_days[:last] == tuple(range(1, last + 1))
+        and {book.actions[a].channel for a in theirs.tolist()} <= channels
+        and not use_of(book)[:, mine].any()
+        and all(
+            _holds_both(scopes[kept], mine, theirs)
+            for scopes, kept in (
+                (book.cap_stops, slice(None)),
+                (book.gap_scopes, slice(None)),
+                # What the target itself would shut out does not matter: it never comes.
+                (book.exclusion_scopes, [e.source_campaign != other.id for e in book.exclusions]),
+                (book.duration_scopes, [c.id != other.id for c in book.campaigns]),
+            )
+        )
+    )
+
+
+def _holds_both(
+    scopes: NDArray[np.bool_], mine: NDArray[np.int64], theirs: NDArray[np.int64]
+) -> bool:
+    """Whether each limit that stops any of mine stops all of theirs."""
+    return not (scopes[:, mine].any(axis=1) & ~scopes[:, theirs].all(axis=1)).any()

@@ -1,0 +1,97 @@
+"""Conflicts between rules, in sentences."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.numerics.conflicts import ShutOut
+from campaigns.numerics.rulebook import Rulebook
+from segments.models import Stage
+
+
+def shut_out_in_words(book: Rulebook, target: int, found: ShutOut) -> str:
+    """“Birthday” can never be sent to lapsed: “Win-back” shuts it out for 14 days …"""
+    source = book.campaigns[found.source].name
+    if found.is_certain and found.is_for_all:
+        text = _("“%(name)s” can never be sent: %(because)s.")
+    elif found.is_certain:
+        text = _("“%(name)s” can never be sent to %(whom)s: %(because)s.")
+    elif found.is_for_all:
+        text = _("Where “%(source)s” is sent each time, “%(name)s” never is: %(because)s.")
+    else:
+        text = _(
+            "Where “%(source)s” is sent each time, “%(name)s” never is to %(whom)s: %(because)s."
+        )
+    stages = ", ".join(str(Stage(stage).label) for stage in found.stages)
+    return text % {
+        "name": book.campaigns[target].name,
+        "source": source,
+        "whom": stages or _("the target group of “%s”") % source,
+        "because": _because(book, found),
+    }
+
+
+def _because(book: Rulebook, found: ShutOut) -> str:
+    words = {"source": book.campaigns[found.source].name, "days": found.days}
+    if found.exclusion is None:
+        text = _("“%(source)s” has customers to itself for %(days)d days")
+    else:
+        text = _("“%(source)s” shuts it out for %(days)d days by the exclusion “%(rule)s”")
+        words["rule"] = book.exclusions[found.exclusion].name
+    again = ngettext("comes again after %d day", "comes again after %d days", found.again)
+    return _("%(because)s and %(again)s") % {
+        "because": text % words,
+        "again": again % found.again,
+    }
+
+
+def zero_cap_in_words(book: Rulebook, what: str, cap: int) -> str:
+    text = _("%(what)s can never be sent: the cap “%(cap)s” allows no contact.")
+    return text % {"what": what, "cap": book.caps[cap].name}
+
+
+def dead_step_in_words(book: Rulebook, step: int, source: str, days: int) -> str:
+    entry = book.follow_ups[step]
+    text = _(
+        "“%(name)s” can never be sent as a step after “%(source)s”: that one's own contact shuts "
+        "it out for %(days)d days, and the step is possible until day %(last)d."
+    )
+    return text % {
+        "name": book.campaigns[entry.target].name,
+        "source": source,
+        "days": days,
+        "last": entry.after_days + entry.within_days - 1,
+    }
+
+
+def unreachable_cap_in_words(book: Rulebook, gap: int, cap: int, most: int) -> str:
+    text = ngettext(
+        "The cap “%(cap)s” allows %(limit)d, but with the minimum gap “%(gap)s” at most %(n)d "
+        "contact fits into its window: the cap is never reached.",
+        "The cap “%(cap)s” allows %(limit)d, but with the minimum gap “%(gap)s” at most %(n)d "
+        "contacts fit into its window: the cap is never reached.",
+        most,
+    )
+    limit = book.caps[cap]
+    words = {"cap": limit.name, "limit": limit.limit, "gap": book.gaps[gap].name, "n": most}
+    return text % words
+
+
+def nobody_in_words(name: str, channels: str, day: str, stage: str, n: int) -> str:
+    """None of n customers of the target group can be reached. stage : "" for all of them."""
+    words = {"name": name, "channels": channels, "day": day, "stage": stage, "n": n}
+    if not n:
+        text = _("On %(day)s “%(name)s” can be sent to nobody: its target group is empty.")
+    elif not stage:
+        text = _(
+            "On %(day)s “%(name)s” can be sent to nobody: no customer of the target group has a "
+            "consent and an address for %(channels)s."
+        )
+    else:
+        text = ngettext(
+            "On %(day)s “%(name)s” cannot be sent to %(stage)s: the %(n)d customer of its target "
+            "group has no consent and address for %(channels)s.",
+            "On %(day)s “%(name)s” cannot be sent to %(stage)s: none of the %(n)d customers of "
+            "its target group has a consent and an address for %(channels)s.",
+            n,
+        )
+    return text % words

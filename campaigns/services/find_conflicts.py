@@ -1,0 +1,225 @@
+"""Rules that cannot do together what they say, found before a launch and told in words."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.translation import gettext as _
+
+from campaigns.models import Campaign
+from campaigns.numerics.conflicts import (
+    actions_of,
+    dead_steps,
+    is_always_quiet,
+    shut_outs,
+    unreachable_caps,
+    zero_cap,
+)
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.time_zones import zones_of
+from campaigns.services.describe_conflict import (
+    dead_step_in_words,
+    nobody_in_words,
+    shut_out_in_words,
+    unreachable_cap_in_words,
+    zero_cap_in_words,
+)
+from campaigns.services.describe_limit import where_in_words
+from campaigns.services.load_rulebook import load_rulebook
+from segments.models import Channel, Customer, Organisation, Stage, StateBuild
+from segments.models.customer import INBOUND
+from segments.numerics.rule import RuleError
+from segments.numerics.rule_proof import is_contradiction
+from segments.services.count_reachable import count_reachable
+from segments.services.count_target_group import CountTooSlow
+from segments.services.describe_rule import problem_in_words
+from segments.services.rule_fields import newest_state
+
+NEVER, WARNING = "never", "warning"
+PATIENCE_MS = 2_000  # for a count that a page or a launch waits for
+
+Status = Campaign.Status
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """`never`: it follows from the rules alone that the campaign can be sent to nobody."""
+
+    severity: str
+    text: str
+    campaign_id: int | None = None  # None: of limits alone
+
+    @property
+    def is_never(self) -> bool:
+        return self.severity == NEVER
+
+
+def conflicts_of(campaign: Campaign) -> list[Conflict]:
+    """What stands in a campaign's way, and what it would do to others, once it is launched.
+
+    As of the newest day that customers' states are known for, or of its start if that is later.
+    Whom it can reach on that day is counted; a count that takes too long is left out.
+    """
+    state = newest_state()
+    as_of = max(campaign.starts_on, state.as_of) if state else campaign.starts_on
+    book = load_rulebook(min(as_of, campaign.ends_on or as_of), drafts=[campaign.pk])
+    search = _Search(book)
+    place = next((i for i, entry in enumerate(book.campaigns) if entry.id == campaign.pk), None)
+    if place is None:
+        return []
+    try:
+        found = [*search.of_campaign(place), *search.made_by(place)]
+    except RuleError as error:
+        return [Conflict(NEVER, problem_in_words(error), campaign.pk)]
+    return [*found, *search.counted(place, state)] if state else found
+
+
+def find_conflicts(as_of: date) -> list[Conflict]:
+    """All that follow from the rules of a day; campaigns not launched yet, as if launched alone.
+
+    Whether anybody can be reached is not counted here: see `conflicts_of`. Raises RuleError where a
+    target group cannot be read.
+    """
+    waiting = Campaign.objects.filter(status__in=[Status.DRAFT, Status.PAUSED])
+    drafts = set(waiting.values_list("pk", flat=True))
+    search = _Search(load_rulebook(as_of, drafts=drafts), drafts)
+    found = [*search.of_limits()]
+    for place in range(len(search.book.campaigns)):
+        found += search.of_campaign(place)
+    return found
+
+
+class _Search:
+    """Through one rulebook. drafts : ids of campaigns in it that stand in no other's way yet."""
+
+    def __init__(self, book: Rulebook, drafts: Collection[int] = ()) -> None:
+        self.book = book
+        self.live = [i for i, campaign in enumerate(book.campaigns) if campaign.id not in drafts]
+        self.names = dict(Campaign.objects.values_list("pk", "name"))
+        self.zone = Organisation.current().time_zone
+        self.countries = _countries() if book.quiet_hours else []
+
+    def of_limits(self) -> Iterator[Conflict]:
+        for found in unreachable_caps(self.book):
+            yield Conflict(WARNING, unreachable_cap_in_words(self.book, *found))
+
+    def of_campaign(self, place: int) -> Iterator[Conflict]:
+        name = self.book.campaigns[place].name
+        if is_contradiction(self.book.rules[place]):
+            text = _("“%s” can never be sent: its target group contradicts itself.")
+            yield self._conflict(NEVER, text % name, place)
+        yield from self._of_caps(place)
+        yield from self._of_quiet_hours(place)
+        yield from self._of_series(place)
+        yield from self._of_others(place, self.live)
+        if self.book.campaigns[place].transactional and self.book.campaigns[place].control_share:
+            text = _(
+                "“%s” is transactional and has a control share: some customers would not get what "
+                "they are owed."
+            )
+            yield self._conflict(WARNING, text % name, place)
+
+    def made_by(self, source: int) -> Iterator[Conflict]:
+        """What a campaign does to others: their concern, it can be sent all the same."""
+        for target in self.live:
+            for conflict in self._of_others(target, [source]):
+                yield self._conflict(WARNING, conflict.text, target)
+
+    def counted(self, place: int, state: StateBuild) -> Iterator[Conflict]:
+        """Whom the campaign could reach on the state's day: data, which other days may change."""
+        channels = self._channels(place)
+        if not channels or channels & set(INBOUND):
+            return
+        rule, name = self.book.rules[place], self.book.campaigns[place].name
+        try:
+            stages = count_reachable(rule, sorted(channels), state, timeout_ms=PATIENCE_MS)
+        except (CountTooSlow, RuleError):  # the target group's own page says so
+            return
+        by = ", ".join(sorted(str(Channel(channel).label) for channel in channels))
+        day = state.as_of.isoformat()
+        lost = {stage: n for stage, (n, n_reachable) in stages.items() if n and not n_reachable}
+        if len(lost) == len(stages):
+            text = nobody_in_words(name, by, day, "", sum(lost.values()))
+            yield self._conflict(WARNING, text, place)
+            return
+        for stage, n in sorted(lost.items()):
+            text = nobody_in_words(name, by, day, str(Stage(stage).label), n)
+            yield self._conflict(WARNING, text, place)
+
+    def _of_caps(self, place: int) -> Iterator[Conflict]:
+        actions = actions_of(self.book, place).tolist()
+        found = {a: cap for a in actions if (cap := zero_cap(self.book, a)) is not None}
+        name = self.book.campaigns[place].name
+        if found and len(found) == len(actions):
+            text = zero_cap_in_words(self.book, f"“{name}”", found[actions[0]])
+            yield self._conflict(NEVER, text, place)
+            return
+        for action, cap in found.items():
+            what = _("“%(action)s” of “%(name)s”") % {
+                "action": self.book.actions[action].name,
+                "name": name,
+            }
+            yield self._conflict(WARNING, zero_cap_in_words(self.book, what, cap), place)
+
+    def _of_quiet_hours(self, place: int) -> Iterator[Conflict]:
+        campaign = self.book.campaigns[place]
+        channels = self._channels(place)
+        if campaign.transactional or not channels:
+            return
+        outbound = sorted(channels - set(INBOUND))
+        quiet = {
+            (channel, country): is_always_quiet(self.book, channel, country)
+            for country in self.countries
+            for channel in outbound
+        }
+        if quiet and all(quiet.values()) and len(outbound) == len(channels):
+            text = _("“%s” can never be sent: by its channels, it is always quiet everywhere.")
+            yield self._conflict(NEVER, text % campaign.name, place)
+            return
+        for (channel, country), is_quiet in quiet.items():
+            if is_quiet:
+                text = _("“%(name)s” can never be sent by %(where)s: it is always quiet.")
+            elif self._is_quiet_somewhere(channel, country):
+                text = _(
+                    "“%(name)s” can never be sent by %(where)s to customers without a time zone: "
+                    "at any time it is quiet in one of the country's zones."
+                )
+            else:
+                continue
+            words = {"name": campaign.name, "where": where_in_words(channel, country)}
+            yield self._conflict(WARNING, text % words, place)
+
+    def _is_quiet_somewhere(self, channel: str, country: str) -> bool:
+        return is_always_quiet(self.book, channel, country, zones_of("", country, self.zone))
+
+    def _of_series(self, place: int) -> Iterator[Conflict]:
+        """Steps that lead to the campaign and never open it."""
+        steps = [i for i, step in enumerate(self.book.follow_ups) if step.target == place]
+        dead = {step: days for step, days in dead_steps(self.book) if step in steps}
+        severity = NEVER if len(dead) == len(steps) else WARNING
+        for step, days in dead.items():
+            source = self.names[self.book.follow_ups[step].source_id]
+            yield self._conflict(severity, dead_step_in_words(self.book, step, source, days), place)
+        sources = {self.book.follow_ups[step].source_id for step in steps}
+        if sources and not sources & {self.book.campaigns[i].id for i in (*self.live, place)}:
+            text = _("“%(name)s” comes only after %(sources)s, which is not active.")
+            listed = f" {_('or')} ".join(f"“{self.names[pk]}”" for pk in sorted(sources))
+            words = {"name": self.book.campaigns[place].name, "sources": listed}
+            yield self._conflict(WARNING, text % words, place)
+
+    def _of_others(self, place: int, sources: Collection[int]) -> Iterator[Conflict]:
+        for found in shut_outs(self.book, place, sources, Stage.values):
+            severity = NEVER if found.is_certain and found.is_for_all else WARNING
+            yield self._conflict(severity, shut_out_in_words(self.book, place, found), place)
+
+    def _channels(self, place: int) -> set[str]:
+        return {self.book.actions[action].channel for action in actions_of(self.book, place)}
+
+    def _conflict(self, severity: str, text: str, place: int) -> Conflict:
+        return Conflict(severity, text, self.book.campaigns[place].id)
+
+
+def _countries() -> list[str]:
+    """Where customers are; unknown is "", and always among them."""
+    known = Customer.objects.contactable().values_list("country", flat=True).order_by().distinct()
+    return sorted({"", *(country.upper() for country in known)})

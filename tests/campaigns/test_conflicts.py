@@ -1,0 +1,359 @@
+"""Rules that stand in each other's way: found, told in words, and kept from launching."""
+
+from dataclasses import replace
+from datetime import time
+
+import pytest
+
+from campaigns.errors import CampaignNotReady
+from campaigns.models import (
+    Campaign,
+    Exclusion,
+    FollowUp,
+    FrequencyCap,
+    MinimumGap,
+    QuietHours,
+    Tag,
+)
+from campaigns.numerics.conflicts import dead_steps, shut_outs, unreachable_caps
+from campaigns.numerics.rulebook import ExclusionEntry, FollowUpEntry, GapEntry
+from campaigns.services.find_conflicts import NEVER, WARNING, conflicts_of, find_conflicts
+from campaigns.services.launch import launch
+from segments.models import TargetGroup
+from segments.services.build_state import build_state
+from tests.campaigns.test_verdicts import book, campaign, cap
+from tests.factories import DAY, make_action, make_campaign, make_customer
+
+EVERY_DAY = {"runs_today": True, "runs_in_days": tuple(range(1, 91))}
+STAGES = ("new", "active", "lapsed")
+LAPSED = {"field": "stage", "op": "eq", "value": "lapsed"}
+
+
+def daily(id: int, **fields):
+    return campaign(id, **EVERY_DAY | fields)
+
+
+@pytest.mark.parametrize(
+    ("repeat", "days", "is_found"),
+    [(7, 14, True), (7, 7, True), (8, 7, False), (None, 99, False)],
+)
+def test_who_comes_back_before_an_exclusion_ends_shuts_out_for_good(repeat, days, is_found):
+    rules = book(
+        daily(1, rank=1, repeat_after_days=repeat),
+        daily(2),
+        exclusions=(ExclusionEntry("rest", 1, None, (1,), days),),
+    )
+
+    found = list(shut_outs(rules, 1, [0, 1], STAGES))
+
+    assert [(f.source, f.days, f.again, f.is_certain) for f in found] == (
+        [(0, days, repeat, True)] if is_found else []
+    )
+
+
+def test_a_duration_does_so_too_but_not_to_those_that_ignore_it():
+    source = daily(1, rank=1, repeat_after_days=5, duration_days=5)
+    for fields in ({"ignores_durations": True}, {"ignores_durations_of": (1,)}):
+        assert not list(shut_outs(book(source, daily(2, **fields)), 1, [0], STAGES))
+    (found,) = shut_outs(book(source, daily(2)), 1, [0], STAGES)
+    assert (found.exclusion, found.days) == (None, 5)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "limits"),
+    [
+        ({"rank": None}, {}, {}),  # Auto: it may not be sent each time
+        ({"rank": 2}, {"rank": 1}, {}),  # the other goes first
+        ({"rank": 1}, {"in_addition": True}, {}),  # goes beside it
+        ({"rank": 1}, {"exempt_from_caps": True}, {"caps": (cap(1, "days", 30),)}),
+        ({"rank": 1, "runs_today": False}, {}, {}),  # starts later
+    ],
+)
+def test_what_another_rule_could_undo_is_not_certain(source, target, limits):
+    entries = [daily(1, repeat_after_days=7, **source), daily(2, **target)]
+    entries.sort(key=lambda entry: (entry.rank or 9, entry.id))  # as a rulebook has them
+    places = {entry.id: i for i, entry in enumerate(entries)}
+    exclusion = ExclusionEntry("rest", 1, None, (places[2],), 14)
+    rules = book(*entries, exclusions=(exclusion,), **limits)
+
+    (found,) = shut_outs(rules, places[2], [places[1]], STAGES)
+
+    assert not found.is_certain
+
+
+def test_a_cap_that_holds_both_back_changes_nothing():
+    rules = book(
+        daily(1, rank=1, repeat_after_days=7),
+        daily(2),
+        caps=(cap(1, "days", 30),),
+        exclusions=(ExclusionEntry("rest", 1, None, (1,), 14),),
+    )
+
+    (found,) = shut_outs(rules, 1, [0], STAGES)
+
+    assert found.is_certain
+
+
+def test_a_source_on_weekdays_leaves_the_days_between_them():
+    # On Mondays, seven days apart: an exclusion of seven days never ends in time, one of six does.
+    mondays = {"runs_today": True, "runs_in_days": tuple(range(7, 91, 7)), "repeat_after_days": 1}
+    rules = book(
+        campaign(1, rank=1, **mondays),
+        daily(2),
+        exclusions=(ExclusionEntry("rest", 1, None, (1,), 7),),
+    )
+    shorter = replace(rules, exclusions=(ExclusionEntry("rest", 1, None, (1,), 6),))
+
+    (found,) = shut_outs(rules, 1, [0], STAGES)
+
+    assert found.again == 7
+    assert not list(shut_outs(shorter, 1, [0], STAGES))
+
+
+def test_whom_it_shuts_out_follows_from_the_target_groups():
+    away = {"field": "stage", "op": "in", "value": ["lapsed", "active"]}
+    exclusion = ExclusionEntry("rest", 1, None, (1,), 14)
+
+    def found(source_rule: dict, target_rule: dict):
+        source = daily(1, rank=1, repeat_after_days=7, rule=source_rule)
+        rules = book(source, daily(2, rule=target_rule), exclusions=(exclusion,))
+        return [(f.is_for_all, f.stages) for f in shut_outs(rules, 1, [0], STAGES)]
+
+    assert found({}, LAPSED) == [(True, ())]
+    assert found(LAPSED, {}) == [(False, ("lapsed",))]
+    assert found(LAPSED, away) == [(False, ("lapsed",))]
+    assert found({"field": "stage", "op": "eq", "value": "new"}, LAPSED) == []
+    rich = {"field": "clv_cents", "op": "gt", "value": 5}
+    assert found(rich, {}) == [(False, ())]
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_dead"),
+    [
+        # Possible on days 2 to 4 after its source.
+        ({"exclusions": (ExclusionEntry("rest", 1, None, (1,), 5),)}, True),
+        ({"exclusions": (ExclusionEntry("rest", 1, None, (1,), 4),)}, False),
+        ({"gaps": (GapEntry("gap", "", 97),)}, True),  # hours: all of day 4 is within them
+        ({"gaps": (GapEntry("gap", "", 96),)}, False),
+        ({"caps": (cap(1, "days", 5),)}, True),
+        ({"caps": (cap(2, "days", 5),)}, False),
+    ],
+)
+def test_a_step_that_its_own_source_shuts_out_never_opens(limits, is_dead):
+    step = FollowUpEntry(source_id=1, target=1, after_days=2, within_days=3, outcome="all")
+    rules = book(daily(1), daily(2), follow_ups=(step,), **limits)
+
+    assert [place for place, _days in dead_steps(rules)] == ([0] if is_dead else [])
+
+
+@pytest.mark.parametrize(
+    ("limit", "gap", "most"),
+    [
+        # In 24 hours, at 0 h and 12 h: the one at 24 h finds the first gone.
+        (cap(3, "hours", 24), GapEntry("gap", "", 12), 2),
+        (cap(2, "hours", 24), GapEntry("gap", "", 12), None),
+        (cap(8, "days", 7), GapEntry("gap", "", 24), 7),
+        (cap(2, "day"), GapEntry("gap", "", 25), 1),  # no day is longer
+        (cap(2, "day"), GapEntry("gap", "", 24), None),  # the one on which clocks go back
+        (cap(3, "hours", 24), GapEntry("gap", "sms", 12), None),  # others come between
+        (cap(3, "hours", 24, counts_transactional=True), GapEntry("gap", "", 12), None),
+        (cap(None, "hours", 24), GapEntry("gap", "", 12), None),
+    ],
+)
+def test_a_cap_that_a_gap_never_lets_fill(limit, gap, most):
+    rules = book(campaign(1), caps=(limit,), gaps=(gap,))
+
+    assert list(unreachable_caps(rules)) == ([] if most is None else [(0, 0, most)])
+
+
+# In words, from the database.
+
+
+def draft(name: str, **fields) -> Campaign:
+    made = make_campaign(name=name, status="draft", **fields)
+    make_action(made, name="Mail")
+    return made
+
+
+def group(name: str, rule: dict) -> TargetGroup:
+    return TargetGroup.objects.create(name=name, rule=rule)
+
+
+def told(campaign: Campaign) -> list[tuple[str, str]]:
+    return [(found.severity, found.text) for found in conflicts_of(campaign)]
+
+
+@pytest.mark.django_db
+def test_a_campaign_without_conflicts_is_launched():
+    assert told(birthday := draft("Birthday")) == []
+    assert launch(birthday).status == "active"
+
+
+@pytest.mark.django_db
+def test_a_launch_is_refused_with_the_rule_that_forbids_it():
+    winback = make_campaign(name="Win-back", rank=1, repeat_after_days=7)
+    make_action(winback)
+    birthday = draft("Birthday", target_group=group("Lapsed", LAPSED))
+    Exclusion.objects.create(
+        name="Rest", campaign=winback, excluded_campaign=birthday, days=14, both_ways=True
+    )
+    sentence = (
+        "“Birthday” can never be sent: “Win-back” shuts it out for 14 days by the exclusion “Rest” "
+        "and comes again after 7 days."
+    )
+
+    assert told(birthday) == [(NEVER, sentence)]
+    with pytest.raises(CampaignNotReady, match="“Birthday” can never be sent"):
+        launch(birthday)
+
+
+@pytest.mark.django_db
+def test_who_alone_cannot_get_it_is_said_and_does_not_hinder_the_launch():
+    winback = make_campaign(
+        name="Win-back", rank=1, repeat_after_days=7, target_group=group("Lapsed", LAPSED)
+    )
+    make_action(winback)
+    birthday = draft("Birthday")
+    Exclusion.objects.create(name="Rest", campaign=winback, excluded_campaign=birthday, days=14)
+
+    assert told(birthday) == [
+        (
+            WARNING,
+            "“Birthday” can never be sent to lapsed: “Win-back” shuts it out for 14 days by the "
+            "exclusion “Rest” and comes again after 7 days.",
+        )
+    ]
+    assert launch(birthday).status == "active"
+
+
+@pytest.mark.django_db
+def test_what_a_launch_would_do_to_others_is_said_on_its_page():
+    birthday = make_campaign(name="Birthday")
+    make_action(birthday)
+    winback = draft("Win-back", rank=1, repeat_after_days=7, duration_days=9)
+
+    ((severity, text),) = told(winback)
+
+    assert severity == WARNING
+    assert text == (
+        "“Birthday” can never be sent: “Win-back” has customers to itself for 9 days and comes "
+        "again after 7 days."
+    )
+    assert launch(winback).status == "active"
+
+
+@pytest.mark.django_db
+def test_a_cap_of_zero_forbids_a_campaign_and_one_of_its_actions_is_a_warning():
+    birthday = draft("Birthday")
+    FrequencyCap.objects.create(name="No mail", scope="channel", channel="email", limit=0)
+
+    assert told(birthday) == [
+        (NEVER, "“Birthday” can never be sent: the cap “No mail” allows no contact.")
+    ]
+    make_action(birthday, channel="sms")
+    assert told(birthday) == [
+        (WARNING, "“Mail” of “Birthday” can never be sent: the cap “No mail” allows no contact.")
+    ]
+    Campaign.objects.update(exempt_from_caps=True)
+    assert told(Campaign.objects.get()) == []
+
+
+@pytest.mark.django_db
+def test_quiet_hours_without_an_end_are_found_by_country():
+    birthday = draft("Birthday")
+    make_customer(country="DE")
+    make_customer(country="PT")
+    for name, start, end in (("Night", time(18), time(9)), ("Day", time(9), time(18))):
+        QuietHours.objects.create(name=name, country="DE", starts_at=start, ends_at=end)
+
+    assert told(birthday) == [
+        (WARNING, "“Birthday” can never be sent by e-mail in DE: it is always quiet.")
+    ]
+    QuietHours.objects.update(country="")
+    assert told(birthday) == [
+        (NEVER, "“Birthday” can never be sent: by its channels, it is always quiet everywhere.")
+    ]
+    Campaign.objects.update(transactional=True, control_share=0)
+    assert told(Campaign.objects.get()) == []
+
+
+@pytest.mark.django_db
+def test_a_country_in_which_it_is_always_quiet_somewhere():
+    birthday = draft("Birthday")
+    make_customer(country="RU")
+    QuietHours.objects.create(name="Evening", starts_at=time(18), ends_at=time(10))
+
+    ((severity, text),) = told(birthday)
+
+    assert severity == WARNING
+    assert "e-mail in RU to customers without a time zone" in text
+
+
+@pytest.mark.django_db
+def test_a_target_group_that_contradicts_itself():
+    both = {"all": [LAPSED, {"field": "stage", "op": "eq", "value": "new"}]}
+    birthday = draft("Birthday", target_group=group("Nobody", both))
+
+    assert told(birthday) == [
+        (NEVER, "“Birthday” can never be sent: its target group contradicts itself.")
+    ]
+
+
+@pytest.mark.django_db
+def test_a_series_that_cannot_go_on():
+    first, second = make_campaign(name="First"), draft("Second")
+    make_action(first)
+    FollowUp.objects.create(source=first, target=second, after_days=1, within_days=3)
+    tag = Tag.objects.create(name="offers")
+    first.tags.add(tag)
+    Exclusion.objects.create(name="Rest", tag=tag, excluded_campaign=second, days=4)
+
+    assert told(second)[0] == (
+        NEVER,
+        "“Second” can never be sent as a step after “First”: that one's own contact shuts it out "
+        "for 4 days, and the step is possible until day 3.",
+    )
+    Exclusion.objects.update(days=3)
+    first.status = "paused"
+    first.save()
+    assert told(second) == [(WARNING, "“Second” comes only after “First”, which is not active.")]
+
+
+@pytest.mark.django_db
+def test_what_is_owed_is_not_withheld_unseen():
+    assert "control share" in told(draft("Receipt", transactional=True, control_share=0.1))[0][1]
+
+
+@pytest.mark.django_db
+def test_whom_nobody_can_write_to_is_counted():
+    make_customer(consents=["sms"])
+    make_customer(email="")
+    state = build_state(DAY)
+    birthday = draft("Birthday", starts_on=DAY)
+
+    assert told(birthday) == [
+        (
+            WARNING,
+            f"On {state.as_of} “Birthday” can be sent to nobody: no customer of the target group "
+            "has a consent and an address for e-mail.",
+        )
+    ]
+    make_action(birthday, channel="sms")
+    assert told(birthday) == []
+    empty = draft("Empty", starts_on=DAY, target_group=group("Lapsed", LAPSED))
+    assert "its target group is empty" in told(empty)[0][1]
+
+
+@pytest.mark.django_db
+def test_the_list_of_all_conflicts_takes_drafts_one_by_one():
+    make_action(make_campaign(name="Active"))
+    for name in ("One", "Other"):
+        draft(name, rank=1, duration_days=9, repeat_after_days=7)
+    MinimumGap.objects.create(name="Gap", hours=12)
+    FrequencyCap.objects.create(name="Cap", limit=3, window="hours", length=24)
+
+    # Neither draft stands in the way of the other, or of the active one, before it is launched.
+    assert [found.text for found in find_conflicts(DAY)] == [
+        "The cap “Cap” allows 3, but with the minimum gap “Gap” at most 2 contacts fit into its "
+        "window: the cap is never reached."
+    ]
