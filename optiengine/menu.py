@@ -8,8 +8,8 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
-def _may_see(permission: str) -> Callable[[HttpRequest], bool]:
-    return lambda request: request.user.has_perm(permission)
+def _may_see(*permissions: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perms(permissions)
 
 
 def _item(title: Any, icon: str, app: str, model: str) -> dict[str, Any]:
@@ -50,6 +50,12 @@ NAVIGATION = [
             _item(_("Frequency caps"), "speed", "campaigns", "frequencycap"),
             _item(_("Minimum gaps"), "pace", "campaigns", "minimumgap"),
             _item(_("Quiet hours"), "bedtime", "campaigns", "quiethours"),
+            {
+                "title": _("Conflicts"),
+                "icon": "rule_settings",
+                "link": reverse_lazy("admin:campaigns_conflicts"),
+                "permission": _may_see("campaigns.view_frequencycap", "campaigns.view_campaign"),
+            },
             _item(_("Budgets and volumes"), "account_balance_wallet", "campaigns", "capacitylimit"),
             _item(_("Journey maps"), "route", "journeys", "journeymap"),
             _item(_("Series"), "account_tree", "campaigns", "followup"),

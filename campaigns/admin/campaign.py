@@ -23,6 +23,7 @@ from campaigns.admin.campaign_inlines import (
 from campaigns.admin.campaign_moves import CampaignMoves
 from campaigns.admin.export import CampaignResource
 from campaigns.models import Campaign
+from campaigns.services.find_conflicts import conflicts_of
 from optiengine.lib.export import ExportAdmin
 from optiengine.lib.figures import percent
 from segments.numerics.rule import RuleError, parse_rule
@@ -162,6 +163,11 @@ class CampaignAdmin(DraftsAlone, CampaignMoves, ExportAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         campaign = self.get_object(request, object_id)
-        problems = campaign.problems() if campaign and campaign.status != Status.ENDED else []
-        context = {"campaign": campaign, "problems": problems, **(extra_context or {})}
+        context: dict[str, Any] = {"campaign": campaign}
+        if campaign and campaign.status != Status.ENDED:
+            found = conflicts_of(campaign)
+            never = [conflict.text for conflict in found if conflict.is_never]
+            context["problems"] = campaign.problems() + never
+            context["warnings"] = [conflict.text for conflict in found if not conflict.is_never]
+        context |= extra_context or {}
         return super().change_view(request, object_id, form_url, context)

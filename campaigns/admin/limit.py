@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from campaigns.admin.conflicts import ConflictsPage
 from campaigns.models import Exclusion, FollowUp, FrequencyCap, Goal, Tag
 from campaigns.services.describe_limit import cap_in_words
 from optiengine.lib.figures import money, number
@@ -79,7 +80,7 @@ def named(campaign: object, tag: object) -> str:
 
 
 @admin.register(FrequencyCap)
-class FrequencyCapAdmin(ModelAdmin):
+class FrequencyCapAdmin(ConflictsPage):
     list_display = ["name", "in_words", "is_active"]
     list_filter = ["scope", "channel", "is_active"]
     list_select_related = ["tag"]

@@ -1,0 +1,55 @@
+"""The page that lists every conflict between rules."""
+
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin
+
+from campaigns.models import Campaign
+from campaigns.services.find_conflicts import Conflict, find_conflicts
+from segments.models import Organisation
+from segments.numerics.rule import RuleError
+from segments.services.describe_rule import problem_in_words
+
+
+class ConflictsPage(ModelAdmin):
+    """Adds the page to the list of limits."""
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.conflicts_view)
+        return [path("conflicts/", view, name="campaigns_conflicts"), *super().get_urls()]
+
+    def conflicts_view(self, request: HttpRequest) -> HttpResponse:
+        if not (
+            self.has_view_permission(request) and request.user.has_perm("campaigns.view_campaign")
+        ):
+            raise PermissionDenied
+        today = timezone.now().astimezone(ZoneInfo(Organisation.current().time_zone)).date()
+        problem, found = "", []
+        try:
+            found = find_conflicts(today)
+        except RuleError as error:
+            problem = problem_in_words(error)
+        campaigns = Campaign.objects.in_bulk([c.campaign_id for c in found if c.campaign_id])
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Conflicts between rules"),
+            "problem": problem,
+            "rows": [
+                (conflict, campaigns.get(conflict.campaign_id))
+                for conflict in sorted(found, key=_order)
+            ],
+            "day": today,
+        }
+        return TemplateResponse(request, "campaigns/conflicts.html", context)
+
+
+def _order(conflict: Conflict) -> tuple[bool, str]:
+    """What can never be sent comes first."""
+    return not conflict.is_never, conflict.text
