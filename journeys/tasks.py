@@ -7,7 +7,9 @@ from django.utils.timezone import now
 
 from journeys.errors import StaleState
 from journeys.models import DecisionRun
+from journeys.services.advance import advance
 from journeys.services.deliver import deliver
+from journeys.services.enter import enter
 from journeys.services.run_day import run_day
 from journeys.services.work import work_off
 from optiengine.lib.worker import worker_name
@@ -18,6 +20,13 @@ def deliver_task() -> str:
     """Empty the outbox. Woken twice, or on two machines, every message still leaves once."""
     counts = deliver(now=now(), clock=now, owner=worker_name())
     return ", ".join(f"{n} {status}" for status, n in counts.items())
+
+
+def move_travellers() -> str:
+    """Customers enter journey maps and move on. Woken twice, or on two machines, each moves once."""
+    moment = now()
+    counts = enter(moment) + advance(moment, owner=worker_name())
+    return ", ".join(f"{n} {what}" for what, n in counts.items())
 
 
 def decide_chunks(run_id: int) -> str:

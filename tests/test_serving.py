@@ -14,6 +14,7 @@ from django_q.models import OrmQ, Schedule
 from optiengine.management.commands.serve import (
     EVERY_DAY,
     EVERY_MINUTE,
+    MOVING,
     schedule_days,
     schedule_minutes,
 )
@@ -62,7 +63,11 @@ def test_schedules_are_made_once_and_moved_when_asked():
         schedule_minutes()
         schedule_days(timezone.now().time().replace(hour=3, minute=30))
 
-    assert set(Schedule.objects.values_list("name", flat=True)) == {EVERY_MINUTE, EVERY_DAY}
+    assert set(Schedule.objects.values_list("name", flat=True)) == {
+        EVERY_MINUTE,
+        EVERY_DAY,
+        *MOVING,
+    }
     daily = Schedule.objects.get(name=EVERY_DAY)
     assert daily.next_run > timezone.now()
     assert (daily.next_run.hour, daily.next_run.minute) == (3, 30)

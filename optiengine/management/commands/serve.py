@@ -14,6 +14,9 @@ from segments.models import Organisation
 
 EVERY_MINUTE = "Keep runs going, send messages"
 EVERY_DAY = "Today's run"
+# Schedules come round once a minute at most; two of them, half a minute apart, leave an event that
+# has just arrived to wait for less than one.
+MOVING = ("Move travellers of journey maps", "Move travellers of journey maps, half past")
 
 
 def clock_time(text: str) -> time:
@@ -54,15 +57,20 @@ class Command(BaseCommand):
 
 
 def schedule_minutes() -> None:
-    """Every minute: what others left undone. Harmless at any time, so always on."""
-    Schedule.objects.get_or_create(
-        name=EVERY_MINUTE,
-        defaults={
-            "func": "journeys.tasks.keep_going",
+    """Every minute: what others left undone, and maps. Harmless at any time, so always on."""
+    start = timezone.now()
+    tasks = [(EVERY_MINUTE, "journeys.tasks.keep_going", start)]
+    for number, name in enumerate(MOVING):
+        at = start + timedelta(seconds=30 * number)
+        tasks.append((name, "journeys.tasks.move_travellers", at))
+    for name, task, at in tasks:
+        defaults = {
+            "func": task,
             "schedule_type": Schedule.MINUTES,
             "minutes": 1,
-        },
-    )
+            "next_run": at,
+        }
+        Schedule.objects.get_or_create(name=name, defaults=defaults)
 
 
 def schedule_days(at: time) -> Schedule:

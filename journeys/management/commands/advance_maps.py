@@ -1,0 +1,51 @@
+from collections.abc import Mapping
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from journeys.management.commands.deliver import aware_moment, whole_number
+from journeys.services.advance import advance
+from journeys.services.enter import enter
+from optiengine.lib.command import FiguresCommand, iso_date
+from optiengine.lib.worker import worker_name
+from segments.models import Organisation
+
+
+class Command(FiguresCommand):
+    help = (
+        "Let customers enter the journey maps that run, and move all travellers who are due: what\n"
+        "the workers do every minute. Any number of these may run at once. The moment is the\n"
+        "present one unless --as-of or --now says otherwise."
+    )
+    columns = {
+        "entered": "journeys begun",
+        "woken": "waiting travellers looked at because of an event or the exit rule",
+        "looked_at": "travellers who were due",
+        "passages": "steps left",
+        "done": "journeys ended",
+        "parked": "travellers who stand still because of a fault",
+    }
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        moment = parser.add_mutually_exclusive_group()
+        moment.add_argument(
+            "--as-of", type=iso_date, metavar="DATE", help="Move as at 09:00 of this day."
+        )
+        moment.add_argument(
+            "--now",
+            type=aware_moment,
+            metavar="MOMENT",
+            help="Move as at this moment, for example 2026-03-01T09:00+01:00.",
+        )
+        parser.add_argument("--limit", type=whole_number, help="At most so many travellers.")
+
+    def compute(self, **options: Any) -> Mapping[str, Any]:
+        now = options["now"] or timezone.now()
+        if options["as_of"]:
+            zone = ZoneInfo(Organisation.current().time_zone)
+            now = datetime.combine(options["as_of"], time(9), zone)
+        counts = enter(now) + advance(now, owner=worker_name(), limit=options["limit"])
+        return {name: counts[name] for name in self.columns}
