@@ -23,7 +23,7 @@ def deliver_task() -> str:
 
 
 def move_travellers() -> str:
-    """Customers enter journey maps and move on. Woken twice, or on two machines, each moves once."""
+    """Customers enter journey maps and move on. Woken twice, or at once, each moves once."""
     moment = now()
     counts = enter(moment) + advance(moment, owner=worker_name())
     return ", ".join(f"{n} {what}" for what, n in counts.items())

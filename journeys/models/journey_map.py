@@ -197,6 +197,9 @@ class Traveller(models.Model):
         verbose_name=_("campaign"),
         help_text=_("Of the send step that waits for a decision."),
     )
+    at_once = models.BooleanField(
+        _("at once"), default=False, db_default=False, help_text=_("Not only with the day's run.")
+    )
     give_up_at = models.DateTimeField(
         _("gives up at"), null=True, help_text=_("When the send step stops waiting.")
     )

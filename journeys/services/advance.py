@@ -22,6 +22,7 @@ from journeys.numerics.journey_graph import Step
 from journeys.services import walk_steps
 from journeys.services.due_steps import settle_blocked
 from journeys.services.map_counts import draw_tallies_together
+from journeys.services.send_at_once import send_at_once
 from journeys.services.walk import (
     Journal,
     Walker,
@@ -71,7 +72,8 @@ def advance(now: datetime, *, owner: str, limit: int | None = None) -> Counter[s
     """Move everyone who is due; any number of workers may at once.
 
     limit : look at so many travellers at most. owner : names the worker in the log.
-    Returns counts: `looked_at`, `passages`, `done` and `parked`.
+    Returns counts: `looked_at`, `passages`, `done`, `parked` and `decided`: for how many customers
+    it was decided about a message that should go at once.
     """
     counts: Counter[str] = Counter()
     for _pass in range(MAX_PASSES):
@@ -79,7 +81,9 @@ def advance(now: datetime, *, owner: str, limit: int | None = None) -> Counter[s
         ids = _due(now, left)
         before = counts["looked_at"]
         for start in range(0, len(ids), BATCH):
-            counts += _move(ids[start : start + BATCH], now, owner)
+            to_send: list[int] = []
+            counts += _move(ids[start : start + BATCH], now, owner, to_send)
+            counts["decided"] += send_at_once(to_send, now=now, owner=owner)
         if counts["looked_at"] == before:  # nobody, or others hold all of them
             break
     draw_tallies_together()
@@ -92,10 +96,13 @@ def _due(now: datetime, limit: int | None) -> Ids:
         return cursor.fetchall()
 
 
-def _move(ids: Ids, now: datetime, owner: str) -> Counter[str]:
-    """One batch; where it fails, each half by itself, down to the one traveller who is parked."""
+def _move(ids: Ids, now: datetime, owner: str, to_send: list[int]) -> Counter[str]:
+    """One batch; where it fails, each half by itself, down to the one traveller who is parked.
+
+    to_send : gets the customers whose message should go at once.
+    """
     try:
-        return _move_together(ids, now)
+        party = _move_together(ids, now)
     except OperationalError as error:  # a deadlock, or no database: the next call tries again
         logger.warning("%s: %s travellers not moved: %s", owner, len(ids), error)
         if not connection.is_usable():
@@ -105,23 +112,22 @@ def _move(ids: Ids, now: datetime, owner: str) -> Counter[str]:
         if len(ids) == 1:
             logger.warning("%s: traveller %s is parked", owner, ids[0][0], exc_info=True)
             return _park_alone(ids[0], f"{type(error).__name__}: {error}")
+    else:
+        to_send += [walker.customer_id for walker in party.to_send]
+        return party.counts()
     middle = len(ids) // 2
-    return _move(ids[:middle], now, owner) + _move(ids[middle:], now, owner)
+    halves = (_move(half, now, owner, to_send) for half in (ids[:middle], ids[middle:]))
+    return sum(halves, Counter())
 
 
 @transaction.atomic
-def _move_together(ids: Ids, now: datetime) -> Counter[str]:
+def _move_together(ids: Ids, now: datetime) -> "Party":
     lock_customers(customer_id for _id, customer_id in ids)
     walkers = load_walkers(STILL_DUE, [[pk for pk, _customer in ids], now])
     party = Party(walkers, now)
     party.walk()
     party.journal.save(party.walkers)
-    return Counter(
-        looked_at=len(walkers),
-        passages=len(party.journal.passages),
-        done=sum(walker.status == "done" for walker in walkers),
-        parked=sum(bool(walker.fault) for walker in walkers),
-    )
+    return party
 
 
 @transaction.atomic
@@ -152,6 +158,14 @@ class Party:
         zone = ZoneInfo(Organisation.current().time_zone)
         self.today = self.now.astimezone(zone).date()
         self.changed = {walker.customer_id for walker in self.walkers}
+
+    def counts(self) -> Counter[str]:
+        return Counter(
+            looked_at=len(self.walkers),
+            passages=len(self.journal.passages),
+            done=sum(walker.status == "done" for walker in self.walkers),
+            parked=sum(bool(walker.fault) for walker in self.walkers),
+        )
 
     def walk(self) -> None:
         """Everyone goes as far as they can at this moment."""
@@ -262,8 +276,8 @@ class Party:
         patience = timedelta(hours=hours) if hours else GRACE
         walker.campaign_id = step["campaign"]
         walker.give_up_at = walker.give_up_at or walker.step_since + patience
-        walker.due_at = walker.give_up_at
-        if step["when"] == "at_once":
+        walker.due_at, walker.at_once = walker.give_up_at, step["when"] == "at_once"
+        if walker.at_once:
             walker.due_at = min(self.now + RETRY, walker.give_up_at)
             self.to_send.append(walker)
 

@@ -16,6 +16,7 @@ from campaigns.services.assign_arms import assign_newcomers
 from journeys.errors import SendingStopped
 from journeys.models import Decision, LiveDecision
 from journeys.numerics.arbitration import NONE
+from journeys.numerics.due_steps import DueSteps
 from journeys.numerics.occasion import Occasion
 from journeys.services.capacity import book_use, take_left
 from journeys.services.decide import (
@@ -102,7 +103,10 @@ def _decide_block(
     with transaction.atomic():
         lock_block(block)
         watermark = next_contact_id()
-        ready = with_due(given, ready, load_due(ready.batch.customer_ids, at=at))
+        due = DueSteps.none()  # what is not asked for here waits on
+        if request.reason == Reason.STEP:
+            due = load_due(ready.batch.customer_ids, at=at, at_once=True)
+        ready = with_due(given, ready, due)
         ready = limited(given, ready, watermark=watermark, at=at)
         left = take_left(given.capacity) if given.capacity else None
         seed = _seed(given.run.seed, watermark)

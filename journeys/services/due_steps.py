@@ -23,7 +23,7 @@ DUE = """
         (extract(epoch FROM t.step_since) * 1e6)::int8 AS since
     FROM journeys_traveller t JOIN journeys_journeymap m ON m.id = t.map_id
     WHERE t.customer_id = ANY(%s) AND t.campaign_id IS NOT NULL AND m.status = 'active'
-      AND (%s::timestamptz IS NULL OR t.give_up_at > %s)
+      AND (%s::timestamptz IS NULL OR t.give_up_at > %s) AND (t.at_once OR NOT %s)
     ORDER BY t.customer_id, t.campaign_id, t.step_since, t.id
 """
 
@@ -36,14 +36,17 @@ class StepResults:
     contact_id: NDArray[np.int64]  # (k,) 0 where blocked
 
 
-def load_due(customer_ids: NDArray[np.int64], *, at: datetime | None = None) -> DueSteps:
+def load_due(
+    customer_ids: NDArray[np.int64], *, at: datetime | None = None, at_once: bool = False
+) -> DueSteps:
     """The steps at which these customers wait, in active maps; `row` is the place in the ids.
 
     customer_ids : (n,) ascending. at : leave out steps that have given up by then.
+    at_once : only steps that do not wait for the day's run, which looks at all.
     The caller holds the lock of the customers' block until it has settled what it loaded.
     """
     names = ["id", "customer_id", "campaign_id", "is_control", "control_share", "since"]
-    found = read_columns(sql.SQL(DUE), names, [customer_ids.tolist(), at, at])
+    found = read_columns(sql.SQL(DUE), names, [customer_ids.tolist(), at, at, at_once])
     return DueSteps(
         traveller_ids=found["id"],
         row=np.searchsorted(customer_ids, found["customer_id"]),

@@ -22,8 +22,8 @@ LONGEST_FAULT = 300
 
 LOAD = """
     SELECT t.id, t.map_id, t.version_id, t.customer_id, t.entered_at, t.counts_from, t.step,
-           t.step_since, t.due_at, t.campaign_id, t.give_up_at, c.time_zone, c.country,
-           c.erased_at IS NOT NULL
+           t.step_since, t.due_at, t.campaign_id, t.give_up_at, t.at_once,
+           c.time_zone, c.country, c.erased_at IS NOT NULL
     FROM journeys_traveller t JOIN segments_customer c ON c.id = t.customer_id
     WHERE t.status = 'travelling' AND {condition} ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED
 """
@@ -33,6 +33,7 @@ SAVED = {  # what a move may change, with its type in PostgreSQL
     "due_at": "timestamptz",
     "campaign_id": "bigint",
     "give_up_at": "timestamptz",
+    "at_once": "boolean",
     "status": "text",
     "outcome": "text",
     "done_at": "timestamptz",
@@ -55,6 +56,7 @@ class Walker:
     due_at: datetime | None
     campaign_id: int | None
     give_up_at: datetime | None
+    at_once: bool
     time_zone: str  # of the customer, else the main one of the country, else the organisation's
     is_erased: bool
     status: str = TRAVELLING
@@ -96,7 +98,7 @@ class Journal:
             self._close(walker, Traveller.Outcome.END, at)
             return
         walker.step, walker.step_since, walker.due_at = target, at, at
-        walker.campaign_id, walker.give_up_at = None, None
+        clear_request(walker)
         self.tallies[walker.version_id, target, StepTally.ARRIVED] += 1
 
     def finish(self, walker: Walker, outcome: str, *, at: datetime) -> None:
@@ -117,13 +119,20 @@ class Journal:
 
     def _close(self, walker: Walker, outcome: str, at: datetime) -> None:
         walker.status, walker.outcome, walker.done_at = DONE, str(outcome), at
-        walker.due_at = walker.campaign_id = walker.give_up_at = None
+        walker.due_at = None
+        clear_request(walker)
 
 
 def park(walker: Walker, reason: str) -> None:
     """Stands still until a person resumes it; nothing is sent meanwhile."""
     walker.fault = reason[:LONGEST_FAULT]
-    walker.due_at = walker.campaign_id = walker.give_up_at = None
+    walker.due_at = None
+    clear_request(walker)
+
+
+def clear_request(walker: Walker) -> None:
+    """No message is asked for any more."""
+    walker.campaign_id, walker.give_up_at, walker.at_once = None, None, False
 
 
 def lock_customers(customer_ids: Iterable[int]) -> None:

@@ -26,6 +26,7 @@ class Command(FiguresCommand):
         "looked_at": "travellers who were due",
         "passages": "steps left",
         "done": "journeys ended",
+        "decided": "customers for whom a message at once was decided",
         "parked": "travellers who stand still because of a fault",
     }
 
