@@ -1,11 +1,9 @@
 """On which days a campaign is possible for a customer by its schedule and its target group."""
 
-import json
-
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import FORESIGHT_DAYS, NEVER, CampaignEntry, Rulebook
+from campaigns.numerics.rulebook import NEVER, CampaignEntry, Rulebook
 from segments.numerics.rule_ahead import RuleAhead
 from segments.numerics.rule_tree import Columns, Mask
 
@@ -22,18 +20,12 @@ def possible_days(book: Rulebook, columns: Columns, n: int) -> tuple[Mask, Days,
     shape = (n, len(book.campaigns))
     targeted = np.zeros(shape, dtype=bool)
     first, last = np.full(shape, NEVER), np.full(shape, NEVER)
-    groups: dict[str, RuleAhead] = {}
-    spans: dict[tuple[str, bool, tuple[int, ...], int], tuple[Days, Days]] = {}
-    for c, campaign in enumerate(book.campaigns):
-        key = json.dumps(campaign.rule, sort_keys=True)
-        if key not in groups:
-            groups[key] = RuleAhead(book.rules[c], columns, n, book.ageing_fields)
-        # Campaigns with one target group and one schedule are the same to all this.
-        same = (key, campaign.runs_today, campaign.runs_in_days, _foresight(book, c))
-        if same not in spans:
-            spans[same] = _span(groups[key], campaign, _foresight(book, c))
-        targeted[:, c] = groups[key].mask(0)
-        first[:, c], last[:, c] = spans[same]
+    for alike in book.alike:
+        one = int(alike[0])
+        group = RuleAhead(book.rules[one], columns, n, book.ageing_fields)
+        days = _span(group, book.campaigns[one], book.foresight_days[one])
+        targeted[:, alike] = group.mask(0)[:, None]
+        first[:, alike], last[:, alike] = (day[:, None] for day in days)
     return targeted, first, last
 
 
@@ -51,10 +43,3 @@ def _span(group: RuleAhead, campaign: CampaignEntry, foresight: int) -> tuple[Da
         found[0][member & (found[0] == NEVER)] = day
         found[1][member] = days[-1] if day == looked_at[-1] else day
     return found
-
-
-def _foresight(book: Rulebook, campaign: int) -> int:
-    """Days ahead at which it matters whether customers are in a campaign's target group."""
-    series = [s.after_days + s.within_days for s in book.follow_ups if s.target == campaign]
-    # A week more: what is possible after all when a block ends is not lost but late.
-    return min(max([book.longest_block, *series]) + 7, FORESIGHT_DAYS)

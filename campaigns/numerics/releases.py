@@ -26,19 +26,21 @@ def free_in(book: Rulebook, action: int, history: History, n: int) -> Days:
     0: they do not stand against it today. Contacts from today on are not in it, nor are caps and
     gaps.
     """
-    index = book.actions[action].campaign
-    campaign = book.campaigns[index]
+    if not len(history.customer):
+        return np.zeros(n, dtype=np.int64)
+    campaign = book.campaigns[book.actions[action].campaign]
     until = np.zeros(len(history.customer), dtype=np.int64)  # days from each contact
     for place in np.flatnonzero(book.exclusion_scopes[:, action]).tolist():
         source = history.shuts_out(book.exclusions[place])
         until[source] = np.maximum(until[source], book.exclusions[place].days)
-    for place in np.flatnonzero(book.duration_scopes[:, action]).tolist():
-        other = book.campaigns[place]
-        if other.duration_days:
+    for place in book.with_duration:
+        if book.duration_scopes[place, action]:
+            other = book.campaigns[place]
             running = history.has_duration(other)
             until[running] = np.maximum(until[running], other.duration_days)
     own = history.campaign_id == campaign.id
-    until[own] = np.maximum(until[own], repeat_days(book)[index])
+    repeat = campaign.repeat_after_days
+    until[own] = np.maximum(until[own], FOR_EVER if repeat is None else repeat)
     days = np.zeros(n, dtype=np.int64)
     np.maximum.at(days, history.customer, until - history.days_ago)
     return np.minimum(days, NEVER)

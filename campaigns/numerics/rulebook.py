@@ -3,6 +3,7 @@
 A run stores its rulebook, so that it can be explained and replayed after the campaigns changed.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -380,7 +381,37 @@ class Rulebook:
             )
         return tuple(found)
 
-    @property
+    @cached_property
+    def columns_of(self) -> tuple[NDArray[np.int64], ...]:
+        """For each campaign the indices of its actions."""
+        return tuple(np.flatnonzero(self.campaign_of == c) for c in range(len(self.campaigns)))
+
+    @cached_property
+    def alike(self) -> tuple[NDArray[np.int64], ...]:
+        """Campaigns (indices) with one target group, schedule and foresight: possible together."""
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        for c, campaign in enumerate(self.campaigns):
+            rule = json.dumps(campaign.rule, sort_keys=True)
+            schedule = (campaign.runs_today, campaign.runs_in_days, self.foresight_days[c])
+            groups.setdefault((rule, *schedule), []).append(c)
+        return tuple(np.array(group) for group in groups.values())
+
+    @cached_property
+    def foresight_days(self) -> tuple[int, ...]:
+        """Days ahead at which it matters whether customers are in each campaign's target group."""
+        series = dict.fromkeys(range(len(self.campaigns)), 0)
+        for step in self.follow_ups:
+            series[step.target] = max(series[step.target], step.after_days + step.within_days)
+        # A week more: what is possible after all when a block ends is not lost but late.
+        longest = self.longest_block
+        return tuple(min(max(longest, days) + 7, FORESIGHT_DAYS) for days in series.values())
+
+    @cached_property
+    def with_duration(self) -> tuple[int, ...]:
+        """Campaigns (indices) that shut others out while they run."""
+        return tuple(c for c, entry in enumerate(self.campaigns) if entry.duration_days)
+
+    @cached_property
     def longest_block(self) -> int:
         """Days for which a contact can keep a customer from another campaign, at most."""
         durations = [campaign.duration_days for campaign in self.campaigns]

@@ -202,7 +202,8 @@ def limit_verdicts(
     """
     codes, n = codes.copy(), len(codes)
     _block_series(book, codes, history)
-    for index, campaign in enumerate(book.campaigns):
+    for index in np.flatnonzero(np.isin(book.campaign_ids, history.campaign_id)).tolist():
+        campaign = book.campaigns[index]
         own = history.campaign_id == campaign.id
         if campaign.repeat_after_days is not None:
             own &= history.days_ago < campaign.repeat_after_days
@@ -212,11 +213,11 @@ def limit_verdicts(
         sources = history.shuts_out(exclusion) & (history.days_ago < exclusion.days)
         hit = history.per_customer(sources, n) > 0
         block(codes, hit[:, None] & book.exclusion_scopes[index], Verdict.EXCLUDED + index)
-    for index, campaign in enumerate(book.campaigns):
-        if campaign.duration_days:
-            running = history.has_duration(campaign) & (history.days_ago < campaign.duration_days)
-            hit = history.per_customer(running, n) > 0
-            block(codes, hit[:, None] & book.duration_scopes[index], Verdict.DURATION + index)
+    for index in book.with_duration:
+        campaign = book.campaigns[index]
+        running = history.has_duration(campaign) & (history.days_ago < campaign.duration_days)
+        hit = history.per_customer(running, n) > 0
+        block(codes, hit[:, None] & book.duration_scopes[index], Verdict.DURATION + index)
     for index, cap in enumerate(book.caps):
         if cap.limit is not None:
             full = count_in_window(cap, history, time_zones, at) >= cap.limit

@@ -77,7 +77,7 @@ def arbitrate(
 
     by_rank = [i for i, c in enumerate(book.campaigns) if c.rank is not None and not c.in_addition]
     for campaign in sorted(by_rank, key=lambda i: (book.campaigns[i].rank, book.campaigns[i].id)):
-        columns = np.flatnonzero(book.campaign_of == campaign)
+        columns = book.columns_of[campaign]
         rows = np.flatnonzero((action == NONE) & allowed[:, columns].any(axis=1))
         if len(rows):
             action[rows], p = mix(rows, columns, campaign)
@@ -89,7 +89,7 @@ def arbitrate(
         of_campaign = book.campaign_of[:, None] == np.arange(len(book.campaigns))
         step = due.first(book, (slot @ of_campaign) & (action == NONE)[:, None])
         for campaign in np.unique(step[step >= 0]):
-            columns = np.flatnonzero(book.campaign_of == campaign)
+            columns = book.columns_of[campaign]
             rows = np.flatnonzero(step == campaign)
             action[rows], p = mix(rows, columns, int(campaign))
             option_probs[np.ix_(rows, 1 + columns)] = p
@@ -134,10 +134,10 @@ def arbitrate(
 
     additions = np.zeros((n, n_actions), dtype=bool)
     addition_probs = np.zeros((n, n_actions))
-    for campaign, entry in enumerate(book.campaigns):
-        columns = np.flatnonzero(book.campaign_of == campaign)
+    for campaign in np.flatnonzero([entry.in_addition for entry in book.campaigns]).tolist():
+        columns = book.columns_of[campaign]
         rows = np.flatnonzero(allowed[:, columns].any(axis=1))
-        if entry.in_addition and len(rows):
+        if len(rows):
             picked, p = mix(rows, columns, campaign)
             additions[rows, picked] = True
             addition_probs[np.ix_(rows, columns)] = p
@@ -189,9 +189,10 @@ def _while_testing(
     nothing is learned, has no more than an equal share beside what is not yet known to be worse.
     """
     share = p[:, 1:].copy()
-    for campaign in np.unique(campaign_of):
+    several = np.flatnonzero(np.bincount(campaign_of) > 1)
+    for campaign in several.tolist():
         columns = np.flatnonzero(campaign_of == campaign)
-        if len(columns) > 1 and not evidence_ok[columns].all():
+        if not evidence_ok[columns].all():
             testing = allowed[:, columns]
             together = share[:, columns].sum(axis=1, keepdims=True)
             share[:, columns] = (
@@ -223,10 +224,10 @@ def _controls(
     A customer is control or not for a whole campaign, by a draw of its own.
     """
     control = np.zeros_like(reached)
-    for index, campaign in enumerate(book.campaigns):
-        columns = np.flatnonzero(book.campaign_of == index)
+    for index in np.unique(book.campaign_of[reached.any(axis=0)]).tolist():
+        campaign, columns = book.campaigns[index], book.columns_of[index]
         rows = np.flatnonzero(reached[:, columns].any(axis=1))
-        if campaign.control_share and len(rows):
+        if campaign.control_share:
             u = control_draw(customer_ids[rows], seed, campaign.id)
             control[np.ix_(rows, columns)] = (u < campaign.control_share)[:, None]
     return control & reached

@@ -126,12 +126,13 @@ def _upcoming(
     if len(book.actions) > len(book.campaigns):
         competes = allowed @ (book.campaign_of[:, None] == book.campaign_of)
     waits = (codes >= Verdict.SERIES_NOT_OPEN) & (value > 0) & ~competes
-    waits &= allowed.any(axis=1, keepdims=True)
+    first, last = upcoming_days(codes)
+    waits &= allowed.any(axis=1, keepdims=True) & (first < NEVER)
     series = _Series(book, history, response_prob)
     for u in np.flatnonzero(waits.any(axis=0)).tolist():
         if book.blocks[u]:
             rows = np.flatnonzero(waits[:, u])
-            by_facts = Upcoming(u, rows, *upcoming_days(codes[rows, u]), np.ones(len(rows)))
+            by_facts = Upcoming(u, rows, first[rows, u], last[rows, u], np.ones(len(rows)))
             yield from series.steps(by_facts) if series.leads_to(u) else [by_facts]
 
 

@@ -21,6 +21,7 @@ from campaigns.models import (
     MinimumEvidence,
     MinimumGap,
     QuietHours,
+    Tag,
 )
 from campaigns.services.assign_arms import current_plan
 from campaigns.services.load_rulebook import load_rulebook
@@ -40,7 +41,7 @@ from segments.services.split_segment import splits_of_day
 OLDEST = timedelta(days=1)  # of the state: until the night's work is done, yesterday's serves
 RULES = (
     *(Action, ArmPlan, Campaign, CapacityLimit, Exclusion, FollowUp, FrequencyCap, Goal),
-    *(MinimumEvidence, MinimumGap, QuietHours, FeatureDefinition, Organisation, TargetGroup),
+    *(MinimumEvidence, MinimumGap, QuietHours, FeatureDefinition, Organisation, Tag, TargetGroup),
     *(Campaign.tags.through, Campaign.ignores_durations_of.through),
 )
 LIVE_TABLES = (*TABLES, "journeys_livedecision")
