@@ -84,6 +84,10 @@ class CampaignAdmin(DraftsAlone, CampaignMoves, ExportAdmin):
             },
         ),
         (
+            gettext_lazy("When it leaves"),
+            {"fields": [("send_time_per_person", "expires_after_hours"), "run_anyway"]},
+        ),
+        (
             gettext_lazy("Caps and what is owed"),
             {"fields": [("exempt_from_caps", "not_counted_by_caps"), "transactional"]},
         ),

@@ -153,6 +153,34 @@ class Campaign(models.Model):
             "transactional messages. Caps still hold it back; contacts still start minimum gaps."
         ),
     )
+    send_time_per_person = models.BooleanField(
+        _("send time per person"),
+        default=False,
+        help_text=_(
+            "Sent at the hour, within 24 hours of the decision, at which the customer is likeliest "
+            "to open or click, learned from the hours of the week at which that happened before; "
+            "of a customer who seldom does, at which all customers do. Never in quiet hours."
+        ),
+    )
+    expires_after_hours = models.PositiveSmallIntegerField(
+        _("expires after hours"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(24 * 30)],
+        help_text=_(
+            "Hours after the planned moment until when the message may still leave; later it is "
+            "not sent. Empty: until the end of the organisation's next day; a transactional one "
+            "then never expires."
+        ),
+    )
+    run_anyway = models.BooleanField(
+        _("run anyway"),
+        default=False,
+        help_text=_(
+            "On a day whose customer data is missing, others are not run; this one is decided on "
+            "the latest data that there is."
+        ),
+    )
     control_share = models.FloatField(
         _("control share"),
         default=0.1,

@@ -57,6 +57,9 @@ class CampaignEntry:
     exempt_from_caps: bool = False
     not_counted_by_caps: bool = False
     ignores_durations_of: tuple[int, ...] = ()  # ids of campaigns
+    send_time_per_person: bool = False
+    expires_after_hours: int | None = None  # after the planned moment; None: the usual time
+    run_anyway: bool = False  # on an older state where the day's is missing
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,9 @@ def load_rulebook(as_of: date, *, drafts: Collection[int] = ()) -> Rulebook:
             exempt_from_caps=campaign.exempt_from_caps,
             not_counted_by_caps=campaign.not_counted_by_caps,
             ignores_durations_of=tuple(sorted(c.pk for c in campaign.ignores_durations_of.all())),
+            send_time_per_person=campaign.send_time_per_person,
+            expires_after_hours=campaign.expires_after_hours,
+            run_anyway=campaign.run_anyway,
         )
         for campaign in campaigns
     )

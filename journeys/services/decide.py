@@ -27,6 +27,7 @@ from journeys.services.claim import ClaimedChunk, finish_chunk, hold_chunk
 from journeys.services.due_steps import load_due, settle_due
 from journeys.services.load_history import load_history
 from journeys.services.locks import lock_block
+from journeys.services.plan_moments import earliest
 from journeys.services.save_decisions import Decided, Stamp, save_decisions
 from journeys.services.step_results import results_of
 from segments.models import Organisation
@@ -115,7 +116,9 @@ def decide(chunk: ClaimedChunk) -> int:
         # Last of the locks, for all other chunks need it too.
         left = take_left(given.capacity) if given.capacity else None
         decided, used = choose(given, ready, left=left)
-        stamp = Stamp(given.run.pk, given.run.as_of, given.run.decided_at)
+        stamp = Stamp(
+            given.run.pk, given.run.as_of, given.run.decided_at, plan_from=earliest(given.run)
+        )
         saved = save_decisions(stamp, given.book, decided, first_contact_id=watermark)
         settle_due(decided.due, results_of(given.book, decided, saved), stamp.at)
         if given.capacity:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from itertools import repeat
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.time_zones import zones_of
 from campaigns.numerics.verdicts import Codes
 from journeys.models import Contact, Delivery
 from journeys.numerics.arbitration import NONE, Choice
 from journeys.numerics.due_steps import DueSteps
 from journeys.numerics.worth import Worth
+from journeys.services.plan_moments import Chosen, expiry, plan_moments
+from segments.models import Organisation
 from segments.models.customer import INBOUND
 from segments.services.load_batch import CustomerBatch
 
@@ -42,6 +46,7 @@ class Stamp:
     run_id: int
     as_of: date
     at: datetime
+    plan_from: datetime | None = None  # no contact is planned before; None: from `at` on
     occasion: int = 0  # of real-time decisions, which may be several for a customer
 
     def contact_key(self, customer_id: int, campaign_id: int, channel: str) -> UUID:
@@ -102,9 +107,10 @@ def save_decisions(
     ids = {} if decision_ids is None else {"id": list(map(str, decision_ids))}
     _copy("journeys_decision", ids | _decisions(stamp, book, decided))
     reached = Reached.by(decided.choice)
-    contacts = _contacts(stamp, book, decided, reached, first_contact_id)
+    planned, expiries = _planned(stamp, book, decided, reached)
+    contacts = _contacts(stamp, book, decided, reached, first_contact_id) | {"reserved_at": planned}
     _copy("journeys_contact", contacts)
-    _copy("journeys_delivery", _deliveries(stamp, contacts))
+    _copy("journeys_delivery", _deliveries(stamp, contacts, expiries))
     return Saved(reached, np.array(contacts["id"], dtype=np.int64))
 
 
@@ -153,7 +159,6 @@ def _contacts(
     return {
         "id": _contact_ids(first_id, k),
         "as_of": [stamp.as_of.isoformat()] * k,
-        "reserved_at": [stamp.at.isoformat()] * k,
         "customer_id": list(map(str, customer_ids)),
         "campaign_id": [str(campaign.id) for campaign in campaigns],
         "action_id": [str(action.id) for action in actions],
@@ -190,6 +195,28 @@ def _control_shares(book: Rulebook, decided: Decided, reached: Reached) -> NDArr
     withheld = np.array([of_map.get(pair, 0.0) for pair in pairs], dtype=np.float64)
     own = shares[campaign]
     return np.where(withheld > 0, 1 - (1 - own) * (1 - withheld), own)
+
+
+def _planned(
+    stamp: Stamp, book: Rulebook, decided: Decided, reached: Reached
+) -> tuple[list[str], list[str]]:
+    """Of each contact: its planned moment, and until when a message may leave."""
+    time_zone = Organisation.current().time_zone
+    actions = [book.actions[index] for index in reached.action.tolist()]
+    batch, rows = decided.batch, reached.row
+    places = zip(batch.time_zones[rows].tolist(), batch.countries[rows].tolist(), strict=True)
+    chosen = Chosen(
+        customer_ids=batch.customer_ids[rows],
+        channels=np.array([action.channel for action in actions], dtype=object),
+        countries=batch.countries[rows],
+        zones=[zones_of(*place, time_zone) for place in places],
+        campaigns=[book.campaigns[action.campaign] for action in actions],
+    )
+    at = stamp.plan_from or stamp.at
+    found = plan_moments(chosen, quiet_hours=book.quiet_hours, at=at, time_zone=time_zone)
+    moments = [moment.replace(tzinfo=UTC) for moment in found.tolist()]
+    ends = map(expiry, chosen.campaigns, moments, repeat(time_zone))
+    return [m.isoformat() for m in moments], [e.isoformat() if e else NULL for e in ends]
 
 
 def _mixes(book: Rulebook, choice: Choice, reached: Reached) -> tuple[list[str], list[str]]:
@@ -232,7 +259,9 @@ def _contact_ids(first: int, k: int) -> list[str]:
         return [str(first), *(row[0] for row in cursor.fetchall())][:k]
 
 
-def _deliveries(stamp: Stamp, contacts: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _deliveries(
+    stamp: Stamp, contacts: Mapping[str, list[str]], expiries: list[str]
+) -> dict[str, list[str]]:
     """A message for every contact that is not a control's.
 
     An answer to somebody who came to us is handed over by being given.
@@ -240,12 +269,15 @@ def _deliveries(stamp: Stamp, contacts: Mapping[str, list[str]]) -> dict[str, li
     sent = [place for place, control in enumerate(contacts["is_control"]) if control == "False"]
     is_given = [contacts["channel"][place] in INBOUND for place in sent]
     same = {"as_of": "as_of", "contact_id": "id", "customer_id": "customer_id",
-            "action_id": "action_id", "channel": "channel", "key": "key"}  # fmt: skip
+            "action_id": "action_id", "channel": "channel", "key": "key",
+            "due_at": "reserved_at"}  # fmt: skip
+    given_at = [stamp.at.isoformat() if given else NULL for given in is_given]
     return {
         **{mine: [contacts[theirs][place] for place in sent] for mine, theirs in same.items()},
         "status": [(Status.SENT if given else Status.NEW).value for given in is_given],
-        "sent_at": [stamp.at.isoformat() if given else NULL for given in is_given],
-        "due_at": [stamp.at.isoformat()] * len(sent),
+        "sent_at": given_at,
+        "attempted_at": given_at,
+        "expires_at": [expiries[place] for place in sent],
         "owner": [""] * len(sent),
         "attempts": ["0"] * len(sent),
         "reason": [""] * len(sent),

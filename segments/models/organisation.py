@@ -48,6 +48,16 @@ class Organisation(models.Model):
             "other; a change counts for all days that are kept, from the next learning on."
         ),
     )
+    lock_time = models.TimeField(
+        _("lock time"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "No message of the day's run leaves before this time, here in the organisation's zone; "
+            "until then the day can be decided again with the rules as they are by then. Empty: "
+            "messages leave as soon as they are decided."
+        ),
+    )
     sending_stopped = models.BooleanField(
         _("sending stopped"),
         default=False,
