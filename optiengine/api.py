@@ -9,6 +9,7 @@ from rest_framework.routers import SimpleRouter
 
 from campaigns.api.views import CampaignViewSet, CapacityLimitViewSet
 from journeys.api.decisions import DecisionViewSet
+from journeys.api.next_best import NextBestViewSet
 from journeys.api.runs import RunViewSet
 from optiengine.login import LoginViewSet
 from reports.api.mix import MixViewSet
@@ -18,6 +19,9 @@ from segments.api.views import CustomerViewSet
 router = SimpleRouter()
 router.register("login", LoginViewSet, "login")
 router.register("customers", CustomerViewSet, "customer")
+router.register(
+    r"customers/(?P<customer>[^/\x00]{1,100})/next-best-campaign", NextBestViewSet, "next-best"
+)
 router.register("campaigns", CampaignViewSet, "campaign")
 router.register("capacity-limits", CapacityLimitViewSet, "capacity-limit")
 router.register("campaigns/(?P<campaign_pk>[0-9]{1,18})/mix", MixViewSet, "campaign-mix")

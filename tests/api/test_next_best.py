@@ -1,0 +1,101 @@
+"""A page asks what to say to its visitor."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.utils import timezone
+
+from campaigns.models import Campaign
+from journeys.models import Contact, Decision, Delivery
+from segments.models import Customer
+from segments.services.stop_sending import set_sending_stopped
+from tests.factories import DAY, make_action, make_campaign
+
+NOON = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
+ADDRESS = "/api/v1/customers/K-1/next-best-campaign/"
+
+
+@pytest.fixture
+def shop(run, monkeypatch):
+    Campaign.objects.all().update(status="ended")
+    banner = make_campaign(name="Banner", control_share=0, rank=1)
+    make_action(banner, channel="web", subject="", body="Hello {{ customer.first_name }}")
+    monkeypatch.setattr(timezone, "now", lambda: NOON)
+    return banner
+
+
+def ask(client, body=None, address=ADDRESS):
+    return client.post(address, body or {}, format="json")
+
+
+def test_the_page_gets_words_and_they_count_as_said(superuser, shop):
+    answer = ask(superuser).json()
+
+    assert answer["campaign_name"] == "Banner"
+    assert (
+        answer["message"]["text"] == f"Hello {Customer.objects.get(external_id='K-1').first_name}"
+    )
+    assert Decision.objects.filter(pk=answer["decision"], as_of=DAY).exists()
+    assert Delivery.objects.get(channel="web").status == "sent"
+
+
+def test_a_request_that_is_repeated_changes_nothing(superuser, shop):
+    first = ask(superuser, {"request_id": "visit-1"})
+    again = ask(superuser, {"request_id": "visit-1"})
+
+    assert first.json() == again.json()
+    assert Contact.objects.filter(channel="web").count() == 1
+
+
+def test_the_second_visit_has_nothing_to_be_told(superuser, shop):
+    ask(superuser)
+
+    answer = ask(superuser).json()
+
+    assert (answer["campaign"], answer["message"]) == (None, None)
+
+
+def test_a_control_is_told_nothing_and_counted(superuser, shop):
+    Campaign.objects.filter(pk=shop.pk).update(control_share=0.9)
+    Campaign.objects.filter(pk=shop.pk).update(repeat_after_days=0)
+    controls = 0
+    for _visit in range(12):
+        controls += ask(superuser).json()["message"] is None
+
+    assert controls == Contact.objects.filter(channel="web", is_control=True).count() > 0
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"channels": ["email"]}, "channels"),
+        ({"channels": []}, "channels"),
+        ({"request_id": "x" * 61}, "request_id"),
+        ({"chanels": ["web"]}, "chanels"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_name(superuser, shop, body, field):
+    answer = ask(superuser, body)
+
+    assert answer.status_code == 400
+    assert field in answer.json()
+
+
+def test_an_unknown_customer_is_not_there(superuser, shop):
+    assert ask(superuser, address=ADDRESS.replace("K-1", "nobody")).status_code == 404
+
+
+def test_while_sending_is_stopped_the_caller_is_to_come_back(superuser, shop):
+    set_sending_stopped(True)
+
+    answer = ask(superuser)
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "60")
+    assert "stopped" in answer.json()["detail"]
+
+
+def test_a_text_with_a_fault_is_not_said(superuser, shop):
+    shop.actions.update(body="{{ customer.attributes.size | plus: 1 }}{{ unsubscribe_url }}")
+
+    assert ask(superuser).json()["message"] is None
+    assert Delivery.objects.get(channel="web").status == "failed"
