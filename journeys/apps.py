@@ -9,4 +9,5 @@ class JourneysConfig(AppConfig):
     verbose_name = _("Decisions and deliveries")
 
     def ready(self) -> None:
+        from journeys import tracking  # noqa: F401 - listens to e-mail service providers
         from journeys.services import import_contacts  # noqa: F401 - registers its kind of import

@@ -42,3 +42,10 @@ class ProofRefused(JourneyError):
 
 class SendingStopped(JourneyError):
     """The global stop switch is on."""
+
+
+class CallSettled(JourneyError):
+    """What came of a call is said once."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(_("Somebody settled this call already: %s.") % outcome)

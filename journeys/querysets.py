@@ -39,3 +39,19 @@ class DeliveryQuerySet(models.QuerySet):
     def per_status(self) -> models.QuerySet:
         """One row per status: {"status": "sent", "n": 3}."""
         return self.order_by().values("status").annotate(n=Count("pk"))
+
+
+class CallQuerySet(models.QuerySet):
+    def waiting(self) -> Self:
+        return self.filter(outcome="waiting")
+
+    def allowed(self) -> Self:
+        """Calls to customers who may be called now, whatever was so when they were listed."""
+        return self.filter(
+            customer__suppressed=False,
+            customer__erased_at=None,
+            customer__consents__contains=["call"],
+        ).exclude(
+            models.Q(customer__phone="")
+            | models.Q(customer__suppressed_channels__contains=["call"])
+        )

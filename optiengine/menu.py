@@ -73,7 +73,10 @@ NAVIGATION = [
             _item(_("Deliveries"), "outbox", "journeys", "delivery"),
             _item(_("Contacts"), "forum", "journeys", "contact"),
             _item(_("Outcomes"), "shopping_cart", "journeys", "outcome"),
+            _item(_("Calls"), "call", "journeys", "call"),
             _item(_("Channel routes"), "alt_route", "journeys", "channelroute"),
+            _item(_("Webhook endpoints"), "webhook", "journeys", "webhookendpoint"),
+            _item(_("SFTP targets"), "drive_folder_upload", "journeys", "sftptarget"),
         ],
     },
     {

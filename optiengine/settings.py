@@ -13,12 +13,20 @@
 | UNSUBSCRIBE_MAILBOX | a mailbox that people read, named in e-mails beside the page (none) |
 | NUM_PROXIES   | trusted proxies in front, whose X-Forwarded-For counts (0)                |
 | EMAIL_URL     | smtp://user:password@host:port, or filemail:///folder (files in DATA_DIR) |
+| ANYMAIL_ESP   | e-mail service provider, one of django-anymail's: mailgun, postmark … (none)  |
+| ANYMAIL_…     | its settings by anymail's names, e.g. ANYMAIL_POSTMARK_SERVER_TOKEN; with |
+|               | ANYMAIL_WEBHOOK_SECRET=user:password it reports to /anymail/<esp>/tracking/ |
+| SECRETS_KEYS  | seal the secrets of other systems; the first seals, all open (SECRET_KEY) |
+| WEBHOOK_ALLOW_PRIVATE | webhooks may go into private networks (false)                     |
+| WEBHOOK_ALLOW_HTTP    | webhooks may go unencrypted (false)                               |
 | FILE_DROP_DIR | where CSV files for other systems are put (DATA_DIR/file_drop)            |
 | DATA_DIR      | uploads, rejected rows, the embedded database (var)                       |
 """
 
 from pathlib import Path
+from pkgutil import iter_modules
 
+import anymail.backends
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
@@ -70,6 +78,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_q",
+    "anymail",
     "optiengine",
     "segments",
     "campaigns",
@@ -157,6 +166,27 @@ EMAIL_HOST_PASSWORD = EMAIL_CONFIG.get("EMAIL_HOST_PASSWORD") or ""
 EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
 EMAIL_TIMEOUT = 20  # seconds until a silent mail server counts as failed
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="optiengine@localhost")
+
+# A provider beside, or instead of, the mail server: the transport "anymail" of a channel's route.
+ANYMAIL_ESP = env.str("ANYMAIL_ESP", default="").lower()
+ESPS = {found.name for found in iter_modules(anymail.backends.__path__)} - {
+    "base", "base_requests", "console", "test", "sendinblue",
+}  # fmt: skip
+if ANYMAIL_ESP and ANYMAIL_ESP not in ESPS:
+    raise ImproperlyConfigured(f"ANYMAIL_ESP must be one of {', '.join(sorted(ESPS))}.")
+ANYMAIL = {
+    **{
+        name.removeprefix("ANYMAIL_"): value
+        for name, value in env.ENVIRON.items()
+        if name.startswith("ANYMAIL_") and name != "ANYMAIL_ESP"
+    },
+    "REQUESTS_TIMEOUT": 10,  # seconds of silence until a provider counts as failed
+}
+
+# First of all the one that seals; see optiengine.lib.sealing.
+SECRETS_KEYS = env.list("SECRETS_KEYS", default=[SECRET_KEY])
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
+WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
 
 # The ledger is in our tables; a task only says "wake up and claim work".
 Q_CLUSTER = {

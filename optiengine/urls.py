@@ -1,5 +1,7 @@
 """Every address the server answers."""
 
+import anymail.urls
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -17,3 +19,9 @@ urlpatterns = [
     path("p/<str:token>/", views.preferences, name="preferences"),
     path("api/", include("optiengine.api")),
 ]
+
+# What the e-mail service provider reports, of it alone, and not unless it has to prove itself.
+if settings.ANYMAIL_ESP and settings.ANYMAIL.get("WEBHOOK_SECRET"):
+    tracking = f"{settings.ANYMAIL_ESP}_tracking_webhook"
+    views = [view for view in anymail.urls.urlpatterns if view.name == tracking]
+    urlpatterns.append(path("anymail/", include((views, "anymail"))))

@@ -1,5 +1,29 @@
 """The admin pages of runs, decisions and deliveries; Django looks for them here."""
 
-from journeys.admin import capacity, contact, decision, delivery, journey_map, learning, run, split
+from journeys.admin import (
+    call,
+    capacity,
+    contact,
+    decision,
+    delivery,
+    journey_map,
+    learning,
+    peer,
+    route,
+    run,
+    split,
+)
 
-__all__ = ["capacity", "contact", "decision", "delivery", "journey_map", "learning", "run", "split"]
+__all__ = [
+    "call",
+    "capacity",
+    "contact",
+    "decision",
+    "delivery",
+    "journey_map",
+    "learning",
+    "peer",
+    "route",
+    "run",
+    "split",
+]

@@ -6,11 +6,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from journeys.errors import DeliveryNotUnclear
-from journeys.models import ChannelRoute, Delivery
+from journeys.models import Delivery
 from journeys.services.settle_delivery import settle
 from optiengine.lib.admin import ReadOnlyAdmin
 
@@ -74,9 +73,3 @@ class DeliveryAdmin(ReadOnlyAdmin):
         if n_settled:
             text = ngettext("%d delivery settled.", "%d deliveries settled.", n_settled)
             self.message_user(request, text % n_settled, messages.SUCCESS)
-
-
-@admin.register(ChannelRoute)
-class ChannelRouteAdmin(ModelAdmin):
-    list_display = ["channel", "transport", "is_open", "max_per_minute"]
-    actions = None

@@ -5,13 +5,21 @@ The line's key is the route's `transport`, so ChannelRoute.Transport needs the s
 
 from collections.abc import Mapping
 
+from journeys.channels.anymail import ServiceProvider
 from journeys.channels.base import Message, Outcome, Receipt, SessionOver, Transport, Unreachable
+from journeys.channels.call_list import CallList
 from journeys.channels.email import EmailServer
 from journeys.channels.file_drop import FileDrop
+from journeys.channels.sftp import SftpUpload
+from journeys.channels.webhook import WebhookCalls
 
 TRANSPORTS: Mapping[str, Transport] = {
     "smtp": EmailServer(),
+    "anymail": ServiceProvider(),
     "file_drop": FileDrop(),
+    "sftp": SftpUpload(),
+    "webhook": WebhookCalls(),
+    "call_list": CallList(),
 }
 
 __all__ = [

@@ -13,7 +13,7 @@ from uuid import UUID
 class Message:
     """One message, ready to be handed over."""
 
-    delivery_id: int
+    delivery_id: int  # 0 and below: a proof or a test, of no delivery
     key: UUID  # the other side may drop what it has seen under this key
     as_of: date
     channel: str
@@ -27,6 +27,10 @@ class Message:
     unsubscribe_url: str = ""  # where one click ends the consent (RFC 8058); empty for none
     html: str = ""  # beside the text, where the channel shows it
 
+    @property
+    def is_test(self) -> bool:
+        return self.delivery_id <= 0
+
 
 class Outcome(StrEnum):
     """What is known of a message after the attempt to hand it over."""
@@ -34,6 +38,7 @@ class Outcome(StrEnum):
     SENT = "sent"
     FAILED = "failed"  # refused for good
     LATER = "later"  # not taken this time: worth another attempt
+    AGAIN = "again"  # perhaps taken, by a side that drops repeats of a key: worth a repeat
     UNKNOWN = "unknown"  # perhaps taken
     UNTOUCHED = "untouched"  # not tried, for a reason that lies elsewhere
 
@@ -65,5 +70,8 @@ class Transport(Protocol):
     batch_size: int  # messages claimed together
     group_size: int  # messages attempted together: what a crash leaves unclear, at most
 
-    def open(self) -> AbstractContextManager[Send]:
-        """A session for one batch. Raises Unreachable."""
+    def open(self, peer_id: int | None) -> AbstractContextManager[Send]:
+        """A session for one batch. Raises Unreachable.
+
+        peer_id : which of several other sides, as the channel's route says (ChannelRoute.peer_id).
+        """

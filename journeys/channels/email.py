@@ -35,7 +35,7 @@ class EmailServer:
     group_size = 20
 
     @contextmanager
-    def open(self) -> Iterator[Send]:
+    def open(self, _peer_id: int | None) -> Iterator[Send]:
         connection = get_connection()
         try:
             connection.open()
@@ -64,7 +64,7 @@ def _hand_over(
     """The outcome, its reason, and whether the session is good for another message."""
     try:
         validate_email(message.address)
-        n_taken = connection.send_messages([_as_email(message, now)])
+        n_taken = connection.send_messages([as_email(message, now)])
     except ValidationError:
         return Outcome.FAILED, gettext_noop("The address is not an e-mail address."), True
     except (ValueError, SMTPNotSupportedError) as error:  # raised before anything is handed over
@@ -108,7 +108,7 @@ def unsubscribe_headers(message: Message) -> dict[str, str]:
     }
 
 
-def _as_email(message: Message, now: datetime) -> EmailMultiAlternatives:
+def as_email(message: Message, now: datetime) -> EmailMultiAlternatives:
     """The text; with HTML beside it, the one or the other is shown (multipart/alternative)."""
     sender = settings.DEFAULT_FROM_EMAIL
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"

@@ -1,5 +1,6 @@
 """What we say next, as tables."""
 
+from journeys.models.call import Call
 from journeys.models.capacity import CapacityAccount, CapacityUse
 from journeys.models.contact import Contact, Outcome
 from journeys.models.decision import Decision
@@ -15,11 +16,13 @@ from journeys.models.journey_map import (
 from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.models.live_decision import LiveDecision
 from journeys.models.mix import ActionEvidence, MixDay, PairEvidence
+from journeys.models.peer import SftpTarget, WebhookEndpoint
 from journeys.models.run import DecisionChunk, DecisionRun
 from journeys.models.split import SplitAttempt, SplitProof, SplitSearchState
 
 __all__ = [
     "ActionEvidence",
+    "Call",
     "CapacityAccount",
     "CapacityUse",
     "ChannelRoute",
@@ -36,6 +39,7 @@ __all__ = [
     "Outcome",
     "PairEvidence",
     "RouteMinute",
+    "SftpTarget",
     "SplitAttempt",
     "SplitProof",
     "SplitSearchState",
@@ -46,4 +50,5 @@ __all__ = [
     "UpliftModelVersion",
     "UpliftScaling",
     "UpliftTotal",
+    "WebhookEndpoint",
 ]

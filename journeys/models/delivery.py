@@ -11,10 +11,32 @@ class ChannelRoute(models.Model):
 
     class Transport(models.TextChoices):
         SMTP = "smtp", _("e-mail server")
+        ANYMAIL = "anymail", _("e-mail service provider")
         FILE_DROP = "file_drop", _("CSV file drop")
+        SFTP = "sftp", _("CSV by SFTP")
+        WEBHOOK = "webhook", _("webhook")
+        CALL_LIST = "call_list", _("call list")
 
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, unique=True)
     transport = models.CharField(_("transport"), max_length=10, choices=Transport)
+    endpoint = models.ForeignKey(
+        "journeys.WebhookEndpoint",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="routes",
+        verbose_name=_("webhook endpoint"),
+        help_text=_("Where the messages go, of a webhook alone."),
+    )
+    target = models.ForeignKey(
+        "journeys.SftpTarget",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="routes",
+        verbose_name=_("SFTP target"),
+        help_text=_("Where the files go, of SFTP alone."),
+    )
     is_open = models.BooleanField(_("open"), default=True, help_text=_("Closed: messages wait."))
     max_per_minute = models.PositiveIntegerField(
         _("messages per minute"),
@@ -36,10 +58,37 @@ class ChannelRoute(models.Model):
                 name="smtp_carries_email",
                 violation_error_message=_("The e-mail server carries e-mail alone."),
             ),
+            models.CheckConstraint(
+                condition=models.Q(channel="email") | ~models.Q(transport="anymail"),
+                name="anymail_carries_email",
+                violation_error_message=_("An e-mail service provider carries e-mail alone."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(channel="call") | ~models.Q(transport="call_list"),
+                name="call_list_carries_calls",
+                violation_error_message=_("The call list carries calls alone."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(transport="webhook", endpoint__isnull=False)
+                | ~models.Q(transport="webhook") & models.Q(endpoint=None),
+                name="webhook_has_endpoint",
+                violation_error_message=_("A webhook needs an endpoint; nothing else has one."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(transport="sftp", target__isnull=False)
+                | ~models.Q(transport="sftp") & models.Q(target=None),
+                name="sftp_has_target",
+                violation_error_message=_("SFTP needs a target; nothing else has one."),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} → {self.get_transport_display()}"
+
+    @property
+    def peer_id(self) -> int | None:
+        """Which endpoint or target; None where the transport knows but one other side."""
+        return self.endpoint_id or self.target_id
 
     @classmethod
     def for_channel(cls, channel: str) -> "ChannelRoute":
@@ -121,6 +170,12 @@ class Delivery(models.Model):
         default="",
         help_text=_("What it was handed to: decides whether it may be repeated after a crash."),
     )
+    peer_id = models.PositiveBigIntegerField(
+        _("endpoint or target"),
+        null=True,
+        blank=True,
+        help_text=_("To which of several other sides: a repeat goes to the same one."),
+    )
     batch = models.UUIDField(
         _("batch"),
         null=True,
@@ -141,6 +196,12 @@ class Delivery(models.Model):
         _("expires at"), null=True, blank=True, help_text=_("Later it is not sent. Empty: never.")
     )
     attempted_at = models.DateTimeField(_("last attempt at"), null=True, blank=True)
+    unclear_since = models.DateTimeField(
+        _("unclear since"),
+        null=True,
+        blank=True,
+        help_text=_("First attempt under its key without a clear answer: a day later, no repeat."),
+    )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     reason = models.CharField(
         _("reason"), max_length=200, blank=True, help_text=_("Why it failed or was suppressed.")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -76,11 +76,15 @@ SET status = became.status,
     reason = became.reason,
     due_at = became.due_at,
     owner = CASE WHEN became.status = 'new' THEN '' ELSE d.owner END,
-    attempts = d.attempts + (became.status = 'attempting')::int,
-    attempted_at = CASE WHEN became.status = 'attempting' THEN %(now)s ELSE d.attempted_at END,
-    lease_until = CASE WHEN became.status = 'attempting' THEN clock_timestamp() + {LEASE} END
+    attempts = d.attempts + became.leaves::int,
+    attempted_at = CASE WHEN became.leaves THEN %(now)s ELSE d.attempted_at END,
+    unclear_since = CASE WHEN became.leaves AND d.status = 'claimed' THEN %(now)s
+                         ELSE d.unclear_since END,
+    lease_until = CASE WHEN became.leaves THEN clock_timestamp() + {LEASE}
+                       WHEN became.status = 'attempting' THEN clock_timestamp() END
 FROM unnest(%(became)s::bigint[], %(statuses)s::text[], %(reasons)s::text[],
-            %(due)s::timestamptz[]) AS became (id, status, reason, due_at)
+            %(due)s::timestamptz[], %(leaves)s::boolean[])
+    AS became (id, status, reason, due_at, leaves)
 WHERE d.id = became.id AND {MINE}
 """
 
@@ -93,6 +97,7 @@ class Fate:
     status: str
     reason: str
     due_at: datetime
+    leaves: bool = False
 
 
 def begin_attempt(
@@ -103,8 +108,9 @@ def begin_attempt(
     Under the locks of the customers' blocks the limits are counted over what really happened by
     `now`; so that of two workers with messages for one customer the second sees the first's. A
     message that a limit holds waits again (new, due later), or is suppressed where it would be too
-    late. A repeat after a crash was counted when it was attempted, and its key is dropped if it
-    arrived: limits do not hold it.
+    late. A repeat that a limit holds stays attempting and waits, too: it may not have arrived the
+    first time. All of a repeat leave together, or none does: they may be one file, which a part of
+    them would replace.
 
     Returns who to write to, by delivery id, and how many left with which status. The others stay
     claimed: sending is stopped, the route closed, or the minute's messages are used up.
@@ -122,9 +128,12 @@ def begin_attempt(
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         fates = _fates(batch, rows, limits, now)
-        may_leave = [fate.id for fate in fates if fate.status == Delivery.Status.ATTEMPTING]
-        leaving = set(may_leave[: take(batch.channel, len(may_leave), now=now)])
-        written = [f for f in fates if f.status != Delivery.Status.ATTEMPTING or f.id in leaving]
+        if batch.is_repeat:
+            fates = _together(fates)
+        may_leave = [fate.id for fate in fates if fate.leaves]
+        n_taken = take(batch.channel, len(may_leave), now=now)
+        leaving = set(may_leave if batch.is_repeat else may_leave[:n_taken])
+        written = [fate for fate in fates if not fate.leaves or fate.id in leaving]
         cursor.execute(
             WRITE,
             parameters
@@ -133,9 +142,10 @@ def begin_attempt(
                 "statuses": [fate.status for fate in written],
                 "reasons": [fate.reason for fate in written],
                 "due": [fate.due_at for fate in written],
+                "leaves": [fate.leaves for fate in written],
             },
         )
-    stopped = Counter(f.status for f in written if f.status != Delivery.Status.ATTEMPTING)
+    stopped = Counter(fate.status for fate in written if not fate.leaves)
     return [row for row in rows if row["id"] in leaving], stopped
 
 
@@ -150,21 +160,42 @@ def _fates(batch: Batch, rows: Sequence[Row], limits: Limits, now: datetime) -> 
             fates.append(Fate(row["id"], status, row["refusal"], row["due_at"]))
             continue
         waiting, before = waiting_of(row, limits), contacted.setdefault(row["customer_id"], [])
-        held = None if batch.is_repeat else hold(limits, waiting, before, at=now)
+        held = hold(limits, waiting, before, at=now)
         if held is None:
             before.append(waiting.sent(now))
-            fates.append(Fate(row["id"], Delivery.Status.ATTEMPTING, "", row["due_at"]))
+            status = Delivery.Status.ATTEMPTING
+            fates.append(Fate(row["id"], status, "", row["due_at"], leaves=True))
             continue
         is_over = held.until is None or _is_over(row, held.until)
         fates.append(
             Fate(
                 id=row["id"],
-                status=Delivery.Status.SUPPRESSED if is_over else Delivery.Status.NEW,
+                status=_held_status(batch, is_over=is_over),
                 reason=in_words(held, limits, is_over=is_over)[:200],
                 due_at=row["due_at"] if is_over or held.until is None else held.until,
             )
         )
     return fates
+
+
+def _held_status(batch: Batch, *, is_over: bool) -> str:
+    if batch.is_repeat:
+        return Delivery.Status.UNKNOWN if is_over else Delivery.Status.ATTEMPTING
+    return Delivery.Status.SUPPRESSED if is_over else Delivery.Status.NEW
+
+
+def _together(fates: Sequence[Fate]) -> list[Fate]:
+    """Where one of them has to wait, all wait for the last of those."""
+    waiting = [f for f in fates if f.status == Delivery.Status.ATTEMPTING and not f.leaves]
+    if not waiting:
+        return list(fates)
+    last = max(waiting, key=lambda fate: fate.due_at)
+    return [
+        replace(fate, leaves=False, reason=last.reason, due_at=last.due_at)
+        if fate.status == Delivery.Status.ATTEMPTING
+        else fate
+        for fate in fates
+    ]
 
 
 def _is_over(row: Mapping[str, Any], until: datetime) -> bool:

@@ -46,7 +46,7 @@ def deliver(
     could not be reached or asked for another time, the route was closed or sending stopped.
     """
     worker = Worker(owner, clock or (lambda: now), limit, progress or (lambda _n: None))
-    worker.count(Counter(unknown=outbox.declare_unclear()))
+    worker.count(Counter(unknown=outbox.declare_unclear(now=now)))
     for each in [channel] if channel else OUTBOUND:
         worker.empty_outbox(each)
     return {status: worker.counts[status] for status in STATUSES}
@@ -66,6 +66,7 @@ class Worker:
 
     def count(self, statuses: Counter[str]) -> None:
         self.counts.update(statuses)
+        self.counts["new"] += self.counts.pop("attempting", 0)  # unclear: waits, to be repeated
         self.progress(statuses.total())
 
     def empty_outbox(self, channel: str) -> None:
@@ -77,14 +78,19 @@ class Worker:
                 return  # trying again at once would be a storm; the next call does
 
     def _next_batch(self, channel: str) -> Batch | None:
-        if repeat := outbox.take_over_batch(channel, owner=self.owner):
+        if repeat := outbox.take_over_batch(channel, owner=self.owner, now=self.clock()):
             return repeat
-        transport = ChannelRoute.for_channel(channel).transport
-        size = TRANSPORTS[transport].batch_size
-        now = self.clock()
+        route, now = ChannelRoute.for_channel(channel), self.clock()
+        size = TRANSPORTS[route.transport].batch_size
         bounds = [size, self.left, left_in_minute(channel, now=now)]
-        size = min(bound for bound in bounds if bound is not None)
-        batch = outbox.claim_batch(channel, transport, owner=self.owner, size=size, now=now)
+        batch = outbox.claim_batch(
+            channel,
+            route.transport,
+            peer_id=route.peer_id,
+            owner=self.owner,
+            size=min(bound for bound in bounds if bound is not None),
+            now=now,
+        )
         if batch is None:
             return None
         if self.left is not None:
@@ -101,7 +107,7 @@ class Worker:
         transport, ids, limits = TRANSPORTS[batch.transport], batch.delivery_ids, load_limits()
         is_good = True
         try:
-            with transport.open() as send:
+            with transport.open(batch.peer_id) as send:
                 for start in range(0, len(ids), transport.group_size):
                     group = ids[start : start + transport.group_size]
                     is_good = self._deliver_group(batch, group, send, limits)

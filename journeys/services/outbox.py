@@ -23,6 +23,7 @@ from journeys.channels import TRANSPORTS, Receipt
 LEASE = "interval '60 seconds'"
 MAX_ATTEMPTS = 5
 BACK_OFF = "interval '1 minute' * 5 ^ ({attempts} - 1)"  # 1, 5, 25 and 125 minutes
+KEY_LIFETIME = "interval '24 hours'"  # since the first attempt under a key: then no repeat
 INTERRUPTED = gettext_noop("Interrupted while it was handed over: it may have arrived.")
 
 MAY_SEND = """
@@ -39,6 +40,7 @@ class Batch:
     id: UUID
     channel: str
     transport: str
+    peer_id: int | None  # which endpoint or target, where the transport knows several
     owner: str
     delivery_ids: Sequence[int]  # ascending
     first_day: date  # as_of of its deliveries: statements need not look at other partitions
@@ -63,12 +65,18 @@ MINE = f"d.id = ANY(%(ids)s) AND d.as_of BETWEEN %(first)s AND %(last)s AND {HEL
 
 
 def claim_batch(
-    channel: str, transport: str, *, owner: str, size: int, now: datetime
+    channel: str,
+    transport: str,
+    *,
+    owner: str,
+    size: int,
+    now: datetime,
+    peer_id: int | None = None,
 ) -> Batch | None:
     """Claim up to `size` of a channel's deliveries that are due at `now`, those due first first.
 
-    None if none waits. Those that another worker claimed and did not get to before its lease
-    ended count as waiting.
+    peer_id : to which of several other sides they go. None if none waits. Those that another worker
+    claimed and did not get to before its lease ended count as waiting.
     """
     rows = _rows(
         f"""
@@ -80,29 +88,43 @@ def claim_batch(
         ), batch AS MATERIALIZED (SELECT gen_random_uuid() AS id)
         UPDATE journeys_delivery d
         SET status = 'claimed', batch = batch.id, transport = %(transport)s, owner = %(owner)s,
+            peer_id = %(peer_id)s,
             lease_until = clock_timestamp() + {LEASE}
         FROM waiting, batch WHERE d.id = waiting.id AND d.as_of = waiting.as_of
         RETURNING batch.id, d.id, d.as_of, waiting.batch
         """,
-        {"channel": channel, "transport": transport, "owner": owner, "size": size, "now": now},
+        {
+            "channel": channel,
+            "transport": transport,
+            "peer_id": peer_id,
+            "owner": owner,
+            "size": size,
+            "now": now,
+        },
     )
-    return _as_batch(rows, channel, transport, owner, is_repeat=False)
+    return _as_batch(rows, channel, transport, peer_id, owner, is_repeat=False)
 
 
-def take_over_batch(channel: str, *, owner: str) -> Batch | None:
-    """Take over a batch whose worker was lost while it handed it over, where a repeat is safe."""
-    lost = "d.status = 'attempting' AND d.lease_until < clock_timestamp()"
+def take_over_batch(channel: str, *, owner: str, now: datetime) -> Batch | None:
+    """Take over a batch of which it is unclear what was taken, where a repeat is safe.
+
+    Its worker was lost while it handed it over, or the other side did not answer clearly. It goes
+    to where it went the first time, whatever the route says now.
+    """
+    lost = """
+        d.status = 'attempting' AND d.lease_until < clock_timestamp() AND d.due_at <= %(now)s
+    """
     found = _rows(
         f"""
-        SELECT d.batch, d.transport FROM journeys_delivery d
+        SELECT d.batch, d.transport, d.peer_id FROM journeys_delivery d
         WHERE {lost} AND d.channel = %(channel)s AND d.transport = ANY(%(keyed)s) AND {MAY_SEND}
         LIMIT 1
         """,
-        {"channel": channel, "keyed": _keyed()},
+        {"channel": channel, "keyed": _keyed(), "now": now},
     )
     if not found:
         return None
-    [(batch, transport)] = found
+    [(batch, transport, peer_id)] = found
     # Locks in the order of ids: a second worker waits here, and then finds that the lease is new.
     rows = _rows(
         f"""
@@ -115,27 +137,33 @@ def take_over_batch(channel: str, *, owner: str) -> Batch | None:
         FROM mine WHERE d.id = mine.id AND d.as_of = mine.as_of
         RETURNING d.batch, d.id, d.as_of, NULL
         """,
-        {"batch": batch, "owner": owner},
+        {"batch": batch, "owner": owner, "now": now},
     )
-    return _as_batch(rows, channel, transport, owner, is_repeat=True)
+    return _as_batch(rows, channel, transport, peer_id, owner, is_repeat=True)
 
 
 def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime) -> Counter[str]:
     """Write down what became of attempted deliveries; returns how many have which status.
 
     A worker that was given up knows better than the lease: its receipt replaces `unknown`.
+    What may have been taken stays `attempting`, to be repeated in the same batch after the
+    back-off; a repeat that is put off or refused says nothing of the first attempt.
     """
     gives_up = f"outcome = 'later' AND attempts >= {MAX_ATTEMPTS}"
+    unclear = "(outcome = 'again' OR %(is_repeat)s AND outcome IN ('later', 'untouched'))"
     return _counts(
         f"""
         UPDATE journeys_delivery d
-        SET status = CASE WHEN {gives_up} THEN 'failed'
+        SET status = CASE WHEN {unclear} AND outcome <> 'untouched' AND attempts >= {MAX_ATTEMPTS}
+                              OR %(is_repeat)s AND outcome = 'failed' THEN 'unknown'
+                          WHEN {unclear} THEN d.status
+                          WHEN {gives_up} THEN 'failed'
                           WHEN outcome IN ('later', 'untouched') THEN 'new' ELSE outcome END,
             reason = receipt.reason,
             attempts = attempts - (outcome = 'untouched')::int,
             sent_at = CASE WHEN outcome = 'sent' THEN %(now)s END,
-            lease_until = NULL,
-            due_at = CASE WHEN outcome = 'later'
+            lease_until = CASE WHEN {unclear} THEN clock_timestamp() END,
+            due_at = CASE WHEN outcome IN ('later', 'again')
                 THEN %(now)s + {BACK_OFF.format(attempts="attempts")} ELSE due_at END
         FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[], %(reasons)s::text[])
              AS receipt (id, outcome, reason)
@@ -145,6 +173,7 @@ def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime)
         batch.parameters([receipt.delivery_id for receipt in receipts])
         | {
             "now": now,
+            "is_repeat": batch.is_repeat,
             "outcomes": [receipt.outcome.value for receipt in receipts],
             "reasons": [_printable(receipt.reason) for receipt in receipts],
         },
@@ -179,20 +208,22 @@ def put_off(batch: Batch, reason: str, *, now: datetime) -> Counter[str]:
     )
 
 
-def declare_unclear() -> int:
+def declare_unclear(*, now: datetime) -> int:
     """Mark as unknown what a lost worker was handing over, where a repeat could arrive twice.
 
-    The same where a repeat is safe, but was interrupted too often.
+    The same where a repeat is safe, but was interrupted too often, or would come too late: other
+    sides forget keys, most of them after a day.
     """
     return _counts(
         f"""
         UPDATE journeys_delivery d
         SET status = 'unknown', lease_until = NULL, reason = %(reason)s
         WHERE d.status = 'attempting' AND d.lease_until < clock_timestamp()
-          AND (d.transport <> ALL(%(keyed)s) OR d.attempts >= {MAX_ATTEMPTS})
+          AND (d.transport <> ALL(%(keyed)s) OR d.attempts >= {MAX_ATTEMPTS}
+               OR d.unclear_since < %(now)s - {KEY_LIFETIME})
         RETURNING d.status
         """,
-        {"reason": INTERRUPTED, "keyed": _keyed()},
+        {"reason": INTERRUPTED, "keyed": _keyed(), "now": now},
     ).total()
 
 
@@ -216,7 +247,13 @@ def _counts(statement: str, parameters: dict[str, Any]) -> Counter[str]:
 
 
 def _as_batch(
-    rows: list[tuple[Any, ...]], channel: str, transport: str, owner: str, *, is_repeat: bool
+    rows: list[tuple[Any, ...]],
+    channel: str,
+    transport: str,
+    peer_id: int | None,
+    owner: str,
+    *,
+    is_repeat: bool,
 ) -> Batch | None:
     if not rows:
         return None
@@ -225,6 +262,7 @@ def _as_batch(
         id=batch_ids[0],
         channel=channel,
         transport=transport,
+        peer_id=peer_id,
         owner=owner,
         delivery_ids=sorted(delivery_ids),
         first_day=min(days),

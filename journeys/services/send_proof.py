@@ -101,7 +101,7 @@ def _hand_over(route: ChannelRoute, messages: Sequence[Message], now: datetime) 
     receipts: list[Receipt] = []
     reason = ""
     try:
-        with TRANSPORTS[route.transport].open() as send:
+        with TRANSPORTS[route.transport].open(route.peer_id) as send:
             for message in messages:  # each a batch of its own: one may fail alone
                 for receipt in send(uuid4(), [message], now):
                     receipts.append(receipt)

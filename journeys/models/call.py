@@ -1,0 +1,48 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from journeys.querysets import CallQuerySet
+
+
+class Call(models.Model):
+    """A call that somebody is to make, and what came of it."""
+
+    class Outcome(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        REACHED = "reached", _("reached")
+        NOT_REACHED = "not_reached", _("not reached")
+        REFUSED = "refused", _("refused")
+
+    key = models.UUIDField(
+        _("key"), unique=True, help_text=_("Of the delivery: listed again, it stays one call.")
+    )
+    as_of = models.DateField(_("day"), db_index=True)
+    customer = models.ForeignKey(
+        "segments.Customer", models.CASCADE, related_name="+", verbose_name=_("customer")
+    )
+    action = models.ForeignKey(
+        "campaigns.Action", models.PROTECT, related_name="+", verbose_name=_("action")
+    )
+    script = models.TextField(_("script"))
+    listed_at = models.DateTimeField(_("listed at"))
+    outcome = models.CharField(
+        _("outcome"), max_length=11, choices=Outcome, default=Outcome.WAITING
+    )
+    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+    settled_by = models.CharField(_("settled by"), max_length=150, blank=True)
+
+    objects = CallQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(outcome="waiting", settled_at=None)
+                | ~models.Q(outcome="waiting") & models.Q(settled_at__isnull=False),
+                name="call_settled_at",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}"

@@ -1,0 +1,93 @@
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from optiengine.lib.sealing import seal, unseal
+
+
+class SealedSecret(models.Model):
+    """What lets us in at another system; stored encrypted, never shown again."""
+
+    sealed_secret = models.TextField(_("secret"), editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def secret(self) -> str:
+        """In plain; raises SealBroken."""
+        return unseal(self.sealed_secret)
+
+    def set_secret(self, secret: str) -> None:
+        self.sealed_secret = seal(secret)
+
+
+class WebhookEndpoint(SealedSecret):
+    """A system that takes messages by HTTP, each signed as standardwebhooks.com specifies."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    url = models.CharField(
+        _("address"),
+        max_length=500,
+        help_text=_(
+            "https://… It stays as it is: a repeat after a crash must go where the first attempt "
+            "went. For another address make another endpoint."
+        ),
+    )
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Not active: its messages wait.")
+    )
+    timeout_seconds = models.PositiveSmallIntegerField(
+        _("time-out"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(10)],
+        help_text=_("Seconds for one message, connecting included; at most 10."),
+    )
+
+    class Meta:
+        verbose_name = _("webhook endpoint")
+        verbose_name_plural = _("webhook endpoints")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def validate_folder(folder: str) -> None:
+    if any(ord(sign) < 0x20 for sign in folder):
+        raise ValidationError(_("A folder's name has no control characters."))
+
+
+class SftpTarget(SealedSecret):
+    """A folder on another machine, where files are put by SFTP."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    host = models.CharField(_("host"), max_length=255)
+    port = models.PositiveIntegerField(
+        _("port"), default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
+    username = models.CharField(_("user"), max_length=100)
+    host_key = models.TextField(
+        _("host key"),
+        help_text=_(
+            "The line that “ssh-keyscan host” prints, checked with whoever runs the host: to a "
+            "host with another key nothing is sent."
+        ),
+    )
+    folder = models.CharField(
+        _("folder"),
+        max_length=500,
+        default=".",
+        validators=[validate_folder],
+        help_text=_("There already; “.” is where the user arrives."),
+    )
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Not active: its messages wait.")
+    )
+
+    class Meta:
+        verbose_name = _("SFTP target")
+        verbose_name_plural = _("SFTP targets")
+
+    def __str__(self) -> str:
+        return self.name
