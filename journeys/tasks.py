@@ -8,6 +8,7 @@ from django.utils.timezone import now
 from journeys.errors import StaleState
 from journeys.models import DecisionRun
 from journeys.services.advance import advance
+from journeys.services.answer_events import answer_events
 from journeys.services.deliver import deliver
 from journeys.services.enter import enter
 from journeys.services.run_day import run_day
@@ -23,9 +24,12 @@ def deliver_task() -> str:
 
 
 def move_travellers() -> str:
-    """Customers enter journey maps and move on. Woken twice, or at once, each moves once."""
+    """Events are answered: customers enter journey maps, move on, get what the event starts.
+
+    Woken twice, or at once, each moves once.
+    """
     moment = now()
-    counts = enter(moment) + advance(moment, owner=worker_name())
+    counts = enter(moment) + advance(moment, owner=worker_name()) + answer_events(moment)
     return ", ".join(f"{n} {what}" for what, n in counts.items())
 
 

@@ -19,6 +19,7 @@ from journeys.models.mix import ActionEvidence, MixDay, PairEvidence
 from journeys.models.peer import SftpTarget, WebhookEndpoint
 from journeys.models.run import DecisionChunk, DecisionRun
 from journeys.models.split import SplitAttempt, SplitProof, SplitSearchState
+from journeys.models.waiting_trigger import WaitingTrigger
 
 __all__ = [
     "ActionEvidence",
@@ -50,5 +51,6 @@ __all__ = [
     "UpliftModelVersion",
     "UpliftScaling",
     "UpliftTotal",
+    "WaitingTrigger",
     "WebhookEndpoint",
 ]
