@@ -14,6 +14,7 @@ from journeys.api.runs import RunViewSet
 from optiengine.login import LoginViewSet
 from reports.api.mix import MixViewSet
 from reports.api.views import ArmReportViewSet, UpliftReportViewSet
+from segments.api.events import EventViewSet
 from segments.api.views import CustomerViewSet
 
 router = SimpleRouter()
@@ -22,6 +23,7 @@ router.register("customers", CustomerViewSet, "customer")
 router.register(
     r"customers/(?P<customer>[^/\x00]{1,100})/next-best-campaign", NextBestViewSet, "next-best"
 )
+router.register("events", EventViewSet, "event")
 router.register("campaigns", CampaignViewSet, "campaign")
 router.register("capacity-limits", CapacityLimitViewSet, "capacity-limit")
 router.register("campaigns/(?P<campaign_pk>[0-9]{1,18})/mix", MixViewSet, "campaign-mix")

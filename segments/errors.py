@@ -10,5 +10,9 @@ class AddressRefused(SegmentError):
     """An address cannot be suppressed."""
 
 
+class CustomerRefused(SegmentError):
+    """A customer cannot be written."""
+
+
 class SplitRefused(SegmentError):
     """A micro-segment cannot be split, or a split cannot be undone."""

@@ -1,15 +1,27 @@
 """Which customers have an address, however it is spelt in their rows."""
 
-import re
-
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Upper
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from segments.errors import AddressRefused
 from segments.models import Customer
 from segments.models.customer import PHONE_DIGITS
 from segments.services.address_hash import NORMAL, address_column
+
+REFUSALS = {
+    "email": gettext_lazy("“%s” is not an e-mail address."),
+    "phone": gettext_lazy("“%s” is not a phone number."),
+}
+
+
+def is_address(column: str, address: str) -> bool:
+    """Whether anything could be sent there: what is none cannot be suppressed."""
+    normal = NORMAL[column](address)
+    if column == "email":
+        local, at, domain = normal.rpartition("@")
+        return bool(local and at and domain)
+    return bool(normal.strip("+"))
 
 
 def customers_with(channel: str, address: str) -> list[int]:
@@ -22,15 +34,13 @@ def customers_with(channel: str, address: str) -> list[int]:
 
 def customers_like(column: str, normal: str) -> QuerySet[Customer]:
     """By an index: those whose address has the same letters or digits as one in normal form."""
+    if not is_address(column, normal):
+        raise AddressRefused(REFUSALS[column] % normal)
     if column == "email":
-        local, at, domain = normal.rpartition("@")
-        if not (local and at and domain):
-            raise AddressRefused(_("“%s” is not an e-mail address.") % normal)
+        local, _at, domain = normal.rpartition("@")
         spellings = [normal.upper(), f"{local}@{_spoken(domain)}".upper()]
         return Customer.objects.alias(spelt=Upper("email")).filter(spelt__in=spellings)
-    digits = re.sub(r"\D", "", normal)
-    if not digits:
-        raise AddressRefused(_("“%s” is not a phone number.") % normal)
+    digits = normal.lstrip("+")
     numbers = Customer.objects.alias(spelt=PHONE_DIGITS).filter(~Q(phone=""))
     return numbers.filter(spelt__in=[digits, f"00{digits}"])
 

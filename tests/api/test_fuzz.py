@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import date
 
 import pytest
+from django.core.cache import cache
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +120,90 @@ def test_any_address_is_answered_or_not_found(address, viewer, run, campaign):
 
     assert statuses[200] >= 1
     assert statuses[404] >= 5
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+
+
+def one_of_these(**fields):
+    """Objects of which each field is sound, anything, or not there."""
+    return st.fixed_dictionaries(
+        {}, optional={name: sound | ANYTHING for name, sound in fields.items()}
+    )
+
+
+EVENT = one_of_these(
+    external_id=st.text(max_size=4),
+    customer=st.sampled_from(["K-1", "K-2"]),
+    kind=st.sampled_from(["cart", "bounce", "complaint", "unsubscribe"]),
+    occurred_at=st.just("2026-03-01T09:00:00Z") | MOMENTS,
+    amount_cents=st.integers(),
+    properties=one_of_these(channel=st.sampled_from(["email", "push"]), hard=st.booleans()),
+)
+SOUND_EVENT = st.fixed_dictionaries(
+    {
+        "external_id": st.text("abc", min_size=1, max_size=4),
+        "customer": st.just("K-1"),
+        "kind": st.just("cart"),
+        "occurred_at": st.just("2026-03-01T09:00:00Z"),
+        "properties": st.dictionaries(st.text(max_size=5), ANYTHING, max_size=3),
+    }
+)
+CONSENTS = st.dictionaries(st.sampled_from(["email", "sms"]), st.booleans(), min_size=1)
+BODIES = {
+    ("post", "events/"): one_of_these(
+        source=st.just("shop"), events=st.lists(EVENT | SOUND_EVENT, max_size=3)
+    ),
+    ("put", "customers/K-1/"): one_of_these(
+        email=st.emails(),
+        phone=st.text("+0123456789 ", max_size=20),
+        first_name=st.text(max_size=10),
+        language=st.sampled_from(["pt", "en"]),
+        birth_date=st.dates().map(str),
+        attributes=st.dictionaries(st.text(max_size=5), ANYTHING, max_size=3),
+    ),
+    ("patch", "customers/K-1/consents/"): one_of_these(
+        consents=CONSENTS, source=st.text(min_size=1, max_size=20), at=MOMENTS
+    )
+    | st.fixed_dictionaries({"consents": CONSENTS, "source": st.just("a form")}),
+}
+
+
+@pytest.mark.parametrize(("method", "address"), BODIES)
+def test_any_written_body_is_taken_or_refused_in_words(method, address, superuser, run):
+    statuses: Counter[int] = Counter()
+
+    @fuzz(100)
+    @given(BODIES[method, address] | ANYTHING)
+    def ask(body):
+        answer = getattr(superuser, method)(
+            f"/api/v1/{address}", json.dumps(body), content_type="application/json"
+        )
+        assert answer.status_code in {200, 207, 400}
+        assert isinstance(strictly(answer.content.decode()), dict | list)
+        statuses[answer.status_code] += 1
+
+    ask()
+
+    assert statuses[200] + statuses[207] >= 5
+    assert statuses[400] >= 5
+
+
+@pytest.mark.parametrize("page", ["u", "p"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_any_token_is_not_found(page, method, client, db):
+    @fuzz(60)
+    @given(RUBBISH | st.binary(max_size=60).map(lambda raw: raw.hex()) | st.text())
+    def ask(token):
+        cache.clear()  # the throttle is not what this is about
+        path = f"/{page}/{token}/".replace("?", "%3F").replace("#", "%23")
+        assert client.generic(method.upper(), path).status_code in {301, 302, 404}
+
+    ask()
 
 
 @pytest.mark.parametrize("address", ["login/", "runs/"])

@@ -10,12 +10,23 @@ from tests.factories import DAY
 
 METHODS = ["get", "head", "post", "put", "patch", "delete", "options"]
 READ = {"get", "head"}
-WRITES = {("run-list", "post"), ("login-list", "post"), ("next-best-list", "post")}
+WRITES = {
+    ("run-list", "post"),
+    ("login-list", "post"),
+    ("event-list", "post"),
+    ("next-best-list", "post"),
+    ("customer-consents", "patch"),
+    ("customer-detail", "put"),
+    ("customer-detail", "delete"),
+}
+SUCCEEDS = {("customer-detail", "put"): 200, ("customer-detail", "delete"): 204}  # without a body
+WRITTEN_ALONE = {"event-list", "customer-consents"}  # cannot be read
 ADDRESSES = {
     "login-list": "/api/v1/login/",
     "customer-list": "/api/v1/customers/",
-    "customer-detail": "/api/v1/customers/K-1/",
     "next-best-list": "/api/v1/customers/K-1/next-best-campaign/",
+    "customer-consents": "/api/v1/customers/K-1/consents/",
+    "event-list": "/api/v1/events/",
     "campaign-list": "/api/v1/campaigns/",
     "campaign-detail": "/api/v1/campaigns/{campaign}/",
     "capacity-limit-list": "/api/v1/capacity-limits/",
@@ -28,6 +39,7 @@ ADDRESSES = {
     "run-detail": f"/api/v1/runs/{DAY}/",
     "uplift-report-list": "/api/v1/reports/uplift/",
     "arm-report-list": "/api/v1/reports/arms/",
+    "customer-detail": "/api/v1/customers/K-1/",  # last, for it can be erased
 }
 
 
@@ -45,7 +57,7 @@ def expected(name: str, method: str, role: str) -> set[int]:
         return {400} if method == "post" else {405}
     if role == "anonymous":
         return {401}
-    allowed = (name, method) in WRITES or (method in READ and name != "login-list")
+    allowed = (name, method) in WRITES or (method in READ and name not in WRITTEN_ALONE)
     if method == "options":
         return {405}
     if role == "stranger" or (role == "viewer" and method not in READ):
@@ -54,7 +66,9 @@ def expected(name: str, method: str, role: str) -> set[int]:
         return {503} if method == "post" else {405}
     if not allowed:
         return {405}
-    return {200} if method in READ else {400}  # an empty body starts nothing
+    if method in READ:
+        return {200}
+    return {SUCCEEDS.get((name, method), 400)}  # an empty body starts nothing
 
 
 @pytest.mark.parametrize("role", ["anonymous", "stranger", "viewer", "superuser"])
