@@ -86,17 +86,12 @@ class FrequencyCapAdmin(ConflictsPage):
     list_select_related = ["tag"]
     search_fields = ["name"]
     autocomplete_fields = ["tag"]
+    # No conditional fields: to Unfold's page "window" would then be this one, not the browser's.
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
-        (_("At most"), {"fields": ["limit", ("window", "length", "week_starts_on")]}),
-        (_("Counted over"), {"fields": [("scope", "channel", "tag"), "counts_transactional"]}),
+        (_("At most"), {"fields": ["limit", "window", ("length", "week_starts_on")]}),
+        (_("Counted over"), {"fields": ["scope", ("channel", "tag"), "counts_transactional"]}),
     ]
-    conditional_fields = {
-        "channel": "scope == 'channel'",
-        "tag": "scope == 'tag'",
-        "length": "window == 'hours' || window == 'days'",
-        "week_starts_on": "window == 'week'",
-    }
 
     @admin.display(description=_("at most"), ordering="limit")
     def in_words(self, cap: FrequencyCap) -> str:

@@ -15,7 +15,7 @@ class MinimumGapAdmin(ModelAdmin):
     search_fields = ["name"]
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
-        (_("At least"), {"fields": [("hours", "channel")]}),
+        (_("At least"), {"fields": ["hours", "channel"]}),
     ]
 
     @admin.display(description=_("in words"), ordering="hours")

@@ -12,7 +12,7 @@ from campaigns.services.describe_limit import quiet_in_words
 
 class QuietHoursForm(forms.ModelForm):
     weekdays = forms.TypedMultipleChoiceField(
-        label=_("weekdays"),
+        label=_("Weekdays"),
         choices=Weekday.choices,
         coerce=int,
         empty_value=[],

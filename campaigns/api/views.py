@@ -18,7 +18,7 @@ class CampaignViewSet(StrictView, ReadOnlyModelViewSet):
     """Campaigns are made in the admin; callers read them."""
 
     queryset = Campaign.objects.select_related("goal", "target_group").prefetch_related(
-        "actions", "tags"
+        "actions", "tags", "ignores_durations_of"
     )
     serializer_class = CampaignSerializer
     parameters = {"list": PageParameters}
