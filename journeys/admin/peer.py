@@ -31,7 +31,7 @@ class WriteOnly(UnfoldAdminTextareaWidget):
 
 class SecretForm(forms.ModelForm):
     secret = forms.CharField(
-        label=gettext_lazy("secret"),
+        label=gettext_lazy("Secret"),
         required=False,
         strip=True,
         widget=WriteOnly(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
@@ -94,6 +94,7 @@ class TargetForm(SecretForm):
             "folder",
             "is_active",
         ]
+        widgets = {"host_key": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -130,6 +131,7 @@ class PeerAdmin(SendsTests):
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(PeerAdmin):
     form = EndpointForm
+    fields = EndpointForm.Meta.fields
     list_display = ["name", "url", "timeout_seconds", "is_active"]
     search_fields = ["name"]
     fixed = ["url"]
@@ -141,6 +143,7 @@ class WebhookEndpointAdmin(PeerAdmin):
 @admin.register(SftpTarget)
 class SftpTargetAdmin(PeerAdmin):
     form = TargetForm
+    fields = TargetForm.Meta.fields
     list_display = ["name", "host", "port", "username", "folder", "is_active"]
     search_fields = ["name", "host"]
     fixed = ["host", "port", "folder"]

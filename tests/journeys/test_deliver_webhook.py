@@ -4,13 +4,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
+from time import sleep
 
 import pytest
 from django.db import connection
 from standardwebhooks import Webhook
 
+from campaigns.models import QuietHours
 from journeys.channels.in_flight import MAX_FAILURES, N_THREADS
 from journeys.models import Delivery
 from journeys.services.deliver import deliver
@@ -163,6 +164,36 @@ def test_a_repeat_that_is_refused_says_nothing_of_the_first(peer: HttpPeer, then
     assert delivery.status == {400: "unknown", 429: "attempting"}[then]
 
 
+def quiet_from(hour: int) -> None:
+    QuietHours.objects.create(name="Night", starts_at=time(hour), ends_at=time(20))
+
+
+def test_a_repeat_keeps_quiet_hours(peer: HttpPeer):
+    """It may not have arrived the first time: then it would arrive now."""
+    delivery = answer_one(peer, 500)
+    peer.reply = lambda n, taken: OK
+    quiet_from(hour=10)
+
+    held = deliver(now=NOW.replace(hour=10, minute=30), owner="a")
+
+    delivery.refresh_from_db()
+    assert (held["new"], len(peer.taken)) == (1, 1)
+    assert (delivery.status, delivery.attempts) == ("attempting", 1)
+    assert delivery.due_at == NOW.replace(hour=20)
+    assert deliver(now=NOW.replace(hour=20), owner="a")["sent"] == 1
+
+
+def test_a_repeat_that_would_come_too_late_is_unknown(peer: HttpPeer):
+    delivery = answer_one(peer, 500)
+    Delivery.objects.update(expires_at=NOW.replace(hour=19))
+    quiet_from(hour=10)
+
+    deliver(now=NOW.replace(hour=10, minute=30), owner="a")
+
+    delivery.refresh_from_db()
+    assert (delivery.status, len(peer.taken)) == ("unknown", 1)
+
+
 def test_a_repeat_goes_where_the_first_went_whatever_the_route_says_now(peer: HttpPeer):
     delivery = answer_one(peer, 500)
     peer.reply = lambda n, taken: OK
@@ -215,7 +246,7 @@ def cut(n, taken):
 
 
 def drip(n, taken):
-    time.sleep(4)
+    sleep(4)
     return OK
 
 

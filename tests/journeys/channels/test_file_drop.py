@@ -1,10 +1,11 @@
 import stat
 from collections import Counter
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
 
+from campaigns.models import QuietHours
 from journeys.models import Delivery
 from journeys.services import outbox
 from journeys.services.deliver import deliver
@@ -114,6 +115,25 @@ def test_consent_withdrawn_after_a_crash_leaves_the_file_and_is_unclear(drop, mo
     [file] = drop.iterdir()
     assert str(stays.key) in file.read_text()
     assert str(leaves.key) not in file.read_text()
+
+
+def test_where_one_of_a_repeated_batch_is_held_all_wait(drop, monkeypatch):
+    """A part of them would replace the file of all."""
+    action = sms_action()
+    here, abroad = make_customer(country="DE"), make_customer(country="PT")
+    make_delivery(here, action)
+    make_delivery(abroad, action)
+    crash_after_writing(monkeypatch)
+    [file] = drop.iterdir()
+    before = file.read_bytes()
+    QuietHours.objects.create(name="Rest", country="PT", starts_at=time(8), ends_at=time(20))
+
+    let_leases_run_out()
+    assert deliver(now=NOW, owner="a")["new"] == 2
+    assert file.read_bytes() == before
+
+    assert deliver(now=NOW.replace(hour=21), owner="a")["sent"] == 2
+    assert [each.read_bytes() for each in drop.iterdir()] == [before]
 
 
 def test_a_batch_that_is_interrupted_five_times_is_given_up(drop, monkeypatch):
