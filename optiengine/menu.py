@@ -70,6 +70,7 @@ NAVIGATION = [
         "items": [
             _item(_("Decision runs"), "play_circle", "journeys", "decisionrun"),
             _item(_("Decisions"), "rule", "journeys", "decision"),
+            _item(_("In real time"), "bolt", "journeys", "livedecision"),
             _item(_("Deliveries"), "outbox", "journeys", "delivery"),
             _item(_("Contacts"), "forum", "journeys", "contact"),
             _item(_("Outcomes"), "shopping_cart", "journeys", "outcome"),
@@ -108,6 +109,7 @@ NAVIGATION = [
             _item(_("Uses of limits"), "data_usage", "journeys", "capacityuse"),
             _item(_("Uplift models"), "model_training", "journeys", "upliftmodelversion"),
             _item(_("Travellers"), "hiking", "journeys", "traveller"),
+            _item(_("Events to answer"), "pending_actions", "journeys", "waitingtrigger"),
             _item(_("Attempts to split"), "troubleshoot", "journeys", "splitattempt"),
             _item(_("Learning by day"), "school", "journeys", "upliftday"),
         ],

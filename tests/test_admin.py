@@ -86,6 +86,8 @@ def test_every_model_has_a_page_in_the_admin_or_on_its_parents(model):
         "journeys.SplitProof",
         "journeys.SplitSearchState",
     }
+    # Where readers are, and how many messages a minute took: counters of no use to look at.
+    parents |= {"segments.EventCursor", "journeys.RouteMinute"}
     parents |= {"journeys.MixDay", "journeys.ActionEvidence", "journeys.PairEvidence"}
     parents |= {
         f"journeys.{name}" for name in ("MapVersion", "MapCursor", "StepPassage", "StepTally")

@@ -32,18 +32,20 @@ class RunFilter(admin.SimpleListFilter):
     parameter_name = "run"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        runs = DecisionRun.objects.daily().order_by("-as_of").values_list("pk", "as_of")[:N_DAYS]
-        self.days = {str(pk): day for pk, day in runs}
-        return [(pk, str(day)) for pk, day in self.days.items()]
+        runs = DecisionRun.objects.order_by("-as_of", "kind", "-number")
+        runs = runs.only("as_of", "kind", "number")[:N_DAYS]
+        self.runs = {str(run.pk): run for run in runs}
+        return [(pk, str(run)) for pk, run in self.runs.items()]
 
     def has_output(self) -> bool:
         return True
 
     def choices(self, changelist: Any) -> Any:
-        chosen = self.value() or next(iter(self.days), None)
-        for pk, day in self.days.items():
+        chosen = self.value() or next(iter(self.runs), None)
+        for pk, run in self.runs.items():
             query = changelist.get_query_string({self.parameter_name: pk})
-            yield {"selected": pk == chosen, "query_string": query, "display": str(day)}
+            day = str(run) if run.kind == DecisionRun.Kind.LIVE else str(run.as_of)
+            yield {"selected": pk == chosen, "query_string": query, "display": day}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value():
@@ -51,10 +53,10 @@ class RunFilter(admin.SimpleListFilter):
             return queryset.filter(run=run, as_of=run.as_of) if run else queryset.none()
         if request.GET.get("customer__id__exact") or request.GET.get("q"):
             return queryset
-        if not self.days:
+        if not self.runs:
             return queryset.none()
-        pk, day = next(iter(self.days.items()))
-        return queryset.filter(run_id=int(pk), as_of=day)
+        run = next(iter(self.runs.values()))
+        return queryset.filter(run=run, as_of=run.as_of)
 
 
 class CampaignFilter(admin.SimpleListFilter):
@@ -167,6 +169,7 @@ class DecisionAdmin(ReadOnlyAdmin):
             "told": told,
             "decision": decision,
             "run": decision.run,
+            "live": told.live,
             "has_prices": bool(decision.run.rulebook.get("capacities")),
             "rows": [_row(option, told.options, currency) for option in told.options],
             "currency": currency,

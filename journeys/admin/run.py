@@ -62,7 +62,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
     ordering = ["-as_of"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DecisionRun]:
-        return with_progress(super().get_queryset(request).defer("rulebook"))
+        return with_progress(super().get_queryset(request).daily().defer("rulebook"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("journeys.add_decisionrun")

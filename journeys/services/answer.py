@@ -42,15 +42,16 @@ def answer_customer(
     )
     answer = decide_now([customer.pk], at=at, request=request)[customer.pk]
     nothing = SpokenAnswer(answer.decision_id, answer.as_of)
-    if not answer.has_message:
+    if answer.action_id is None or answer.is_control:
         return nothing
     action = Action.objects.select_related("campaign").get(pk=answer.action_id)
     try:
         words = render(action, Recipient.of(customer))
     except TextError as fault:
         failed = {"status": Delivery.Status.FAILED, "reason": str(fault)[:200], "sent_at": None}
-        contact = Delivery.objects.filter(as_of=answer.as_of, contact_id=answer.contact_id)
-        contact.update(**failed)
+        if answer.contact_id:
+            given = Delivery.objects.filter(as_of=answer.as_of, contact_id=answer.contact_id)
+            given.update(**failed)
         return nothing
     return SpokenAnswer(
         answer.decision_id,

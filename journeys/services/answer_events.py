@@ -73,7 +73,7 @@ def _answer_some(now: datetime) -> int:
     first = waiting.order_by("pk").first()
     if first is None:
         return 0
-    alike = waiting.filter(kind=first.kind, block=first.block)  # type: ignore[attr-defined]
+    alike = waiting.filter(kind=first.kind, block=first.block)
     rows = list(alike.order_by("pk")[:TOGETHER])
     request = Request(LiveDecision.Reason.EVENT, trigger_kind=first.kind)
     decide_now([row.customer_id for row in rows], at=now, request=request)

@@ -72,6 +72,7 @@ class Explanation:
     choice_draw: float | None = None
     control_draw: float | None = None
     control_share: float | None = None
+    live: LiveDecision | None = None  # of a decision in real time: what asked for it, and when
 
     @property
     def chosen(self) -> Option:
@@ -85,13 +86,17 @@ def explain(decision: Decision) -> Explanation:
     from the stored verdicts; values, probabilities and draws are computed again.
     """
     given = pinned(decision.run_id)
-    again, batch, seed = _again(given, decision)
+    live = None
+    if given.run.kind == DecisionRun.Kind.LIVE:
+        live = LiveDecision.objects.get(decision_id=decision.pk, as_of=decision.as_of)
+    again, batch, seed = _again(given, decision, live)
     options = _options(given, decision, again)
     explanation = Explanation(
         decision=decision,
         options=options,
         summary=_summary(decision, options),
         is_recomputed=again is not None,
+        live=live,
     )
     if again is None:
         return explanation
@@ -114,10 +119,11 @@ def explain(decision: Decision) -> Explanation:
     )
 
 
-def _again(given: Pinned, decision: Decision) -> tuple[Decided | None, CustomerBatch, int]:
+def _again(
+    given: Pinned, decision: Decision, live: LiveDecision | None
+) -> tuple[Decided | None, CustomerBatch, int]:
     """The customer decided again, None when that day's state is gone; and the seed of the draws."""
-    if given.run.kind == DecisionRun.Kind.LIVE:
-        live = LiveDecision.objects.get(decision_id=decision.pk, as_of=decision.as_of)
+    if live is not None:
         again = recompute_live(given, decision, live)
         return again, again.batch, live.seed
     seed = given.run.seed
@@ -273,6 +279,11 @@ def _reason(decision: Decision, chosen: Option, options: list[Option]) -> str:
         return _(
             "%(who)s got %(what)s because, of the campaigns that were possible, it has the best "
             "rank: %(rank)s."
+        )
+    if decision.layer == Decision.Layer.JOURNEY:
+        return _(
+            "%(who)s got %(what)s because it is the step of a journey map that has waited longest; "
+            "steps that are due go before what is decided by value."
         )
     if decision.layer == Decision.Layer.BASELINE:
         return _(

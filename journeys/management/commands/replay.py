@@ -1,7 +1,7 @@
 from django.core.management.base import CommandError
 
 from journeys.models import DecisionRun
-from journeys.services.replay import replay
+from journeys.services.replay import replay, replay_live
 from optiengine.lib.command import FiguresCommand
 
 
@@ -20,14 +20,15 @@ class Command(FiguresCommand):
         parser.add_argument("run", help="The run's number or its day, as in 2026-03-01.")
 
     def compute(self, *, run, **options):
-        key = {"as_of": run} if "-" in run else {"pk": run}
+        key = {"as_of": run, "kind": DecisionRun.Kind.DAILY} if "-" in run else {"pk": run}
         try:
             found = DecisionRun.objects.select_related("state").get(**key)
         except (DecisionRun.DoesNotExist, ValueError) as unknown:
             raise CommandError(f"There is no run “{run}”.") from unknown
-        if found.status != DecisionRun.Status.DONE:
+        is_live = found.kind == DecisionRun.Kind.LIVE
+        if found.status != DecisionRun.Status.DONE and not is_live:
             raise CommandError(f"{found} is not finished: {found.get_status_display()}.")
-        result = replay(found)
+        result = replay_live(found) if is_live else replay(found)
         figures = {
             "run": found.pk,
             "as_of": found.as_of,

@@ -1,0 +1,36 @@
+"""Real time: what was decided beside the daily runs, and the events that wait for it."""
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from journeys.models import LiveDecision, WaitingTrigger
+from optiengine.lib.admin import ReadOnlyAdmin
+
+
+@admin.register(LiveDecision)
+class LiveDecisionAdmin(ReadOnlyAdmin):
+    list_display = ["decided_at", "customer", "reason", "trigger_kind", "explanation"]
+    list_filter = ["reason"]
+    list_select_related = ["customer"]
+    search_fields = ["customer__external_id__exact", "request_key__exact"]
+    search_help_text = _("The whole customer id, or the whole request key.")
+    ordering = ["-pk"]
+    sortable_by: list[str] = []
+    raw_id_fields = ["customer"]
+
+    @admin.display(description=_("explanation"))
+    def explanation(self, live: LiveDecision) -> str:
+        address = reverse("admin:journeys_decision_change", args=[live.decision_id])
+        return format_html('<a href="{}">{}</a>', address, _("Why?"))
+
+
+@admin.register(WaitingTrigger)
+class WaitingTriggerAdmin(ReadOnlyAdmin):
+    list_display = ["occurred_at", "customer", "kind"]
+    list_filter = ["kind"]
+    list_select_related = ["customer"]
+    ordering = ["pk"]
+    sortable_by: list[str] = []
+    raw_id_fields = ["customer"]
