@@ -4,6 +4,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from journeys.errors import StaleState
 from journeys.models import DecisionRun
@@ -11,6 +12,7 @@ from journeys.services.advance import advance
 from journeys.services.answer_events import answer_events
 from journeys.services.deliver import deliver
 from journeys.services.enter import enter
+from journeys.services.reconcile import reconcile_recent
 from journeys.services.run_day import run_day
 from journeys.services.work import work_off
 from optiengine.lib.worker import worker_name
@@ -20,7 +22,10 @@ from segments.models import Organisation
 def deliver_task() -> str:
     """Empty the outbox. Woken twice, or on two machines, every message still leaves once."""
     counts = deliver(now=now(), clock=now, owner=worker_name())
-    return ", ".join(f"{n} {status}" for status, n in counts.items())
+    told = ", ".join(f"{n} {status}" for status, n in counts.items())
+    if any(counts.values()) and (wrong := reconcile_recent()):
+        told += "; " + _("messages do not add up: %s") % ", ".join(map(str, wrong))
+    return told
 
 
 def move_travellers() -> str:
@@ -43,6 +48,7 @@ def run_day_task(as_of: str) -> str:
     """One day of the engine, as the schedule or a partner system asked for it."""
     try:
         day = run_day(date.fromisoformat(as_of), clock=now)
+        reconcile_recent()
     except StaleState as closed:
         return str(closed)
     return f"{day.run}: {day.run.counts}, {day.deliveries}"

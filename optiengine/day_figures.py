@@ -105,7 +105,7 @@ def warnings_of(
     if counts["unknown"]:
         text = _("%d messages were handed over, but nobody knows whether they arrived.")
         found.append(("warning", text % counts["unknown"], "unknown"))
-    if newest and newest.status == DecisionRun.Status.FAILED:
+    if newest and newest.status in (DecisionRun.Status.FAILED, DecisionRun.Status.NOT_RUN):
         text = _("The run of %(day)s failed: %(error)s")
         words = {"day": newest.as_of, "error": newest.error}
         found.append(("alarm", text % words, "runs"))

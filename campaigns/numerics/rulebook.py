@@ -180,6 +180,7 @@ class Rulebook:
     capacities: tuple[CapacityEntry, ...] = ()
     gaps: tuple[GapEntry, ...] = ()
     quiet_hours: tuple[QuietEntry, ...] = ()
+    is_stale: bool = False  # the day's state is missing: only what is to run anyway is possible
     version: str = field(default="1", compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -205,6 +206,7 @@ class Rulebook:
             capacities=entries(CapacityEntry, data.get("capacities", [])),
             gaps=entries(GapEntry, data.get("gaps", [])),
             quiet_hours=entries(QuietEntry, data.get("quiet_hours", [])),
+            is_stale=data.get("is_stale", False),
             version=data["version"],
         )
 
@@ -246,6 +248,11 @@ class Rulebook:
         fixed = [self.campaigns[action.campaign].fixed_action for action in self.actions]
         pairs = zip(fixed, self.actions, strict=True)
         return np.array([one not in (None, action.id) for one, action in pairs], dtype=bool)
+
+    @cached_property
+    def shut_by_age(self) -> NDArray[np.bool_]:
+        """(A,) actions that are not decided on an older state than the day's."""
+        return self._of_campaigns(self.is_stale and not c.run_anyway for c in self.campaigns)
 
     @cached_property
     def by_step(self) -> NDArray[np.bool_]:

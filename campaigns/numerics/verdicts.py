@@ -44,6 +44,7 @@ class Verdict(IntEnum):
     STEP_NOT_DUE = 14  # of a journey map: the customer is not waiting for it
     NOT_TRIGGERED = 15  # no event that it answers
     NOT_ASKED = 16  # in real time: for other channels or campaigns; a day's run: only when asked
+    STALE_FEATURES = 17  # the day's state was missing, and it is not to run anyway
     REPEATED_TOO_SOON = 20
     OUTRANKED = 30
     CAPPED = 1000  # + index of the cap
@@ -153,6 +154,7 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     soon = (first > 0) & (first < NEVER) & consents & addresses & ~listed & ~declined
     block(codes, facts.held_out[:, None], Verdict.HOLDOUT)
     block(codes, facts.suppressed[:, None], Verdict.SUPPRESSED)
+    block(codes, book.shut_by_age[None, :], Verdict.STALE_FEATURES)
     block(codes, ~targeted & ~soon, Verdict.NOT_IN_TARGET_GROUP)
     block(codes, ~consents, Verdict.NO_CONSENT)
     block(codes, ~addresses, Verdict.NO_ADDRESS)

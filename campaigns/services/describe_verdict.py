@@ -59,6 +59,8 @@ class VerdictWords:
                 return _("Today is not one of its days.")
             case Verdict.UPCOMING:
                 return self._upcoming(campaign, days=index // 100)
+            case Verdict.STALE_FEATURES:
+                return _("Not run: the customer data of the day was missing.")
             case Verdict.MIX_SET_BY_HAND:
                 return _("The campaign's mix was set by hand to another action: %s.") % (
                     self._action_name(campaign.fixed_action)

@@ -1,5 +1,7 @@
 """The outbox: what waits, what left, and what a person has to settle."""
 
+from datetime import datetime
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,6 +15,7 @@ from journeys.models import Delivery
 from journeys.services.settle_delivery import settle
 from optiengine.lib.admin import ReadOnlyAdmin
 
+WAITING = ("new", "claimed")
 COLOURS = {
     "new": "info",
     "claimed": "info",
@@ -31,6 +34,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "action",
         "channel",
         "status_label",
+        "held_until",
         "attempts",
         "sent_at",
         "reason",
@@ -47,6 +51,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("status"), label=COLOURS)
     def status_label(self, delivery: Delivery) -> tuple[str, str]:
         return delivery.status, delivery.get_status_display()
+
+    @admin.display(description=gettext_lazy("not before"))
+    def held_until(self, delivery: Delivery) -> datetime | None:
+        return delivery.due_at if delivery.status in WAITING else None
 
     @admin.action(description=gettext_lazy("It was sent"), permissions=["settle"])
     def it_was_sent(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:

@@ -20,13 +20,29 @@ from unfold.widgets import BASE_INPUT_CLASSES
 from journeys.admin.capacity import capacity_panel
 from journeys.errors import RunRefused
 from journeys.models import DecisionChunk, DecisionRun
-from journeys.services.queue_run import queue_run
+from journeys.services.plan_moments import earliest
+from journeys.services.queue_run import queue_run, run_anyway
+from journeys.services.reconcile import is_balanced
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import number, percent
 from segments.models import Organisation
 
 Status = DecisionRun.Status
-COLOURS = {"waiting": "info", "running": "info", "done": "success", "failed": "danger"}
+COLOURS = {
+    "waiting": "info",
+    "running": "info",
+    "done": "success",
+    "failed": "danger",
+    "not_run": "warning",
+}
+DELIVERIES = {  # the equation of reconcile, in the order in which it adds up
+    "decided": gettext_lazy("messages decided"),
+    "sent": gettext_lazy("sent"),
+    "failed": gettext_lazy("failed"),
+    "unknown": gettext_lazy("unknown, to be settled"),
+    "waiting": gettext_lazy("waiting"),
+    "suppressed": gettext_lazy("suppressed"),
+}
 COUNTS = {  # what finish_run counts, in the order in which it adds up
     "eligible": gettext_lazy("customers with a state of the day"),
     "decided": gettext_lazy("decided"),
@@ -68,9 +84,16 @@ class DecisionRunAdmin(ReadOnlyAdmin):
         return request.user.has_perm("journeys.add_decisionrun")
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.progress_view)
-        name = "journeys_decisionrun_progress"
-        return [path("<int:pk>/progress/", view, name=name), *super().get_urls()]
+        views = {"progress": self.progress_view, "run_anyway": self.run_anyway_view}
+        own = [
+            path(
+                f"<int:pk>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"journeys_decisionrun_{name}",
+            )
+            for name, view in views.items()
+        ]
+        return [*own, *super().get_urls()]
 
     @display(description=gettext_lazy("status"), ordering="status", label=COLOURS)
     def status_label(self, run: DecisionRun) -> tuple[str, str]:
@@ -133,6 +156,16 @@ class DecisionRunAdmin(ReadOnlyAdmin):
             "progress": progress_of(run),
             "capacity": capacity_panel(run, Organisation.current().currency),
             "troubled": troubled,
+            "may_run_anyway": run.status == Status.NOT_RUN
+            and self.has_run_anyway_permission(request),
+            "is_stale": run.state is not None and run.state.as_of != run.as_of,
+            "leaves_from": earliest(run),
+            "deliveries": [
+                (label, number(run.deliveries[name]))
+                for name, label in DELIVERIES.items()
+                if name in run.deliveries
+            ],
+            "is_balanced": is_balanced(run.deliveries),
             "n_campaigns": len(run.rulebook.get("campaigns", [])),
             "n_actions": len(run.rulebook.get("actions", [])),
             "counts": [
@@ -142,6 +175,22 @@ class DecisionRunAdmin(ReadOnlyAdmin):
             ],
         }
         return self._page(request, "journeys/run.html", context)
+
+    def run_anyway_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A person takes it upon them: all campaigns, on the latest data that there is."""
+        run = self._run(request, pk)
+        if request.method != "POST" or not self.has_run_anyway_permission(request):
+            raise PermissionDenied
+        try:
+            run = run_anyway(run, by=request.user.get_username())
+        except RunRefused as refused:
+            self.message_user(request, str(refused), messages.ERROR)
+        else:
+            self.log_change(request, run, _("Run anyway."))
+        return redirect("admin:journeys_decisionrun_change", run.pk)
+
+    def has_run_anyway_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("journeys.change_decisionrun")
 
     def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         return JsonResponse(progress_of(self._run(request, pk)))
@@ -183,7 +232,7 @@ def progress_of(run: DecisionRun) -> dict[str, Any]:
     return {
         "share": 1.0 if run.status == Status.DONE else round(share, 4),
         "text": text,
-        "finished": run.status in (Status.DONE, Status.FAILED),
+        "finished": run.status in (Status.DONE, Status.FAILED, Status.NOT_RUN),
     }
 
 

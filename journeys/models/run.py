@@ -21,6 +21,7 @@ class DecisionRun(models.Model):
         RUNNING = "running", _("running")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
+        NOT_RUN = "not_run", _("not run")
         LIVE = "live", _("in real time")
 
     as_of = models.DateField(_("day"))
@@ -54,6 +55,17 @@ class DecisionRun(models.Model):
     n_customers = models.PositiveIntegerField(_("customers"), default=0)
     counts = models.JSONField(
         _("counts"), default=dict, help_text=_("Reconciled in SQL when the run is done.")
+    )
+    deliveries = models.JSONField(
+        _("deliveries"),
+        default=dict,
+        help_text=_("What became of the day's messages, counted in SQL after each delivery."),
+    )
+    run_anyway_by = models.CharField(
+        _("run anyway by"),
+        max_length=150,
+        blank=True,
+        help_text=_("Who had all campaigns decided on an older state."),
     )
     prices = models.JSONField(
         _("prices"),

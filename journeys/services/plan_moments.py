@@ -5,7 +5,7 @@ The same for test and control: a withheld message has its planned moment, too.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -121,7 +121,7 @@ def _best(
     whose = sql.SQL("c.id = ANY({}::int8[])").format(customers.tolist())
     found = _engagement(whose, at)
     of_customers = profiles(
-        population(at, time_zone),
+        population(at.astimezone(UTC).date(), time_zone),
         np.searchsorted(customers, found["customer_id"]),
         _hours(found, time_zone),
         len(customers),
@@ -138,8 +138,9 @@ def _best(
 
 
 @lru_cache(maxsize=2)
-def population(at: datetime, time_zone: str) -> Population:
-    """Everybody's profile as of a moment: the chunks of a run ask for the same one."""
+def population(day: date, time_zone: str) -> Population:
+    """Everybody's profile before a day: all that is decided on it asks for the same one."""
+    at = datetime.combine(day, time(), UTC)
     found = _engagement(sql.SQL(SAMPLE).format(n=N_SAMPLED), at)
     return fit_population(found["customer_id"], _hours(found, time_zone))
 

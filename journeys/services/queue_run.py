@@ -36,6 +36,20 @@ def queue_run(as_of: date) -> DecisionRun:
     return run
 
 
+@transaction.atomic
+def run_anyway(run: DecisionRun, *, by: str) -> DecisionRun:
+    """Have all campaigns of a day that was not run decided on the latest state that there is.
+
+    by : who says so, kept with the run. Raises RunRefused for a run of any other status.
+    """
+    run = DecisionRun.objects.select_for_update().get(pk=run.pk)
+    if run.status != DecisionRun.Status.NOT_RUN:
+        raise RunRefused(_("%s is not waiting for its customer data.") % run)
+    run.run_anyway_by = by
+    run.save(update_fields=["run_anyway_by"])
+    return queue_run(run.as_of)
+
+
 def is_queued(as_of: date) -> bool:
     """Whether the day's task waits or is being worked on: it leaves the queue when it is done."""
     return any(

@@ -1,9 +1,13 @@
 """One day of the engine, end to end."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db import DatabaseError, connection
+
+from journeys.errors import StaleState
 from journeys.models import DecisionRun
 from journeys.services.deliver import deliver
 from journeys.services.learn import learn
@@ -13,6 +17,8 @@ from journeys.services.start_run import request_run, start_run
 from journeys.services.work import work_off
 from optiengine.lib.worker import worker_name
 from segments.services.build_state import build_state
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ def run_day(
 
     A day that was interrupted goes on where it stopped, one that is done changes nothing but what
     is still in the outbox. Other workers may help with the run's chunks at the same time.
+    Where state or learning fail, campaigns that are to run anyway are decided on the latest that
+    there is, see start_run.
     now : the moment of sending, by default that of the decision; before it no message leaves.
     clock : says what time it is when the day has been decided, see deliver.
     progress : called with the name of each step as it begins.
@@ -47,17 +55,16 @@ def run_day(
     tell = progress or (lambda step: None)
     run = request_run(as_of, seed=seed, decided_at=decided_at)
     n_measured = 0
+    failure = None
     if not run.state_id:
-        tell("state")
-        build_state(as_of, seed=run.seed % 2**32)
-        tell("outcomes")
-        n_measured = measure_outcomes(as_of)
-        tell("learning")
-        learn(as_of)
-        tell("splits")
-        if is_due(as_of):
-            split_segments(as_of)
-    run = start_run(run)
+        try:
+            n_measured = _prepare(run, tell)
+        except Exception as error:
+            if isinstance(error, DatabaseError) and not connection.is_usable():
+                raise
+            logger.exception("%s: state or learning failed", run)
+            failure = error
+    run = _start(run, failure)
     tell("decisions")
     run = work_off(run.pk, owner=worker_name())
     deliveries = {}
@@ -66,3 +73,29 @@ def run_day(
         moment = clock() if clock else now or run.decided_at
         deliveries = deliver(now=moment, clock=clock, owner=worker_name())
     return Day(run, n_measured, deliveries)
+
+
+def _prepare(run: DecisionRun, tell: Callable[[str], None]) -> int:
+    """What a run is decided on; returns how many outcomes were measured."""
+    tell("state")
+    build_state(run.as_of, seed=run.seed % 2**32)
+    tell("outcomes")
+    n_measured = measure_outcomes(run.as_of)
+    tell("learning")
+    learn(run.as_of)
+    tell("splits")
+    if is_due(run.as_of):
+        split_segments(run.as_of)
+    return n_measured
+
+
+def _start(run: DecisionRun, failure: Exception | None) -> DecisionRun:
+    """Start a run; where its state could not be made, with what may run on an older one."""
+    try:
+        return start_run(run)
+    except StaleState as stale:
+        if failure:
+            reason = f"{stale} {type(failure).__name__}: {failure}"
+            DecisionRun.objects.filter(pk=run.pk).update(error=reason)
+            raise StaleState(reason) from failure
+        raise

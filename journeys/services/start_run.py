@@ -1,5 +1,6 @@
 """The beginning of a run: its inputs are pinned, its chunks laid out."""
 
+from dataclasses import replace
 from datetime import date, datetime, time
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
@@ -45,22 +46,32 @@ def start_run(run: DecisionRun) -> DecisionRun:
     """Pin rulebook, state, model, arms and prices, and lay out the chunks; a started run stays.
 
     Of a run that failed after it had started, what could not be decided is opened again, on the
-    inputs that were pinned the first time. Raises StaleState when the customers' state of the day
-    has not been built, or nothing has been learned for it: no decision is made on yesterday's
-    features. The run says so, and can be started again once they are there.
+    inputs that were pinned the first time.
+
+    When the customers' state of the day has not been built, or nothing has been learned for it,
+    only campaigns that are to run anyway are decided, on the latest that there is: all of them
+    where somebody asked for it. Without any, raises StaleState. The run says so, and can be started
+    again once they are there.
     """
     if run.state_id:
         return _open_again(run)
-    ready = StateBuild.objects.filter(as_of=run.as_of).first()
-    model = UpliftModelVersion.objects.filter(as_of=run.as_of).order_by("-pk").first()
-    if ready is None or model is None:
-        latest = StateBuild.objects.filter(as_of__lt=run.as_of).first()
+    state = StateBuild.objects.filter(as_of__lte=run.as_of).order_by("-as_of").first()
+    models = UpliftModelVersion.objects.filter(as_of__lte=run.as_of)
+    model = models.order_by("-as_of", "-pk").first()
+    book = load_rulebook(run.as_of)
+    is_fresh = state is not None and model is not None and state.as_of == model.as_of == run.as_of
+    if not is_fresh and not run.run_anyway_by:
+        book = replace(book, is_stale=True)
+    may_run = is_fresh or run.run_anyway_by or any(c.run_anyway for c in book.campaigns)
+    if state is None or model is None or not may_run:
         reason = _("Features are from %(day)s, not from %(as_of)s: not run.") % {
-            "day": latest.as_of if latest else "–",
+            "day": state.as_of if state else "–",
             "as_of": run.as_of,
         }
-        DecisionRun.objects.filter(pk=run.pk, status__in=["waiting", "failed"]).update(
-            status=DecisionRun.Status.FAILED, error=reason
+        if state and state.as_of == run.as_of:
+            reason = _("Nothing was learned for %(as_of)s: not run.") % {"as_of": run.as_of}
+        DecisionRun.objects.filter(pk=run.pk, status__in=["waiting", "failed", "not_run"]).update(
+            status=DecisionRun.Status.NOT_RUN, error=reason
         )
         raise StaleState(reason)
     for table in TABLES:
@@ -70,9 +81,9 @@ def start_run(run: DecisionRun) -> DecisionRun:
         if run.state_id:  # another worker was quicker
             return run
         run.plan = assign_arms(run.as_of)
-        run.rulebook = load_rulebook(run.as_of).to_json()
-        run.state, run.model = ready, model
-        run.n_customers = _lay_out_chunks(run)
+        run.rulebook = book.to_json()
+        run.state, run.model = state, model
+        run.n_customers = _lay_out_chunks(run, state)
         price_run(run)
         run.status, run.error = DecisionRun.Status.RUNNING, ""
         run.save()
@@ -89,7 +100,7 @@ def _open_again(run: DecisionRun) -> DecisionRun:
     return run
 
 
-def _lay_out_chunks(run: DecisionRun) -> int:
+def _lay_out_chunks(run: DecisionRun, state: StateBuild) -> int:
     """One chunk for each block of ids that holds a customer; returns how many customers."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -100,7 +111,9 @@ def _lay_out_chunks(run: DecisionRun) -> int:
             FROM segments_customerstate WHERE as_of = %(as_of)s
             GROUP BY customer_id >> %(bits)s
             """,
-            {"run": run.pk, "as_of": run.as_of, "bits": BLOCK_BITS},
+            {"run": run.pk, "as_of": state.as_of, "bits": BLOCK_BITS},
         )
-        cursor.execute("SELECT count(*) FROM segments_customerstate WHERE as_of = %s", [run.as_of])
+        cursor.execute(
+            "SELECT count(*) FROM segments_customerstate WHERE as_of = %s", [state.as_of]
+        )
         return cursor.fetchone()[0]

@@ -53,8 +53,8 @@ class Organisation(models.Model):
         null=True,
         blank=True,
         help_text=_(
-            "No message of the day's run leaves before this time, here in the organisation's zone; "
-            "until then the day can be decided again with the rules as they are by then. Empty: "
+            "No message of the day's run leaves before this time, in the organisation's zone; "
+            "until then it can be stopped: a paused campaign or action sends nothing more. Empty: "
             "messages leave as soon as they are decided."
         ),
     )

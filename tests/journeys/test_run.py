@@ -194,7 +194,7 @@ def test_stale_features_close_the_gate_in_words():
     with pytest.raises(StaleState, match="Features are from 2026-03-01, not from 2026-03-02"):
         start_run(request_run(DAY + timedelta(days=1)))
 
-    assert DecisionRun.objects.get(as_of=DAY + timedelta(days=1)).status == "failed"
+    assert DecisionRun.objects.get(as_of=DAY + timedelta(days=1)).status == "not_run"
 
 
 def test_a_run_without_any_campaign_decides_none_for_all():
