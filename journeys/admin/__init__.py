@@ -13,6 +13,7 @@ from journeys.admin import (
     route,
     run,
     split,
+    traveller,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "route",
     "run",
     "split",
+    "traveller",
 ]

@@ -20,9 +20,8 @@ from unfold.enums import ActionVariant
 
 from journeys.admin.canvas import CanvasPages
 from journeys.errors import MapNotReady
-from journeys.models import JourneyMap, StepTally, Traveller
+from journeys.models import JourneyMap, StepTally
 from journeys.services.edit_map import end_map, launch_map, pause_map
-from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import number, percent
 from segments.admin.rule_editor import RuleFormField
 
@@ -141,15 +140,3 @@ class JourneyMapAdmin(CanvasPages, ModelAdmin):
             else:
                 self.log_change(request, journey, said)
                 self.message_user(request, f"{journey}: {said}", messages.SUCCESS)
-
-
-@admin.register(Traveller)
-class TravellerAdmin(ReadOnlyAdmin):
-    list_display = ["customer", "map", "step", "step_since", "due_at", "status", "outcome", "fault"]
-    list_select_related = ["customer", "map"]
-    list_filter = ["map", "status", "outcome"]
-    search_fields = ["customer__external_id__exact"]
-    search_help_text = gettext_lazy("The whole customer id.")
-    ordering = ["-pk"]
-    sortable_by: list[str] = []
-    raw_id_fields = ["customer", "version"]

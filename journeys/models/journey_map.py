@@ -140,7 +140,8 @@ class MapVersion(models.Model):
 class Traveller(models.Model):
     """One customer's way through one version of a map.
 
-    Whoever writes a row holds the lock of the customer's block.
+    Whoever writes a row holds the lock of the customer's block. References are not checked row by
+    row, as of the other ledgers: writers take them from rows that they hold.
     """
 
     class Status(models.TextChoices):
@@ -159,10 +160,16 @@ class Traveller(models.Model):
         models.PROTECT,
         related_name="travellers",
         db_index=False,
+        db_constraint=False,
         verbose_name=_("map"),
     )
     version = models.ForeignKey(
-        MapVersion, models.PROTECT, related_name="+", db_index=False, verbose_name=_("version")
+        MapVersion,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("version"),
     )
     customer = models.ForeignKey(
         "segments.Customer",
@@ -193,6 +200,7 @@ class Traveller(models.Model):
         models.PROTECT,
         related_name="+",
         null=True,
+        db_constraint=False,
         db_index=False,
         verbose_name=_("campaign"),
         help_text=_("Of the send step that waits for a decision."),
@@ -247,7 +255,11 @@ class StepPassage(models.Model):
     """A traveller left a step: when, by which port, or with what became of its message."""
 
     traveller = models.ForeignKey(
-        Traveller, models.CASCADE, related_name="passages", verbose_name=_("traveller")
+        Traveller,
+        models.CASCADE,
+        related_name="passages",
+        db_constraint=False,
+        verbose_name=_("traveller"),
     )
     version = models.ForeignKey(
         MapVersion,

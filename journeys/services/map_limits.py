@@ -1,0 +1,85 @@
+"""What would keep a map's message from one customer at a moment, as things stand."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from campaigns.models import ArmMembership, ArmPlan, Campaign
+from campaigns.numerics.quiet_hours import next_open
+from campaigns.numerics.time_zones import main_zones, zones_of
+from campaigns.numerics.verdicts import fact_verdicts, limit_verdicts
+from campaigns.services.assign_arms import arm_at
+from campaigns.services.describe_verdict import VerdictWords
+from campaigns.services.load_rulebook import load_rulebook
+from journeys.services.decide import facts_of
+from journeys.services.load_history import load_history
+from journeys.services.walk_steps import state_on
+from segments.models import Customer, Organisation
+from segments.services.features import active_features
+from segments.services.load_batch import fresh_batch
+
+AFTER_ALL = np.iinfo(np.int64).max  # a watermark above every contact there is
+
+
+def limits_of(campaign: Campaign, customer: Customer, at: datetime) -> dict[int, list[str]]:
+    """By action of the campaign what would hold its message; an empty list: it could be sent.
+
+    The contacts of today count; what the days until `at` will bring is not known. Actions that are
+    not active are left out.
+    """
+    organisation = Organisation.current()
+    day = at.astimezone(ZoneInfo(organisation.time_zone)).date()
+    state = state_on(day)
+    if state.pk is None:
+        return _all(campaign, _("No state of the customers has been computed yet."))
+    known = {feature.name: feature for feature in active_features()}
+    if missing := set(state.feature_set.names) - set(known):
+        text = _("The day's state has a feature that is no longer defined: %s.")
+        return _all(campaign, text % ", ".join(sorted(missing)))
+    book = load_rulebook(day, drafts=[campaign.pk])
+    features = tuple(known[name] for name in state.feature_set.names)
+    batch = fresh_batch(
+        state, [customer.pk], at, features=features, organisation=organisation, fields=book.fields()
+    )
+    if not len(batch):
+        return _all(campaign, _("The customer is not known on that day."))
+    zone = organisation.time_zone
+    codes = fact_verdicts(book, facts_of(batch, np.array([_arm(customer, day)]), zone))
+    history = load_history(day, book, batch.customer_ids, watermark=AFTER_ALL, at=at, zone=zone)
+    zones = main_zones(batch.time_zones, batch.countries, zone)
+    codes = limit_verdicts(book, codes, history, zones, at=at)
+    words = VerdictWords(book)
+    found: dict[int, list[str]] = {}
+    for place, action in enumerate(book.actions):
+        if book.campaigns[action.campaign].id != campaign.pk:
+            continue
+        code = int(codes[0, place])
+        found[action.id] = [words(place, code)] if code else []
+        open_at = next_open(
+            book.quiet_hours,
+            action.channel,
+            customer.country,
+            zones_of(customer.time_zone, customer.country, zone),
+            at,
+        )
+        if open_at is None:
+            found[action.id].append(_("Quiet hours never end for the customer."))
+        elif open_at > at:
+            local = open_at.astimezone(ZoneInfo(zones[0]))
+            found[action.id].append(_("Quiet hours hold it until %s.") % f"{local:%Y-%m-%d %H:%M}")
+    return found
+
+
+def _all(campaign: Campaign, reason: str) -> dict[int, list[str]]:
+    return {action.pk: [reason] for action in campaign.actions.filter(is_active=True)}
+
+
+def _arm(customer: Customer, day: object) -> str:
+    """As it is written down; for a newcomer, as it will be."""
+    plan = ArmPlan.objects.filter(starts_on__lte=day).order_by("-starts_on").first()
+    if plan is None:
+        return ""
+    known = ArmMembership.objects.filter(plan=plan, customer=customer).first()
+    return str(known.arm if known else arm_at(plan, customer.pk))

@@ -1,0 +1,180 @@
+"""A test run of a map for one customer: what would happen, and when. Nothing is written."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from campaigns.models import Action, Campaign
+from campaigns.numerics.time_zones import zones_of
+from journeys.models import MapVersion
+from journeys.numerics.journey_graph import Graph, Step, parse_graph
+from journeys.services.describe_graph import describe_graph
+from journeys.services.map_limits import limits_of
+from journeys.services.render import Links, Recipient, render
+from journeys.services.start_run import DECISION_TIME
+from journeys.services.walk_steps import (
+    draw_control,
+    first_events,
+    for_whom,
+    split_at_random,
+    wait_end,
+)
+from optiengine.lib.text_scan import TextError
+from segments.models import Customer, Organisation
+from segments.numerics.rule import RuleError
+from segments.services.describe_rule import problem_in_words
+
+MOST = 60  # happenings of one test run: a loop comes round again and again
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a send step would send by one of its campaign's actions."""
+
+    action: str
+    channel: str
+    subject: str
+    limits: tuple[str, ...]  # what would keep it back; none: it could be sent
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One step of the test run."""
+
+    step_id: str
+    line: str  # the step in words
+    at: datetime  # in the customer's zone
+    port: str  # where it leads; empty where the journey ends
+    text: str  # what happens, where that is more than passing on
+    messages: tuple[Message, ...] = ()
+
+
+def rehearse(
+    version: MapVersion,
+    customer: Customer,
+    *,
+    start: datetime,
+    answers: Mapping[str, str] | None = None,
+) -> list[Happening]:
+    """What the customer would go through in this drawing from `start` on, draft or launched.
+
+    answers : by step the port to take at a wait for an event or a split, and “sent” or “blocked” at
+    a send step. Without one: the event does not come in time; rules, chance and limits decide as
+    things stand. Exit rule and goal are left out. A drawing that is not whole ends where it breaks.
+    """
+    graph = parse_graph(version.graph)
+    return list(_Rehearsal(version, graph, customer, start, answers or {}).happenings())
+
+
+@dataclass
+class _Rehearsal:
+    version: MapVersion
+    graph: Graph
+    customer: Customer
+    start: datetime
+    answers: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        zone = Organisation.current().time_zone
+        self.zone = zones_of(self.customer.time_zone, self.customer.country, zone)[0]
+        self.organisation_zone = ZoneInfo(zone)
+
+    def happenings(self) -> Iterator[Happening]:
+        lines = describe_graph(self.graph)
+        step, at = self.graph.entry, self.start
+        for _number in range(MOST):
+            if step is None:
+                return
+            try:
+                port, left_at, text, messages = self._pass(step, at)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                text = _("This step is not set up yet.")
+                if isinstance(error, RuleError):
+                    text = problem_in_words(error)
+                port, left_at, messages = "", at, ()
+            local = left_at.astimezone(ZoneInfo(self.zone))
+            target = self.graph.target(step.id, port) if port else None
+            if target is None:
+                text = " ".join(filter(None, [text, _("The journey ends here.")]))
+            yield Happening(step.id, lines[step.id], local, port if target else "", text, messages)
+            step = self.graph.steps.get(target) if target else None
+            at = left_at
+
+    def _pass(self, step: Step, at: datetime) -> tuple[str, datetime, str, tuple[Message, ...]]:
+        """The port, when it is taken, what happens, and what would be sent."""
+        match step.kind, step.fork:
+            case "entry", _fork:
+                is_control = draw_control(self.version.map, [self.customer.pk])[0]
+                text = _("In the map's control: messages are withheld.") if is_control else ""
+                return "next", at, text, ()
+            case "wait", "event":
+                return (*self._await_event(step, at), ())
+            case "wait", _fork:
+                return "next", wait_end(step, at, self.zone), "", ()
+            case "split", _fork:
+                return self._branch(step, at), at, "", ()
+            case "send", _fork:
+                return self._send(step, at)
+            case "set", _fork:
+                return "next", at, "", ()
+        return "", at, "", ()
+
+    def _await_event(self, step: Step, at: datetime) -> tuple[str, datetime, str]:
+        if self.answers.get(step.id) == "happened":
+            return "happened", at + timedelta(minutes=1), _("The event comes a minute later.")
+        return "timed_out", wait_end(step, at, self.zone), _("The event does not come in time.")
+
+    def _branch(self, step: Step, at: datetime) -> str:
+        if (answer := self.answers.get(step.id)) in step.ports:
+            return str(answer)
+        pk = self.customer.pk
+        match step.fork:
+            case "rule":
+                day = at.astimezone(self.organisation_zone).date()
+                return "yes" if for_whom(step["rule"], [pk], on=day) else "no"
+            case "event":
+                minutes = step.get("minutes")
+                after = at - timedelta(minutes=minutes) if minutes else self.start
+                return "yes" if first_events(step["event_kind"], [(pk, after, at)])[0] else "no"
+            case "random":
+                return split_at_random(step, [pk], seed=self.version.map.seed)[0]
+        return step.ports[0]  # the engine's choice: whatever is looked at first
+
+    def _send(self, step: Step, at: datetime) -> tuple[str, datetime, str, tuple[Message, ...]]:
+        decided_at = at if step["when"] == "at_once" else self._next_run(at)
+        campaign = Campaign.objects.filter(pk=step["campaign"]).first()
+        messages = tuple(self._messages(campaign, decided_at)) if campaign else ()
+        is_possible = any(not message.limits for message in messages)
+        answer = self.answers.get(step.id)
+        if answer == "sent" or (answer != "blocked" and is_possible):
+            return "next", decided_at, _("The message is decided."), messages
+        what, blocked_at, text = step["when_blocked"], decided_at, _("The message is not possible.")
+        if what == "wait":
+            what, blocked_at = step["then"], at + timedelta(hours=step["wait_hours"])
+            text = _("The message is not possible in all the time that the step waits.")
+        return "next" if what == "skip" else "", blocked_at, text, messages
+
+    def _next_run(self, at: datetime) -> datetime:
+        """When the next day's run would decide."""
+        day = at.astimezone(self.organisation_zone).date()
+        today = datetime.combine(day, DECISION_TIME, self.organisation_zone)
+        tomorrow = datetime.combine(day + timedelta(days=1), DECISION_TIME, self.organisation_zone)
+        return today if today >= at else tomorrow
+
+    def _messages(self, campaign: Campaign, at: datetime) -> Iterator[Message]:
+        limits = limits_of(campaign, self.customer, at)
+        for action in campaign.actions.filter(is_active=True):
+            held = limits.get(action.pk, [_("The campaign does not run on that day.")])
+            yield Message(
+                action.name, action.get_channel_display(), self._subject(action), tuple(held)
+            )
+
+    def _subject(self, action: Action) -> str:
+        links = Links(unsubscribe_url="#", preferences_url="#")
+        try:
+            return render(action, Recipient.of(self.customer), links).subject
+        except TextError as error:
+            return str(error)

@@ -1,0 +1,43 @@
+"""Maps from templates: whole drawings, in both languages, whose every message could leave."""
+
+import pytest
+from django.utils import translation
+
+from campaigns.models import Campaign
+from campaigns.services.launch import launch as launch_campaign
+from journeys.models import JourneyMap
+from journeys.services.check_map import check_graph
+from journeys.services.edit_map import launch_map, newest_version
+from journeys.services.map_templates import make_from_template, template_graphs
+from journeys.services.render import Recipient, render
+from tests.factories import DAY, NOW, make_customer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("name", template_graphs())
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_a_template_lacks_nothing_but_the_launch_of_its_campaigns(name, language):
+    with translation.override(language):
+        journey = make_from_template(name, by="anna", at=NOW, starts_on=DAY)
+        graph = newest_version(journey).graph
+        assert {p["code"] for p in check_graph(graph)} == {"campaign_not_active"}
+
+        for campaign in Campaign.objects.all():
+            launch_campaign(campaign)
+            for action in campaign.actions.select_related("campaign"):
+                words = render(action, Recipient.of(make_customer(first_name="Ana")))
+                assert "Ana" in words.text
+                assert "{" not in words.text + words.subject
+
+        assert launch_map(journey, by="anna", at=NOW).status == "active"
+
+
+def test_a_template_can_be_used_again_beside_what_it_made():
+    made = [make_from_template("win_back", by="anna", at=NOW, starts_on=DAY) for _ in range(2)]
+
+    assert [journey.name for journey in made] == ["Win-back", "Win-back 2"]
+    assert Campaign.objects.filter(name="Win-back: news 2").exists()
+    groups = {newest_version(j).graph["steps"][0]["target_group"] for j in made}
+    assert len(groups) == 1
+    assert JourneyMap.objects.count() == 2
