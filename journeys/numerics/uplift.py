@@ -240,7 +240,7 @@ class UpliftModel(BaseEstimator):
         d = self.n_features_in_
         covs = np.stack([self.prior_cov_, self.shared_cov_[:d, :d]])[:, rows, columns] * twice
         variance = _in_blocks(
-            X, np.ascontiguousarray(covs.T, np.float64), lambda x: x[:, rows] * x[:, columns]
+            X, np.array(covs.T, dtype=np.float64, order="C"), lambda x: x[:, rows] * x[:, columns]
         )
         sd = np.sqrt(np.maximum(variance, 0.0))
         response = _in_blocks(X, self._response_t).mean(axis=1, keepdims=True)
