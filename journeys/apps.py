@@ -11,7 +11,8 @@ class JourneysConfig(AppConfig):
     def ready(self) -> None:
         from journeys import tracking  # noqa: F401 - listens to e-mail service providers
         from journeys.services import import_contacts  # noqa: F401 - registers its kind of import
-        from journeys.services.erase import erase_reasons
+        from journeys.services.erase import erase_reasons, erase_scripts
         from segments.services.erase_customer import also_erase
 
         also_erase(erase_reasons)
+        also_erase(erase_scripts)

@@ -17,12 +17,11 @@ from django.utils import timezone
 from journeys.services.record_report import DELIVERED, Report, record_report
 from segments.models import EventKind
 
-KINDS = {
+KINDS = {  # no DEFERRED: the provider goes on trying, and says so each time
     EventType.DELIVERED: DELIVERED,
     EventType.OPENED: EventKind.OPEN.value,
     EventType.CLICKED: EventKind.CLICK.value,
     EventType.BOUNCED: EventKind.BOUNCE.value,
-    EventType.DEFERRED: EventKind.BOUNCE.value,  # for now: the provider tries again
     EventType.COMPLAINED: EventKind.COMPLAINT.value,
     EventType.UNSUBSCRIBED: EventKind.UNSUBSCRIBE.value,
 }
@@ -56,7 +55,7 @@ def read_event(event: AnymailTrackingEvent, provider: str) -> Report | None:
         key=_read(UUID, event, "delivery"),
         day=_read(date.fromisoformat, event, "day"),
         recipient=_clean(event.recipient),
-        is_for_good=is_bounce and event.reject_reason in DEAD and not _is_for_now(event),
+        is_hard=is_bounce and event.reject_reason in DEAD and not _is_for_now(event),
         reason=_clean(event.mta_response or event.description or event.reject_reason),
         url=_without_query(event.click_url),
     )

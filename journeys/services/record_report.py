@@ -1,15 +1,9 @@
-"""What an e-mail service provider reports of a message: events, suppressions, withdrawals.
+"""What an e-mail service provider reports of a message, as events of the customer.
 
-| report                          | event       | besides                                         |
-|---------------------------------|-------------|-------------------------------------------------|
-| delivered, opened, clicked      | delivered, open, click |                                      |
-| bounced for good                | bounce      | the address is suppressed                       |
-| bounced for now                 | bounce      |                                                 |
-| complained                      | complaint   | the address is suppressed                       |
-| unsubscribed                    | unsubscribe | the consent for e-mail is withdrawn             |
-
-A report that comes again changes nothing. One of a delivery that was unclear settles it: whoever
-reports on a message has taken it.
+Delivered, opened and clicked are events and no more. What follows from a bounce, a complaint and an
+unsubscribe is the same whoever reports it: segments.services.feedback. A report that comes again
+changes nothing. One of a delivery that was unclear settles it: whoever reports on a message has
+taken it.
 """
 
 from dataclasses import dataclass
@@ -23,10 +17,9 @@ from journeys.models import Delivery
 from journeys.services.settle_delivery import settle
 from optiengine.lib.partitions import ensure_partitions
 from segments.errors import AddressRefused
-from segments.models import Channel, Customer, Event, EventKind, Suppression
-from segments.services.change_consent import change_consents
-from segments.services.suppress import suppress_address
-from segments.services.with_address import customers_with
+from segments.models import Channel, Customer, Event, EventKind
+from segments.services.feedback import FEEDBACK, act_on_feedback
+from segments.services.with_address import customers_with, is_address
 
 SOURCE = "anymail"
 DELIVERED = "delivered"  # a kind of event
@@ -45,7 +38,7 @@ class Report:
     key: UUID | None  # of the delivery; None: not a message of ours, or the provider lost it
     day: date | None  # its as_of
     recipient: str  # the address
-    is_for_good: bool = False  # of a bounce
+    is_hard: bool = False  # of a bounce: for good
     reason: str = ""
     url: str = ""
 
@@ -59,12 +52,11 @@ def record_report(report: Report, *, at: datetime) -> Event | None:
     with transaction.atomic():
         event = None
         for customer in _customers(report, delivery):
-            event = _new_event(report, customer, delivery, at=at) or event
-            if event and report.kind == EventKind.UNSUBSCRIBE:
-                left = set(customer.consents) - {Channel.EMAIL}
-                change_consents(customer, left, source=f"{SOURCE}: {report.provider}", at=at)
-        if event:
-            _suppress(report, at=at)
+            made = _new_event(report, customer, delivery, at=at)
+            if made and made.kind in FEEDBACK:
+                address = report.recipient if is_address("email", report.recipient) else ""
+                act_on_feedback(made, at=at, address=address)
+            event = made or event
         if delivery and delivery.status == Delivery.Status.UNKNOWN:
             by = _("%(provider)s's report") % {"provider": report.provider}
             settle(delivery, sent=True, by=by, at=event.occurred_at if event else at)
@@ -109,7 +101,7 @@ def _new_event(
         moment = at
     day = moment.astimezone(UTC).date()
     ensure_partitions("segments_event", day, day)
-    properties: dict[str, object] = {"provider": report.provider}
+    properties: dict[str, object] = {"channel": Channel.EMAIL, "provider": report.provider}
     if delivery:
         properties |= {
             "delivery": str(delivery.key),
@@ -117,7 +109,7 @@ def _new_event(
             "action": delivery.action_id,
         }
     if report.kind == EventKind.BOUNCE:
-        properties["for_good"] = report.is_for_good
+        properties["hard"] = report.is_hard
     properties |= {name: text for name in ("reason", "url") if (text := getattr(report, name))}
     return Event.objects.create(
         customer=customer,
@@ -127,16 +119,3 @@ def _new_event(
         external_id=external_id,
         properties=properties,
     )
-
-
-def _suppress(report: Report, *, at: datetime) -> None:
-    is_bounce = report.kind == EventKind.BOUNCE and report.is_for_good
-    if not (is_bounce or report.kind == EventKind.COMPLAINT):
-        return
-    reason = Suppression.Reason.BOUNCE if is_bounce else Suppression.Reason.COMPLAINT
-    try:
-        suppress_address(
-            Channel.EMAIL, report.recipient, reason=reason, source=report.provider, at=at
-        )
-    except AddressRefused:  # the event remains
-        return

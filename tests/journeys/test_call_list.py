@@ -15,6 +15,7 @@ from journeys.services import outbox
 from journeys.services.deliver import deliver
 from journeys.services.settle_call import settle_call
 from segments.models import Customer, Event
+from segments.services.erase_customer import erase_customer
 from tests.factories import DAY, NOW, make_action, make_customer, make_delivery
 from tests.journeys.routes import let_time_pass, make_deliveries, route, statuses
 
@@ -145,6 +146,15 @@ def test_who_may_no_longer_be_called_is_not_shown(admin_client):
 
     for call in calls:
         assert call.customer.external_id not in page + file
+
+
+def test_erasure_reaches_what_was_to_be_said():
+    [call] = list_calls()
+
+    erase_customer(call.customer, source="the customer", at=NOW)
+
+    call.refresh_from_db()
+    assert call.script == ""
 
 
 def test_the_file_is_safe_to_open(admin_client):

@@ -102,9 +102,9 @@ def test_an_address_that_bounces_for_good_is_suppressed(report):
     report(bounce(delivery, "HardBounce"))
 
     event = Event.objects.get()
-    assert (event.kind, event.properties["for_good"]) == ("bounce", True)
+    assert (event.kind, event.properties["hard"]) == ("bounce", True)
     found = find_suppression("email", delivery.customer.email)
-    assert (found.reason, found.source) == ("bounce", "Postmark")
+    assert (found.reason, found.source) == ("bounce", "anymail: bounce")
     for customer in (delivery.customer, other):
         customer.refresh_from_db()
         assert customer.suppressed_channels == ["email"]
@@ -114,8 +114,6 @@ def test_an_address_that_bounces_for_good_is_suppressed(report):
     ("sort", "more"),
     [
         ("SoftBounce", {}),
-        ("Transient", {}),
-        ("DnsError", {}),
         ("HardBounce", {"Details": "smtp;452 4.2.2 mailbox full"}),
         ("VirusNotification", {}),  # the message's fault
     ],
@@ -123,8 +121,14 @@ def test_an_address_that_bounces_for_good_is_suppressed(report):
 def test_a_bounce_for_now_is_an_event_alone(report, sort, more):
     report(bounce(sent(), sort, **more))
 
-    assert Event.objects.get().properties["for_good"] is False
+    assert Event.objects.get().properties["hard"] is False
     assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("sort", ["Transient", "DnsError"])
+def test_that_the_provider_goes_on_trying_is_no_event(report, sort):
+    assert report(bounce(sent(), sort)) == 200
+    assert not Event.objects.exists()
 
 
 def test_a_complaint_is_suppressed(report):
@@ -152,7 +156,7 @@ def test_who_unsubscribes_at_the_provider_withdraws_consent_for_email(report):
     delivery.customer.refresh_from_db()
     assert "email" not in delivery.customer.consents
     assert "sms" in delivery.customer.consents
-    assert ConsentChange.objects.get().source == "anymail: Postmark"
+    assert ConsentChange.objects.get().source == "anymail: unsubscribe"
 
 
 def test_an_old_report_that_comes_again_does_not_withdraw_a_new_consent(report):
