@@ -58,16 +58,14 @@ def next_open(
     """
     rules = entries_for(entries, channel, country.upper())
     moment = at.astimezone(UTC)
+    if not rules:
+        return moment
     while moment <= at + LONGEST:
-        ends = [
-            end
-            for zone in (zones if rules else ())
-            for start, end in _around(rules, zone, moment)
-            if start <= moment < end
-        ]
-        if not ends:
+        quiet = _quiet_on(rules, zones, moment.date())
+        end = next((end for start, end in quiet if start <= moment < end), None)
+        if end is None:
             return moment
-        moment = max(ends)
+        moment = end
     return None
 
 
@@ -99,21 +97,30 @@ def next_open_moments(
     return found
 
 
-def _around(
-    rules: tuple[QuietEntry, ...], zone: str, moment: datetime
-) -> list[tuple[datetime, datetime]]:
-    """The quiet hours, in UTC, that can hold at a moment: they started yesterday at the earliest.
+@lru_cache(maxsize=10_000)
+def _quiet_on(
+    rules: tuple[QuietEntry, ...], zones: tuple[str, ...], day: date
+) -> tuple[tuple[datetime, datetime], ...]:
+    """When it is quiet in some zone, in UTC and in order, as far as a UTC day is concerned.
 
-    Tomorrow's are among them, for where clocks go back over midnight they may have begun.
+    Local dates are a day off at most, and quiet hours start the day before at the earliest. Those
+    of the day after are among them: where clocks go back over midnight they may have begun.
     """
-    today = moment.astimezone(ZoneInfo(zone)).date()
-    days = [today + timedelta(days=d) for d in (-1, 0, 1)]
-    return [
-        _span(rule, zone, day)
+    days = [day + timedelta(days=d) for d in range(-2, 3)]
+    spans = sorted(
+        _span(rule, zone, start)
         for rule in rules
-        for day in days
-        if day.isoweekday() in rule.weekdays
-    ]
+        for zone in zones
+        for start in days
+        if start.isoweekday() in rule.weekdays
+    )
+    merged: list[tuple[datetime, datetime]] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return tuple(merged)
 
 
 @lru_cache(maxsize=100_000)
