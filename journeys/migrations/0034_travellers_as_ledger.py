@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('campaigns', '0015_when_it_leaves'),
-        ('journeys', '0032_events_to_answer'),
+        ('journeys', '0033_balance_of_messages'),
     ]
 
     operations = [
