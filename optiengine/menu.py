@@ -37,6 +37,7 @@ NAVIGATION = [
             _item(_("Micro-segments"), "bubble_chart", "segments", "microsegment"),
             _item(_("Splits"), "call_split", "segments", "segmentsplit"),
             _item(_("Features"), "function", "segments", "featuredefinition"),
+            _item(_("Suppressed addresses"), "unsubscribe", "segments", "suppression"),
             _item(_("Imports"), "upload_file", "segments", "importjob"),
         ],
     },

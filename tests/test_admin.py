@@ -83,6 +83,7 @@ def test_every_model_has_a_page_in_the_admin_or_on_its_parents(model):
         "journeys.Outcome",
         "journeys.UpliftTotal",
         "segments.ConsentChange",
+        "segments.EventCursor",
         "journeys.SplitProof",
         "journeys.SplitSearchState",
     }

@@ -8,6 +8,7 @@ from segments.admin import (
     micro_segment,
     organisation,
     state,
+    suppression,
     target_group,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "micro_segment",
     "organisation",
     "state",
+    "suppression",
     "target_group",
 ]

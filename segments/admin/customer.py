@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export import resources
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from optiengine.lib.admin import LargeTable, ReadOnlyAdmin
@@ -36,6 +37,7 @@ from segments.models import (
 )
 from segments.services.change_consent import change_consents
 from segments.services.currency import with_currency
+from segments.services.erase_customer import erase_customer
 from segments.services.features import feature_values
 from segments.services.suppress import mark_customer
 
@@ -98,6 +100,7 @@ class ChannelFilter(admin.SimpleListFilter):
 @admin.register(Customer)
 class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
     import_kind = "customers"
+    actions_detail = ["erase"]
     form = CustomerForm
     resource_classes = [CustomerResource]
     list_display = [
@@ -114,10 +117,10 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
     search_help_text = gettext_lazy("The whole customer id or e-mail address.")
     ordering = ["-pk"]
     sortable_by = ["external_id"]
-    readonly_fields = ["erased_at", "created_at", "updated_at"]
+    readonly_fields = ["not_by", "erased_at", "created_at", "updated_at"]
     change_form_outer_before_template = "optiengine/panels.html"
     fieldsets = [
-        (None, {"fields": [("external_id", "suppressed"), "consents"]}),
+        (None, {"fields": [("external_id", "suppressed"), "consents", "not_by"]}),
         (
             gettext_lazy("Person"),
             {
@@ -164,6 +167,44 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
         labels = dict(Channel.choices)
         return ", ".join(str(labels.get(c, c)) for c in customer.consents) or _("none")
 
+    @admin.display(description=gettext_lazy("suppressed addresses"))
+    def not_by(self, customer: Customer) -> str:
+        labels = dict(Channel.choices)
+        return ", ".join(str(labels[c]) for c in customer.suppressed_channels) or _("none")
+
+    @action(
+        description=gettext_lazy("Erase"),
+        icon="person_remove",
+        permissions=["erase"],
+        url_path="erase",
+        dialog={
+            "title": gettext_lazy("Erase the customer for good?"),
+            "description": gettext_lazy(
+                "Names, addresses and attributes go and nobody can bring them back; the addresses "
+                "stay suppressed. Decisions and counts stay under a number."
+            ),
+            "form_class": None,
+            "form_submit_text": "",
+        },
+    )
+    def erase(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        if not self.has_erase_permission(request, object_id):
+            raise PermissionDenied
+        customer = Customer.objects.get(pk=object_id)
+        source = f"erasure (admin: {request.user.get_username()})"
+        erase_customer(customer, source=source, at=timezone.now())
+        self.log_change(request, customer, _("Erased."))
+        self.message_user(request, _("Erased. The addresses stay suppressed."))
+        page = reverse("admin:segments_customer_change", args=[object_id])
+        return HttpResponse(headers={"HX-Redirect": page})
+
+    def has_erase_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return (
+            request.user.has_perm("segments.delete_customer")
+            and str(object_id).isdecimal()
+            and Customer.objects.filter(pk=object_id, erased_at=None).exists()
+        )
+
     @display(description=gettext_lazy("stage"), label=STAGE_COLOURS)
     def stage_label(self, customer: Customer) -> tuple[str, Any] | None:
         stage = customer.stage  # type: ignore[attr-defined]
@@ -173,7 +214,10 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
     def silence(self, customer: Customer) -> str | None:
         if customer.erased_at:
             return _("erased")
-        return _("suppressed") if customer.suppressed else None
+        if customer.suppressed:
+            return _("suppressed")
+        labels = dict(Channel.choices)
+        return ", ".join(str(labels[channel]) for channel in customer.suppressed_channels) or None
 
     @admin.display(description=gettext_lazy("predicted value"))
     def value(self, customer: Customer) -> str:

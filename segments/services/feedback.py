@@ -19,6 +19,7 @@ from segments.models import Customer, Event, EventKind, Suppression
 from segments.services.address_hash import ADDRESS_COLUMNS
 from segments.services.change_consent import change_consents
 from segments.services.suppress import suppress_address
+from segments.services.with_address import is_address
 
 FEEDBACK = (EventKind.BOUNCE, EventKind.COMPLAINT, EventKind.UNSUBSCRIBE)
 MAX_SOFT_BOUNCES = 5
@@ -88,7 +89,7 @@ def act_on_feedback(event: Event, *, at: datetime, address: str = "") -> None:
         reason = Suppression.Reason.BOUNCE if is_lasting else None
     column = ADDRESS_COLUMNS.get(channel)
     address = address or (getattr(customer, column) if column else "")
-    if reason and column and address:
+    if reason and column and is_address(column, address):  # a provider may report anything
         suppress_address(channel, address, reason=reason, source=source, at=at)
 
 
