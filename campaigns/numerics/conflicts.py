@@ -84,8 +84,9 @@ def dead_steps(book: Rulebook) -> Iterator[tuple[int, int]]:
 def shut_outs(
     book: Rulebook, target: int, sources: Collection[int], stages: Collection[str]
 ) -> Iterator[ShutOut]:
-    """The campaigns that are always back before an exclusion or duration of theirs has ended.
+    """Campaigns ranked before the target that are back before an exclusion or duration has ended.
 
+    One that is Auto or goes later is not among them: nobody knows that it is sent each time.
     target, sources : indices of campaigns. stages : of the life cycle, all there are.
     """
     theirs = actions_of(book, target)
@@ -93,8 +94,8 @@ def shut_outs(
         return
     rule = book.rules[target]
     for source in sources:
-        if source == target:
-            continue
+        if book.campaigns[source].rank is None or source >= target:
+            continue  # a rulebook's campaigns are in their order
         exclusion, days = _longest_block(book, source, theirs)
         again = _back_after(book, source, days)
         if again is None:
@@ -172,7 +173,7 @@ def _own_exclusions(book: Rulebook, source: int, own: NDArray[np.int64]) -> list
 def _goes_first(book: Rulebook, source: int, target: int) -> bool:
     """Whether the target can never be sent while the source could, nor when it cannot.
 
-    The source is ranked before the target, starts no later, runs every day, reaches everyone whom
+    Beside its rank: the source starts no later, runs every day, reaches everyone whom
     the target's channels reach, and no limit holds it back that would let the target go.
     """
     one, other = book.campaigns[source], book.campaigns[target]
@@ -180,9 +181,7 @@ def _goes_first(book: Rulebook, source: int, target: int) -> bool:
     channels = {book.actions[a].channel for a in mine.tolist()}
     last = max((*other.runs_in_days, 0)) if other.opened_by == SCHEDULE else FORESIGHT_DAYS
     return (
-        one.rank is not None
-        and source < target
-        and not (one.in_addition or other.in_addition)
+        not (one.in_addition or other.in_addition)
         and one.runs_today
         and one.runs_in_days[:last] == tuple(range(1, last + 1))
         and {book.actions[a].channel for a in theirs.tolist()} <= channels

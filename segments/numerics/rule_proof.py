@@ -8,6 +8,7 @@ which can only make a proof fail, never a false one succeed.
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +29,7 @@ def in_stage(stage: str) -> Rule:
     return Rule(Condition("stage", Op.EQ, stage, Kind.TEXT))
 
 
+@lru_cache(maxsize=4096)
 def is_contradiction(rule: Rule) -> bool:
     """Whether it is proven that the rule can hold for nobody."""
     found = _combinations([rule])
@@ -37,6 +39,7 @@ def is_contradiction(rule: Rule) -> bool:
     return not rule.mask(columns, n).any()
 
 
+@lru_cache(maxsize=4096)
 def is_within(part: Rule, whole: Rule) -> bool:
     """Whether it is proven that whoever `part` holds for, `whole` holds for, too."""
     found = _combinations([part, whole])

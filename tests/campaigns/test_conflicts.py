@@ -62,8 +62,6 @@ def test_a_duration_does_so_too_but_not_to_those_that_ignore_it():
 @pytest.mark.parametrize(
     ("source", "target", "limits"),
     [
-        ({"rank": None}, {}, {}),  # Auto: it may not be sent each time
-        ({"rank": 2}, {"rank": 1}, {}),  # the other goes first
         ({"rank": 1}, {"in_addition": True}, {}),  # goes beside it
         ({"rank": 1}, {"exempt_from_caps": True}, {"caps": (cap(1, "days", 30),)}),
         ({"rank": 1, "runs_today": False}, {}, {}),  # starts later
@@ -79,6 +77,16 @@ def test_what_another_rule_could_undo_is_not_certain(source, target, limits):
     (found,) = shut_outs(rules, places[2], [places[1]], STAGES)
 
     assert not found.is_certain
+
+
+@pytest.mark.parametrize(("source", "target"), [(None, None), (None, 1), (2, 1)])
+def test_who_does_not_go_first_shuts_out_nobody_for_good(source, target):
+    entries = [daily(1, repeat_after_days=7, rank=source), daily(2, rank=target)]
+    entries.sort(key=lambda entry: (entry.rank or 9, entry.id))
+    places = {entry.id: i for i, entry in enumerate(entries)}
+    rules = book(*entries, exclusions=(ExclusionEntry("rest", 1, None, (places[2],), 14),))
+
+    assert not list(shut_outs(rules, places[2], [places[1]], STAGES))
 
 
 def test_a_cap_that_holds_both_back_changes_nothing():
