@@ -19,6 +19,7 @@ from journeys.services.begin_attempt import begin_attempt
 from journeys.services.deliver import deliver
 from journeys.services.outbox import claim_batch
 from journeys.services.recheck import load_limits
+from optiengine.day_figures import warnings_of
 from segments.models import ConsentChange, Customer, Event
 from segments.services.customer_links import (
     PREFERENCES,
@@ -292,3 +293,15 @@ def test_a_suppressed_address_stops_what_waits():
 
     assert deliver(now=NOW, owner="a")["suppressed"] == 1
     assert Verdict.TOPIC_DECLINED == 6
+
+
+def test_the_dashboard_says_when_emails_have_no_way_out(settings):
+    def warnings() -> list[str]:
+        return [text for _colour, text, _page in warnings_of([], {"unknown": 0}, today=DAY)]
+
+    make_action(make_campaign(transactional=True))
+    assert warnings() == []  # nobody unsubscribes from what they ordered
+    make_action()
+    assert any("PUBLIC_URL" in text for text in warnings())
+    settings.PUBLIC_URL = "https://brand.example"
+    assert warnings() == []
