@@ -90,7 +90,7 @@ class CanvasPages(ModelAdmin):
         ]
 
     def canvas_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        journey = self._journey(request, pk)
+        journey = self.journey(request, pk)
         versions = _versions(journey)
         newest = versions[0] if versions else None
         shown = self._shown(request, versions)
@@ -119,6 +119,7 @@ class CanvasPages(ModelAdmin):
             "canvas": canvas,
             "is_editable": is_editable,
             "acts": acts_of(journey, newest) if may_move else [],
+            "may_rehearse": self.may_rehearse(request),
             "settings": map_settings(journey),
             "settings_url": reverse("admin:journeys_journeymap_change", args=[pk]),
             "settings_label": _("Change settings") if may_change else _("All settings"),
@@ -131,25 +132,25 @@ class CanvasPages(ModelAdmin):
 
     def check_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         """What a drawing that is not saved yet does, in words, and what is wrong with it."""
-        self._journey(request, pk)
+        self.journey(request, pk)
         try:
-            return JsonResponse(in_words(_body(request).get("graph")))
+            return JsonResponse(in_words(read_body(request).get("graph")))
         except Unreadable as error:
-            return _refused(str(error))
+            return refused(str(error))
 
     def save_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        journey = self._journey(request, pk)
+        journey = self.journey(request, pk)
         if not self.has_change_permission(request, journey):
             raise PermissionDenied
         by, at = request.user.get_username(), timezone.now()
         try:
-            body = _body(request)
+            body = read_body(request)
             graph = body.get("graph")
             version = save_drawing(journey, graph, base=str(body.get("base")), by=by, at=at)
         except MapChanged as error:
             return _changed(error)
         except (MapNotReady, Unreadable) as error:
-            return _refused(str(error))
+            return refused(str(error))
         self.log_change(request, journey, _("Saved version %(n)s.") % {"n": version.number})
         words = in_words(graph)
         n = len(words["problems"])
@@ -167,7 +168,7 @@ class CanvasPages(ModelAdmin):
 
     def counts_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         """Travellers at each step and past it, of the version asked for, else of the live one."""
-        journey = self._journey(request, pk)
+        journey = self.journey(request, pk)
         wanted = request.GET.get("version", "")
         version = None
         if wanted.isdecimal():
@@ -198,23 +199,23 @@ class CanvasPages(ModelAdmin):
     def _answer_move(
         self, request: HttpRequest, pk: int, move: Callable[[JourneyMap], JourneyMap], said: str
     ) -> JsonResponse:
-        journey = self._journey(request, pk)
+        journey = self.journey(request, pk)
         if not self._may_launch(request):
             raise PermissionDenied
         try:
             with transaction.atomic():
-                expect_unchanged(journey, str(_body(request).get("base")))
+                expect_unchanged(journey, str(read_body(request).get("base")))
                 move(journey)
         except MapChanged as error:
             return _changed(error)
         except (MapNotReady, Unreadable) as error:
-            return _refused(str(error))
+            return refused(str(error))
         self.log_change(request, journey, said)
         self.message_user(request, said)
         return JsonResponse({"text": said})
 
     def _urls(self, journey: JourneyMap, counted: MapVersion | None) -> dict[str, str]:
-        names = ("check", "save", "launch", "pause", "end")
+        names = ("check", "save", "launch", "pause", "end", "rehearse")
         page = "admin:journeys_journeymap_"
         urls = {name: reverse(page + name, args=[journey.pk]) for name in names}
         if counted:
@@ -222,13 +223,17 @@ class CanvasPages(ModelAdmin):
             urls["counts"] = f"{url}?version={counted.number}"
         return urls
 
-    def _journey(self, request: HttpRequest, pk: int) -> JourneyMap:
+    def journey(self, request: HttpRequest, pk: int) -> JourneyMap:
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = JourneyMap.objects.select_related("active_version", "goal")
         if (journey := rows.filter(pk=pk).first()) is None:
             raise Http404(_("There is no such journey map."))
         return journey
+
+    def may_rehearse(self, request: HttpRequest) -> bool:
+        """A test run tells of the customer what only those may know who may look at customers."""
+        return request.user.has_perm("segments.view_customer")
 
     def _may_launch(self, request: HttpRequest) -> bool:
         return request.user.has_perm("journeys.launch_journeymap")
@@ -274,7 +279,7 @@ def _counted_version(journey: JourneyMap, shown: MapVersion | None) -> MapVersio
     return journey.active_version
 
 
-def _body(request: HttpRequest) -> dict[str, Any]:
+def read_body(request: HttpRequest) -> dict[str, Any]:
     """The JSON of a request, without what a database cannot hold. Raises Unreadable."""
 
     def refuse(constant: str) -> None:
@@ -291,7 +296,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     return body
 
 
-def _refused(text: str) -> JsonResponse:
+def refused(text: str) -> JsonResponse:
     return JsonResponse({"text": text}, status=400)
 
 

@@ -177,6 +177,8 @@ def canvas_texts() -> dict[str, Any]:
         ),
         "seeTheirs": _("Look at theirs"),
         "saveMine": _("Save mine over it"),
+        "whatIf": _("What if"),
+        "asItStands": _("as things stand"),
         "clearTest": _("Clear"),
         "close": _("Close"),
     }

@@ -18,7 +18,8 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from journeys.admin.canvas import CanvasPages
+from journeys.admin.new_map import NewMapPage
+from journeys.admin.rehearsal import RehearsalPages
 from journeys.errors import MapNotReady
 from journeys.models import JourneyMap, StepTally
 from journeys.services.edit_map import end_map, launch_map, pause_map
@@ -41,7 +42,7 @@ class JourneyMapForm(forms.ModelForm):
 
 
 @admin.register(JourneyMap)
-class JourneyMapAdmin(CanvasPages, ModelAdmin):
+class JourneyMapAdmin(RehearsalPages, NewMapPage, ModelAdmin):
     form = JourneyMapForm
     list_display = ["drawn", "status_label", "version", "travelling", "goal", "control", "settings"]
     list_display_links = None

@@ -1,12 +1,24 @@
 """A journey map drawn by hand, in a real browser."""
 
+from datetime import timedelta
+
 import pytest
+from django.core import mail
 from playwright.sync_api import Page, expect
 
 from journeys.models import JourneyMap
+from journeys.services.deliver import deliver
 from journeys.services.edit_map import save_graph
 from tests.factories import NOW
-from tests.journeys.maps import ENTRY, draw, make_step_campaign, wait
+from tests.journeys.engine import decide_day, make_customers, make_plan
+from tests.journeys.maps import (
+    ENTRY,
+    draw,
+    make_event,
+    make_step_campaign,
+    move,
+    wait,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
@@ -38,8 +50,11 @@ def open_canvas(page: Page, journey: JourneyMap) -> None:
     page.goto(f"/admin/journeys/journeymap/{journey.pk}/canvas/")
 
 
-def test_the_abandoned_cart_map_is_drawn_put_right_and_launched(page):
-    reminder = make_step_campaign(name="Cart reminder")
+def test_the_abandoned_cart_map_is_drawn_put_right_launched_and_gone_through(page):
+    reminder = make_step_campaign(name="Cart reminder", control_share=0)
+    make_plan()
+    (anna,) = make_customers(1)
+    decide_day()
     journey = JourneyMap.objects.create(name="Abandoned cart", control_share=0)
     open_canvas(page, journey)
     expect(page.get_by_text("The map has no entry")).to_be_visible()
@@ -87,6 +102,20 @@ def test_the_abandoned_cart_map_is_drawn_put_right_and_launched(page):
         {"from": "s1", "port": "next", "to": "s2"},
         {"from": "s2", "port": "timed_out", "to": "s3"},
     ]
+
+    # The story goes on on the day for which customers have a state.
+    JourneyMap.objects.update(running_since=NOW)
+    move(NOW)
+    make_event(anna, "cart", NOW + timedelta(minutes=5))
+    move(NOW + timedelta(minutes=6))
+    # Within ten seconds, without loading the page again.
+    expect(step(page, 2).locator(".jm-here")).to_have_text("1 here", timeout=15_000)
+    expect(step(page, 1).locator(".jm-passed")).to_have_text("1 passed")
+    move(NOW + timedelta(minutes=66))
+    deliver(now=NOW + timedelta(minutes=67), owner="test")
+    (message,) = mail.outbox
+    assert message.to == [anna.email]
+    expect(step(page, 3).locator(".jm-passed")).to_have_text("1 passed", timeout=15_000)
 
 
 def test_steps_are_moved_inserted_removed_and_every_change_can_be_undone(page):

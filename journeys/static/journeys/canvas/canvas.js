@@ -57,6 +57,7 @@
       this.overview = new Overview(this.part("map"), { texts, onStep: toStep });
       this.test = new TestRun(this.part("test"), {
         texts,
+        classes,
         server,
         graphNow: () => this.graph.now,
         onTrace: (ids) => this.diagram.trace(ids),

@@ -10,7 +10,7 @@
   const CARD = { width: 248, height: 92 };
   const GAP = { width: 48, height: 58 }; // between cards side by side, and one above the other
   const MARGIN = { left: 168, right: 40, top: 28, bottom: 64 }; // the palette and the tools lie over it
-  const ZOOM = { least: 0.25, most: 1.5 };
+  const ZOOM = { least: 0.1, most: 1.5 };
   const NUDGE = 10;
   const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
@@ -163,6 +163,9 @@
       for (const step of graph.steps) this.showStep(step);
       for (const link of graph.links) this.showLink(link);
       // An arrow goes around cards, so that it may lie elsewhere when any of them has moved.
+      const places = JSON.stringify([graph.links, graph.steps.map(({ id, x, y }) => [id, x, y])]);
+      if (places === this.places) return;
+      this.places = places;
       for (const edge of this.drawing.getEdges()) this.drawing.findViewByCell(edge)?.update();
     }
 
@@ -269,9 +272,11 @@
       if (!node) return;
       const seen = this.drawing.localToGraph(node.getBBox());
       const { width, height } = this.box.getBoundingClientRect();
-      const off = (start, size, room, head) =>
-        start < head ? head - start : start + size > room - 24 ? room - 24 - start - size : 0;
-      this.drawing.translateBy(off(seen.x, seen.width, width, 150), off(seen.y, seen.height, height, 24));
+      const off = (start, size, first, last) => (start < first ? first - start : Math.min(0, last - start - size));
+      this.drawing.translateBy(
+        off(seen.x, seen.width, MARGIN.left, width - MARGIN.right),
+        off(seen.y, seen.height, MARGIN.top, height - MARGIN.bottom),
+      );
     }
 
     /* --- view ---------------------------------------------------------------------------- */
@@ -291,7 +296,7 @@
     }
 
     /* All of the drawing, in the part of the box that nothing lies over; never smaller than `least`:
-     * then the top of it. */
+     * then the top of it, with the entry in the middle. */
     fit(least = ZOOM.least) {
       const seen = this.box.getBoundingClientRect();
       const places = this.drawing.getNodes().map((node) => node.position());
@@ -301,11 +306,17 @@
       const height = Math.max(...places.map(({ y }) => y)) + CARD.height - top;
       const room = { width: seen.width - MARGIN.left - MARGIN.right, height: seen.height - MARGIN.top - MARGIN.bottom };
       const scale = Math.max(least, Math.min(1, room.width / width, room.height / height));
+      const middle = scale * width <= room.width ? left + width / 2 : this.entryMiddle() ?? left + width / 2;
       this.drawing.zoomTo(scale);
       this.drawing.translate(
-        MARGIN.left + Math.max(0, (room.width - scale * width) / 2) - scale * left,
+        MARGIN.left + room.width / 2 - scale * middle,
         MARGIN.top + Math.max(0, (room.height - scale * height) / 4) - scale * top,
       );
+    }
+
+    entryMiddle() {
+      const entry = this.drawing.getNodes().find((node) => this.kindOf(node.id) === "entry");
+      return entry && entry.position().x + CARD.width / 2;
     }
 
     /* Where the pointer of an event is, in the drawing; the middle of a card that lies there. */
