@@ -21,7 +21,7 @@ from segments.models import Channel, TargetGroup
 Words = str | Promise
 
 DAY = 24 * 60  # minutes
-COLUMN, ROW = 260, 150  # of the canvas
+LEVEL, BRANCH = 150, 300  # from one step down to the next, and across; of the canvas
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def _drawn(steps: Placed, links: str) -> dict[str, Any]:
     parted = ((*source.partition(":")[::2], target) for source, target in pairs)
     return {
         "steps": [
-            {"id": pk, "x": 40 + COLUMN * column, "y": 40 + ROW * row, **settings}
-            for pk, (column, row, settings) in steps.items()
+            {"id": pk, "x": 40 + BRANCH * branch, "y": 40 + LEVEL * level, **settings}
+            for pk, (level, branch, settings) in steps.items()
         ],
         "links": [
             {"from": source, "port": port or "next", "to": target}
@@ -234,10 +234,7 @@ def make_from_template(name: str, *, by: str, at: datetime, starts_on: date) -> 
     a template that there is not.
     """
     template = template_graphs()[name]
-    goal, _made = Goal.objects.get_or_create(
-        event_kind="order", window_days=7, value_per_event_cents=None,
-        defaults={"name": _free(Goal, _("Orders within a week"))},
-    )  # fmt: skip
+    goal = _order_goal()
     campaigns = {
         key: _campaign(draft, goal, starts_on).pk for key, draft in template.messages.items()
     }
@@ -252,6 +249,13 @@ def make_from_template(name: str, *, by: str, at: datetime, starts_on: date) -> 
     graph = template.graph(campaigns, group.pk if group else None)
     save_graph(journey, graph, by=by, at=at)
     return journey
+
+
+def _order_goal() -> Goal:
+    """An order within a week: the oldest goal of that kind, or a new one."""
+    kind = {"event_kind": "order", "window_days": 7, "value_per_event_cents": None}
+    same = Goal.objects.filter(**kind).order_by("pk").first()
+    return same or Goal.objects.create(name=_free(Goal, _("Orders within a week")), **kind)
 
 
 def _campaign(draft: MessageDraft, goal: Goal, starts_on: date) -> Campaign:
