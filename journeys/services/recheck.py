@@ -21,17 +21,17 @@ from segments.models import Organisation
 CONTACTED = """
     SELECT k.customer_id, greatest(d.attempted_at, d.sent_at) AS at, k.campaign_id, k.channel,
            k.tags, k.takes_slot, k.counted, k.transactional
-    FROM journeys_delivery d
+    FROM unnest(%(customers)s::bigint[]) AS asked (id)
+    JOIN journeys_delivery d ON d.customer_id = asked.id AND d.attempted_at > %(since)s
+        AND d.status IN ('attempting', 'sent', 'unknown') AND d.id <> ALL(%(apart)s::bigint[])
     JOIN journeys_contact k ON k.id = d.contact_id AND k.as_of = d.as_of
-    WHERE d.customer_id = ANY(%(customers)s) AND d.attempted_at > %(since)s
-      AND d.status IN ('attempting', 'sent', 'unknown') AND d.id <> ALL(%(apart)s)
     UNION ALL
     SELECT k.customer_id, k.reserved_at, k.campaign_id, k.channel,
            k.tags, k.takes_slot, k.counted, k.transactional
-    FROM journeys_contact k
-    WHERE k.customer_id = ANY(%(customers)s) AND k.reserved_at > %(since)s
-      AND k.reserved_at <= %(now)s
-      AND NOT EXISTS (
+    FROM unnest(%(customers)s::bigint[]) AS asked (id)
+    JOIN journeys_contact k ON k.customer_id = asked.id
+        AND k.reserved_at > %(since)s AND k.reserved_at <= %(now)s
+    WHERE NOT EXISTS (
           SELECT FROM journeys_delivery d WHERE d.contact_id = k.id AND d.as_of = k.as_of)
 """
 

@@ -52,6 +52,11 @@ def test_the_run_shows_the_balance_and_raises_the_alarm(admin_client):
     assert run.deliveries["sent"] == 1
     page = reverse("admin:journeys_decisionrun_change", args=[run.pk])
     assert "do not add up" not in admin_client.get(page).text
+    listed = reverse("admin:journeys_delivery_changelist") + "?as_of=2026-03-01"
+    assert listed in admin_client.get(page).text
+    customer = Delivery.objects.get().customer.external_id
+    assert customer in admin_client.get(listed).text
+    assert customer not in admin_client.get(listed.replace("-01", "-02")).text
 
     make_contact()
     assert reconcile_recent() == [DAY]
