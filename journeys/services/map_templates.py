@@ -96,10 +96,10 @@ def _cart(campaign: Mapping[str, int | None], group: int | None) -> dict[str, An
     steps: Placed = {
         "entry": (0, 0, {"kind": "entry", "by": "event", "event_kind": "cart", "rule": {}}),
         "wait": (1, 0, {"kind": "wait", "for": "event", "event_kind": "order", "minutes": 60}),
-        "bought": (2, 0, _exit(_("bought"))),
         "remind": (2, 1, _send(campaign["remind"], when="at_once")),
         "again": (3, 1, {"kind": "wait", "for": "event", "event_kind": "order", "minutes": DAY}),
-        "offer": (4, 2, _send(campaign["offer"])),
+        "bought": (4, 0, _exit(_("bought"))),
+        "offer": (4, 1, _send(campaign["offer"])),
     }
     links = "entry>wait wait:happened>bought wait:timed_out>remind remind>again"
     return _drawn(steps, f"{links} again:happened>bought again:timed_out>offer")
