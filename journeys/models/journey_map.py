@@ -278,6 +278,9 @@ class StepPassage(models.Model):
         help_text=_("The port that was taken; sent, withheld or skipped; or the outcome."),
     )
     contact_id = models.BigIntegerField(_("contact"), null=True)
+    probability = models.FloatField(
+        _("probability"), null=True, help_text=_("P(this port), where the engine chose it.")
+    )
 
     class Meta:
         verbose_name = _("passage")

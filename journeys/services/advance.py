@@ -21,6 +21,8 @@ from journeys.models import JourneyMap, Traveller
 from journeys.numerics.journey_graph import Step
 from journeys.services import walk_steps
 from journeys.services.due_steps import settle_blocked
+from journeys.services.engine_split import rules_for_splits, split_by_engine
+from journeys.services.live_rules import LiveRules
 from journeys.services.map_counts import draw_tallies_together
 from journeys.services.send_at_once import send_at_once
 from journeys.services.walk import (
@@ -76,13 +78,14 @@ def advance(now: datetime, *, owner: str, limit: int | None = None) -> Counter[s
     it was decided about a message that should go at once.
     """
     counts: Counter[str] = Counter()
+    rules = rules_for_splits(now)
     for _pass in range(MAX_PASSES):
         left = None if limit is None else limit - counts["looked_at"]
         ids = _due(now, left)
         before = counts["looked_at"]
         for start in range(0, len(ids), BATCH):
             to_send: list[int] = []
-            counts += _move(ids[start : start + BATCH], now, owner, to_send)
+            counts += _move(ids[start : start + BATCH], now, owner, to_send, rules)
             counts["decided"] += send_at_once(to_send, now=now, owner=owner)
         if counts["looked_at"] == before:  # nobody, or others hold all of them
             break
@@ -96,13 +99,15 @@ def _due(now: datetime, limit: int | None) -> Ids:
         return cursor.fetchall()
 
 
-def _move(ids: Ids, now: datetime, owner: str, to_send: list[int]) -> Counter[str]:
+def _move(
+    ids: Ids, now: datetime, owner: str, to_send: list[int], rules: LiveRules | None
+) -> Counter[str]:
     """One batch; where it fails, each half by itself, down to the one traveller who is parked.
 
     to_send : gets the customers whose message should go at once.
     """
     try:
-        party = _move_together(ids, now)
+        party = _move_together(ids, now, rules)
     except OperationalError as error:  # a deadlock, or no database: the next call tries again
         logger.warning("%s: %s travellers not moved: %s", owner, len(ids), error)
         if not connection.is_usable():
@@ -116,15 +121,15 @@ def _move(ids: Ids, now: datetime, owner: str, to_send: list[int]) -> Counter[st
         to_send += [walker.customer_id for walker in party.to_send]
         return party.counts()
     middle = len(ids) // 2
-    halves = (_move(half, now, owner, to_send) for half in (ids[:middle], ids[middle:]))
+    halves = (_move(half, now, owner, to_send, rules) for half in (ids[:middle], ids[middle:]))
     return sum(halves, Counter())
 
 
 @transaction.atomic
-def _move_together(ids: Ids, now: datetime) -> "Party":
+def _move_together(ids: Ids, now: datetime, rules: LiveRules | None) -> "Party":
     lock_customers(customer_id for _id, customer_id in ids)
     walkers = load_walkers(STILL_DUE, [[pk for pk, _customer in ids], now])
-    party = Party(walkers, now)
+    party = Party(walkers, now, rules)
     party.walk()
     party.journal.save(party.walkers)
     return party
@@ -146,8 +151,10 @@ class Party:
 
     walkers: list[Walker]
     now: datetime
+    rules: LiveRules | None = None  # what the engine values messages by, where a map asks for it
     journal: Journal = field(default_factory=Journal)
     to_send: list[Walker] = field(default_factory=list)  # whose message should go at once
+    chances: dict[int, float] = field(default_factory=dict)  # of the step's ports, by walker
     maps: dict[int, JourneyMap] = field(init=False)
     today: date = field(init=False)  # in the organisation's zone: of the states that rules read
     changed: set[int] = field(init=False)  # customers for whom the exit rule is to be looked at
@@ -228,7 +235,9 @@ class Party:
             return []
         for walker, port in zip(group, ports, strict=True):
             if port is not None:
-                self.journal.move(walker, port, graph, at=self.now)
+                chance = self.chances.get(walker.id)
+                self.journal.move(walker, port, graph, at=self.now, probability=chance)
+        self.chances.clear()
         return [w for w in group if w.step != step.id and w.status != "done"]
 
     def _answer(self, step: Step, group: list[Walker]) -> Ports:
@@ -243,6 +252,8 @@ class Party:
                 return walk_steps.split_by_rule(step, group, on=self.today)
             case "split", "event":
                 return walk_steps.split_by_event(step, group, now=self.now)
+            case "split", "engine":
+                return self._engine_ports(step, group)
             case "split", "random":
                 ids = [walker.customer_id for walker in group]
                 seed = self.maps[group[0].map_id].seed
@@ -259,6 +270,19 @@ class Party:
                     self.journal.finish(walker, Outcome.END, at=self.now)
                 return [None] * len(group)
         raise StepFault(_("Nobody knows what to do at a step of kind “%s”.") % step.kind)
+
+    def _engine_ports(self, step: Step, group: list[Walker]) -> Ports:
+        chosen = split_by_engine(
+            step,
+            graph_of(group[0].version_id),
+            [walker.customer_id for walker in group],
+            rules=self.rules,
+            seed=self.maps[group[0].map_id].seed,
+            now=self.now,
+        )
+        pairs = zip(group, chosen, strict=True)
+        self.chances = {walker.id: chance for walker, (_port, chance) in pairs}
+        return [port for port, _chance in chosen]
 
     def _wait_for_decision(self, step: Step, group: list[Walker]) -> Ports:
         """The campaign is to be decided; who waited as long as the step allows gives up."""

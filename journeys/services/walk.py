@@ -87,12 +87,13 @@ class Journal:
         at: datetime,
         result: str = "",
         contact_id: int | None = None,
+        probability: float | None = None,
     ) -> None:
         """Through a port to the next step, due there at once; an open port is the end.
 
         result : what the passage says instead of the port.
         """
-        self._leave(walker, result or port, at, contact_id)
+        self._leave(walker, result or port, at, contact_id, probability)
         target = graph.target(walker.step, port)
         if target is None:
             self._close(walker, Traveller.Outcome.END, at)
@@ -103,7 +104,7 @@ class Journal:
 
     def finish(self, walker: Walker, outcome: str, *, at: datetime) -> None:
         """The journey is over at the present step."""
-        self._leave(walker, outcome, at, None)
+        self._leave(walker, outcome, at)
         self._close(walker, outcome, at)
 
     def save(self, walkers: Iterable[Walker]) -> None:
@@ -112,9 +113,16 @@ class Journal:
         _copy_passages(self.passages)
         _add_tallies(self.tallies)
 
-    def _leave(self, walker: Walker, result: str, at: datetime, contact_id: int | None) -> None:
+    def _leave(
+        self,
+        walker: Walker,
+        result: str,
+        at: datetime,
+        contact_id: int | None = None,
+        probability: float | None = None,
+    ) -> None:
         here = (walker.id, walker.version_id, walker.step)
-        self.passages.append((*here, walker.step_since, at, result, contact_id))
+        self.passages.append((*here, walker.step_since, at, result, contact_id, probability))
         self.tallies[walker.version_id, walker.step, result] += 1
 
     def _close(self, walker: Walker, outcome: str, at: datetime) -> None:
@@ -183,7 +191,7 @@ def _copy_passages(passages: list[tuple[Any, ...]]) -> None:
         return
     statement = (
         "COPY journeys_steppassage (traveller_id, version_id, step, arrived_at, left_at, result,"
-        " contact_id) FROM STDIN"
+        " contact_id, probability) FROM STDIN"
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for passage in passages:
