@@ -177,6 +177,7 @@ def canvas_texts() -> dict[str, Any]:
         ),
         "seeTheirs": _("Look at theirs"),
         "saveMine": _("Save mine over it"),
+        "openPage": _("Open its page"),
         "whatIf": _("What if"),
         "asItStands": _("as things stand"),
         "clearTest": _("Clear"),

@@ -24,14 +24,24 @@ from journeys.errors import MapNotReady
 from journeys.models import JourneyMap, StepTally
 from journeys.services.edit_map import end_map, launch_map, pause_map
 from optiengine.lib.figures import number, percent
-from segments.admin.rule_editor import RuleFormField
+from segments.admin.rule_editor import RuleFormField, RuleWidget
 
 COLOURS = {"draft": "info", "active": "success", "paused": "warning"}
 
 
+class ExitRuleWidget(RuleWidget):
+    """Without a condition nobody leaves, where other rules without one mean everybody."""
+
+    def settings(self) -> dict[str, Any]:
+        offered = super().settings()
+        texts = offered["texts"] | {"everyone": _("No conditions: nobody leaves by a rule.")}
+        return offered | {"texts": texts, "emptyIsNobody": True}
+
+
 class JourneyMapForm(forms.ModelForm):
     exit_rule = RuleFormField(
-        label=gettext_lazy("exit rule"),
+        label=gettext_lazy("Exit rule"),
+        widget=ExitRuleWidget,
         required=False,
         help_text=JourneyMap._meta.get_field("exit_rule").help_text,
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import connection
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -19,8 +20,9 @@ DAY_MINUTES = 24 * 60
 def step_kinds(fields: RuleFields) -> dict[str, Any]:
     """Per kind: label, icon, what it does, settings of a new step, and the fields of its form.
 
-    A field is {name, type, label, help, when, choices, suggestions, blank, default}; `when`
-    names the settings under which it is there: {"by": "event"}.
+    A field is {name, type, label, help, when, choices, suggestions, blank, default, page}; `when`
+    names the settings under which it is there: {"by": "event"}, `page` the address of a choice
+    with 0 in place of its number.
     """
     events = event_kinds()
     attributes = [
@@ -109,6 +111,7 @@ def _entry(events: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> 
             {
                 "name": "target_group",
                 "type": "choice",
+                "page": reverse("admin:segments_targetgroup_change", args=[0]),
                 "label": _("Target group"),
                 "choices": list(groups),
                 "default": None,
@@ -279,6 +282,7 @@ def _send() -> dict[str, Any]:
             {
                 "name": "campaign",
                 "type": "choice",
+                "page": reverse("admin:campaigns_campaign_change", args=[0]),
                 "label": _("Campaign"),
                 "help": _("Campaigns with the recurrence “as a step of journey maps”."),
                 "choices": [

@@ -235,3 +235,15 @@ def test_the_list_leads_to_the_canvas(admin_client):
     page = admin_client.get(reverse("admin:journeys_journeymap_changelist")).content.decode()
 
     assert url(journey) in page
+
+
+def test_without_an_exit_rule_nobody_leaves_and_the_form_says_so(admin_client):
+    journey = make_map(whole())
+    page = reverse("admin:journeys_journeymap_change", args=[journey.pk])
+
+    assert "No conditions: nobody leaves by a rule." in admin_client.get(page).content.decode()
+    fields = {"name": "Cart", "exit_rule": "{}", "reentry": "never", "control_share": "0.2"}
+    assert admin_client.post(page, fields).status_code == 302
+
+    journey.refresh_from_db()
+    assert (journey.name, journey.exit_rule, journey.control_share) == ("Cart", {}, 0.2)

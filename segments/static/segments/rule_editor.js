@@ -272,6 +272,7 @@
 
     async ask() {
       this.asked?.abort();
+      if (this.emptyIsNobody && this.source.value === "{}") return this.show({});
       const asked = (this.asked = new AbortController());
       this.root.setAttribute("aria-busy", "true");
       if (!this.count.textContent) this.count.textContent = this.texts.counting;

@@ -21,12 +21,16 @@
   }
 
   const makers = {
-    choice({ choices, blank }, value, { classes, texts }) {
+    choice({ choices, blank, page }, value, { classes, texts }) {
       const pairs = blank === undefined ? [...choices] : [[null, blank], ...choices];
       const known = pairs.some(([one]) => one === (value ?? null));
       if (!known) pairs.unshift([value ?? null, value === undefined || value === null ? texts.missing : fill(texts.gone, { value })]);
       const made = select(pairs, value ?? null, { class: classes.select });
-      return { element: made, control: made, read: () => made.chosen() };
+      const control = { control: made, read: () => made.chosen() };
+      if (!page || !known || value === null || value === undefined) return { element: made, ...control };
+      // What is chosen has a page of its own, which opens beside the canvas.
+      const link = element("a", { href: page.replace("/0/", `/${value}/`), target: "_blank", class: "jm-open" }, texts.openPage);
+      return { element: element("div", {}, made, link), ...control };
     },
 
     text({ suggestions = [] }, value, { classes }) {
