@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -21,7 +21,7 @@ from unfold.enums import ActionVariant
 from journeys.admin.new_map import NewMapPage
 from journeys.admin.rehearsal import RehearsalPages
 from journeys.errors import MapNotReady
-from journeys.models import JourneyMap, StepTally
+from journeys.models import JourneyMap, MapCursor, StepTally, Traveller
 from journeys.services.edit_map import end_map, launch_map, pause_map
 from optiengine.lib.figures import number, percent
 from segments.admin.rule_editor import RuleFormField, RuleWidget
@@ -54,7 +54,16 @@ class JourneyMapForm(forms.ModelForm):
 @admin.register(JourneyMap)
 class JourneyMapAdmin(RehearsalPages, NewMapPage, ModelAdmin):
     form = JourneyMapForm
-    list_display = ["drawn", "status_label", "version", "travelling", "goal", "control", "settings"]
+    list_display = [
+        "drawn",
+        "status_label",
+        "version",
+        "travelling",
+        "goal",
+        "control",
+        "trouble",
+        "settings",
+    ]
     list_display_links = None
     list_filter = ["status"]
     list_select_related = ["active_version", "goal"]
@@ -72,7 +81,18 @@ class JourneyMapAdmin(RehearsalPages, NewMapPage, ModelAdmin):
             "n", filter=~Q(result=StepTally.ARRIVED), default=0
         )
         counted = tallies.values("version__map").annotate(here=here).values("here")
-        return super().get_queryset(request).annotate(n_here=Coalesce(Subquery(counted), 0))
+        parked = Traveller.objects.filter(map=OuterRef("pk")).exclude(fault="").order_by()
+        n_parked = parked.values("map").annotate(n=Count("pk")).values("n")
+        cursor = MapCursor.objects.filter(map=OuterRef("pk"))
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                n_here=Coalesce(Subquery(counted), 0),
+                n_parked=Coalesce(Subquery(n_parked), 0),
+                hindered=Coalesce(Subquery(cursor.values("fault")[:1]), Value("")),
+            )
+        )
 
     @action(
         description=gettext_lazy("Canvas"),
@@ -92,6 +112,14 @@ class JourneyMapAdmin(RehearsalPages, NewMapPage, ModelAdmin):
     @admin.display(description=gettext_lazy("on the way"), ordering="n_here")
     def travelling(self, journey: JourneyMap) -> str:
         return number(journey.n_here)  # type: ignore[attr-defined]
+
+    @admin.display(description=gettext_lazy("trouble"))
+    def trouble(self, journey: JourneyMap) -> str:
+        """Why nobody can enter, and how many a fault has stopped on the way."""
+        said = [journey.hindered]  # type: ignore[attr-defined]
+        if n := journey.n_parked:  # type: ignore[attr-defined]
+            said.append(ngettext("%d traveller is parked.", "%d travellers are parked.", n) % n)
+        return " ".join(filter(None, said))
 
     @admin.display(description="")
     def settings(self, journey: JourneyMap) -> str:

@@ -242,6 +242,7 @@ class Traveller(models.Model):
             models.Index(
                 fields=["map"], condition=Q(status="travelling"), name="traveller_on_the_way"
             ),
+            models.Index(fields=["map"], condition=~Q(fault=""), name="traveller_parked"),
             models.Index(
                 fields=["customer"], condition=Q(campaign__isnull=False), name="traveller_to_send"
             ),

@@ -30,6 +30,7 @@ READER = "journey maps"  # our place among the new events
 BATCH = 5_000  # events or customers of one transaction
 OLDEST = timedelta(days=2)  # what happened longer ago begins nothing, however late it is heard of
 LOOK_EVERY = timedelta(minutes=10)  # dates and exit rules, which read all customers of a map
+LONGEST_FAULT = 300
 ENTERING = 0x0E  # advisory lock of whoever lets in; the others leave it to them
 
 Reentry = JourneyMap.Reentry
@@ -109,9 +110,8 @@ def _look_at(journey: JourneyMap, now: datetime) -> Counter[str]:
         fault = str(error)
     except RuleError as error:
         fault = problem_in_words(error)
-    if fault != cursor.fault and entry_of(journey).fork != "event":
-        cursor.fault = fault
-        cursor.save(update_fields=["fault"])
+    if fault or entry_of(journey).fork != "event":  # what hinders events is known from events
+        _tell(journey, fault)
     return counts
 
 
@@ -147,7 +147,10 @@ def _by_events(running: list[JourneyMap], now: datetime) -> Counter[str]:
             lock_customers(customers)
             counts["woken"] += wake(customers, now)
             for journey in by_event:
-                counts["entered"] += _enter_by_event(journey, events, now)
+                try:
+                    counts["entered"] += _enter_by_event(journey, events, now)
+                except RuleError as error:  # raised before the database is asked
+                    _tell(journey, problem_in_words(error))
         if len(events) < BATCH:
             return counts
 
@@ -175,8 +178,14 @@ def _enter_by_event(journey: JourneyMap, events: Sequence[Event], now: datetime)
     if not begins:
         return 0
     fits = for_whom(entry.get("rule") or {}, {one.customer_id for one in begins}, on=_today(now))
+    _tell(journey, "")
     begins = [one for one in begins if one.customer_id in fits]
     return insert(journey, begins, now, beside=journey.reentry == Reentry.ALWAYS)
+
+
+def _tell(journey: JourneyMap, fault: str) -> None:
+    """Why nobody can enter, for people; empty where everything is in order."""
+    MapCursor.objects.filter(map=journey).exclude(fault=fault).update(fault=fault[:LONGEST_FAULT])
 
 
 def _by_group(journey: JourneyMap, cursor: MapCursor, now: datetime) -> int:

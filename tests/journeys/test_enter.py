@@ -178,6 +178,17 @@ def test_a_group_that_is_gone_is_told_and_hinders_no_other_map():
     assert "does not exist" in MapCursor.objects.get(map=first).fault
 
 
+def test_a_rule_that_cannot_be_judged_is_told_and_hinders_no_other_map():
+    broken = by_event(rule={"field": "feature.no_such", "op": "gt", "value": 1})
+    whole = by_event()
+    make_event(anna := make_customer(), "cart", NOW)
+
+    move(NOW)
+
+    assert (entries(broken), [pk for pk, _key in entries(whole)]) == ([], [anna.pk])
+    assert "no_such" in MapCursor.objects.get(map=broken).fault
+
+
 def date_map(at: datetime, reentry="always", **entry) -> JourneyMap:
     settings = {"kind": "entry", "by": "date", "time": "09:00", **entry}
     graph = draw({"e": settings, "w": wait(60), "x": EXIT}, "e>w w>x")
@@ -228,6 +239,7 @@ def test_a_worker_leaves_entering_to_the_one_who_does_it():
         other.execute("SELECT pg_advisory_lock(14, 0)")
         make_event(make_customer(), "cart", NOW)
         assert enter(NOW) == {}
+        other.execute("SELECT pg_advisory_unlock(14, 0)")
     assert enter(NOW)["entered"] == 1
 
 
