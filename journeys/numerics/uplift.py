@@ -239,13 +239,11 @@ class UpliftModel(BaseEstimator):
         twice = np.where(rows == columns, 1.0, 2.0)
         d = self.n_features_in_
         covs = np.stack([self.prior_cov_, self.shared_cov_[:d, :d]])[:, rows, columns] * twice
-        variance = _in_blocks(
-            X, np.array(covs.T, dtype=np.float64, order="C"), lambda x: x[:, rows] * x[:, columns]
-        )
+        variance = _in_blocks(X, np.ascontiguousarray(covs.T), lambda x: x[:, rows] * x[:, columns])
         sd = np.sqrt(np.maximum(variance, 0.0))
         response = _in_blocks(X, self._response_t).mean(axis=1, keepdims=True)
         return Prediction(
-            _in_blocks(X, self.prior_mean_[:, None]),
+            _in_blocks(X, np.array(self.prior_mean_[:, None], dtype=np.float64)),
             sd[:, :1],
             np.minimum(sd[:, 1:], sd[:, :1]),
             np.clip(response, 0.0, 1.0),
