@@ -74,7 +74,9 @@ class Child:
 
 def web_server(address: str) -> Child:
     command = [sys.executable, "-m", "gunicorn", "optiengine.wsgi", "--bind", address]
-    return Child("web server", [*command, "--workers", "2", "--log-level", "warning"])
+    # A real-time decision is too small to be shared out between threads.
+    environment = {"OPENBLAS_NUM_THREADS": "1"}
+    return Child("web server", [*command, "--workers", "2", "--log-level", "warning"], environment)
 
 
 def worker() -> Child:

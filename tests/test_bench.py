@@ -51,7 +51,7 @@ def own_database_exists() -> bool:
 
 
 def test_figures_are_those_documented_and_nothing_is_left(tmp_path):
-    arguments = ["--only", "import,decisions,prices", "--customers", "200", "--json"]
+    arguments = ["--only", "import,decisions,realtime,prices", "--customers", "200", "--json"]
     output, errors = (process := start(tmp_path, *arguments)).communicate()
 
     assert process.returncode == 0, errors

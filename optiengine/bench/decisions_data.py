@@ -11,7 +11,7 @@ from segments.models import TargetGroup
 from segments.services.build_state import build_state
 
 AS_OF = date(2026, 3, 11)
-TAUGHT_ON = date(2026, 2, 25)  # another month: the run's own partitions can be dropped
+TAUGHT = timedelta(days=14)  # before: another month, so the run's own partitions can be dropped
 CONTROL_SHARE = 0.2
 
 RULES: dict[str, dict[str, Any]] = {
@@ -69,35 +69,45 @@ FROM (SELECT id, as_of, (random() < 0.1 + CASE WHEN is_control THEN 0
 """
 
 
-def task_prepare(n_customers: int, n_campaigns: int) -> None:
-    """Fill an empty database up to the state of the day on which customers were contacted."""
-    at = datetime(AS_OF.year, AS_OF.month, AS_OF.day, tzinfo=UTC)
-    ensure_partitions("segments_event", AS_OF - timedelta(days=366), AS_OF)
+def task_prepare(
+    n_customers: int, n_campaigns: int, as_of: str = AS_OF.isoformat(), *, inbound: bool = False
+) -> None:
+    """Fill an empty database up to the state of the day on which customers were contacted.
+
+    as_of : the day that is to be decided. inbound : every second campaign is for a page.
+    """
+    day = date.fromisoformat(as_of)
+    at, taught_on = _at(day), day - TAUGHT
+    ensure_partitions("segments_event", day - timedelta(days=366), day)
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.5)")
-        cursor.execute(CUSTOMERS, {"n": n_customers, "as_of": AS_OF, "at": at})
+        cursor.execute(CUSTOMERS, {"n": n_customers, "as_of": day, "at": at})
         cursor.execute("ANALYZE segments_customer")
         cursor.execute(EVENTS, {"at": at})
         cursor.execute("ANALYZE segments_event")
-    make_campaigns(n_campaigns)
-    build_state(TAUGHT_ON)
-    ensure_partitions("journeys_contact", TAUGHT_ON, TAUGHT_ON)
-    ensure_partitions("journeys_outcome", TAUGHT_ON, TAUGHT_ON)
+    make_campaigns(n_campaigns, taught_on, inbound=inbound)
+    build_state(taught_on)
+    ensure_partitions("journeys_contact", taught_on, taught_on)
+    ensure_partitions("journeys_outcome", taught_on, taught_on)
     with connection.cursor() as cursor:
         cursor.execute(
             CONTACTS,
             {
-                "day": TAUGHT_ON,
-                "at": datetime(TAUGHT_ON.year, TAUGHT_ON.month, TAUGHT_ON.day, 9, tzinfo=UTC),
+                "day": taught_on,
+                "at": _at(taught_on) + timedelta(hours=9),
                 "control_share": CONTROL_SHARE,
                 "n_actions": Action.objects.count(),
             },
         )
-        cursor.execute(OUTCOMES, {"measured_on": AS_OF})
+        cursor.execute(OUTCOMES, {"measured_on": day})
         cursor.execute("ANALYZE")
 
 
-def make_campaigns(n: int) -> None:
+def _at(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def make_campaigns(n: int, starts_on: date, *, inbound: bool) -> None:
     """n Auto campaigns of one action each, by turns for each of the target groups."""
     goal = Goal.objects.create(name="Orders", value_per_event_cents=2000)
     groups = [TargetGroup.objects.create(name=name, rule=rule) for name, rule in RULES.items()]
@@ -108,14 +118,14 @@ def make_campaigns(n: int) -> None:
             status=Campaign.Status.ACTIVE,
             goal=goal,
             target_group=groups[number % len(groups)],
-            starts_on=TAUGHT_ON,
+            starts_on=starts_on,
             control_share=CONTROL_SHARE,
         )
         campaign.tags.add(tags[number % len(tags)])
         Action.objects.create(
             campaign=campaign,
             name="Message",
-            channel="sms" if number % 3 == 2 else "email",
+            channel="web" if inbound and number % 2 else "sms" if number % 3 == 2 else "email",
             cost_cents=5 if number % 3 == 2 else 1,
             subject="{{ campaign }}",
             body="Dear {{ customer.first_name }}",

@@ -27,6 +27,7 @@ TASKS = {
     "decide": "optiengine.bench.decisions",
     "limit": "optiengine.bench.decisions",
     "replay": "optiengine.bench.decisions",
+    "live_ready": "optiengine.bench.realtime",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from optiengine.bench import decisions, imports, learning, prices, splits
+from optiengine.bench import decisions, imports, learning, prices, realtime, splits
 from optiengine.bench.database import DatabaseInUse, own_database
 from optiengine.bench.hillstrom.data import DataMissing
 from optiengine.bench.process import BenchFailed
@@ -18,6 +18,7 @@ from optiengine.lib.command import FiguresCommand
 IN_DATABASE = {
     "import": (imports.bench_import, imports.N_STEPS),
     "decisions": (decisions.bench_decisions, decisions.N_STEPS),
+    "realtime": (realtime.bench_realtime, realtime.N_STEPS),
 }
 IN_MEMORY = {
     "prices": (prices.bench_prices, prices.N_STEPS),
@@ -48,6 +49,7 @@ class Command(FiguresCommand):
         "load_before": "its load average over a minute; well above 0, it was busy with other work",
         **imports.COLUMNS,
         **decisions.COLUMNS,
+        **realtime.COLUMNS,
         **prices.COLUMNS,
         **splits.COLUMNS,
         **learning.COLUMNS,
@@ -67,7 +69,8 @@ class Command(FiguresCommand):
             "--customers",
             type=int,
             help=f"Instead of {imports.N_ROWS:,} imported, {decisions.N_CUSTOMERS:,} decided, "
-            "priced and what learning is measured on; of splits, a segment for each hundred.",
+            f"{realtime.N_CUSTOMERS:,} that one comes from, those priced and what learning is "
+            "measured on; of splits, a segment for each hundred.",
         )
         parser.add_argument(
             "--seeds",
