@@ -5,9 +5,9 @@ from typing import Any
 from django.db import connection
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from campaigns.models import Campaign, Goal
+from journeys.services.describe_graph import KINDS, WEEKDAYS
 from segments.models import EventKind, TargetGroup
 from segments.services.rule_fields import RuleFields
 
@@ -84,7 +84,7 @@ def _entry(events: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> 
     dates = [("birth_date", _("birth date")), ("registered_on", _("day of registration"))]
     dates += [(f"attribute.{name}", label) for name, label in attributes]
     return {
-        "label": pgettext("step of a journey map", "Entry"),
+        "label": str(KINDS["entry"]),
         "icon": "login",
         "help": _("Who enters the map, and when. A map has one entry."),
         "start": {"by": "event", "event_kind": "", "rule": {}},
@@ -146,17 +146,9 @@ def _entry(events: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> 
 
 
 def _wait(events: list[tuple[str, str]]) -> dict[str, Any]:
-    weekdays = [
-        (1, _("Monday")),
-        (2, _("Tuesday")),
-        (3, _("Wednesday")),
-        (4, _("Thursday")),
-        (5, _("Friday")),
-        (6, _("Saturday")),
-        (7, _("Sunday")),
-    ]
+    weekdays = [(number, str(name)) for number, name in enumerate(WEEKDAYS, start=1)]
     return {
-        "label": pgettext("step of a journey map", "Wait"),
+        "label": str(KINDS["wait"]),
         "icon": "hourglass_top",
         "help": _("Keeps the customer here for a while."),
         "start": {"for": "duration", "minutes": 60},
@@ -164,7 +156,7 @@ def _wait(events: list[tuple[str, str]]) -> dict[str, Any]:
             {
                 "name": "for",
                 "type": "choice",
-                "label": pgettext("step of a journey map", "Wait"),
+                "label": str(KINDS["wait"]),
                 "choices": [
                     ("duration", _("for some time")),
                     ("until", _("until a time of day")),
@@ -204,7 +196,7 @@ def _wait(events: list[tuple[str, str]]) -> dict[str, Any]:
 
 def _split(events: list[tuple[str, str]]) -> dict[str, Any]:
     return {
-        "label": pgettext("step of a journey map", "Split"),
+        "label": str(KINDS["split"]),
         "icon": "call_split",
         "help": _("Sends customers different ways."),
         "start": {"by": "rule", "rule": {}},
@@ -268,7 +260,7 @@ def _send() -> dict[str, Any]:
         .order_by("name")
     )
     return {
-        "label": pgettext("step of a journey map", "Send"),
+        "label": str(KINDS["send"]),
         "icon": "send",
         "help": _("Offers a campaign's message, under the same caps, exclusions and consent."),
         "start": {
@@ -333,7 +325,7 @@ def _send() -> dict[str, Any]:
 
 def _set(attributes: list[tuple[str, str]]) -> dict[str, Any]:
     return {
-        "label": _("Set attribute"),
+        "label": str(KINDS["set"]),
         "icon": "edit_note",
         "help": _("Writes a value to the customer, which rules can ask for from then on."),
         "start": {"attribute": "", "value": ""},
@@ -352,7 +344,7 @@ def _set(attributes: list[tuple[str, str]]) -> dict[str, Any]:
 
 def _exit() -> dict[str, Any]:
     return {
-        "label": pgettext("step of a journey map", "Exit"),
+        "label": str(KINDS["exit"]),
         "icon": "logout",
         "help": _("The journey ends here."),
         "start": {"reason": ""},
