@@ -1,7 +1,8 @@
 """One day of the engine, end to end."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -19,6 +20,7 @@ from optiengine.lib.worker import worker_name
 from segments.services.build_state import build_state
 
 logger = logging.getLogger(__name__)
+PREPARING = "hashtext('journeys.run_day')"  # advisory lock of whoever prepares a day
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,18 @@ def run_day(
     tell = progress or (lambda step: None)
     run = request_run(as_of, seed=seed, decided_at=decided_at)
     n_measured = 0
-    failure = None
-    if not run.state_id:
-        try:
-            n_measured = _prepare(run, tell)
-        except Exception as error:
-            if isinstance(error, DatabaseError) and not connection.is_usable():
-                raise
-            logger.exception("%s: state or learning failed", run)
-            failure = error
-    run = _start(run, failure)
+    with _alone():  # of two who were asked for the same day the second finds it prepared
+        run.refresh_from_db()
+        failure = None
+        if not run.state_id:
+            try:
+                n_measured = _prepare(run, tell)
+            except Exception as error:
+                if isinstance(error, DatabaseError) and not connection.is_usable():
+                    raise
+                logger.exception("%s: state or learning failed", run)
+                failure = error
+        run = _start(run, failure)
     tell("decisions")
     run = work_off(run.pk, owner=worker_name())
     deliveries = {}
@@ -73,6 +77,19 @@ def run_day(
         moment = clock() if clock else now or run.decided_at
         deliveries = deliver(now=moment, clock=clock, owner=worker_name())
     return Day(run, n_measured, deliveries)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else prepares a day meanwhile. Held by the session, over many transactions."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_lock({PREPARING})")
+    try:
+        yield
+    finally:
+        if connection.is_usable():  # else the lock went with the session
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT pg_advisory_unlock({PREPARING})")
 
 
 def _prepare(run: DecisionRun, tell: Callable[[str], None]) -> int:
