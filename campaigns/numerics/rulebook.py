@@ -233,6 +233,13 @@ class Rulebook:
         return np.array([action.cost_cents for action in self.actions], dtype=np.float64)
 
     @cached_property
+    def channels(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """The channels of the actions, and (A,) which of them is each action's."""
+        names = tuple(sorted({action.channel for action in self.actions}))
+        place = [names.index(action.channel) for action in self.actions]
+        return names, np.array(place, dtype=np.int64)
+
+    @cached_property
     def campaign_ids(self) -> NDArray[np.int64]:
         return np.array([campaign.id for campaign in self.campaigns], dtype=np.int64)
 

@@ -141,16 +141,14 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     """
     n = len(facts.suppressed)
     codes = np.zeros((n, len(book.actions)), dtype=np.int16)
-    nothing = np.zeros((n, 0), dtype=bool)
-    consents = np.column_stack([nothing, *(facts.consents[a.channel] for a in book.actions)])
-    addresses = np.column_stack([nothing, *(facts.addresses[a.channel] for a in book.actions)])
     nobody = np.zeros(n, dtype=bool)
-    barred = [facts.barred.get(action.channel, nobody) for action in book.actions]
-    listed = np.column_stack([nothing, *barred])
+    consents = _by_action(book, facts.consents, nobody)
+    addresses = _by_action(book, facts.addresses, nobody)
+    listed = _by_action(book, facts.barred, nobody)
     declined = _declined(book, facts)[:, book.campaign_of]
-    targeted, first, last = (
-        part[:, book.campaign_of] for part in possible_days(book, facts.columns, n)
-    )
+    by_campaign, first, last = possible_days(book, facts.columns, n)
+    targeted = by_campaign[:, book.campaign_of]
+    first, last = first[:, book.campaign_of], last[:, book.campaign_of]
     soon = (first > 0) & (first < NEVER) & consents & addresses & ~listed & ~declined
     block(codes, facts.held_out[:, None], Verdict.HOLDOUT)
     block(codes, facts.suppressed[:, None], Verdict.SUPPRESSED)
@@ -166,6 +164,16 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     codes = np.where((codes == Verdict.ALLOWED) & soon, when, codes)
     block(codes, first > 0, Verdict.NOT_SCHEDULED)
     return codes
+
+
+def _by_action(
+    book: Rulebook, by_channel: Mapping[str, NDArray[np.bool_]], otherwise: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """(n, A) what holds for each action's channel."""
+    channels, place = book.channels
+    columns = [by_channel.get(channel, otherwise) for channel in channels]
+    found = np.column_stack([otherwise, *columns])[:, 1 + place]
+    return found.astype(bool)
 
 
 def _declined(book: Rulebook, facts: Facts) -> NDArray[np.bool_]:

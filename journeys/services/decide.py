@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from django.db import connection, transaction
@@ -25,7 +25,7 @@ from journeys.numerics.worth import Worth, with_slot_cost, worth_of
 from journeys.services.capacity import Capacity, book_use, take_left
 from journeys.services.claim import ClaimedChunk, finish_chunk, hold_chunk
 from journeys.services.due_steps import load_due, settle_due
-from journeys.services.load_history import load_history
+from journeys.services.load_history import HistoryQuery
 from journeys.services.locks import lock_block
 from journeys.services.plan_moments import earliest
 from journeys.services.save_decisions import Decided, Stamp, save_decisions
@@ -51,6 +51,11 @@ class Pinned:
     parents: Mapping[int, int]  # of micro-segments: what a leaf was split off
     time_zone: str
     capacity: Capacity | None  # None without budgets and volume limits
+
+    @cached_property
+    def history(self) -> HistoryQuery:
+        """What its rulebook asks about earlier contacts."""
+        return HistoryQuery.of(self.book)
 
 
 @dataclass(frozen=True)
@@ -116,9 +121,8 @@ def decide(chunk: ClaimedChunk) -> int:
         # Last of the locks, for all other chunks need it too.
         left = take_left(given.capacity) if given.capacity else None
         decided, used = choose(given, ready, left=left)
-        stamp = Stamp(
-            given.run.pk, given.run.as_of, given.run.decided_at, plan_from=earliest(given.run)
-        )
+        run = given.run
+        stamp = Stamp(run.pk, run.as_of, run.decided_at, given.time_zone, plan_from=earliest(run))
         saved = save_decisions(stamp, given.book, decided, first_contact_id=watermark)
         settle_due(decided.due, results_of(given.book, decided, saved), stamp.at)
         if given.capacity:
@@ -163,8 +167,8 @@ def limited(given: Pinned, ready: Ready, *, watermark: int, at: datetime | None 
     """With the verdicts of the customers' own limits and the slot's cost, from contacts below the
     watermark. at : the moment of decision, by default the run's."""
     batch, book, at = ready.batch, given.book, at or given.run.decided_at
-    history = load_history(
-        given.run.as_of, book, batch.customer_ids, watermark=watermark, at=at, zone=given.time_zone
+    history = given.history.read(
+        given.run.as_of, batch.customer_ids, watermark=watermark, at=at, zone=given.time_zone
     )
     zones = main_zones(batch.time_zones, batch.countries, given.time_zone)
     codes = limit_verdicts(book, ready.codes, history, zones, at=at)

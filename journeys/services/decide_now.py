@@ -34,7 +34,7 @@ from journeys.services.locks import lock_block
 from journeys.services.save_decisions import Decided, Saved, Stamp, save_decisions
 from journeys.services.step_results import results_of
 from segments.models.customer import BLOCK_BITS
-from segments.services.load_batch import CustomerBatch, fresh_batch
+from segments.services.load_batch import CustomerBatch
 
 Reason = LiveDecision.Reason
 
@@ -111,7 +111,7 @@ def _decide_block(
         left = take_left(given.capacity) if given.capacity else None
         seed = _seed(given.run.seed, watermark)
         decided, used = choose(given, ready, left=left, seed=seed)
-        stamp = Stamp(given.run.pk, rules.day, at, occasion=watermark)
+        stamp = Stamp(given.run.pk, rules.day, at, given.time_zone, occasion=watermark)
         decision_ids = _decision_ids(len(ready.batch))
         saved = save_decisions(
             stamp, book, decided, first_contact_id=watermark, decision_ids=decision_ids
@@ -125,16 +125,8 @@ def _decide_block(
 
 def _prepare(rules: LiveRules, ids: list[int], at: datetime, request: Request) -> Ready | None:
     given = rules.given
-    assert given.run.state is not None
     assert given.run.plan is not None
-    batch = fresh_batch(
-        given.run.state,
-        ids,
-        at,
-        features=rules.features,
-        organisation=rules.organisation,
-        fields=given.book.fields(),
-    )
+    batch = rules.customers.read(ids, at)
     if not len(batch):
         return None
     batch = _with_segments(rules, batch)

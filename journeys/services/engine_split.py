@@ -16,7 +16,6 @@ from journeys.numerics.occasion import Occasion
 from journeys.services.decide import Ready, judged, load_arms
 from journeys.services.live_rules import LiveRules, live_rules
 from journeys.services.walk import graph_of
-from segments.services.load_batch import fresh_batch
 
 
 def rules_for_splits(now: datetime) -> LiveRules | None:
@@ -70,15 +69,7 @@ def _probabilities(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The customers who are known at this moment (n,), and their branches' chances (n, K)."""
     given = rules.given
-    assert given.run.state is not None
-    batch = fresh_batch(
-        given.run.state,
-        ids.tolist(),
-        now,
-        features=rules.features,
-        organisation=rules.organisation,
-        fields=given.book.fields(),
-    )
+    batch = rules.customers.read(ids.tolist(), now)
     if not len(batch):
         return batch.customer_ids, np.zeros((0, len(campaigns)))
     arms = load_arms(given.run, batch.customer_ids, otherwise=Arm.BASELINE)

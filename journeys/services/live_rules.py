@@ -3,8 +3,9 @@
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from typing import Any, NamedTuple
 
+import psycopg
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from psycopg import sql
@@ -26,24 +27,42 @@ from campaigns.models import (
 from campaigns.services.assign_arms import current_plan
 from campaigns.services.load_rulebook import load_rulebook
 from journeys.errors import StaleState
-from journeys.models import CapacityUse, DecisionRun, UpliftModelVersion
+from journeys.models import CapacityUse, DecisionRun
 from journeys.services.capacity import open_accounts
 from journeys.services.decide import Pinned, pinned
 from journeys.services.start_run import TABLES, default_seed
 from optiengine.lib.partitions import ensure_partitions
-from segments.feature_catalogue import Feature
-from segments.models import FeatureDefinition, Organisation, StateBuild, TargetGroup
+from segments.models import FeatureDefinition, Organisation, TargetGroup
 from segments.services.build_state import Tree
 from segments.services.features import active_features
+from segments.services.fresh_batch import FreshQuery
 from segments.services.segment import stage_segments
 from segments.services.split_segment import splits_of_day
 
 OLDEST = timedelta(days=1)  # of the state: until the night's work is done, yesterday's serves
-RULES = (
+RULES: tuple[Any, ...] = (
     *(Action, ArmPlan, Campaign, CapacityLimit, Exclusion, FollowUp, FrequencyCap, Goal),
     *(MinimumEvidence, MinimumGap, QuietHours, FeatureDefinition, Organisation, Tag, TargetGroup),
     *(Campaign.tags.through, Campaign.ignores_durations_of.through),
 )
+PARTS = [
+    sql.SQL("SELECT {} AS place, sum(hashtextextended(t::text, 0)) AS part FROM {} t").format(
+        place, sql.Identifier(model._meta.db_table)
+    )
+    for place, model in enumerate(RULES)
+]
+MOMENT = sql.SQL(
+    """
+    SELECT o.day, s.id, s.as_of,
+           (SELECT id FROM journeys_upliftmodelversion WHERE as_of <= o.day
+            ORDER BY as_of DESC, id DESC LIMIT 1),
+           (SELECT string_agg(coalesce(part::text, ''), '|' ORDER BY place) FROM ({parts}) p)
+    FROM (SELECT (%(at)s::timestamptz AT TIME ZONE time_zone)::date AS day
+          FROM segments_organisation) o
+    LEFT JOIN LATERAL (SELECT id, as_of FROM segments_statebuild WHERE as_of <= o.day
+                       ORDER BY as_of DESC LIMIT 1) s ON true
+    """
+).format(parts=sql.SQL(" UNION ALL ").join(PARTS))
 LIVE_TABLES = (*TABLES, "journeys_livedecision")
 
 
@@ -52,7 +71,7 @@ class LiveRules:
     """Ready for use; the same for every decision until something of it changes."""
 
     given: Pinned
-    features: tuple[Feature, ...]  # as the state has them
+    customers: FreshQuery  # those who are decided for
     organisation: Organisation
     tree: Tree  # of micro-segments: for whoever came since the state
 
@@ -61,7 +80,17 @@ class LiveRules:
         return self.given.run.as_of
 
 
-_latest: tuple[tuple, LiveRules] | None = None  # of this process
+_latest: tuple["Moment", LiveRules] | None = None  # of this process
+
+
+class Moment(NamedTuple):
+    """What there is to decide by at a moment: where it is all the same, the rules are."""
+
+    day: date  # of the organisation
+    state_id: int | None  # newest up to the day
+    state_day: date | None
+    model_id: int | None  # newest up to the day
+    digest: str  # of every row that the rules are made of
 
 
 def live_rules(at: datetime) -> LiveRules:
@@ -70,19 +99,26 @@ def live_rules(at: datetime) -> LiveRules:
     Raises StaleState where neither today nor yesterday has a state, or nothing has been learned.
     """
     global _latest
-    organisation = Organisation.current()
-    day = at.astimezone(ZoneInfo(organisation.time_zone)).date()
-    state = StateBuild.objects.filter(as_of__lte=day).only("pk", "as_of").first()
-    model_id = UpliftModelVersion.objects.filter(as_of__lte=day).order_by("-as_of", "-pk")
-    key = (day, state and state.pk, model_id.values_list("pk", flat=True).first(), _digest())
-    if _latest is None or _latest[0] != key:
-        if state is None or state.as_of < day - OLDEST or key[2] is None:
+    now = _moment(at)
+    if _latest is None or _latest[0] != now:
+        stale = now.state_day is None or now.state_day < now.day - OLDEST
+        if stale or now.state_id is None or now.model_id is None:
             raise StaleState(
                 _("Features are from %(day)s, not from %(as_of)s: nothing is decided.")
-                % {"day": state.as_of if state else "–", "as_of": day}
+                % {"day": now.state_day or "–", "as_of": now.day}
             )
-        _latest = key, _load(day, state.pk, key[2], at, organisation)
+        _latest = now, _load(now.day, now.state_id, now.model_id, at, Organisation.current())
     return _latest[1]
+
+
+def _moment(at: datetime) -> Moment:
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        found = cursor.execute(MOMENT, {"at": at}, prepare=True).fetchone()
+    if found is None:  # the organisation's row is made at the first question
+        Organisation.current()
+        return _moment(at)
+    return Moment(*found)
 
 
 def _load(
@@ -97,7 +133,15 @@ def _load(
             _("The day's state has a feature that is no longer defined: %s.") % ", ".join(missing)
         )
     tree = Tree(stage_segments(run.state.segmentation), splits_of_day(day, names))
-    return LiveRules(pinned(run.pk), tuple(known[name] for name in names), organisation, tree)
+    given = pinned(run.pk)
+    customers = FreshQuery.of(
+        run.state,
+        day,
+        features=[known[name] for name in names],
+        organisation=organisation,
+        fields=sorted(given.book.fields()),
+    )
+    return LiveRules(given, customers, organisation, tree)
 
 
 def _pin(day: date, state_id: int, model_id: int, at: datetime) -> DecisionRun:
@@ -143,20 +187,3 @@ def _take_prices(run: DecisionRun) -> None:
         if newest := priced.order_by("-run__as_of").first():
             row.price, row.subsidy = newest.price, newest.subsidy
     CapacityUse.objects.bulk_update(rows, ["price", "subsidy"])
-
-
-def _digest() -> str:
-    """A fingerprint of every row that the rules are made of."""
-    parts = [
-        sql.SQL("SELECT md5(string_agg(t::text, '|' ORDER BY t.id)) AS part FROM {} t").format(
-            sql.Identifier(model._meta.db_table)
-        )
-        for model in RULES
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL("SELECT string_agg(part, '|') FROM ({}) parts").format(
-                sql.SQL(" UNION ALL ").join(parts)
-            )
-        )
-        return cursor.fetchone()[0]

@@ -1,6 +1,8 @@
 """What customers got before, as arrays: the crossing from the contact ledger to the limits."""
 
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,10 @@ from campaigns.numerics.verdicts import History
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 
+# Moments are counted back from the decision's, so that the text is the rulebook's alone.
 HISTORY = """
 SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
-       {as_of}::date - k.as_of AS days_ago,
+       %(as_of)s::date - k.as_of AS days_ago,
        (extract(epoch FROM k.reserved_at) * 1000000)::int8 AS reserved_at,
        k.campaign_id = ANY({asked}::int8[]) AND EXISTS (
            SELECT FROM segments_event e
@@ -22,15 +25,13 @@ SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
            WHERE e.customer_id = k.customer_id AND e.kind = g.event_kind
              AND e.occurred_at >= k.reserved_at
              AND e.occurred_at < least(k.reserved_at + make_interval(days => g.window_days),
-                                       {day_start})
+                                       %(day_start)s::timestamptz)
        ) AS responded
        {flags}
 FROM journeys_contact k
-WHERE k.customer_id BETWEEN {first} AND {last} AND k.id < {watermark}
-  AND k.reserved_at >= {oldest}
-  AND (k.reserved_at >= {cutoff} OR {own})
+WHERE k.customer_id BETWEEN %(first)s AND %(last)s AND k.id < %(watermark)s
+  AND {oldest} AND ({matters})
 """
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 FLAGS = ["takes_slot", "counted", "transactional"]
 NAMES = ["customer_id", "campaign_id", *FLAGS, "days_ago", "reserved_at", "responded"]
 
@@ -44,58 +45,93 @@ def load_history(
     at: datetime,
     zone: str,
 ) -> History:
-    """Contacts of a batch that can still matter: sends and withheld ones alike.
+    """What matters to a rulebook's limits, asked once; see HistoryQuery.read."""
+    return HistoryQuery.of(book).read(as_of, customer_ids, watermark=watermark, at=at, zone=zone)
 
-    A contact that a run of a later day has already made counts too, as one of today: whichever
-    run comes second must not exceed a cap.
-    customer_ids : (n,) ascending. watermark : contacts of this id or later are left out, which
-    is how a replay sees what the run saw. at : the moment of decision, on the day as_of of the
-    organisation's zone.
-    """
-    cutoff = at - timedelta(days=book.history_days)
-    since: dict[datetime, list[int]] = {}  # campaigns whose own contacts matter for longer
-    for step in book.follow_ups:
-        start = at - timedelta(days=step.after_days + step.within_days + 1)
-        if start < cutoff:
-            since.setdefault(start, []).append(step.source_id)
-    for campaign in book.campaigns:
-        days = book.own_history_days(campaign)
-        start = LONG_AGO if days is None else at - timedelta(days=days)
-        if start < cutoff:
-            since.setdefault(start, []).append(campaign.id)
-    own: list[sql.Composable] = [
-        sql.SQL("(k.campaign_id = ANY({}::int8[]) AND k.reserved_at >= {})").format(ids, start)
-        for start, ids in since.items()
-    ]
-    flags = {f"channel {c}": sql.SQL("k.channel = {}").format(c) for c in book.limiting_channels}
-    flags |= {f"tag {t}": sql.SQL("{} = ANY(k.tags)").format(t) for t in book.limiting_tags}
-    query = sql.SQL(HISTORY).format(
-        as_of=as_of,
-        day_start=day_start(as_of, zone),
-        asked=sorted({step.source_id for step in book.follow_ups if step.outcome != "all"}),
-        flags=sql.SQL("").join(
-            sql.SQL(", {} AS {}").format(flag, sql.Identifier(name)) for name, flag in flags.items()
-        ),
-        first=int(customer_ids[0]),
-        last=int(customer_ids[-1]),
-        oldest=min([cutoff, *since]),
-        cutoff=cutoff,
-        own=sql.SQL(" OR ").join(own or [sql.SQL("false")]),
-        watermark=watermark,
+
+@dataclass(frozen=True)
+class HistoryQuery:
+    """The statement that a rulebook asks the ledger: written once for all batches."""
+
+    channels: tuple[str, ...]  # that limits count
+    tags: tuple[int, ...]
+    text: sql.Composed
+
+    @classmethod
+    def of(cls, book: Rulebook) -> Self:
+        since: dict[int | None, list[int]] = {}  # days, None for ever: for campaigns' own contacts
+        for step in book.follow_ups:
+            since.setdefault(step.after_days + step.within_days + 1, []).append(step.source_id)
+        for campaign in book.campaigns:
+            since.setdefault(book.own_history_days(campaign), []).append(campaign.id)
+        longer = {d: ids for d, ids in since.items() if d is None or d > book.history_days}
+        matters = [_within(book.history_days)]
+        for days, ids in longer.items():
+            own = sql.SQL("k.campaign_id = ANY({}::int8[])").format(ids)
+            matters.append(own if days is None else sql.SQL("{} AND {}").format(own, _within(days)))
+        spans = [days for days in longer if days is not None]
+        oldest = sql.SQL("true") if None in longer else _within(max([book.history_days, *spans]))
+        channels, tags = tuple(book.limiting_channels), tuple(book.limiting_tags)
+        flags = [_flag("k.channel = {}", channel, f"channel {channel}") for channel in channels]
+        flags += [_flag("{} = ANY(k.tags)", tag, f"tag {tag}") for tag in tags]
+        text = sql.SQL(HISTORY).format(
+            asked=sorted({step.source_id for step in book.follow_ups if step.outcome != "all"}),
+            flags=sql.SQL("").join(flags),
+            oldest=oldest,
+            matters=sql.SQL(" OR ").join(sql.SQL("({})").format(part) for part in matters),
+        )
+        return cls(channels, tags, text)
+
+    def read(
+        self,
+        as_of: date,
+        customer_ids: NDArray[np.int64],
+        *,
+        watermark: int,
+        at: datetime,
+        zone: str,
+    ) -> History:
+        """Contacts of a batch that can still matter: sends and withheld ones alike.
+
+        A contact that a run of a later day has already made counts too, as one of today: whichever
+        run comes second must not exceed a cap.
+        customer_ids : (n,) ascending. watermark : contacts of this id or later are left out, which
+        is how a replay sees what the run saw. at : the moment of decision, on the day as_of of the
+        organisation's zone.
+        """
+        params = {
+            "as_of": as_of,
+            "day_start": day_start(as_of, zone),
+            "first": int(customer_ids[0]),
+            "last": int(customer_ids[-1]),
+            "watermark": watermark,
+            "at": at,
+        }
+        flags = [f"channel {c}" for c in self.channels] + [f"tag {t}" for t in self.tags]
+        found = read_columns(self.text, [*NAMES, *flags], params, is_frequent=True)
+        place = np.searchsorted(customer_ids, found["customer_id"])
+        # A contact of somebody who has no state today, erased say, belongs to no row of the batch.
+        known = place < len(customer_ids)
+        known[known] = customer_ids[place[known]] == found["customer_id"][known]
+        found = {name: values[known] for name, values in found.items()}
+        return History(
+            customer=place[known],
+            campaign_id=found["campaign_id"],
+            by_channel={channel: found[f"channel {channel}"] for channel in self.channels},
+            by_tag={tag: found[f"tag {tag}"] for tag in self.tags},
+            **{flag: found[flag] for flag in FLAGS},
+            days_ago=found["days_ago"].astype(np.int64),
+            reserved_at=found["reserved_at"].astype("datetime64[us]"),
+            responded=found["responded"],
+        )
+
+
+def _within(days: int) -> sql.Composable:
+    """Moments are counted back from the decision's, in whole days of 24 hours."""
+    return sql.SQL("k.reserved_at >= %(at)s::timestamptz - interval {}").format(
+        f"{24 * days} hours"
     )
-    found = read_columns(query, [*NAMES, *flags])
-    place = np.searchsorted(customer_ids, found["customer_id"])
-    # A contact of somebody who has no state today, erased say, belongs to no row of the batch.
-    known = place < len(customer_ids)
-    known[known] = customer_ids[place[known]] == found["customer_id"][known]
-    found = {name: values[known] for name, values in found.items()}
-    return History(
-        customer=place[known],
-        campaign_id=found["campaign_id"],
-        by_channel={channel: found[f"channel {channel}"] for channel in book.limiting_channels},
-        by_tag={tag: found[f"tag {tag}"] for tag in book.limiting_tags},
-        **{flag: found[flag] for flag in FLAGS},
-        days_ago=found["days_ago"].astype(np.int64),
-        reserved_at=found["reserved_at"].astype("datetime64[us]"),
-        responded=found["responded"],
-    )
+
+
+def _flag(condition: str, value: str | int, name: str) -> sql.Composable:
+    return sql.SQL(", " + condition + " AS {}").format(value, sql.Identifier(name))

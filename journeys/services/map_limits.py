@@ -18,7 +18,7 @@ from journeys.services.load_history import load_history
 from journeys.services.walk_steps import state_on
 from segments.models import Customer, Organisation
 from segments.services.features import active_features
-from segments.services.load_batch import fresh_batch
+from segments.services.fresh_batch import FreshQuery
 
 AFTER_ALL = np.iinfo(np.int64).max  # a watermark above every contact there is
 
@@ -40,9 +40,10 @@ def limits_of(campaign: Campaign, customer: Customer, at: datetime) -> dict[int,
         return _all(campaign, text % ", ".join(sorted(missing)))
     book = load_rulebook(day, drafts=[campaign.pk])
     features = tuple(known[name] for name in state.feature_set.names)
-    batch = fresh_batch(
-        state, [customer.pk], at, features=features, organisation=organisation, fields=book.fields()
+    query = FreshQuery.of(
+        state, day, features=features, organisation=organisation, fields=sorted(book.fields())
     )
+    batch = query.read([customer.pk], at)
     if not len(batch):
         return _all(campaign, _("The customer is not known on that day."))
     zone = organisation.time_zone

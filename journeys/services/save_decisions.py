@@ -19,7 +19,6 @@ from journeys.numerics.arbitration import NONE, Choice
 from journeys.numerics.due_steps import DueSteps
 from journeys.numerics.worth import Worth
 from journeys.services.plan_moments import Chosen, expiry, plan_moments
-from segments.models import Organisation
 from segments.models.customer import INBOUND
 from segments.services.load_batch import CustomerBatch
 
@@ -46,6 +45,7 @@ class Stamp:
     run_id: int
     as_of: date
     at: datetime
+    time_zone: str  # the organisation's
     plan_from: datetime | None = None  # no contact is planned before; None: from `at` on
     occasion: int = 0  # of real-time decisions, which may be several for a customer
 
@@ -201,7 +201,7 @@ def _planned(
     stamp: Stamp, book: Rulebook, decided: Decided, reached: Reached
 ) -> tuple[list[str], list[str]]:
     """Of each contact: its planned moment, and until when a message may leave."""
-    time_zone = Organisation.current().time_zone
+    time_zone = stamp.time_zone
     actions = [book.actions[index] for index in reached.action.tolist()]
     batch, rows = decided.batch, reached.row
     places = zip(batch.time_zones[rows].tolist(), batch.countries[rows].tolist(), strict=True)

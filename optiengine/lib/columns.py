@@ -24,12 +24,17 @@ COPY_TRAILER = b"\xff\xff"
 
 
 def read_columns(
-    query: sql.Composable, names: Sequence[str], params: Sequence[Any] = ()
+    query: sql.Composable,
+    names: Sequence[str],
+    params: Sequence[Any] | Mapping[str, Any] = (),
+    *,
+    is_frequent: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """The columns of a query by name, in the order of its rows: (n,), or (n, d) of arrays.
 
     names : of its columns that are wanted. Numbers and truth values come in native byte order;
     text comes as objects, None where NULL. Raises ValueError where a number is NULL.
+    is_frequent : of a text that comes again and again; the server keeps its plan.
     """
     columns = [
         sql.SQL("coalesce(array_agg({name}), '{{}}') AS {name}").format(name=sql.Identifier(name))
@@ -43,7 +48,7 @@ def read_columns(
     ):
         for array_oid, loader in LOADERS.items():
             cursor.adapters.register_loader(array_oid, loader)
-        row = cursor.execute(whole, params or None, binary=True).fetchone()
+        row = cursor.execute(whole, params or None, binary=True, prepare=is_frequent).fetchone()
     return {
         name: values if isinstance(values, np.ndarray) else np.array(values, object)
         for name, values in zip(names, row or (), strict=True)

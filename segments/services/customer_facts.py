@@ -1,7 +1,7 @@
 """One pass over the events: what is known of every customer when a day begins, set by set."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 from django.db import connection
 from psycopg import sql
@@ -93,20 +93,19 @@ def facts_sql(
     features: Sequence[Feature],
     organisation: Organisation,
     *,
-    until: datetime | None = None,
-    customer_ids: Sequence[int] | None = None,
+    until: sql.Composable | None = None,
+    customer_ids: sql.Composable | None = None,
 ) -> sql.Composed:
     """The facts as a query, ordered by customer.
 
     until : events from this moment on are left out, by default from the beginning of the day.
-    customer_ids : these customers alone.
+    customer_ids : these customers alone, int8[].
     """
     of_events: sql.Composable = sql.SQL("TRUE")
     of_customers: sql.Composable = sql.SQL("TRUE")
     if customer_ids is not None:
-        ids = sql.Literal(list(customer_ids))
-        of_events = sql.SQL("e.customer_id = ANY({}::int8[])").format(ids)
-        of_customers = sql.SQL("c.id = ANY({}::int8[])").format(ids)
+        of_events = sql.SQL("e.customer_id = ANY({}::int8[])").format(customer_ids)
+        of_customers = sql.SQL("c.id = ANY({}::int8[])").format(customer_ids)
     zone = organisation.time_zone
     aggregates, known = [], []
     for place, feature in enumerate(features):
@@ -131,7 +130,7 @@ def facts_sql(
         year_cents=known[[feature.name for feature in features].index("margin_365d_cents")],
         stage=stage,
         as_of=sql.Literal(as_of),
-        end=sql.SQL("{}::timestamptz").format(sql.Literal(until or day_start(as_of, zone))),
+        end=sql.SQL("{}::timestamptz").format(until or sql.Literal(day_start(as_of, zone))),
         zone=sql.Literal(zone),
     )
 

@@ -1,10 +1,9 @@
 """The crossing from rows to arrays: what is known of a block of customers on a day."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import psycopg
@@ -13,12 +12,10 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from optiengine.lib.columns import read_columns
-from segments.feature_catalogue import Feature
-from segments.models import Channel, Organisation, StateBuild
+from segments.models import Channel, StateBuild
 from segments.models.customer import INBOUND
 from segments.numerics.rule import Kind, kinds_of
 from segments.services.address_hash import ADDRESS_COLUMNS
-from segments.services.customer_facts import facts_sql
 from segments.services.rule_sql import field_sql
 
 ADDRESS = {  # what a message by a channel is sent to; for the others the consent is enough
@@ -85,50 +82,19 @@ def load_batch(
     unknown. One query, so that every column shows the same moment. Raises RuleError for a feature
     that the day's state does not hold.
     """
-    return _read(
-        state,
-        sql.SQL("segments_customerstate"),
-        sql.SQL("s.as_of = {} AND s.customer_id BETWEEN {} AND {}").format(
-            state.as_of, first_id, last_id
-        ),
-        fields,
+    where = sql.SQL("s.as_of = {} AND s.customer_id BETWEEN {} AND {}").format(
+        state.as_of, first_id, last_id
     )
+    query = batch_sql(state, sql.SQL("segments_customerstate"), where, fields)
+    return batch_of(state, read_columns(query, batch_names(fields)), fields)
 
 
-def fresh_batch(
-    state: StateBuild,
-    customer_ids: Sequence[int],
-    at: datetime,
-    *,
-    features: Sequence[Feature],
-    organisation: Organisation,
-    fields: Collection[str] = (),
-) -> CustomerBatch:
-    """A few customers as they are at a moment: features and stage from their events until then.
-
-    state : of the day, or of the last one before. What it says of value and micro-segment stands,
-    for these are of a day; a customer who came since has neither: no value, micro-segment 0.
-    features : as many, in the same order, as the state's. Otherwise as `load_batch`.
-    """
-    today = at.astimezone(ZoneInfo(organisation.time_zone)).date()
-    facts = facts_sql(today, features, organisation, until=at, customer_ids=customer_ids)
-    fresh = sql.SQL(
-        "(SELECT f.customer_id, f.stage, f.features, d.p_alive,"
-        " coalesce(d.micro_segment_id, 0) AS micro_segment_id,"
-        " coalesce(d.clv_cents, 0) AS clv_cents FROM ({}) f LEFT JOIN segments_customerstate d"
-        " ON d.customer_id = f.customer_id AND d.as_of = {})"
-    ).format(facts, state.as_of)
-    as_of_today = StateBuild(as_of=today, feature_set=state.feature_set)
-    return _read(as_of_today, fresh, sql.SQL("TRUE"), fields)
-
-
-def _read(
+def batch_sql(
     state: StateBuild, source: sql.Composable, where: sql.Composable, fields: Collection[str]
-) -> CustomerBatch:
-    """source : of rows s like those of CustomerState, its condition."""
+) -> sql.Composed:
+    """The query of a batch. source : of rows s like those of CustomerState; where : a condition."""
     select, params = [f'{column} AS "{name}"' for name, column in BASE.items()], []
-    kinds = {name: _kind(name) for name in fields}
-    for place, (name, kind) in enumerate(kinds.items()):
+    for place, (name, kind) in enumerate((name, _kind(name)) for name in fields):
         column, values = field_sql(name, state)
         if kind is Kind.NUMBER:
             column = f"coalesce({column}, 'NaN')::float8"
@@ -137,7 +103,7 @@ def _read(
     connection.ensure_connection()
     # The values go in first: a source may hold a % of its own, which a parameter would trip over.
     columns = psycopg.ClientCursor(connection.connection).mogrify(", ".join(select), params)
-    query = sql.SQL(" ").join(
+    return sql.SQL(" ").join(
         [
             sql.SQL("SELECT"),
             sql.SQL(columns),
@@ -148,8 +114,17 @@ def _read(
             sql.SQL("ORDER BY s.customer_id"),
         ]
     )
-    names = [*BASE, *(f"field {place}" for place in range(len(kinds)))]
-    found = read_columns(query, names)
+
+
+def batch_names(fields: Collection[str]) -> list[str]:
+    """The columns of the query, in order."""
+    return [*BASE, *(f"field {place}" for place in range(len(fields)))]
+
+
+def batch_of(
+    state: StateBuild, found: Mapping[str, NDArray[Any]], fields: Collection[str]
+) -> CustomerBatch:
+    """The batch that the query's columns make."""
     feature_names = tuple(state.feature_set.names)
     return CustomerBatch(
         as_of=state.as_of,
@@ -167,7 +142,7 @@ def _read(
         countries=found["country"],
         declined=_by_topic(found["topics_declined"]),
         barred={channel: found[f"barred {channel}"] for channel in ADDRESS_COLUMNS},
-        columns={name: found[f"field {place}"] for place, name in enumerate(kinds)},
+        columns={name: found[f"field {place}"] for place, name in enumerate(fields)},
     )
 
 
