@@ -10,3 +10,14 @@ class CampaignNotReady(CampaignError):
 
 class ChangeRefused(CampaignError):
     """A change of the rules that names what is not there, or cannot be read."""
+
+
+class NeedsApproval(CampaignNotReady):
+    """A launch that a second person has to approve first, in exactly this content."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__([sentence])
+
+
+class ApprovalRefused(CampaignError):
+    """An approval that cannot be asked for, given, refused or taken back."""

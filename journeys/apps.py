@@ -10,7 +10,11 @@ class JourneysConfig(AppConfig):
 
     def ready(self) -> None:
         from journeys import tracking  # noqa: F401 - listens to e-mail service providers
-        from journeys.services import import_contacts  # noqa: F401 - registers its kind of import
+        from journeys.services import (
+            approve_map,  # noqa: F401 - adds maps to what a second person approves
+            import_contacts,  # noqa: F401 - registers its kind of import
+            queue_dry_run,  # noqa: F401 - follows when an approval is asked for
+        )
         from journeys.services.erase import erase_reasons, erase_scripts
         from segments.services.erase_customer import also_erase
 

@@ -36,6 +36,10 @@ class MapNotReady(JourneyError):
         self.problems = problems
 
 
+class MapNeedsApproval(MapNotReady):
+    """A second person has to approve this drawing first."""
+
+
 class ProofRefused(JourneyError):
     """A proof that cannot be sent as it was asked for."""
 

@@ -6,12 +6,14 @@ from zoneinfo import ZoneInfo
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from campaigns.models import Approval
 from journeys.errors import StaleState
 from journeys.models import DecisionRun
 from journeys.services.advance import advance
 from journeys.services.answer_events import answer_events
 from journeys.services.deliver import deliver
 from journeys.services.enter import enter
+from journeys.services.queue_dry_run import make_dry_run
 from journeys.services.reconcile import reconcile_recent
 from journeys.services.run_day import run_day
 from journeys.services.work import work_off
@@ -67,3 +69,12 @@ def keep_going() -> str:
     ):
         work_off(run_id, owner=worker_name())
     return deliver_task()
+
+
+def dry_run_task(pk: int) -> str:
+    """What one approval would do. Woken twice, it says the same."""
+    approval = Approval.objects.filter(pk=pk).first()
+    if approval is None or approval.dry_run_status == Approval.DryRun.DONE:
+        return f"dry run {pk} was made already"
+    approval = make_dry_run(approval)
+    return f"{approval}: {approval.dry_run_error or approval.get_dry_run_status_display()}"

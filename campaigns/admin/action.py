@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 
+from campaigns.admin.second_person import SecondPerson
 from campaigns.message_variables import help_on_variables
 from campaigns.models import Action
 from optiengine.lib.figures import money
@@ -13,7 +13,7 @@ from segments.services.currency import with_currency
 
 
 @admin.register(Action)
-class ActionAdmin(ModelAdmin):
+class ActionAdmin(SecondPerson):
     list_display = ["name", "campaign", "channel", "cost", "offer", "is_active"]
     list_select_related = ["campaign"]
     list_filter = ["channel", "is_active", "campaign"]

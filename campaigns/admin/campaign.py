@@ -22,7 +22,10 @@ from campaigns.admin.campaign_inlines import (
 )
 from campaigns.admin.campaign_moves import CampaignMoves
 from campaigns.admin.export import CampaignResource
-from campaigns.models import Campaign
+from campaigns.admin.launch_approval import LaunchApproval
+from campaigns.admin.second_person import SecondPerson
+from campaigns.models import Approval, Campaign
+from campaigns.services.approvals import needs_approval
 from campaigns.services.find_conflicts import conflicts_of
 from optiengine.lib.export import ExportAdmin
 from optiengine.lib.figures import percent
@@ -35,7 +38,9 @@ Status = Campaign.Status
 
 
 @admin.register(Campaign)
-class CampaignAdmin(DraftsAlone, CampaignMoves, ExportAdmin):
+class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, ExportAdmin):
+    approval_kind = Approval.Kind.CAMPAIGN
+    actions_detail = [*CampaignMoves.actions_detail, "ask_for_launch", "try_launch"]
     resource_classes = [CampaignResource]
     list_display = [
         "name",
@@ -173,5 +178,9 @@ class CampaignAdmin(DraftsAlone, CampaignMoves, ExportAdmin):
             never = [conflict.text for conflict in found if conflict.is_never]
             context["problems"] = campaign.problems() + never
             context["warnings"] = [conflict.text for conflict in found if not conflict.is_never]
+            needed = campaign.status != Status.ACTIVE and needs_approval(
+                self.approval_kind, campaign
+            )
+            context["problems"] += [needed] if needed else []
         context |= extra_context or {}
         return super().change_view(request, object_id, form_url, context)

@@ -9,8 +9,8 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
+from campaigns.admin.second_person import SecondPerson
 from campaigns.models import CapacityLimit
 from campaigns.services.describe_capacity import amount, contradiction_on, scope_in_words
 from segments.models import Organisation
@@ -20,7 +20,7 @@ WHAT = ["measure", "period", "scope", "channel", "tag", "campaign", "action"]
 
 
 @admin.register(CapacityLimit)
-class CapacityLimitAdmin(ModelAdmin):
+class CapacityLimitAdmin(SecondPerson):
     list_display = ["name", "at_most", "at_least", "period", "over", "is_active"]
     list_filter = ["measure", "period", "scope", "is_active"]
     list_select_related = ["tag", "campaign", "action__campaign"]

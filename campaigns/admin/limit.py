@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from campaigns.admin.conflicts import ConflictsPage
+from campaigns.admin.second_person import SecondPerson
 from campaigns.models import Exclusion, FollowUp, FrequencyCap, Goal, Tag
 from campaigns.services.describe_limit import cap_in_words
 from optiengine.lib.figures import money, number
@@ -38,7 +39,8 @@ class GoalAdmin(ModelAdmin):
 
 
 @admin.register(Tag)
-class TagAdmin(ModelAdmin):
+class TagAdmin(SecondPerson):
+    actions_submit_line = []  # a tag alone decides nothing; it takes caps with it when deleted
     list_display = ["name", "is_topic", "title", "n_campaigns"]
     list_filter = ["is_topic"]
     search_fields = ["name", "title"]
@@ -52,7 +54,7 @@ class TagAdmin(ModelAdmin):
 
 
 @admin.register(Exclusion)
-class ExclusionAdmin(ModelAdmin):
+class ExclusionAdmin(SecondPerson):
     list_display = ["name", "after", "shuts_out", "days", "both_ways"]
     list_select_related = ["campaign", "tag", "excluded_campaign", "excluded_tag"]
     search_fields = ["name", "campaign__name", "excluded_campaign__name"]
@@ -80,7 +82,7 @@ def named(campaign: object, tag: object) -> str:
 
 
 @admin.register(FrequencyCap)
-class FrequencyCapAdmin(ConflictsPage):
+class FrequencyCapAdmin(SecondPerson, ConflictsPage):
     list_display = ["name", "in_words", "is_active"]
     list_filter = ["scope", "channel", "is_active"]
     list_select_related = ["tag"]
@@ -99,7 +101,7 @@ class FrequencyCapAdmin(ConflictsPage):
 
 
 @admin.register(FollowUp)
-class FollowUpAdmin(ModelAdmin):
+class FollowUpAdmin(SecondPerson):
     list_display = ["source", "target", "after_days", "within_days", "outcome"]
     list_select_related = ["source", "target"]
     list_filter = ["outcome"]

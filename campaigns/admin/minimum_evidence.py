@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
+from campaigns.admin.second_person import SecondPerson
 from campaigns.models import MinimumEvidence
 
 
 @admin.register(MinimumEvidence)
-class MinimumEvidenceAdmin(ModelAdmin):
+class MinimumEvidenceAdmin(SecondPerson):
     list_display = [
         "name",
         "n_test",

@@ -2,14 +2,14 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
+from campaigns.admin.second_person import SecondPerson
 from campaigns.models import MinimumGap
 from campaigns.services.describe_limit import gap_in_words
 
 
 @admin.register(MinimumGap)
-class MinimumGapAdmin(ModelAdmin):
+class MinimumGapAdmin(SecondPerson):
     list_display = ["name", "in_words", "is_active"]
     list_filter = ["channel", "is_active"]
     search_fields = ["name"]

@@ -3,9 +3,9 @@
 from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from campaigns.admin.second_person import SecondPerson
 from campaigns.models import QuietHours, Weekday
 from campaigns.services.describe_limit import quiet_in_words
 
@@ -30,7 +30,7 @@ class QuietHoursForm(forms.ModelForm):
 
 
 @admin.register(QuietHours)
-class QuietHoursAdmin(ModelAdmin):
+class QuietHoursAdmin(SecondPerson):
     form = QuietHoursForm
     list_display = ["name", "in_words", "is_active"]
     list_filter = ["channel", "country", "is_active"]

@@ -1,6 +1,7 @@
 """What we may say, as tables."""
 
 from campaigns.models.action import Action
+from campaigns.models.approval import Approval
 from campaigns.models.arm import Arm, ArmMembership, ArmPlan
 from campaigns.models.campaign import Campaign, Tag
 from campaigns.models.capacity import CapacityLimit
@@ -11,6 +12,7 @@ from campaigns.models.minimum_evidence import MinimumEvidence
 
 __all__ = [
     "Action",
+    "Approval",
     "Arm",
     "ArmMembership",
     "ArmPlan",

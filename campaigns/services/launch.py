@@ -3,9 +3,11 @@
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.errors import CampaignNotReady
-from campaigns.models import Campaign
+from campaigns.errors import CampaignNotReady, NeedsApproval
+from campaigns.models import Approval, Campaign
+from campaigns.services.approvals import expect_approved, withdraw_changed
 from campaigns.services.find_conflicts import conflicts_of
+from campaigns.services.rule_rows import lock_rules
 
 Status = Campaign.Status
 
@@ -14,9 +16,13 @@ def launch(campaign: Campaign) -> Campaign:
     """Let a draft or paused campaign take part from the next run on.
 
     Raises CampaignNotReady with everything that is missing, and with the rules by which it could
-    never be sent.
+    never be sent; NeedsApproval where a second person has to approve this content first.
     """
-    return _move(campaign, Status.ACTIVE, {Status.DRAFT, Status.PAUSED, Status.ACTIVE})
+    try:
+        return _move(campaign, Status.ACTIVE, {Status.DRAFT, Status.PAUSED, Status.ACTIVE})
+    except NeedsApproval:
+        withdraw_changed(Approval.Kind.CAMPAIGN, campaign.pk)  # stays, unlike what was refused
+        raise
 
 
 def pause(campaign: Campaign) -> Campaign:
@@ -34,6 +40,8 @@ def end(campaign: Campaign) -> Campaign:
 
 @transaction.atomic
 def _move(campaign: Campaign, status: Status, origins: set[Status]) -> Campaign:
+    if status == Status.ACTIVE:
+        lock_rules()
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
     if campaign.status not in origins:
         text = _("It is “%(now)s” and cannot become “%(then)s”.")
@@ -41,6 +49,8 @@ def _move(campaign: Campaign, status: Status, origins: set[Status]) -> Campaign:
         raise CampaignNotReady([str(text % words)])
     if status == Status.ACTIVE and (problems := campaign.problems() + _never_sent(campaign)):
         raise CampaignNotReady(problems)
+    if status == Status.ACTIVE != campaign.status:
+        expect_approved(Approval.Kind.CAMPAIGN, campaign)
     campaign.status = status
     campaign.save(update_fields=["status"])
     return campaign

@@ -66,6 +66,18 @@ class DueSteps:
             self.control_share[kept],
         )
 
+    def and_also(self, others: "DueSteps") -> "DueSteps":
+        """With the others, but for campaigns that a customer waits for already."""
+        pairs = set(zip(self.row.tolist(), self.campaign_id.tolist(), strict=True))
+        theirs = zip(others.row.tolist(), others.campaign_id.tolist(), strict=True)
+        new = np.array([pair not in pairs for pair in theirs], dtype=bool)
+        return DueSteps(
+            *(
+                np.concatenate([getattr(self, name), getattr(others, name)[new]])
+                for name in DueSteps.__dataclass_fields__
+            )
+        )
+
     def campaigns(self, book: Rulebook) -> NDArray[np.int64]:
         """(k,) index of each step's campaign in the rulebook, -1 for one that is not in it."""
         index = {campaign.id: i for i, campaign in enumerate(book.campaigns)}

@@ -64,7 +64,7 @@ def arbitrate_within(
                 is_open = _block_what_is_short(codes, waiting, columns, use, left)
                 if not is_open.any():
                     break
-                sent = _sent(choose(waiting))[:, columns]
+                sent = sent_messages(choose(waiting))[:, columns]
                 spent = np.cumsum(sent @ use[:, columns].T, axis=0)
                 dearest = use[:, columns[is_open]].max(axis=1)
                 is_short = (left - spent < dearest).any(axis=1)
@@ -72,7 +72,7 @@ def arbitrate_within(
                 left -= spent[n_decided - 1]
                 waiting = waiting[n_decided:]
     choice = choose(everybody)
-    return choice, use @ _sent(choice).sum(axis=0)
+    return choice, use @ sent_messages(choice).sum(axis=0)
 
 
 def _stages(book: Rulebook) -> Iterator[NDArray[np.int64]]:
@@ -94,7 +94,7 @@ def _block_what_is_short(codes, waiting, columns, use, left) -> NDArray[np.bool_
     return ~short.any(axis=0)
 
 
-def _sent(choice: Choice) -> NDArray[np.int64]:
+def sent_messages(choice: Choice) -> NDArray[np.int64]:
     """(n, A) messages that leave: what was chosen and is not withheld."""
     sent = (choice.additions & ~choice.addition_control).astype(np.int64)
     rows = np.flatnonzero((choice.action != NONE) & ~choice.is_control)

@@ -109,6 +109,27 @@ def open_accounts(run: DecisionRun, book: Rulebook) -> list[tuple[str, int]]:
     )
 
 
+def left_for(
+    run: DecisionRun, book: Rulebook, *, stored: DecisionRun | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(L,) units of each limit that there are for a run, and that it is to reach, only looked at.
+
+    stored : the run of that day if there is one: then what was used when it began, else now.
+    """
+    found = {}
+    if stored is not None:
+        uses = CapacityUse.objects.filter(run=stored).values_list("account__limit", "used_before")
+        found = dict(uses)
+    used = [
+        found[entry.id] if entry.id in found else _used(entry, run, with_day=stored is None)
+        for entry in book.capacities
+    ]
+    rows = list(zip(book.capacities, used, strict=True))
+    available = [_part(e.maximum * unit_of(e) - n, e.days_left) for e, n in rows]
+    wanted = [_part(e.minimum * unit_of(e) - n, e.days_left) for e, n in rows]
+    return np.array(available, dtype=np.int64), np.array(wanted, dtype=np.int64)
+
+
 def take_left(capacity: Capacity) -> NDArray[np.int64]:
     """(L,) units that the run may still use, none of which anyone else can spend meanwhile.
 
@@ -147,8 +168,11 @@ def _lock(account_ids: Sequence[int]) -> dict[int, int]:
     return dict(rows.values_list("pk", "used"))
 
 
-def _used(entry: CapacityEntry, run: DecisionRun) -> int:
+def _used(entry: CapacityEntry, run: DecisionRun, *, with_day: bool = True) -> int:
+    """Units used in the period; with_day False: before the run's own day."""
     start, end = period_of(entry.period, run.as_of)
+    if not with_day:
+        end = run.as_of
     conditions: list[sql.Composable] = [sql.SQL("true")]
     for condition, value in (
         ("k.as_of < {}", end),

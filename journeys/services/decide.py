@@ -78,6 +78,12 @@ def pinned(run_id: int) -> Pinned:
 def pin(run: DecisionRun) -> Pinned:
     assert run.model is not None
     book = Rulebook.from_json(run.rulebook)
+    return assemble(run, book, Capacity.of(run, book))
+
+
+def assemble(run: DecisionRun, book: Rulebook, capacity: Capacity | None) -> Pinned:
+    """The inputs of a run under some rules; the run need not be stored."""
+    assert run.model is not None
     model = UpliftModel.from_bytes(bytes(run.model.payload)) if run.model.payload else None
     evidence = np.array(
         [run.model.evidence.get(str(action.id), [0, 0, 0, 0]) for action in book.actions]
@@ -94,7 +100,7 @@ def pin(run: DecisionRun) -> Pinned:
         ),
         parents=ancestors(),
         time_zone=Organisation.current().time_zone,
-        capacity=Capacity.of(run, book),
+        capacity=capacity,
     )
 
 

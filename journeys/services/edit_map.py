@@ -5,7 +5,11 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from journeys.errors import MapNotReady
+from campaigns.errors import NeedsApproval
+from campaigns.models import Approval
+from campaigns.services.approvals import expect_approved, withdraw_changed
+from campaigns.services.rule_rows import lock_rules
+from journeys.errors import MapNeedsApproval, MapNotReady
 from journeys.models import JourneyMap, MapVersion
 from journeys.numerics.journey_graph import GraphError, parse_graph
 from journeys.services.check_map import check_graph
@@ -35,6 +39,7 @@ def save_graph(journey: JourneyMap, graph: object, *, by: str, at: datetime) -> 
         newest = MapVersion(map=journey, number=newest.number + 1 if newest else 1)
     newest.graph, newest.made_at, newest.made_by = graph, at, by
     newest.save()
+    withdraw_changed(Approval.Kind.MAP, journey.pk)
     return newest
 
 
@@ -42,8 +47,10 @@ def save_graph(journey: JourneyMap, graph: object, *, by: str, at: datetime) -> 
 def launch_map(journey: JourneyMap, *, by: str, at: datetime) -> JourneyMap:
     """Let customers enter the newest version from now on, or go on where a pause stopped them.
 
-    Who is on the way in an older version finishes there. Raises MapNotReady with all sentences.
+    Who is on the way in an older version finishes there. Raises MapNotReady with all sentences;
+    MapNeedsApproval where a second person has to approve this drawing first.
     """
+    lock_rules()
     journey = _locked(journey)
     newest = newest_version(journey)
     found = []
@@ -56,6 +63,8 @@ def launch_map(journey: JourneyMap, *, by: str, at: datetime) -> JourneyMap:
     found += _exit_rule_problems(journey)
     if found or newest is None:
         raise MapNotReady(found)
+    if journey.status != Status.ACTIVE or newest.pk != journey.active_version_id:
+        _expect_approved(journey)
     if newest.launched_at is None:
         newest.launched_at, newest.launched_by = at, by
         newest.save(update_fields=["launched_at", "launched_by"])
@@ -82,6 +91,13 @@ def end_map(journey: JourneyMap) -> JourneyMap:
 def newest_version(journey: JourneyMap) -> MapVersion | None:
     """What the canvas shows and a launch launches; None while nothing is drawn."""
     return journey.versions.order_by("-number").first()
+
+
+def _expect_approved(journey: JourneyMap) -> None:
+    try:
+        expect_approved(Approval.Kind.MAP, journey)
+    except NeedsApproval as error:
+        raise MapNeedsApproval(error.problems) from error
 
 
 def _exit_rule_problems(journey: JourneyMap) -> list[str]:

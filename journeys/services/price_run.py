@@ -1,6 +1,6 @@
 """The prices of a run's scarce capacity, from the customers of its day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from campaigns.numerics.verdicts import Verdict
 from journeys.models import CapacityUse, DecisionRun
 from journeys.numerics.arbitration import AUTO
-from journeys.numerics.prices import solve_prices
+from journeys.numerics.prices import Prices, solve_prices
 from journeys.services.capacity import expected_use, open_accounts, units_of
 from journeys.services.decide import Pinned, choose, limited, next_contact_id, pin, prepare
 
@@ -29,13 +29,13 @@ def price_run(run: DecisionRun) -> None:
         return
     contradicting = open_accounts(run, book)
     rows = list(CapacityUse.objects.filter(run=run).order_by("place"))
-    values, contacts, n_sampled = _sample(given)
-    use, units = expected_use(book), units_of(book)
+    available, wanted = [row.available for row in rows], [row.wanted for row in rows]
+    chunks = list(run.chunks.order_by("first_id").values_list("first_id", "last_id"))
+    places = spread(chunks, run.n_customers, seed=run.seed)
+    found, n_sampled = find_prices(
+        given, available, wanted, ((*place, next_contact_id()) for place in places), run.n_customers
+    )
     share = n_sampled / max(run.n_customers, 1)
-    fixed = use @ contacts
-    maximum = np.maximum([row.available for row in rows] / units * share - fixed, 0.0)
-    minimum = np.clip([row.wanted for row in rows] / units * share - fixed, 0.0, maximum)
-    found = solve_prices(values, use, maximum, minimum, seed=run.seed % 2**32)
     for row, price, subsidy, short in zip(
         rows, found.price, found.subsidy, found.short, strict=True
     ):
@@ -51,17 +51,42 @@ def price_run(run: DecisionRun) -> None:
     }
 
 
-def _sample(given: Pinned) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+def find_prices(
+    given: Pinned,
+    available: Sequence[int],
+    wanted: Sequence[int],
+    places: Iterable[tuple[int, int, int]],
+    n_customers: int,
+) -> tuple[Prices, int]:
+    """Prices at which all customers together keep the limits, from some; how many were looked at.
+
+    available, wanted : (L,) units of each limit for the day. places : ranges of ids, each with the
+    watermark of the contacts that count.
+    """
+    book = given.book
+    values, contacts, n_sampled = _sample(given, places)
+    use, units = expected_use(book), units_of(book)
+    share = n_sampled / max(n_customers, 1)
+    fixed = use @ contacts
+    maximum = np.maximum(np.array(available) / units * share - fixed, 0.0)
+    minimum = np.clip(np.array(wanted) / units * share - fixed, 0.0, maximum)
+    seed = given.run.seed % 2**32
+    return solve_prices(values, use, maximum, minimum, seed=seed), n_sampled
+
+
+def _sample(
+    given: Pinned, places: Iterable[tuple[int, int, int]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     """Values (m, A) where the value decides, -inf where blocked; contacts (A,) expected of the
     others; how many customers were looked at."""
     book, n_sampled = given.book, 0
     values, contacts = [np.zeros((0, len(book.actions)))], np.zeros(len(book.actions))
     in_addition = np.array([c.in_addition for c in book.campaigns], dtype=bool)[book.campaign_of]
-    for first, last in _places(given.run):
+    for first, last, watermark in places:
         ready = prepare(given, first, last)
         if ready is None:
             continue
-        ready = limited(given, ready, watermark=next_contact_id())
+        ready = limited(given, ready, watermark=watermark)
         decided, _used = choose(given, ready, left=None)
         choice = decided.choice
         by_value = choice.layer == AUTO
@@ -73,15 +98,16 @@ def _sample(given: Pinned) -> tuple[NDArray[np.float64], NDArray[np.float64], in
     return np.concatenate(values), contacts, n_sampled
 
 
-def _places(run: DecisionRun) -> Iterator[tuple[int, int]]:
+def spread(
+    chunks: Sequence[tuple[int, int]], n_customers: int, *, seed: int
+) -> Iterator[tuple[int, int]]:
     """Ranges of ids: all, or equal parts of chunks that lie evenly among them."""
-    chunks = list(run.chunks.order_by("first_id").values_list("first_id", "last_id"))
-    if run.n_customers <= N_SAMPLED:
+    if n_customers <= N_SAMPLED:
         yield from chunks
         return
     n_places = min(N_PLACES, len(chunks))
     width = -(-N_SAMPLED // n_places)
     for place in range(n_places):
-        first, last = chunks[(run.seed + place * len(chunks) // n_places) % len(chunks)]
-        start = first + run.seed % max(1, last - first + 2 - width)
+        first, last = chunks[(seed + place * len(chunks) // n_places) % len(chunks)]
+        start = first + seed % max(1, last - first + 2 - width)
         yield start, min(start + width - 1, last)

@@ -58,6 +58,17 @@ class Organisation(models.Model):
             "messages leave as soon as they are decided."
         ),
     )
+    approval_audience = models.PositiveIntegerField(
+        _("approval above"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Customers. Launching a campaign or journey map that more of them could get, and "
+            "changing rules in force while more of them are known, needs the approval of a second "
+            "person. Pausing, ending and the stop switch never do. Empty: nobody has to approve. "
+            "Raising or emptying it is itself such a change."
+        ),
+    )
     sending_stopped = models.BooleanField(
         _("sending stopped"),
         default=False,

@@ -1,0 +1,187 @@
+"""The rows that rules are made of: as values that can be kept, compared, and put in place again."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from django.apps import apps
+from django.core import serializers
+from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import IntegrityError, connection, models, transaction
+from django.utils.translation import gettext as _
+
+from campaigns.errors import ApprovalRefused
+from campaigns.models import (
+    Action,
+    Campaign,
+    CapacityLimit,
+    Exclusion,
+    FollowUp,
+    FrequencyCap,
+    MinimumEvidence,
+    MinimumGap,
+    QuietHours,
+    Tag,
+)
+from segments.models import Organisation, TargetGroup
+
+Values = dict[str, Any]  # of a row, by field, as JSON has them
+
+# In the order in which rows can be made; the other way round they can be deleted. With what is no
+# rule: what services set, and the stop switch, which works at once whoever approves what.
+TABLES: dict[type[models.Model], frozenset[str]] = {
+    Organisation: frozenset({"sending_stopped"}),
+    Tag: frozenset(),
+    TargetGroup: frozenset({"n_customers", "counted_on"}),
+    Campaign: frozenset({"status"}),
+    Action: frozenset(),
+    MinimumEvidence: frozenset(),
+    Exclusion: frozenset(),
+    FollowUp: frozenset(),
+    FrequencyCap: frozenset(),
+    MinimumGap: frozenset(),
+    QuietHours: frozenset(),
+    CapacityLimit: frozenset(),
+}
+Rows = dict[tuple[str, int], Values]  # by name of the table and id
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """What becomes of a row: `old` None makes it, `new` None deletes it; else what differs."""
+
+    table: str  # "campaigns.frequencycap"
+    pk: int | None
+    name: str
+    old: Values | None
+    new: Values | None
+
+    @property
+    def model(self) -> type[models.Model]:
+        return apps.get_model(self.table)
+
+    def trimmed(self) -> "RowChange":
+        """With the fields that differ alone, so that changes of other fields do not collide."""
+        if self.old is None or self.new is None:
+            return self
+        fields = [name for name in self.new if self.old.get(name) != self.new[name]]
+        return replace(
+            self,
+            old={name: self.old.get(name) for name in fields},
+            new={name: self.new[name] for name in fields},
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def values_of(rows: Iterable[models.Model]) -> Rows:
+    """What the rows say, without what is no rule."""
+    found = json.loads(json.dumps(serializers.serialize("python", rows), cls=DjangoJSONEncoder))
+    skipped = {model._meta.label_lower: names for model, names in TABLES.items()}
+    return {
+        (row["model"], row["pk"]): {
+            name: sorted(value) if isinstance(value, list) else value
+            for name, value in row["fields"].items()
+            if name not in skipped.get(row["model"], ())
+        }
+        for row in found
+    }
+
+
+def snapshot() -> Rows:
+    """All rows of all tables of rules; they are few."""
+    found: Rows = {}
+    for model in TABLES:
+        prefetched = [field.name for field in model._meta.many_to_many]
+        rows = model._default_manager.order_by("pk").prefetch_related(*prefetched)
+        found |= values_of(rows)
+    return found
+
+
+def differences(before: Rows, after: Rows) -> list[RowChange]:
+    """What turns one into the other, with all fields."""
+    return [
+        RowChange(
+            table=key[0],
+            pk=key[1] if key in before else None,
+            name=_name(key[0], after.get(key) or before[key]),
+            old=before.get(key),
+            new=after.get(key),
+        )
+        for key in [*before, *(key for key in after if key not in before)]
+        if before.get(key) != after.get(key)
+    ]
+
+
+def content_hash(content: object) -> str:
+    """The same for the same content, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, cls=DjangoJSONEncoder)
+    return sha256(text.encode()).hexdigest()
+
+
+def lock_rules() -> None:
+    """Until the transaction ends, nobody else changes rules in force or launches anything."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('campaigns.rules'))")
+
+
+def misfit(changes: Sequence[RowChange]) -> str:
+    """Which row is no longer as it was when the changes were made; empty where all fit."""
+    for change in changes:
+        if change.old is None or change.pk is None:
+            continue
+        present = _present(change)
+        if present is None:
+            return _("“%s” is no longer there.") % change.name
+        if any(present.get(name) != value for name, value in change.old.items()):
+            return _("“%s” has been changed since.") % change.name
+    return ""
+
+
+def put_in_place(changes: Sequence[RowChange]) -> None:
+    """Make the changes, inside the caller's transaction. Raises ApprovalRefused if they cannot be.
+
+    The caller has locked the rules and seen that the changes fit.
+    """
+    order = [model._meta.label_lower for model in TABLES]
+    ordered = sorted(changes, key=lambda change: order.index(change.table))
+    try:
+        with transaction.atomic():
+            for change in reversed(ordered):
+                if change.new is None:
+                    change.model._default_manager.filter(pk=change.pk).delete()
+            for change in ordered:
+                if change.new is not None:
+                    _write(change)
+    except ValidationError as error:
+        raise ApprovalRefused(" ".join(error.messages)) from error
+    except (IntegrityError, models.ProtectedError, serializers.base.DeserializationError) as error:
+        text = _("It cannot be put in place any more: something it belongs to has changed.")
+        raise ApprovalRefused(text) from error
+
+
+def _write(change: RowChange) -> None:
+    fields = dict(change.new or {})
+    if change.pk is not None:  # what is no rule, and what did not change, stays
+        present = change.model._default_manager.get(pk=change.pk)
+        (row,) = serializers.serialize("python", [present])
+        fields = {**row["fields"], **fields}
+    data = [{"model": change.table, "pk": change.pk, "fields": fields}]
+    (made,) = serializers.deserialize("python", data)
+    made.object.full_clean()
+    made.save()
+
+
+def _present(change: RowChange) -> Values | None:
+    rows = change.model._default_manager.filter(pk=change.pk)
+    return next(iter(values_of(rows).values()), None)
+
+
+def _name(table: str, values: Values) -> str:
+    if values.get("name"):
+        return str(values["name"])
+    return str(apps.get_model(table)._meta.verbose_name)

@@ -1,0 +1,300 @@
+"""A second person: nobody approves their own, and an edit takes the approval back."""
+
+from datetime import timedelta
+from threading import Barrier, Thread
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import IntegrityError, connection, transaction
+
+from campaigns.errors import ApprovalRefused, CampaignNotReady, NeedsApproval
+from campaigns.models import Approval, Campaign, Exclusion, FollowUp, Tag
+from campaigns.services.approvals import (
+    approve,
+    ask,
+    ask_for_launch,
+    may_decide,
+    refuse,
+    waiting_for,
+    withdraw,
+)
+from campaigns.services.launch import end, launch, pause
+from segments.models import Organisation, TargetGroup
+from segments.services.build_state import build_state
+from tests.factories import DAY, NOW, make_action, make_campaign, make_goal
+from tests.journeys.engine import make_customers
+
+pytestmark = pytest.mark.django_db
+
+KIND = Approval.Kind.CAMPAIGN
+STAGE = {"field": "stage", "op": "ne", "value": "lapsed"}
+
+
+def make_user(name: str, *permissions: str, superuser: bool = False) -> User:
+    user = User.objects.create(username=name, is_staff=True, is_superuser=superuser)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
+
+
+@pytest.fixture
+def maker(db) -> User:
+    return make_user("maker", superuser=True)
+
+
+@pytest.fixture
+def second(db) -> User:
+    return make_user("second", "approve_approval", "view_approval")
+
+
+@pytest.fixture
+def draft(db) -> Campaign:
+    """For ten customers, where more than five need approval."""
+    make_customers(10)
+    build_state(DAY)
+    limit_to(5)
+    group = TargetGroup.objects.create(name="Not lapsed", rule=STAGE)
+    campaign = make_campaign(status="draft", target_group=group)
+    make_action(campaign)
+    return campaign
+
+
+def limit_to(n: int | None) -> None:
+    Organisation.current()
+    Organisation.objects.update(approval_audience=n)
+
+
+def ask_and_approve(campaign: Campaign, maker: User, second: User) -> Approval:
+    asked = ask_for_launch(KIND, campaign.pk, by=maker, at=NOW)
+    return approve(asked, by=second, at=NOW)
+
+
+def test_a_launch_above_the_limit_waits_for_a_second_person(draft, maker, second):
+    with pytest.raises(NeedsApproval, match="could reach 10 customers, more than 5"):
+        launch(draft)
+    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW, note="For spring")
+    assert (asked.audience, asked.status) == (10, "waiting")
+    with pytest.raises(NeedsApproval, match="waits for the approval of a second person"):
+        launch(draft)
+
+    approve(asked, by=second, at=NOW + timedelta(hours=1), note="Fine")
+
+    assert launch(draft).status == "active"
+
+
+@pytest.mark.parametrize("limit", [10, 11, None])
+def test_up_to_the_limit_nobody_is_asked(draft, limit):
+    limit_to(limit)
+
+    assert launch(draft).status == "active"
+
+
+def test_pausing_and_ending_never_wait(draft, maker, second):
+    ask_and_approve(draft, maker, second)
+    launch(draft)
+
+    assert pause(draft).status == "paused"
+    assert launch(draft).status == "active"  # in this very content it was approved
+    assert end(draft).status == "ended"
+
+
+def test_nobody_approves_what_they_asked_for_not_even_a_superuser(draft, maker):
+    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+
+    for act in (approve, refuse):
+        with pytest.raises(ApprovalRefused, match="A second person decides"):
+            act(asked, by=maker, at=NOW)
+    assert not may_decide(asked, maker)
+    assert waiting_for(maker) == []
+
+
+def test_whoever_changed_it_last_is_no_second_person(draft, maker, second, client):
+    editor = make_user("editor", superuser=True)
+    client.force_login(editor)
+    url = f"/admin/campaigns/action/{draft.actions.get().pk}/change/"
+    form = client.get(url).context["adminform"].form
+    data = {k: v if v is not None else "" for k, v in form.initial.items()} | {"offer": "20 % off"}
+    assert client.post(url, data).status_code == 302
+
+    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+
+    with pytest.raises(ApprovalRefused, match="not who changed it last"):
+        approve(asked, by=editor, at=NOW)
+    assert approve(asked, by=second, at=NOW).status == "approved"
+
+
+def test_approving_asks_for_its_permission(draft, maker):
+    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+
+    with pytest.raises(ApprovalRefused, match="You may not approve"):
+        approve(asked, by=make_user("other", "change_campaign", "launch_campaign"), at=NOW)
+
+
+def _text(campaign):
+    campaign.actions.update(body="Other")
+
+
+def _new_action(campaign):
+    make_action(campaign)
+
+
+def _action_off(campaign):
+    make_action(campaign, is_active=False)
+
+
+def _rule(campaign):
+    TargetGroup.objects.filter(pk=campaign.target_group_id).update(rule={})
+
+
+def _other_group(campaign):
+    group = TargetGroup.objects.create(name="Other", rule=STAGE)
+    Campaign.objects.filter(pk=campaign.pk).update(target_group=group)
+
+
+def _rank(campaign):
+    Campaign.objects.filter(pk=campaign.pk).update(rank=1)
+
+
+def _exempt(campaign):
+    Campaign.objects.filter(pk=campaign.pk).update(exempt_from_caps=True)
+
+
+def _tag(campaign):
+    campaign.tags.add(Tag.objects.create(name="new"))
+
+
+def _control(campaign):
+    Campaign.objects.filter(pk=campaign.pk).update(control_share=0)
+
+
+def _goal(campaign):
+    Campaign.objects.filter(pk=campaign.pk).update(goal=make_goal())
+
+
+def _ignores(campaign):
+    campaign.ignores_durations_of.add(make_campaign())
+
+
+def _exclusion(campaign):
+    Exclusion.objects.create(name="x", campaign=campaign, excluded_campaign=make_campaign(), days=3)
+
+
+def _series(campaign):
+    FollowUp.objects.create(source=make_campaign(), target=campaign)
+
+
+EDITS = [_text, _new_action, _action_off, _rule, _other_group, _rank, _exempt, _tag, _control]
+EDITS += [_goal, _ignores, _exclusion, _series]
+
+
+def test_any_edit_after_the_approval_takes_it_back_in_words(draft, maker, second):
+    given = ask_and_approve(draft, maker, second)
+
+    for edit in EDITS:
+        with transaction.atomic():
+            edit(draft)
+            draft.refresh_from_db()
+            with pytest.raises(NeedsApproval, match="no longer what was approved"):
+                launch(draft)
+            given.refresh_from_db()
+            assert (given.status, given.decided_by) == ("withdrawn", second), edit
+            assert given.reason == f"“{draft}” has been changed since."
+            transaction.set_rollback(True)
+
+
+def test_an_edit_undone_does_not_bring_the_approval_back(draft, maker, second):
+    ask_and_approve(draft, maker, second)
+    Campaign.objects.filter(pk=draft.pk).update(rank=1)
+    with pytest.raises(NeedsApproval):
+        launch(draft)
+    Campaign.objects.filter(pk=draft.pk).update(rank=None)
+
+    with pytest.raises(NeedsApproval, match="no longer what was approved"):
+        launch(draft)
+
+
+def test_an_edit_before_the_approval_takes_the_request_back(draft, maker, second):
+    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    draft.actions.update(body="Other")
+
+    with pytest.raises(ApprovalRefused, match="has been changed since"):
+        approve(asked, by=second, at=NOW)
+
+    asked.refresh_from_db()
+    assert asked.status == "withdrawn"
+
+
+def test_launching_and_counting_are_no_edits(draft, maker, second):
+    ask_and_approve(draft, maker, second)
+    TargetGroup.objects.update(n_customers=7, counted_on=DAY)
+    launch(draft)
+    pause(draft)
+
+    assert launch(draft).status == "active"
+
+
+def test_refused_stays_refused_and_can_be_asked_again(draft, maker, second):
+    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    refuse(asked, by=second, at=NOW, note="Too many")
+    with pytest.raises(ApprovalRefused, match="It is “refused”"):
+        approve(asked, by=second, at=NOW)
+    with pytest.raises(CampaignNotReady, match="ask for approval first"):
+        launch(draft)
+
+    assert ask_for_launch(KIND, draft.pk, by=maker, at=NOW).pk != asked.pk
+
+
+def test_asking_twice_for_the_same_is_one_request(draft, maker, second):
+    first = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+
+    assert ask_for_launch(KIND, draft.pk, by=second, at=NOW) == first
+
+
+def test_what_was_asked_for_can_be_taken_back_by_who_asked(draft, maker, second):
+    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    with pytest.raises(ApprovalRefused, match="Only who asked"):
+        withdraw(asked, by=second, at=NOW)
+
+    assert withdraw(asked, by=maker, at=NOW).status == "withdrawn"
+
+
+def test_a_dry_run_alone_lets_nothing_happen_until_it_is_asked_for(draft, maker, second):
+    tried = ask_for_launch(KIND, draft.pk, by=maker, at=NOW, only_try=True)
+    with pytest.raises(ApprovalRefused, match="It is “dry run alone”"):
+        approve(tried, by=second, at=NOW)
+
+    approve(ask(tried, by=maker, at=NOW), by=second, at=NOW)
+
+    assert launch(draft).status == "active"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("other", [approve, refuse], ids=["approve", "refuse"])
+def test_of_two_who_decide_at_once_one_is_told_that_it_is_done(draft, maker, second, other):
+    third = make_user("third", "approve_approval")
+    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    start, said = Barrier(2), []
+
+    def decide(act, user):
+        start.wait()
+        try:
+            said.append(act(asked, by=user, at=NOW).status)
+        except ApprovalRefused as error:
+            said.append(str(error))
+        finally:
+            connection.close()
+
+    threads = [Thread(target=decide, args=pair) for pair in ((approve, second), (other, third))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    status = Approval.objects.get().status
+    assert sorted(said) == sorted([status, f"It is “{status}”."])
+
+
+def test_the_database_itself_keeps_people_from_approving_their_own(draft, maker):
+    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Approval.objects.filter(pk=asked.pk).update(status="approved", decided_by=maker)
