@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -24,6 +25,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from campaigns.admin.action import ActionAdmin
 from campaigns.admin.campaign import CampaignAdmin
 from campaigns.admin.capacity import CapacityLimitAdmin
+from campaigns.admin.second_person import SecondPerson
 from campaigns.models import Action, Campaign, CapacityLimit
 from journeys.admin.preview import MessagePreview, PreviewLink
 from journeys.models import Contact, Decision, DecisionRun
@@ -33,7 +35,9 @@ from optiengine.lib.panel import Panel
 from optiengine.value_panel import value_panel
 from reports.admin.mix import MixPanel
 from segments.admin.customer import N_RECENT, CustomerAdmin
-from segments.models import Customer, Organisation
+from segments.admin.organisation import OrganisationAdmin
+from segments.admin.target_group import TargetGroupAdmin
+from segments.models import Customer, Organisation, TargetGroup
 
 admin.site.index_template = "optiengine/dashboard.html"
 
@@ -49,6 +53,8 @@ for model in (
     Action,
     Campaign,
     CapacityLimit,
+    Organisation,
+    TargetGroup,
 ):
     admin.site.unregister(model)
 
@@ -143,6 +149,28 @@ class CapacityLimitPage(CapacityLimitAdmin):
         return super().change_view(
             request, object_id, form_url, {"use": use, **(extra_context or {})}
         )
+
+
+@admin.register(TargetGroup)
+class TargetGroupPage(SecondPerson, TargetGroupAdmin):
+    """Who campaigns that run are for is one of the rules in force."""
+
+
+class OrganisationForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any] | None:
+        """What waits for a second person must not keep the stop switch waiting, too."""
+        if "approval_audience" in self.changed_data and len(self.changed_data) > 1:
+            text = _("Change this by itself: it may have to wait for approval.")
+            self.add_error("approval_audience", text)
+        return super().clean()
+
+
+@admin.register(Organisation)
+class OrganisationPage(SecondPerson, OrganisationAdmin):
+    """From how many customers on a second person is needed is one of the rules in force."""
+
+    form = OrganisationForm
+    actions_submit_line: list[str] = []
 
 
 @admin.register(User)

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from campaigns.api.views import CampaignViewSet, CapacityLimitViewSet
+from journeys.api.approvals import ApprovalViewSet
 from journeys.api.decisions import DecisionViewSet
 from journeys.api.next_best import NextBestViewSet
 from journeys.api.runs import RunViewSet
@@ -28,6 +29,7 @@ router.register("campaigns", CampaignViewSet, "campaign")
 router.register("capacity-limits", CapacityLimitViewSet, "capacity-limit")
 router.register("campaigns/(?P<campaign_pk>[0-9]{1,18})/mix", MixViewSet, "campaign-mix")
 router.register("decisions", DecisionViewSet, "decision")
+router.register("approvals", ApprovalViewSet, "approval")
 router.register("runs", RunViewSet, "run")
 router.register("reports/uplift", UpliftReportViewSet, "uplift-report")
 router.register("reports/arms", ArmReportViewSet, "arm-report")

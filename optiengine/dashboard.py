@@ -13,10 +13,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from campaigns.services.approvals import waiting_for
 from journeys.models import DecisionRun
 from optiengine.charts import stacked_bars
 from optiengine.day_figures import (
@@ -48,7 +49,17 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
     if context["sees_figures"]:
         context |= _figures(organisation)
+        context["warnings"] = [*_approvals(request), *context["warnings"]]
     return context
+
+
+def _approvals(request: HttpRequest) -> list[tuple[str, str, str]]:
+    """What waits for the one who looks."""
+    if not (n := len(waiting_for(request.user))):
+        return []
+    text = ngettext("%d approval waits for you.", "%d approvals wait for you.", n) % n
+    page = reverse("admin:campaigns_approval_changelist")
+    return [("warning", text, f"{page}?status__exact=waiting")]
 
 
 def _figures(organisation: Organisation) -> dict[str, Any]:

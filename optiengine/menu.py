@@ -59,6 +59,7 @@ NAVIGATION = [
             },
             _item(_("Budgets and volumes"), "account_balance_wallet", "campaigns", "capacitylimit"),
             _item(_("Journey maps"), "route", "journeys", "journeymap"),
+            _item(_("Approvals"), "approval", "campaigns", "approval"),
             _item(_("Series"), "account_tree", "campaigns", "followup"),
             _item(_("Tags"), "sell", "campaigns", "tag"),
             _item(_("Minimum evidence"), "science", "campaigns", "minimumevidence"),

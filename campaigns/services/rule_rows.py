@@ -172,6 +172,7 @@ def _write(change: RowChange) -> None:
         fields = {**row["fields"], **fields}
     data = [{"model": change.table, "pk": change.pk, "fields": fields}]
     (made,) = serializers.deserialize("python", data)
+    made.object._state.adding = change.pk is None
     made.object.full_clean()
     made.save()
 

@@ -1,6 +1,7 @@
 """The admin pages of runs, decisions and deliveries; Django looks for them here."""
 
 from journeys.admin import (
+    approval,
     call,
     capacity,
     contact,
@@ -17,6 +18,7 @@ from journeys.admin import (
 )
 
 __all__ = [
+    "approval",
     "call",
     "capacity",
     "contact",

@@ -14,10 +14,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from campaigns.admin.launch_approval import LaunchApproval
+from campaigns.admin.second_person import SecondPerson
+from campaigns.models import Approval
 from journeys.admin.new_map import NewMapPage
 from journeys.admin.rehearsal import RehearsalPages
 from journeys.errors import MapNotReady
@@ -52,7 +54,8 @@ class JourneyMapForm(forms.ModelForm):
 
 
 @admin.register(JourneyMap)
-class JourneyMapAdmin(RehearsalPages, NewMapPage, ModelAdmin):
+class JourneyMapAdmin(RehearsalPages, NewMapPage, SecondPerson, LaunchApproval):
+    approval_kind = Approval.Kind.MAP
     form = JourneyMapForm
     list_display = [
         "drawn",
@@ -72,7 +75,7 @@ class JourneyMapAdmin(RehearsalPages, NewMapPage, ModelAdmin):
     conditional_fields = {"reentry_days": "reentry == 'after'"}
     fields = ["name", "goal", "exit_rule", ("reentry", "reentry_days"), "control_share"]
     actions = ["launch_selected", "pause_selected", "end_selected"]
-    actions_detail = ["open_canvas"]
+    actions_detail = ["open_canvas", "ask_for_launch", "try_launch"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JourneyMap]:
         """With who is on the way, from the tallies, which stay small."""

@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from django.contrib.auth.models import User
 
 from campaigns.models import CapacityLimit
+from campaigns.services.approvals import ask_for_launch
 from optiengine.api import router
-from tests.factories import DAY
+from tests.factories import DAY, NOW
 
 METHODS = ["get", "head", "post", "put", "patch", "delete", "options"]
 READ = {"get", "head"}
@@ -18,9 +20,13 @@ WRITES = {
     ("customer-consents", "patch"),
     ("customer-detail", "put"),
     ("customer-detail", "delete"),
+    ("approval-approve", "post"),
+    ("approval-refuse", "post"),
 }
 SUCCEEDS = {("customer-detail", "put"): 200, ("customer-detail", "delete"): 204}  # without a body
-WRITTEN_ALONE = {"event-list", "customer-consents"}  # cannot be read
+WRITTEN_ALONE = {  # cannot be read
+    *("event-list", "customer-consents", "approval-approve", "approval-refuse")
+}
 ADDRESSES = {
     "login-list": "/api/v1/login/",
     "customer-list": "/api/v1/customers/",
@@ -35,6 +41,10 @@ ADDRESSES = {
     "decision-list": "/api/v1/decisions/",
     "decision-detail": f"/api/v1/decisions/{DAY}/K-1/",
     "decision-explanation": f"/api/v1/decisions/{DAY}/K-1/explanation/",
+    "approval-list": "/api/v1/approvals/",
+    "approval-detail": "/api/v1/approvals/{approval}/",
+    "approval-approve": "/api/v1/approvals/{approval}/approve/",
+    "approval-refuse": "/api/v1/approvals/{approval}/refuse/",
     "run-list": "/api/v1/runs/",
     "run-detail": f"/api/v1/runs/{DAY}/",
     "uplift-report-list": "/api/v1/reports/uplift/",
@@ -46,7 +56,7 @@ ADDRESSES = {
 def test_the_matrix_knows_every_address():
     assert {pattern.name for pattern in router.urls} == set(ADDRESSES)
     for pattern in router.urls:
-        address = ADDRESSES[pattern.name].replace("{campaign}", "1").replace("{limit}", "1")
+        address = re.sub(r"{\w+}", "1", ADDRESSES[pattern.name])
         address = address.removeprefix("/api/v1/")
         assert re.match(pattern.pattern.regex.pattern, address), pattern.name
 
@@ -74,11 +84,13 @@ def expected(name: str, method: str, role: str) -> set[int]:
 @pytest.mark.parametrize("role", ["anonymous", "stranger", "viewer", "superuser"])
 def test_each_caller_gets_what_the_permissions_say(role, request, measured, campaign):
     limit = CapacityLimit.objects.create(name="Calls", maximum=100)
+    asker = User.objects.create(username="asker")
+    approval = ask_for_launch("campaign", campaign.pk, by=asker, at=NOW)
     client = request.getfixturevalue(role)
     found, wanted = {}, {}
     for name, template in ADDRESSES.items():
         for method in METHODS:
-            address = template.format(campaign=campaign.pk, limit=limit.pk)
+            address = template.format(campaign=campaign.pk, limit=limit.pk, approval=approval.pk)
             answer = getattr(client, method)(address, **_body(method))
             found[name, method] = {answer.status_code}
             wanted[name, method] = expected(name, method, role)

@@ -1,0 +1,313 @@
+"""Rules in force wait for a second person, by whichever page they are changed."""
+
+from datetime import time
+from html import unescape
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from campaigns.errors import ApprovalRefused
+from campaigns.models import (
+    Approval,
+    Campaign,
+    CapacityLimit,
+    Exclusion,
+    FrequencyCap,
+    MinimumGap,
+    QuietHours,
+    Tag,
+)
+from campaigns.services.approvals import approve, refuse
+from segments.models import Organisation, TargetGroup
+from segments.services.build_state import build_state
+from tests.campaigns.test_approvals import limit_to, make_user
+from tests.factories import DAY, NOW, make_action, make_campaign
+from tests.journeys.engine import make_customers
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def maker(db, client) -> User:
+    user = make_user("maker", superuser=True)
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def second(db) -> User:
+    return make_user("second", "approve_approval", "view_approval")
+
+
+@pytest.fixture(autouse=True)
+def _limit(db):
+    """Ten customers, where more than five need approval."""
+    make_customers(10)
+    build_state(DAY)
+    limit_to(5)
+
+
+@pytest.fixture
+def cap(db) -> FrequencyCap:
+    return FrequencyCap.objects.create(name="Week", limit=1)
+
+
+def form_of(client, url: str) -> dict:
+    """What a browser would send back from a form, inlines included."""
+    context = client.get(url).context
+    data = _values(context["adminform"].form)
+    for formset in context["inline_admin_formsets"]:
+        for form in [formset.formset.management_form, *formset.formset.forms]:
+            data |= _values(form)
+    return data
+
+
+def _values(form) -> dict:
+    found = {form.add_prefix(name): form[name].value() for name in form.fields}
+    texts = {name: v for name, v in found.items() if v is not None and v is not False}
+    return {n: "on" if v is True else getattr(v, "pk", v) for n, v in texts.items()}
+
+
+def change_page(row) -> str:
+    return f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/change/"
+
+
+def test_a_changed_cap_waits_and_is_put_in_place_by_a_second_person(client, maker, second, cap):
+    answer = client.post(change_page(cap), form_of(client, change_page(cap)) | {"limit": "3"})
+
+    asked = Approval.objects.get()
+    assert answer.url == f"/admin/campaigns/approval/{asked.pk}/change/"
+    assert FrequencyCap.objects.get().limit == 1
+    assert (asked.status, asked.audience, asked.requested_by) == ("waiting", 10, maker)
+    assert asked.changes == [
+        {
+            "table": "campaigns.frequencycap",
+            "pk": cap.pk,
+            "name": "Week",
+            "old": {"limit": 1},
+            "new": {"limit": 3},
+        }
+    ]
+    with pytest.raises(ApprovalRefused, match="A second person"):
+        approve(asked, by=maker, at=NOW)
+
+    approve(asked, by=second, at=NOW)
+
+    assert FrequencyCap.objects.get().limit == 3
+    history = LogEntry.objects.filter(object_id=str(cap.pk), content_type__model="frequencycap")
+    assert [entry.user for entry in history] == [second]
+
+
+def test_refused_leaves_all_as_it_is(client, maker, second, cap):
+    client.post(change_page(cap), form_of(client, change_page(cap)) | {"limit": "3"})
+
+    refuse(Approval.objects.get(), by=second, at=NOW)
+
+    assert FrequencyCap.objects.get().limit == 1
+
+
+def test_of_two_changes_of_one_field_the_later_is_withdrawn_by_the_first(
+    client, maker, second, cap
+):
+    url = change_page(cap)
+    for change in ({"limit": "3"}, {"limit": "4"}, {"name": "Another"}):
+        client.post(url, form_of(client, url) | change)
+    first, clashing, beside = Approval.objects.order_by("pk")
+
+    approve(first, by=second, at=NOW)
+    with pytest.raises(ApprovalRefused, match="“Week” has been changed since"):
+        approve(clashing, by=second, at=NOW)
+    approve(beside, by=second, at=NOW)
+
+    clashing.refresh_from_db()
+    assert clashing.status == "withdrawn"
+    assert FrequencyCap.objects.values_list("name", "limit").get() == ("Another", 3)
+
+
+ADDED = {
+    "frequencycap": {"name": "New", "limit": "2", "scope": "all", "window": "week",
+                     "length": "7", "week_starts_on": "1", "is_active": "on"},
+    "minimumgap": {"name": "New", "hours": "12", "is_active": "on"},
+    "quiethours": {"name": "New", "starts_at": "22:00", "ends_at": "08:00", "weekdays": ["5", "1"],
+                   "country": "DE", "is_active": "on"},
+    "capacitylimit": {"name": "New", "measure": "contacts", "maximum": "90", "period": "week",
+                      "scope": "all", "is_active": "on"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [FrequencyCap, MinimumGap, QuietHours, CapacityLimit])
+def test_new_rules_are_made_by_the_second_person(client, maker, second, model):
+    name = model._meta.model_name
+    client.post(f"/admin/campaigns/{name}/add/", ADDED[name])
+    asked = Approval.objects.get()
+    assert not model.objects.exists()
+
+    approve(asked, by=second, at=NOW)
+
+    made = model.objects.get()
+    assert made.name == "New"
+    if model is QuietHours:
+        assert (made.starts_at, made.weekdays) == (time(22), [1, 5])
+    client.post(f"/admin/campaigns/{name}/{made.pk}/delete/", {"post": "yes"})
+    assert model.objects.exists()
+    approve(Approval.objects.exclude(pk=asked.pk).get(), by=second, at=NOW)
+    assert not model.objects.exists()
+
+
+def test_deleting_from_the_list_and_by_what_it_hangs_on_waits_too(client, maker, second):
+    tag = Tag.objects.create(name="sale")
+    cap = FrequencyCap.objects.create(name="Sale", limit=1, scope="tag", tag=tag)
+    client.post(
+        "/admin/campaigns/frequencycap/",
+        {"action": "delete_selected", "_selected_action": [cap.pk], "post": "yes"},
+    )
+    client.post(f"/admin/campaigns/tag/{tag.pk}/delete/", {"post": "yes"})
+    assert FrequencyCap.objects.exists()
+    by_tag = Approval.objects.get(name="sale, Sale")
+
+    approve(by_tag, by=second, at=NOW)
+
+    assert not FrequencyCap.objects.exists()
+    assert not Tag.objects.exists()
+
+
+def test_ranks_on_the_list_wait_where_the_campaign_runs(client, maker, second):
+    running, draft = make_campaign(), make_campaign(status="draft")
+    rows = list(Campaign.objects.in_order())
+    data = {"form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "2", "_save": "Save"}
+    for place, row in enumerate(rows):
+        data |= {f"form-{place}-id": row.pk, f"form-{place}-rank": "3" if row == draft else ""}
+    client.post("/admin/campaigns/campaign/", data)
+    assert list(Campaign.objects.filter(rank=3)) == [draft]
+    place = rows.index(running)
+    order = list(Campaign.objects.in_order())
+    data = {"form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "2", "_save": "Save"}
+    for place, row in enumerate(order):
+        data |= {f"form-{place}-id": row.pk, f"form-{place}-rank": "1" if row == running else "3"}
+
+    client.post("/admin/campaigns/campaign/", data)
+
+    assert not Campaign.objects.filter(rank=1).exists()
+    approve(Approval.objects.get(), by=second, at=NOW)
+    running.refresh_from_db()
+    assert (running.rank, running.status) == (1, "active")
+
+
+def test_a_running_campaign_with_its_inlines_is_held_as_one(client, maker, second):
+    running, other = make_campaign(), make_campaign()
+    action = make_action(running)
+    data = form_of(client, change_page(running))
+    data |= {"actions-0-offer": "Half price", "control_share": "0.3"}
+    data |= {"excludes-TOTAL_FORMS": "1", "excludes-0-name": "Rest", "excludes-0-days": "4"}
+    data |= {"excludes-0-excluded_campaign": other.pk, "excludes-0-campaign": running.pk}
+    client.post(change_page(running), data)
+    asked = Approval.objects.get()
+    page = unescape(client.get(change_page(asked)).content.decode())
+
+    assert {change["table"].split(".")[1] for change in asked.changes} == {
+        *("campaign", "action", "exclusion")
+    }
+    assert not Exclusion.objects.exists()
+    for words in ("Half price", "0.3", "Exclusion: Rest", other.name):
+        assert words in page
+
+    approve(asked, by=second, at=NOW)
+
+    running.refresh_from_db()
+    action.refresh_from_db()
+    assert (running.control_share, action.offer) == (0.3, "Half price")
+    assert Exclusion.objects.get().days == 4
+
+
+def test_drafts_are_changed_by_one_person(client, maker):
+    draft = make_campaign(status="draft")
+    make_action(draft)
+    data = form_of(client, change_page(draft)) | {"actions-0-offer": "Half price"}
+
+    client.post(change_page(draft), data)
+
+    assert draft.actions.get().offer == "Half price"
+    assert not Approval.objects.exists()
+
+
+def test_pausing_and_ending_from_the_list_go_through(client, maker):
+    first, other = make_campaign(), make_campaign()
+    for campaign, act in ((first, "pause_selected"), (other, "end_selected")):
+        client.post(
+            "/admin/campaigns/campaign/", {"action": act, "_selected_action": [campaign.pk]}
+        )
+
+    assert set(Campaign.objects.values_list("status", flat=True)) == {"paused", "ended"}
+
+
+def test_the_stop_switch_works_at_once_and_the_limit_itself_waits(client, maker, second):
+    organisation = Organisation.current()
+    client.post(reverse("stop_sending"), {"stopped": "yes"})
+    url = change_page(organisation)
+    data = form_of(client, url)
+    mixed = client.post(url, {k: v for k, v in data.items() if k != "sending_stopped"}
+                        | {"approval_audience": "900"})  # fmt: skip
+    assert "Change this by itself" in mixed.content.decode()
+    client.post(url, data | {"approval_audience": ""})
+    assert Organisation.current().approval_audience == 5
+
+    approve(Approval.objects.get(), by=second, at=NOW)
+
+    organisation = Organisation.current()
+    assert organisation.approval_audience is None
+    assert organisation.sending_stopped
+
+
+def test_a_stricter_limit_needs_nobody(client, maker):
+    url = change_page(Organisation.current())
+
+    client.post(url, form_of(client, url) | {"approval_audience": "2"})
+
+    assert Organisation.current().approval_audience == 2
+
+
+def test_the_group_of_a_running_campaign_waits_and_that_of_a_draft_does_not(client, maker, second):
+    group = TargetGroup.objects.create(name="New ones", rule={})
+    campaign = make_campaign(status="draft", target_group=group)
+    url, rule = change_page(group), '{"field": "stage", "op": "eq", "value": "new"}'
+    client.post(url, {"name": "New ones", "rule": rule})
+    group.refresh_from_db()
+    assert group.rule["value"] == "new"
+    Campaign.objects.filter(pk=campaign.pk).update(status="active")
+
+    client.post(url, {"name": "New ones", "rule": ""})
+
+    group.refresh_from_db()
+    assert group.rule["value"] == "new"
+    approve(Approval.objects.get(), by=second, at=NOW)
+    group.refresh_from_db()
+    assert group.rule == {}
+
+
+@pytest.mark.parametrize("limit", [None, 10])
+def test_without_a_limit_or_up_to_it_a_form_saves_at_once(client, maker, cap, limit):
+    limit_to(limit)
+
+    client.post(change_page(cap), form_of(client, change_page(cap)) | {"limit": "3"})
+
+    assert FrequencyCap.objects.get().limit == 3
+    assert not Approval.objects.exists()
+
+
+def test_a_dry_run_of_a_form_saves_nothing_with_or_without_a_limit(client, maker, cap):
+    limit_to(None)
+    data = form_of(client, change_page(cap)) | {"limit": "0"}
+
+    client.post(change_page(cap), data | {"campaigns_frequencycap_try_change": "1"})
+
+    assert FrequencyCap.objects.get().limit == 1
+    assert Approval.objects.get().status == "tried"
+
+
+def test_a_form_in_error_is_shown_again(client, maker, cap):
+    answer = client.post(change_page(cap), form_of(client, change_page(cap)) | {"name": ""})
+
+    assert "This field is required" in answer.content.decode()
+    assert not Approval.objects.exists()
