@@ -61,12 +61,12 @@ class ApprovalAdmin(ReadOnlyAdmin):
     search_fields = ["name"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Approval]:
-        waiting = When(status=Status.WAITING, then=Value(0))
-        order = Case(waiting, default=Value(1), output_field=IntegerField())
-        return super().get_queryset(request).annotate(turn=order).defer("dry_run", "changes")
+        return super().get_queryset(request).defer("dry_run", "changes")
 
-    def get_ordering(self, request: HttpRequest) -> list[str]:
-        return ["turn", "-pk"]
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        """What waits comes first."""
+        waiting = When(status=Status.WAITING, then=Value(0))
+        return [Case(waiting, default=Value(1), output_field=IntegerField()).asc(), "-pk"]
 
     def get_urls(self) -> list[URLPattern]:
         progress = self.admin_site.admin_view(self.progress_view)

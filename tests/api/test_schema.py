@@ -6,11 +6,13 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
 
 from campaigns.models import CapacityLimit
-from tests.factories import DAY
+from campaigns.services.approvals import ask_for_launch
+from tests.factories import DAY, NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +47,8 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(schema):
 
 def test_answers_are_what_the_schema_promises(schema, superuser, measured, campaign):
     limit = CapacityLimit.objects.create(name="Calls", maximum=100)
+    asker = User.objects.create(username="asker")
+    approval = ask_for_launch("campaign", campaign.pk, by=asker, at=NOW)
     addresses = {
         "/api/v1/customers/": "",
         "/api/v1/customers/{external_id}/": "K-1",
@@ -56,6 +60,8 @@ def test_answers_are_what_the_schema_promises(schema, superuser, measured, campa
         "/api/v1/decisions/": "",
         "/api/v1/decisions/{as_of}/{customer}/": f"{DAY}/K-1",
         "/api/v1/decisions/{as_of}/{customer}/explanation/": f"{DAY}/K-1/explanation",
+        "/api/v1/approvals/": "",
+        "/api/v1/approvals/{id}/": approval.pk,
         "/api/v1/runs/": "",
         "/api/v1/runs/{as_of}/": DAY,
         "/api/v1/reports/uplift/": "",
