@@ -48,10 +48,17 @@ def _campaign_problems(graph: Graph) -> list[Problem]:
             found.append(Problem(step.id, "campaign_not_for_steps", name))
         texts = campaign.problems()
         found += [Problem(step.id, "campaign_problem", {**name, "text": text}) for text in texts]
-        if campaign.status != Campaign.Status.ACTIVE:
+        # A draft is launched with the map; what somebody paused or ended is not taken up again.
+        if campaign.status not in (Campaign.Status.ACTIVE, Campaign.Status.DRAFT):
             values = {**name, "status": campaign.get_status_display()}
             found.append(Problem(step.id, "campaign_not_active", values))
     return found
+
+
+def draft_campaigns(graph: Graph) -> list[Campaign]:
+    """The steps' campaigns that were not launched yet, by name: they start with the map."""
+    drafts = Campaign.objects.filter(status=Campaign.Status.DRAFT, pk__in=graph.campaign_ids())
+    return list(drafts.order_by("name"))
 
 
 def _group_problems(graph: Graph) -> list[Problem]:

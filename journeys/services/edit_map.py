@@ -5,14 +5,15 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.errors import NeedsApproval
+from campaigns.errors import CampaignNotReady, NeedsApproval
 from campaigns.models import Approval
 from campaigns.services.approvals import expect_approved, withdraw_changed
+from campaigns.services.launch import launch
 from campaigns.services.rule_rows import lock_rules
 from journeys.errors import MapNeedsApproval, MapNotReady
 from journeys.models import JourneyMap, MapVersion
 from journeys.numerics.journey_graph import GraphError, parse_graph
-from journeys.services.check_map import check_graph
+from journeys.services.check_map import check_graph, draft_campaigns
 from journeys.services.describe_graph import describe_graph_error
 from segments.numerics.rule import RuleError, parse_rule
 from segments.services.describe_rule import problem_in_words
@@ -47,8 +48,9 @@ def save_graph(journey: JourneyMap, graph: object, *, by: str, at: datetime) -> 
 def launch_map(journey: JourneyMap, *, by: str, at: datetime) -> JourneyMap:
     """Let customers enter the newest version from now on, or go on where a pause stopped them.
 
-    Who is on the way in an older version finishes there. Raises MapNotReady with all sentences;
-    MapNeedsApproval where a second person has to approve this drawing first.
+    Who is on the way in an older version finishes there. Campaigns of its steps that are drafts
+    are launched with it. Raises MapNotReady with all sentences; MapNeedsApproval where a second
+    person has to approve this drawing, or one of these campaigns, first.
     """
     lock_rules()
     journey = _locked(journey)
@@ -65,6 +67,7 @@ def launch_map(journey: JourneyMap, *, by: str, at: datetime) -> JourneyMap:
         raise MapNotReady(found)
     if journey.status != Status.ACTIVE or newest.pk != journey.active_version_id:
         _expect_approved(journey)
+    _launch_campaigns(newest)
     if newest.launched_at is None:
         newest.launched_at, newest.launched_by = at, by
         newest.save(update_fields=["launched_at", "launched_by"])
@@ -91,6 +94,17 @@ def end_map(journey: JourneyMap) -> JourneyMap:
 def newest_version(journey: JourneyMap) -> MapVersion | None:
     """What the canvas shows and a launch launches; None while nothing is drawn."""
     return journey.versions.order_by("-number").first()
+
+
+def _launch_campaigns(version: MapVersion) -> None:
+    for campaign in draft_campaigns(parse_graph(version.graph)):
+        try:
+            launch(campaign)
+        except CampaignNotReady as error:
+            raise MapNotReady([f"{campaign}: {text}" for text in error.problems]) from error
+        except NeedsApproval as error:
+            problems = [f"{campaign}: {text}" for text in error.problems]
+            raise MapNeedsApproval(problems) from error
 
 
 def _expect_approved(journey: JourneyMap) -> None:

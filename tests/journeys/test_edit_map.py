@@ -38,11 +38,11 @@ def test_a_draft_is_overwritten_and_what_was_launched_never_is():
 
 def test_every_reason_against_a_launch_is_told_at_once_and_names_the_step():
     make_action(other := make_campaign(name="Other"))
-    draft = make_step_campaign(name="Draft", status="draft")
+    paused = make_step_campaign(name="Stopped", status="paused")
     bare = make_campaign(name="Bare", recurrence="step")
     graph = draw(
         {
-            "e": ENTRY, "a": send(other), "b": send(draft), "c": send(bare),
+            "e": ENTRY, "a": send(other), "b": send(paused), "c": send(bare),
             "d": {**send(other), "campaign": 10**9}, "w": wait(0), "z": wait(60),
         },
         "e>a a>b b>c c>d d>w",
@@ -58,7 +58,7 @@ def test_every_reason_against_a_launch_is_told_at_once_and_names_the_step():
         "“Wait 1 hour”: No way leads to it from the entry.",
         "“Send “Other””: Its campaign “Other” recurs by itself: one that a map sends recurs “as a "
         "step of journey maps”.",
-        "“Send “Draft””: Its campaign “Draft” is “draft”: launch it before the map.",
+        "“Send “Stopped””: Its campaign “Stopped” is “paused”: launch it before the map.",
         "“Send “Bare””: Its campaign “Bare”: It has no action.",
         "“Send “none””: Its campaign does not exist any more.",
         "The exit rule: field: There is no field “moon”.",
@@ -116,3 +116,14 @@ def test_paused_maps_can_be_launched_again_and_ended_ones_cannot():
         pause_map(journey)
     with pytest.raises(MapNotReady, match="cannot be changed"):
         save_graph(journey, simple(), by="anna", at=NOW)
+
+
+def test_draft_campaigns_of_its_steps_start_with_the_map():
+    draft = make_step_campaign(name="Draft", status="draft")
+    journey = JourneyMap.objects.create(name="Hello")
+    save_graph(journey, draw({"e": ENTRY, "a": send(draft)}, "e>a"), by="anna", at=NOW)
+
+    launch_map(journey, by="anna", at=NOW)
+
+    draft.refresh_from_db()
+    assert draft.status == "active"

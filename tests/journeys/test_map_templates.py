@@ -4,7 +4,6 @@ import pytest
 from django.utils import translation
 
 from campaigns.models import Campaign
-from campaigns.services.launch import launch as launch_campaign
 from journeys.models import JourneyMap
 from journeys.services.check_map import check_graph
 from journeys.services.edit_map import launch_map, newest_version
@@ -17,20 +16,19 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("name", template_graphs())
 @pytest.mark.parametrize("language", ["en", "pt"])
-def test_a_template_lacks_nothing_but_the_launch_of_its_campaigns(name, language):
+def test_a_template_lacks_nothing_and_its_campaigns_are_launched_with_it(name, language):
     with translation.override(language):
         journey = make_from_template(name, by="anna", at=NOW, starts_on=DAY)
         graph = newest_version(journey).graph
-        assert {p["code"] for p in check_graph(graph)} == {"campaign_not_active"}
-
+        assert check_graph(graph) == []
         for campaign in Campaign.objects.all():
-            launch_campaign(campaign)
             for action in campaign.actions.select_related("campaign"):
                 words = render(action, Recipient.of(make_customer(first_name="Ana")))
                 assert "Ana" in words.text
                 assert "{" not in words.text + words.subject
 
         assert launch_map(journey, by="anna", at=NOW).status == "active"
+        assert set(Campaign.objects.values_list("status", flat=True)) == {"active"}
 
 
 def test_a_template_can_be_used_again_beside_what_it_made():
