@@ -27,8 +27,9 @@ from optiengine.serving import web_server
 N_CUSTOMERS, N_CAMPAIGNS = 1_000_000, 200
 N_STEPS = 5
 ADDRESS = "127.0.0.1:8917"
-N_IN_TURN, N_WARM = 2_000, 200  # requests one after the other; before any is counted
+N_IN_TURN, N_WARM = 2_000, 50  # requests one after the other; before any is counted
 RATE, SECONDS = 10, 60  # requests a second that arrive, whether earlier ones are answered or not
+FEW = 1_000  # customers: with fewer, there are fewer requests, too
 SEED = 7
 COLUMNS = {
     "live_customers": "customers in the database, with a year of events",
@@ -60,13 +61,15 @@ def bench_realtime(
     measure(database, folder, "live_ready", as_of=today.isoformat())
     client = Client(Token.objects.create(user=User.objects.create_superuser("bench")).key)
     rng = np.random.default_rng(SEED)
-    names = [f"C{number}" for number in rng.integers(1, n + 1, N_WARM + N_IN_TURN)]
+    share = min(1.0, n / FEW)
+    n_in_turn = round(N_IN_TURN * share**2)
+    names = [f"C{number}" for number in rng.integers(1, n + 1, N_WARM + n_in_turn)]
     with _server(database, folder):
         step("in turn")
-        floor = np.array([client.read_campaign() for _ in range(N_IN_TURN)])
+        floor = np.array([client.read_campaign() for _ in range(n_in_turn)])
         alone = np.array([client.ask(name) for name in names])[N_WARM:]
         step("as they come")
-        arriving = _arriving(client, n, rng)
+        arriving = _arriving(client, n, rng, round(RATE * SECONDS * share**2))
     step("replay")
     return {
         "live_customers": n,
@@ -115,10 +118,12 @@ class Client:
         return time.perf_counter() - started
 
 
-def _arriving(client: Client, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _arriving(
+    client: Client, n: int, rng: np.random.Generator, n_requests: int
+) -> NDArray[np.float64]:
     """Seconds that each of the requests waited that come at random: an open model, in which a slow
     answer keeps nobody from asking."""
-    moments = np.cumsum(rng.exponential(1 / RATE, RATE * SECONDS))
+    moments = np.cumsum(rng.exponential(1 / RATE, n_requests))
     customers = rng.integers(1, n + 1, len(moments))
     began = time.perf_counter()
     with ThreadPoolExecutor(max_workers=10) as pool:
