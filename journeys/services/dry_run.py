@@ -234,7 +234,10 @@ def _due(day: Day, batch: CustomerBatch, book: Rulebook) -> DueSteps:
     taken = np.full(len(ids), NONE)
     control = np.zeros(len(ids), dtype=bool)
     stored = Decision.objects.filter(
-        run=day.stored, as_of=day.run.as_of, customer_id__range=(int(ids[0]), int(ids[-1]))
+        run=day.stored,
+        as_of=day.run.as_of,
+        customer_id__gte=int(ids[0]),
+        customer_id__lte=int(ids[-1]),
     ).exclude(action=None)
     rows = list(stored.values_list("customer_id", "action_id", "is_control"))
     place = np.searchsorted(ids, [row[0] for row in rows])
