@@ -45,9 +45,12 @@ class SecondPerson(ModelAdmin):
         view = super().delete_view
         return self._held(request, lambda: view(request, *args, **kwargs))
 
-    @action(description=gettext_lazy("Dry run"), icon="science", permissions=["change"])
+    @action(description=gettext_lazy("Dry run"), icon="science", permissions=["try_change"])
     def try_change(self, request: HttpRequest, obj: Model) -> None:
         """Saves nothing: see `_held`."""
+
+    def has_try_change_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return self.has_change_permission(request)
 
     def _held(self, request: HttpRequest, save: Callable[[], Any]) -> Any:
         if request.method != "POST":

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.db.models import Field, ForeignKey, JSONField, ManyToManyField
+from django.db.models import Field, ForeignKey, JSONField, ManyToManyField, Model
 from django.utils.formats import localize
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 
-from campaigns.services.rule_rows import RowChange
+from campaigns.services.rule_rows import RowChange, differences, values_of
 from segments.numerics.rule import RuleError, parse_rule
 from segments.services.describe_rule import describe, problem_in_words
 from segments.services.rule_fields import newest_state, rule_fields
@@ -34,11 +35,17 @@ def describe_changes(changes: Iterable[RowChange]) -> list[ChangedRow]:
     return [_row(change) for change in changes]
 
 
+def describe_rows(rows: Iterable[Model]) -> list[ChangedRow]:
+    """Rows as they are, in the same words: fields are (label, nothing, value)."""
+    return describe_changes(differences({}, values_of(rows)))
+
+
 def _row(change: RowChange) -> ChangedRow:
     old, new = change.old or {}, change.new or {}
     verb = "change" if change.old and change.new else "add" if change.new else "delete"
     fields = []
-    for name in new or old:
+    order = [field.name for field in change.model._meta.get_fields()]
+    for name in sorted(new or old, key=order.index):
         field: Any = change.model._meta.get_field(name)
         before = in_words(field, old.get(name)) if old else NOTHING
         after = in_words(field, new.get(name)) if new else NOTHING
@@ -59,6 +66,9 @@ def in_words(field: Any, value: Any) -> str:
         return _rule(value)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(field, ArrayField):
+        chosen = dict(getattr(field.base_field, "flatchoices", ()))
+        return ", ".join(str(chosen.get(one, one)) for one in field.to_python(value)) or NOTHING
     if field.flatchoices:
         return str(dict(field.flatchoices).get(value, value))
     return Truncator(_plain(field, value)).chars(LONGEST)
@@ -69,8 +79,6 @@ def _plain(field: Field, value: Any) -> str:
         python = field.to_python(value)
     except ValidationError:
         return str(value)
-    if isinstance(python, list):
-        return ", ".join(map(str, python)) or NOTHING
     return str(localize(python))
 
 

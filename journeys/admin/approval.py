@@ -19,9 +19,9 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from campaigns.errors import ApprovalRefused
-from campaigns.models import Approval
+from campaigns.models import Approval, Campaign
 from campaigns.services.approvals import approve, ask, may_decide, outdated, refuse, withdraw
-from campaigns.services.describe_changes import describe_changes
+from campaigns.services.describe_changes import ChangedRow, describe_changes, describe_rows
 from campaigns.services.rule_rows import RowChange
 from journeys.admin.dry_run_words import dry_run_context, progress_of
 from journeys.services.queue_dry_run import queue_dry_run
@@ -114,6 +114,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
             "outdated": problem,
             "page": self._page_of(approval),
             "rows": describe_changes(RowChange(**change) for change in approval.changes),
+            "launched": _launched(approval) if not problem else [],
             "may_decide": waits and not problem and may_decide(approval, request.user),
             "may_withdraw": waits and is_mine,
             "may_ask": approval.status == Status.TRIED and not problem and is_mine,
@@ -167,3 +168,11 @@ class ApprovalAdmin(ReadOnlyAdmin):
         if approval.kind not in PAGES:
             return ""
         return reverse(PAGES[Kind(approval.kind)], args=[approval.object_id])
+
+
+def _launched(approval: Approval) -> list[ChangedRow]:
+    """What a campaign says and to whom; a map is looked at on its canvas."""
+    if approval.kind != Kind.CAMPAIGN:
+        return []
+    campaign = Campaign.objects.filter(pk=approval.object_id).first()
+    return describe_rows([campaign, *campaign.actions.order_by("pk")]) if campaign else []

@@ -12,6 +12,7 @@ from optiengine.lib.figures import number, percent
 from segments.models import Organisation
 
 N_BARS = 20  # campaigns shown
+N_CONFLICTS = 10
 N_FLOWS = 24  # of the chart; smaller ones together change little
 NOTES = {
     "step": gettext_lazy(
@@ -47,8 +48,7 @@ def dry_run_context(approval: Approval) -> dict[str, Any]:
     names = {0: nothing, **{int(pk): name for pk, name in found["names"].items()}}
     flows = [(names[c["from"]], names[c["to"]], c["n"][0]) for c in found["changes"][:N_FLOWS]]
     most = max((max(c["before"][0], c["after"][0]) for c in found["campaigns"]), default=0) or 1
-    moved = [c for c in found["campaigns"] if c["before"] != c["after"] or c["kept"] != c["after"]]
-    others = [c for c in found["campaigns"] if c not in moved]
+    by_change = sorted(found["campaigns"], key=lambda c: -abs(c["after"][0] - c["before"][0]))
     return {
         "cards": [
             (_("Lose a message"), in_figures(found["losing"]), _("customers get one less")),
@@ -65,7 +65,7 @@ def dry_run_context(approval: Approval) -> dict[str, Any]:
                 "before_width": f"{100 * row['before'][0] / most:.1f}",
                 "after_width": f"{100 * row['after'][0] / most:.1f}",
             }
-            for row in [*moved, *others][:N_BARS]
+            for row in by_change[:N_BARS]
         ],
         "flows": flow_chart(flows),
         "flow_rows": [
@@ -81,7 +81,8 @@ def dry_run_context(approval: Approval) -> dict[str, Any]:
             }
             for row in found["examples"]
         ],
-        "conflicts": found["conflicts"],
+        "conflicts": found["conflicts"][:N_CONFLICTS],
+        "n_more_conflicts": max(0, len(found["conflicts"]) - N_CONFLICTS),
         "notes": [NOTES[note] for note in found["notes"]],
         "dry_run_day": found["as_of"],
         "is_sample": found["n_looked_at"] < found["n_customers"],
