@@ -20,6 +20,7 @@ from unfold.widgets import BASE_INPUT_CLASSES
 from journeys.admin.capacity import capacity_panel
 from journeys.errors import RunRefused
 from journeys.models import DecisionChunk, DecisionRun
+from journeys.services.decide_again import decide_again, may_decide_again
 from journeys.services.plan_moments import earliest
 from journeys.services.queue_run import queue_run, run_anyway
 from journeys.services.reconcile import is_balanced
@@ -84,7 +85,11 @@ class DecisionRunAdmin(ReadOnlyAdmin):
         return request.user.has_perm("journeys.add_decisionrun")
 
     def get_urls(self) -> list[URLPattern]:
-        views = {"progress": self.progress_view, "run_anyway": self.run_anyway_view}
+        views = {
+            "progress": self.progress_view,
+            "run_anyway": self.run_anyway_view,
+            "decide_again": self.decide_again_view,
+        }
         own = [
             path(
                 f"<int:pk>/{name}/",
@@ -158,6 +163,8 @@ class DecisionRunAdmin(ReadOnlyAdmin):
             "troubled": troubled,
             "may_run_anyway": run.status == Status.NOT_RUN
             and self.has_run_anyway_permission(request),
+            "may_decide_again": self.has_run_anyway_permission(request)
+            and may_decide_again(run, now=timezone.now()),
             "is_stale": run.state is not None and run.state.as_of != run.as_of,
             "leaves_from": earliest(run),
             "deliveries": [
@@ -188,6 +195,19 @@ class DecisionRunAdmin(ReadOnlyAdmin):
         else:
             self.log_change(request, run, _("Run anyway."))
         return redirect("admin:journeys_decisionrun_change", run.pk)
+
+    def decide_again_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """By the rules of the moment, while the messages wait for the lock time."""
+        run = self._run(request, pk)
+        if request.method != "POST" or not self.has_run_anyway_permission(request):
+            raise PermissionDenied
+        try:
+            again = decide_again(run, now=timezone.now())
+        except RunRefused as refused:
+            self.message_user(request, str(refused), messages.ERROR)
+            return redirect("admin:journeys_decisionrun_change", pk)
+        self.log_change(request, again, _("Decided again."))
+        return redirect("admin:journeys_decisionrun_change", again.pk)
 
     def has_run_anyway_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("journeys.change_decisionrun")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.services.assign_arms import assign_arms
 from campaigns.services.load_rulebook import load_rulebook
 from journeys.errors import StaleState
@@ -87,6 +88,29 @@ def start_run(run: DecisionRun) -> DecisionRun:
         price_run(run)
         run.status, run.error = DecisionRun.Status.RUNNING, ""
         run.save()
+    return run
+
+
+@transaction.atomic
+def repeat_run(before: DecisionRun) -> DecisionRun:
+    """A run in the place of one that was taken back: the same but for the rules of the moment."""
+    assert before.state is not None
+    run = DecisionRun(
+        as_of=before.as_of,
+        decided_at=before.decided_at,
+        seed=before.seed,
+        plan=before.plan,
+        state=before.state,
+        model=before.model,
+        run_anyway_by=before.run_anyway_by,
+    )
+    is_stale = Rulebook.from_json(before.rulebook).is_stale
+    run.rulebook = replace(load_rulebook(run.as_of), is_stale=is_stale).to_json()
+    run.status = DecisionRun.Status.RUNNING
+    run.save()
+    run.n_customers = _lay_out_chunks(run, before.state)
+    price_run(run)
+    run.save()
     return run
 
 
