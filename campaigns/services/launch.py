@@ -12,14 +12,16 @@ from campaigns.services.rule_rows import lock_rules
 Status = Campaign.Status
 
 
-def launch(campaign: Campaign) -> Campaign:
+def launch(campaign: Campaign, *, with_map: bool = False) -> Campaign:
     """Let a draft or paused campaign take part from the next run on.
 
     Raises CampaignNotReady with everything that is missing, and with the rules by which it could
     never be sent; NeedsApproval where a second person has to approve this content first.
+    with_map : whoever launches a map with it has seen to the approval of both.
     """
     try:
-        return _move(campaign, Status.ACTIVE, {Status.DRAFT, Status.PAUSED, Status.ACTIVE})
+        origins = {Status.DRAFT, Status.PAUSED, Status.ACTIVE}
+        return _move(campaign, Status.ACTIVE, origins, is_approved=with_map)
     except NeedsApproval:
         withdraw_changed(Approval.Kind.CAMPAIGN, campaign.pk)  # stays, unlike what was refused
         raise
@@ -39,7 +41,9 @@ def end(campaign: Campaign) -> Campaign:
 
 
 @transaction.atomic
-def _move(campaign: Campaign, status: Status, origins: set[Status]) -> Campaign:
+def _move(
+    campaign: Campaign, status: Status, origins: set[Status], *, is_approved: bool = False
+) -> Campaign:
     if status == Status.ACTIVE:
         lock_rules()
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
@@ -49,7 +53,7 @@ def _move(campaign: Campaign, status: Status, origins: set[Status]) -> Campaign:
         raise CampaignNotReady([str(text % words)])
     if status == Status.ACTIVE and (problems := campaign.problems() + _never_sent(campaign)):
         raise CampaignNotReady(problems)
-    if status == Status.ACTIVE != campaign.status:
+    if status == Status.ACTIVE != campaign.status and not is_approved:
         expect_approved(Approval.Kind.CAMPAIGN, campaign)
     campaign.status = status
     campaign.save(update_fields=["status"])

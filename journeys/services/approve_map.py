@@ -4,8 +4,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from campaigns.models import Action, Approval
-from campaigns.services.approval_subjects import SUBJECTS, Subject, count_rule, last_edit
+from campaigns.models import Action, Approval, Campaign
+from campaigns.services.approval_subjects import (
+    SUBJECTS,
+    Subject,
+    campaign_content,
+    count_rule,
+    last_edit,
+)
 from campaigns.services.rule_rows import TABLES, RowChange, values_of
 from campaigns.services.rules_in_force import OTHERS
 from journeys.models import JourneyMap, MapVersion
@@ -18,15 +24,21 @@ PLACE = {"x", "y"}  # of a step on the canvas: moving it changes nothing
 
 
 def map_content(journey: JourneyMap) -> Any:
-    """The map's settings, its newest drawing but for places, the rule of those who enter."""
+    """The map's settings, its newest drawing but for places, who enters, and its campaigns.
+
+    Drafts of its steps are launched with it, so what they say is approved with it.
+    """
     newest = newest_version(journey)
     graph = newest.graph if newest else {}
+    drawn = _graph(newest)
+    campaigns = Campaign.objects.filter(pk__in=drawn.campaign_ids() if drawn else ())
     steps = [{k: v for k, v in s.items() if k not in PLACE} for s in graph.get("steps", [])]
     return [
         sorted(values_of([journey]).items()),
         steps,
         graph.get("links", []),
-        entry_rule(_graph(newest)),
+        entry_rule(drawn),
+        [campaign_content(campaign) for campaign in campaigns.order_by("pk")],
     ]
 
 

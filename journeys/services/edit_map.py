@@ -50,7 +50,7 @@ def launch_map(journey: JourneyMap, *, by: str, at: datetime) -> JourneyMap:
 
     Who is on the way in an older version finishes there. Campaigns of its steps that are drafts
     are launched with it. Raises MapNotReady with all sentences; MapNeedsApproval where a second
-    person has to approve this drawing, or one of these campaigns, first.
+    person has to approve this drawing, with what its campaigns say, first.
     """
     lock_rules()
     journey = _locked(journey)
@@ -99,12 +99,9 @@ def newest_version(journey: JourneyMap) -> MapVersion | None:
 def _launch_campaigns(version: MapVersion) -> None:
     for campaign in draft_campaigns(parse_graph(version.graph)):
         try:
-            launch(campaign)
+            launch(campaign, with_map=True)
         except CampaignNotReady as error:
             raise MapNotReady([f"{campaign}: {text}" for text in error.problems]) from error
-        except NeedsApproval as error:
-            problems = [f"{campaign}: {text}" for text in error.problems]
-            raise MapNeedsApproval(problems) from error
 
 
 def _expect_approved(journey: JourneyMap) -> None:

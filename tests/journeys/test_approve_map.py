@@ -149,6 +149,23 @@ def test_settings_of_a_running_map_and_its_group_are_rules_in_force(group, maker
     assert journey.status == "active"
 
 
+def test_drafts_of_its_steps_are_approved_and_launched_with_it(group, maker, second):
+    journey = map_for(group)
+    Campaign.objects.filter(recurrence="step").update(status="draft")
+    draft = Campaign.objects.filter(recurrence="step").first()
+    given = approve(ask_for_launch(MAP, journey.pk, by=maker, at=NOW), by=second, at=NOW)
+    draft.actions.update(body="Other")
+    with pytest.raises(MapNeedsApproval, match="no longer what was approved"):
+        launch_map(journey, by="maker", at=NOW)
+    draft.refresh_from_db()
+    assert (given.status, draft.status) == ("approved", "draft")
+
+    launched_by_two(journey, maker, second)
+
+    draft.refresh_from_db()
+    assert draft.status == "active"
+
+
 def test_entry_by_event_counts_all_who_allowed_one_of_its_channels(group, maker):
     make_customers(4, consents=["sms"])
     message = make_step_campaign(control_share=0)
