@@ -14,7 +14,8 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from campaigns.services.approval_subjects import SUBJECTS
-from campaigns.services.approvals import ask_for_launch, needs_approval
+from campaigns.services.approvals import ask_for_launch
+from segments.models import Organisation
 
 
 class NoteForm(BaseDialogForm):
@@ -67,13 +68,14 @@ class LaunchApproval(ModelAdmin):
         return self._ask(request, object_id, note=form.cleaned_data["note"])
 
     def has_try_launch_permission(self, request: HttpRequest, object_id: Any) -> bool:
-        return self._is_waiting(request, object_id) is not None
+        return self._launchable(request, object_id) is not None
 
     def has_ask_for_launch_permission(self, request: HttpRequest, object_id: Any) -> bool:
-        row = self._is_waiting(request, object_id)
-        return row is not None and bool(needs_approval(self.approval_kind, row))
+        """Whether it is needed is counted when it is asked for, not for every look at the page."""
+        limit = Organisation.current().approval_audience
+        return limit is not None and self._launchable(request, object_id) is not None
 
-    def _is_waiting(self, request: HttpRequest, object_id: Any) -> Any:
+    def _launchable(self, request: HttpRequest, object_id: Any) -> Any:
         """The row, where it can be launched and whoever looks may change it; else None."""
         if not (self.has_change_permission(request) and str(object_id).isdecimal()):
             return None
@@ -83,7 +85,7 @@ class LaunchApproval(ModelAdmin):
     def _ask(
         self, request: HttpRequest, object_id: str, *, note: str = "", only_try: bool = False
     ) -> HttpResponse:
-        if self._is_waiting(request, object_id) is None:
+        if self._launchable(request, object_id) is None:
             raise PermissionDenied
         approval = ask_for_launch(
             self.approval_kind,

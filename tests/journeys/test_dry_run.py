@@ -12,10 +12,13 @@ from campaigns.services.approvals import ask_for_change, ask_for_launch
 from campaigns.services.rule_rows import differences, snapshot
 from journeys.models import Contact, Decision, Delivery
 from journeys.services.dry_run import dry_run
+from journeys.services.learn import learn
+from journeys.services.measure import measure_outcomes
 from segments.models import TargetGroup
 from segments.services.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_plan
+from tests.journeys.maps import ENTRY, draw, launch, make_step_campaign, move, put_in, send
 
 pytestmark = pytest.mark.django_db
 
@@ -136,9 +139,6 @@ def test_before_the_days_run_it_is_what_the_run_will_decide(campaigns, maker):
 
 
 def build_and_learn(day) -> None:
-    from journeys.services.learn import learn
-    from journeys.services.measure import measure_outcomes
-
     build_state(day)
     measure_outcomes(day)
     learn(day)
@@ -180,3 +180,47 @@ def test_a_cap_that_allows_none_takes_every_message_but_those_beside(campaigns, 
     assert {change["to"] for change in found["changes"]} == {0}
     assert found["examples"][0]["changes"]
     assert any("never" in text for text in found["conflicts"])
+
+
+def test_a_sample_stands_for_all_and_says_how_surely(campaigns, maker, monkeypatch):
+    make_customers(60)
+    decide_day()
+
+    def edit():
+        FrequencyCap.objects.update(limit=0)
+
+    asked = change_of(maker, edit, only_try=True)
+    whole = dry_run(asked)
+    monkeypatch.setattr("journeys.services.price_run.N_SAMPLED", 40)
+
+    found = dry_run(asked)
+
+    assert (found["n_looked_at"], found["n_customers"]) == (40, 120)
+    n, low, high = found["losing"]
+    assert n % 3 == 0
+    assert low < n < high
+    assert low <= whole["losing"][0] <= high
+
+
+def test_steps_of_running_maps_are_due_on_both_sides(maker):
+    make_plan()
+    customers = make_customers(8)
+    message = make_step_campaign(control_share=0, rank=None)
+    journey = launch(draw({"e": ENTRY, "s": send(message)}, "e>s"), at=NOW - timedelta(days=2))
+    put_in(journey, *customers[:3], at=NOW - timedelta(days=1))
+    move(NOW - timedelta(days=1))
+    with transaction.atomic():
+        decide_day()
+        assert by_campaign(sent()) == {message.pk: 3}
+
+        def edit():
+            FrequencyCap.objects.create(name="none", limit=0)
+
+        after_the_run = dry_run(change_of(maker, edit, only_try=True))
+        transaction.set_rollback(True)
+    build_and_learn(DAY)
+    before_it = dry_run(change_of(maker, edit, only_try=True))
+
+    for found in (after_the_run, before_it):
+        assert told(found, "before") == {message.pk: 3}
+        assert found["losing"][0] == 3
