@@ -4,7 +4,8 @@ from datetime import date, datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Count
+from django.db.models import Case, Count, F, Sum, When
+from django.db.models.functions import Coalesce
 
 
 class DecisionRunQuerySet(models.QuerySet):
@@ -55,3 +56,11 @@ class CallQuerySet(models.QuerySet):
             models.Q(customer__phone="")
             | models.Q(customer__suppressed_channels__contains=["call"])
         )
+
+
+class JourneyMapQuerySet(models.QuerySet):
+    def with_travelling(self) -> Self:
+        """`n_here`: travellers on their way in any version, from the tallies, which stay small."""
+        n = F("versions__tallies__n")
+        signed = Case(When(versions__tallies__result="arrived", then=n), default=-n)
+        return self.annotate(n_here=Coalesce(Sum(signed), 0))

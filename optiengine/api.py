@@ -7,9 +7,16 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from campaigns.api.limits import (
+    ExclusionViewSet,
+    FrequencyCapViewSet,
+    MinimumGapViewSet,
+    QuietHoursViewSet,
+)
 from campaigns.api.views import CampaignViewSet, CapacityLimitViewSet
 from journeys.api.approvals import ApprovalViewSet
 from journeys.api.decisions import DecisionViewSet
+from journeys.api.maps import JourneyMapViewSet
 from journeys.api.next_best import NextBestViewSet
 from journeys.api.runs import RunViewSet
 from optiengine.login import LoginViewSet
@@ -27,6 +34,11 @@ router.register(
 router.register("events", EventViewSet, "event")
 router.register("campaigns", CampaignViewSet, "campaign")
 router.register("capacity-limits", CapacityLimitViewSet, "capacity-limit")
+router.register("frequency-caps", FrequencyCapViewSet, "frequency-cap")
+router.register("minimum-gaps", MinimumGapViewSet, "minimum-gap")
+router.register("quiet-hours", QuietHoursViewSet, "quiet-hours")
+router.register("exclusions", ExclusionViewSet, "exclusion")
+router.register("journey-maps", JourneyMapViewSet, "journey-map")
 router.register("campaigns/(?P<campaign_pk>[0-9]{1,18})/mix", MixViewSet, "campaign-mix")
 router.register("decisions", DecisionViewSet, "decision")
 router.register("approvals", ApprovalViewSet, "approval")

@@ -239,6 +239,7 @@ SPECTACULAR_SETTINGS = {
         "RunStatus": "journeys.models.DecisionRun.Status",
         "Stage": "segments.models.Stage",
         "UpliftState": "reports.api.serializers.STATES",
+        "Weekday": "campaigns.models.limit.Weekday",
     },
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],

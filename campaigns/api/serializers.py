@@ -1,7 +1,17 @@
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from campaigns.models import Action, Campaign, CapacityLimit, Goal
+from campaigns.models import (
+    Action,
+    Campaign,
+    CapacityLimit,
+    Exclusion,
+    FrequencyCap,
+    Goal,
+    MinimumGap,
+    QuietHours,
+    Weekday,
+)
 from optiengine.lib.fields import NumberField, ReadOnly
 from segments.models import TargetGroup
 
@@ -98,3 +108,58 @@ class CapacityLimitSerializer(ReadOnly, serializers.ModelSerializer):
             "action",
             "is_active",
         ]
+
+
+class FrequencyCapSerializer(ReadOnly, serializers.ModelSerializer):
+    """At most so many contacts in a window; of several caps the strictest wins."""
+
+    tag: serializers.Field = serializers.CharField(source="tag.name", default=None, allow_null=True)
+
+    class Meta:
+        model = FrequencyCap
+        fields = ["id", "name", "scope", "channel", "tag", "limit", "window", "length"]
+        fields += ["week_starts_on", "counts_transactional", "is_active"]
+
+
+class MinimumGapSerializer(ReadOnly, serializers.ModelSerializer):
+    """After a contact, none may follow for some hours; of several gaps the longest wins."""
+
+    class Meta:
+        model = MinimumGap
+        fields = ["id", "name", "channel", "hours", "is_active"]
+
+
+class QuietHoursSerializer(ReadOnly, serializers.ModelSerializer):
+    """Hours of the day in which nothing is sent; what falls into them waits for their end."""
+
+    weekdays = serializers.ListField(
+        child=serializers.ChoiceField(choices=Weekday.choices),
+        help_text=_("Days on which they start, 1 (Monday) to 7; empty: every day."),
+    )
+
+    class Meta:
+        model = QuietHours
+        fields = ["id", "name", "channel", "country", "starts_at", "ends_at", "weekdays"]
+        fields += ["is_active"]
+
+
+class ExclusionSerializer(ReadOnly, serializers.ModelSerializer):
+    """After a contact by one campaign or tag, another is shut out for some days."""
+
+    campaign = serializers.IntegerField(
+        source="campaign_id", allow_null=True, help_text=_("After this campaign; null: by tag.")
+    )
+    tag: serializers.Field = serializers.CharField(source="tag.name", default=None, allow_null=True)
+    excluded_campaign = serializers.IntegerField(
+        source="excluded_campaign_id",
+        allow_null=True,
+        help_text=_("This campaign is shut out; null: by tag."),
+    )
+    excluded_tag: serializers.Field = serializers.CharField(
+        source="excluded_tag.name", default=None, allow_null=True
+    )
+
+    class Meta:
+        model = Exclusion
+        fields = ["id", "name", "campaign", "tag", "excluded_campaign", "excluded_tag"]
+        fields += ["days", "both_ways"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -23,7 +23,7 @@ from campaigns.models import Approval
 from journeys.admin.new_map import NewMapPage
 from journeys.admin.rehearsal import RehearsalPages
 from journeys.errors import MapNotReady
-from journeys.models import JourneyMap, MapCursor, StepTally, Traveller
+from journeys.models import JourneyMap, MapCursor, Traveller
 from journeys.services.edit_map import end_map, launch_map, pause_map
 from optiengine.lib.figures import number, percent
 from segments.admin.rule_editor import RuleFormField, RuleWidget
@@ -78,20 +78,15 @@ class JourneyMapAdmin(RehearsalPages, NewMapPage, SecondPerson, LaunchApproval):
     actions_detail = ["open_canvas", "ask_for_launch", "try_launch"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JourneyMap]:
-        """With who is on the way, from the tallies, which stay small."""
-        tallies = StepTally.objects.filter(version__map=OuterRef("pk")).order_by()
-        here = Sum("n", filter=Q(result=StepTally.ARRIVED), default=0) - Sum(
-            "n", filter=~Q(result=StepTally.ARRIVED), default=0
-        )
-        counted = tallies.values("version__map").annotate(here=here).values("here")
+        """With who is on the way, how many are parked, and why nobody can enter."""
         parked = Traveller.objects.filter(map=OuterRef("pk")).exclude(fault="").order_by()
         n_parked = parked.values("map").annotate(n=Count("pk")).values("n")
         cursor = MapCursor.objects.filter(map=OuterRef("pk"))
         return (
             super()
             .get_queryset(request)
+            .with_travelling()
             .annotate(
-                n_here=Coalesce(Subquery(counted), 0),
                 n_parked=Coalesce(Subquery(n_parked), 0),
                 hindered=Coalesce(Subquery(cursor.values("fault")[:1]), Value("")),
             )

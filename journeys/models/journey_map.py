@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from journeys.querysets import JourneyMapQuerySet
+
 
 def new_seed() -> int:
     return secrets.randbits(62)
@@ -85,6 +87,8 @@ class JourneyMap(models.Model):
         editable=False,
         verbose_name=_("active version"),
     )
+
+    objects = JourneyMapQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("journey map")

@@ -8,11 +8,13 @@ from django.core.cache import cache
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Exclusion, FrequencyCap, MinimumGap, QuietHours, Tag
 from journeys.models import DecisionRun
 from segments.models import TargetGroup
 from tests.factories import DAY, make_action, make_campaign, make_customer
 from tests.journeys.engine import decide_day, make_plan
+from tests.journeys.maps import ENTRY, draw, make_step_campaign, send, wait
+from tests.journeys.maps import launch as launch_map
 from tests.reports.ledger import make_contacts
 
 
@@ -83,3 +85,25 @@ def measured(run, campaign) -> DecisionRun:
             as_of=DAY - timedelta(days=10),
         )
     return run
+
+
+@pytest.fixture
+def rules(campaign) -> dict[str, int]:
+    """Ids of a rule of each kind that keeps messages apart, and of a map."""
+    offers = Tag.objects.create(name="offers")
+    cap = FrequencyCap.objects.create(name="One offer a week", scope="tag", tag=offers, limit=1)
+    gap = MinimumGap.objects.create(name="Two days", hours=48)
+    night = QuietHours.objects.create(name="Night", starts_at="22:00", ends_at="08:00")
+    exclusion = Exclusion.objects.create(
+        name="No offers after", campaign=campaign, excluded_tag=offers, days=3
+    )
+    reminder = make_step_campaign(name="Cart reminder")
+    steps = {"entry": ENTRY, "wait": wait(60), "remind": send(reminder)}
+    journey = launch_map(draw(steps, "entry>wait wait>remind"), name="Abandoned cart")
+    return {
+        "cap": cap.pk,
+        "gap": gap.pk,
+        "quiet": night.pk,
+        "exclusion": exclusion.pk,
+        "map": journey.pk,
+    }

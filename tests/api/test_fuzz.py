@@ -57,6 +57,8 @@ LISTS = {
         **PAGE,
     ),
     "runs/": questions(**PAGE),
+    "journey-maps/": questions(**PAGE),
+    "frequency-caps/": questions(**PAGE),
     "reports/uplift/": questions(
         as_of=DAYS,
         since=DAYS,

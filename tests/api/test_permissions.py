@@ -37,6 +37,16 @@ ADDRESSES = {
     "campaign-detail": "/api/v1/campaigns/{campaign}/",
     "capacity-limit-list": "/api/v1/capacity-limits/",
     "capacity-limit-detail": "/api/v1/capacity-limits/{limit}/",
+    "frequency-cap-list": "/api/v1/frequency-caps/",
+    "frequency-cap-detail": "/api/v1/frequency-caps/{cap}/",
+    "minimum-gap-list": "/api/v1/minimum-gaps/",
+    "minimum-gap-detail": "/api/v1/minimum-gaps/{gap}/",
+    "quiet-hours-list": "/api/v1/quiet-hours/",
+    "quiet-hours-detail": "/api/v1/quiet-hours/{quiet}/",
+    "exclusion-list": "/api/v1/exclusions/",
+    "exclusion-detail": "/api/v1/exclusions/{exclusion}/",
+    "journey-map-list": "/api/v1/journey-maps/",
+    "journey-map-detail": "/api/v1/journey-maps/{map}/",
     "campaign-mix-list": "/api/v1/campaigns/{campaign}/mix/",
     "decision-list": "/api/v1/decisions/",
     "decision-detail": f"/api/v1/decisions/{DAY}/K-1/",
@@ -82,15 +92,16 @@ def expected(name: str, method: str, role: str) -> set[int]:
 
 
 @pytest.mark.parametrize("role", ["anonymous", "stranger", "viewer", "superuser"])
-def test_each_caller_gets_what_the_permissions_say(role, request, measured, campaign):
+def test_each_caller_gets_what_the_permissions_say(role, request, measured, campaign, rules):
     limit = CapacityLimit.objects.create(name="Calls", maximum=100)
     asker = User.objects.create(username="asker")
     approval = ask_for_launch("campaign", campaign.pk, by=asker, at=NOW)
+    ids = {"campaign": campaign.pk, "limit": limit.pk, "approval": approval.pk, **rules}
     client = request.getfixturevalue(role)
     found, wanted = {}, {}
     for name, template in ADDRESSES.items():
         for method in METHODS:
-            address = template.format(campaign=campaign.pk, limit=limit.pk, approval=approval.pk)
+            address = template.format(**ids)
             answer = getattr(client, method)(address, **_body(method))
             found[name, method] = {answer.status_code}
             wanted[name, method] = expected(name, method, role)

@@ -8,11 +8,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from journeys.models import Decision, DecisionRun
+from campaigns.models import Campaign
+from journeys.models import Decision, DecisionRun, JourneyMap
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Customer, CustomerState
-from tests.factories import DAY, make_action, make_campaign, make_customer
+from tests.factories import DAY, NOW, make_action, make_campaign, make_customer
 from tests.journeys.engine import decide_day, make_customers, make_plan
+from tests.journeys.maps import move, put_in
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +100,40 @@ def test_a_campaign_comes_with_goal_target_group_and_actions(viewer, campaign):
     assert found["target_group"]["name"] == "Everyone"
     assert found["target_group"]["rule"] == {}
     assert [action["cost_cents"] for action in found["actions"]] == [12.5]
+
+
+def test_limits_are_read_as_they_were_set(viewer, rules, campaign):
+    cap = get(viewer, f"frequency-caps/{rules['cap']}/")
+    gap = get(viewer, f"minimum-gaps/{rules['gap']}/")
+    night = get(viewer, f"quiet-hours/{rules['quiet']}/")
+    exclusion = get(viewer, f"exclusions/{rules['exclusion']}/")
+
+    assert (cap["scope"], cap["tag"], cap["limit"]) == ("tag", "offers", 1)
+    assert (gap["channel"], gap["hours"]) == ("", 48)
+    assert (night["starts_at"], night["ends_at"], night["weekdays"]) == ("22:00:00", "08:00:00", [])
+    assert (exclusion["campaign"], exclusion["tag"]) == (campaign.pk, None)
+    assert (exclusion["excluded_campaign"], exclusion["excluded_tag"]) == (None, "offers")
+
+
+def test_a_map_tells_how_many_are_at_each_step(viewer, rules):
+    journey = JourneyMap.objects.get(pk=rules["map"])
+    put_in(journey, *make_customers(3), at=NOW)
+    move(NOW)
+    JourneyMap.objects.create(name="Being drawn")
+
+    drawn, cart = sorted(read_all(viewer, "journey-maps/")[0], key=lambda row: row["n_travelling"])
+    found = get(viewer, f"journey-maps/{journey.pk}/")
+
+    assert (drawn["version"], drawn["status"], drawn["n_travelling"]) == (None, "draft", 0)
+    assert (cart["version"], cart["status"], cart["n_travelling"]) == (1, "active", 3)
+    assert get(viewer, f"journey-maps/{drawn['id']}/")["steps"] == []
+    entry, wait, remind = found["steps"]
+    assert (entry["n_arrived"], entry["n_here"], entry["n_left"]) == (3, 0, {"next": 3})
+    assert (wait["words"], wait["n_here"]) == ("Wait 1 hour", 3)
+    assert wait["links"] == [{"port": "next", "to": "remind"}]
+    assert remind["kind"] == "send"
+    assert Campaign.objects.get(pk=remind["campaign"]).name == "Cart reminder"
+    assert (remind["n_arrived"], remind["n_left"]) == (0, {})
 
 
 def test_decisions_are_those_of_the_newest_finished_run(viewer, run, campaign):

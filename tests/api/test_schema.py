@@ -45,7 +45,7 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(schema):
                     assert parameter["description"], f"{where} {parameter['name']}"
 
 
-def test_answers_are_what_the_schema_promises(schema, superuser, measured, campaign):
+def test_answers_are_what_the_schema_promises(schema, superuser, measured, campaign, rules):
     limit = CapacityLimit.objects.create(name="Calls", maximum=100)
     asker = User.objects.create(username="asker")
     approval = ask_for_launch("campaign", campaign.pk, by=asker, at=NOW)
@@ -56,6 +56,16 @@ def test_answers_are_what_the_schema_promises(schema, superuser, measured, campa
         "/api/v1/campaigns/{id}/": campaign.pk,
         "/api/v1/capacity-limits/": "",
         "/api/v1/capacity-limits/{id}/": limit.pk,
+        "/api/v1/frequency-caps/": "",
+        "/api/v1/frequency-caps/{id}/": rules["cap"],
+        "/api/v1/minimum-gaps/": "",
+        "/api/v1/minimum-gaps/{id}/": rules["gap"],
+        "/api/v1/quiet-hours/": "",
+        "/api/v1/quiet-hours/{id}/": rules["quiet"],
+        "/api/v1/exclusions/": "",
+        "/api/v1/exclusions/{id}/": rules["exclusion"],
+        "/api/v1/journey-maps/": "",
+        "/api/v1/journey-maps/{id}/": rules["map"],
         "/api/v1/campaigns/{campaign_pk}/mix/": f"{campaign.pk}/mix",
         "/api/v1/decisions/": "",
         "/api/v1/decisions/{as_of}/{customer}/": f"{DAY}/K-1",
