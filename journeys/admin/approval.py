@@ -19,7 +19,8 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from campaigns.errors import ApprovalRefused
-from campaigns.models import Approval, Campaign
+from campaigns.models import Approval
+from campaigns.services.approval_subjects import SUBJECTS
 from campaigns.services.approvals import approve, ask, may_decide, outdated, refuse, withdraw
 from campaigns.services.describe_changes import ChangedRow, describe_changes, describe_rows
 from campaigns.services.rule_rows import RowChange
@@ -174,5 +175,5 @@ def _launched(approval: Approval) -> list[ChangedRow]:
     """What a campaign says and to whom; a map is looked at on its canvas."""
     if approval.kind != Kind.CAMPAIGN:
         return []
-    campaign = Campaign.objects.filter(pk=approval.object_id).first()
+    campaign = SUBJECTS[approval.kind].find(approval.object_id)
     return describe_rows([campaign, *campaign.actions.order_by("pk")]) if campaign else []

@@ -166,6 +166,23 @@ def test_drafts_of_its_steps_are_approved_and_launched_with_it(group, maker, sec
     assert draft.status == "active"
 
 
+def test_the_settings_lead_to_a_dry_run_and_a_request(group, maker, client):
+    journey = map_for(group)
+    client.force_login(maker)
+    page = client.get(change_page(journey)).content.decode()
+
+    for name in ("dry-run", "ask-for-approval"):
+        url = f"/admin/journeys/journeymap/{journey.pk}/{name}/"
+        assert url in page
+        answer = client.post(url, {"_form_submitted": "1", "note": "Please"})
+        assert answer["HX-Redirect"].startswith("/admin/campaigns/approval/")
+
+    assert set(Approval.objects.values_list("kind", "status")) == {
+        ("map", "tried"),
+        ("map", "waiting"),
+    }
+
+
 def test_entry_by_event_counts_all_who_allowed_one_of_its_channels(group, maker):
     make_customers(4, consents=["sms"])
     message = make_step_campaign(control_share=0)
