@@ -20,6 +20,7 @@ MEANINGS = {
     "unsubscribe_url": gettext_lazy("address of the page that ends the consent"),
     "preferences_url": gettext_lazy("address of the customer's page of preferences"),
 }
+LINKS = ("unsubscribe_url", "preferences_url")  # there are none without the setting PUBLIC_URL
 ATTRIBUTES = "customer.attributes"
 VARIABLES = Variables(tuple(MEANINGS), (ATTRIBUTES,))
 

@@ -50,7 +50,6 @@ def run_day_task(as_of: str) -> str:
     """One day of the engine, as the schedule or a partner system asked for it."""
     try:
         day = run_day(date.fromisoformat(as_of), clock=now)
-        reconcile_recent()
     except StaleState as closed:
         return str(closed)
     return f"{day.run}: {day.run.counts}, {day.deliveries}"

@@ -77,8 +77,15 @@ def _figures(organisation: Organisation) -> dict[str, Any]:
             (colour, text, _pages()[page])
             for colour, text, page in warnings_of(runs, counts, today=today)
         ],
-        "bars": stacked_bars([(day.as_of, (day.ranked, day.auto, day.baseline)) for day in days]),
-        "layers": [_("by rank"), _("by value"), _("by chance, baseline arm")],
+        "bars": stacked_bars(
+            [(day.as_of, (day.ranked, day.auto, day.baseline, day.journey)) for day in days]
+        ),
+        "layers": [
+            _("by rank"),
+            _("by value"),
+            _("by chance, baseline arm"),
+            _("step of a journey map"),
+        ],
         "stages": _shares(stages),
         "top": [
             {"pk": pk, "name": name, "n": number(n), "width": _width(n, top[0][2])}

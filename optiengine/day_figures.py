@@ -31,21 +31,24 @@ class DayCounts:
 
     as_of: date
     ranked: int
+    journey: int
     auto: int
     baseline: int
     controls: int
 
     @property
     def contacts(self) -> int:
-        return self.ranked + self.auto + self.baseline
+        return self.ranked + self.journey + self.auto + self.baseline
 
     @classmethod
     def of(cls, run: DecisionRun) -> "DayCounts":
-        """By rank and by chance every decision is a contact; by value some are for none."""
+        """By value alone some decisions are for none; the others are contacts each."""
         counts = run.counts
-        ranked, baseline = counts.get("ranked", 0), counts.get("baseline", 0)
-        auto = counts.get("contacts", 0) - ranked - baseline
-        return cls(run.as_of, ranked, auto, baseline, counts.get("controls", 0))
+        ranked, journey, baseline = (
+            counts.get(layer, 0) for layer in ("ranked", "journey", "baseline")
+        )
+        auto = counts.get("contacts", 0) - ranked - journey - baseline
+        return cls(run.as_of, ranked, journey, auto, baseline, counts.get("controls", 0))
 
 
 def newest_runs() -> list[DecisionRun]:

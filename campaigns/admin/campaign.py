@@ -76,7 +76,7 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
         (gettext_lazy("Who"), {"fields": [("target_group", "control_share"), "rule_in_words"]}),
         (
             gettext_lazy("When"),
-            {"fields": [("starts_on", "ends_on"), ("recurrence", "recurs_on", "trigger_kind")]},
+            {"fields": [("starts_on", "ends_on"), "recurrence", "recurs_on", "trigger_kind"]},
         ),
         (
             gettext_lazy("How often and beside what"),
@@ -182,6 +182,7 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
             found = conflicts_of(campaign)
             never = [conflict.text for conflict in found if conflict.is_never]
             context["problems"] = campaign.problems() + never
+            context["missing_links"] = campaign.missing_links()
             context["warnings"] = [conflict.text for conflict in found if not conflict.is_never]
             needed = campaign.status != Status.ACTIVE and needs_approval(
                 self.approval_kind, campaign

@@ -121,3 +121,5 @@ class CampaignMoves(ModelAdmin):
             else:
                 self.log_change(request, campaign, said)
                 self.message_user(request, f"{campaign}: {said}", messages.SUCCESS)
+                for text in campaign.missing_links() if move is launch else []:
+                    self.message_user(request, f"{campaign}: {text}", messages.WARNING)

@@ -1,14 +1,15 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.message_variables import VARIABLES
+from campaigns.message_variables import LINKS, VARIABLES
 from optiengine.lib.text_scan import TextError
-from optiengine.lib.text_template import read_text
+from optiengine.lib.text_template import TextTemplate, read_text
 from segments.models import Channel
 
 TEXTS = {"subject": _("subject"), "body": _("text"), "html": _("HTML")}
@@ -77,6 +78,28 @@ class Action(models.Model):
             words = {"action": self.name, "field": TEXTS[field]}
             found += [str(text % {**words, "problem": problem}) for problem in problems]
         return found
+
+    def missing_links(self) -> list[str]:
+        """Why its messages could not leave this installation, in sentences: nobody gets one whose
+        way out leads nowhere."""
+        if settings.PUBLIC_URL:
+            return []
+        asked = {name for text in self._read_texts() for name in text.names}
+        sentence = _(
+            "Action “%(action)s” asks for “%(name)s”, and without the setting PUBLIC_URL there is "
+            "no such address: its messages fail."
+        )
+        return [
+            str(sentence % {"action": self.name, "name": name}) for name in LINKS if name in asked
+        ]
+
+    def _read_texts(self) -> Iterator[TextTemplate]:
+        """Those that can be read."""
+        for field in TEXTS:
+            try:
+                yield read_text(getattr(self, field), VARIABLES, is_html=field == "html")
+            except TextError:
+                continue
 
     def _text_problems(self) -> Iterator[tuple[str, list[str]]]:
         """Fields that cannot be filled in, with what is wrong in them."""

@@ -106,12 +106,20 @@ class Campaign(models.Model):
         null=True,
         blank=True,
         default=30,
-        help_text=_("Days until the same customer may get it again. Empty: never again."),
+        help_text=_(
+            "Calendar days of the organisation until the same customer may get it again, the day "
+            "of the contact included; 0: whenever it is possible. Empty: never again. Holds for "
+            "transactional campaigns, too; steps of journey maps repeat as their map says."
+        ),
     )
     duration_days = models.PositiveSmallIntegerField(
         _("duration in days"),
         default=0,
-        help_text=_("Days after a contact in which other campaigns leave the customer alone."),
+        help_text=_(
+            "Calendar days of the organisation, the day of the contact included, in which other "
+            "campaigns leave the customer alone: not those that ignore it, that are sent in "
+            "addition, or that are transactional."
+        ),
     )
     ignores_durations = models.BooleanField(
         _("ignores all durations"),
@@ -190,7 +198,11 @@ class Campaign(models.Model):
     in_addition = models.BooleanField(
         _("in addition"),
         default=False,
-        help_text=_("Sent beside the day's campaign: takes no slot and counts against no other."),
+        help_text=_(
+            "Sent beside the day's campaign: takes no slot. Frequency caps, minimum gaps and "
+            "durations neither hold it back nor count it. Consent, repetition, exclusions and "
+            "quiet hours hold for it."
+        ),
     )
     fixed_action = models.ForeignKey(
         "campaigns.Action",
@@ -284,3 +296,7 @@ class Campaign(models.Model):
         if self.recurrence == self.Recurrence.EVENT and not self.trigger_kind:
             found.append(str(_("It starts when an event arrives: say which kind.")))
         return found
+
+    def missing_links(self) -> list[str]:
+        """Which actions' messages would fail for want of an address, in sentences."""
+        return [text for one in self.actions.all() if one.is_active for text in one.missing_links()]

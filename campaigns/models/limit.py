@@ -127,8 +127,8 @@ class FrequencyCap(models.Model):
         choices=Scope,
         default=Scope.ALL,
         help_text=_(
-            "What is counted, and held back once it is full. Tags count as they were when a "
-            "contact was decided; later edits change no count."
+            "What is counted, and held back once it is full; answers on a web page are contacts, "
+            "too. Tags count as they were when a contact was decided; later edits change no count."
         ),
     )
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, blank=True)
@@ -147,7 +147,8 @@ class FrequencyCap(models.Model):
         help_text=_(
             "Contacts allowed in the window. 0 allows none; empty is no cap. Where several caps "
             "apply, each must have room: the strictest wins. Messages and those withheld from "
-            "control members count alike, as soon as they are decided."
+            "control members count alike, as soon as they are decided. What is sent in addition "
+            "neither counts nor is held back."
         ),
     )
     window = models.CharField(
@@ -253,7 +254,7 @@ class QuietHours(models.Model):
     """Hours of the day in which nothing is sent; what falls into them waits for their end.
 
     After the wait it is checked again. See campaigns.numerics.quiet_hours for days on which the
-    clocks change. Transactional messages are sent all the same.
+    clocks change. Transactional messages are sent all the same, and answers given.
     """
 
     name = models.CharField(_("name"), max_length=100)
@@ -279,7 +280,9 @@ class QuietHours(models.Model):
         _("starts at"),
         help_text=_(
             "Local time of the customer: in the customer's time zone; where that is not known, in "
-            "every time zone of the customer's country; else in the organisation's."
+            "every time zone of the customer's country; else in the organisation's. What falls "
+            "into quiet hours waits for their end, and all limits are checked again then. "
+            "Transactional messages do not wait."
         ),
     )
     ends_at = models.TimeField(

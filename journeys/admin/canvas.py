@@ -28,7 +28,7 @@ from journeys.admin.step_forms import step_kinds
 from journeys.errors import MapNotReady
 from journeys.models import JourneyMap, MapVersion
 from journeys.numerics.journey_graph import GraphError, parse_graph
-from journeys.services.check_map import check_graph, draft_campaigns
+from journeys.services.check_map import check_drawing, draft_campaigns
 from journeys.services.describe_graph import describe_graph, describe_graph_error
 from journeys.services.edit_map import end_map, launch_map, newest_version, pause_map
 from journeys.services.map_counts import step_counts
@@ -265,11 +265,12 @@ def in_words(graph: object) -> dict[str, Any]:
 
     A sentence of a step begins with the step's own words, which its card shows already.
     """
-    problems = check_graph(graph)
     try:
-        words = describe_graph(parse_graph(graph))
+        drawing = parse_graph(graph)
     except GraphError as error:
         raise Unreadable(describe_graph_error(error)) from error
+    words = describe_graph(drawing)
+    problems = check_drawing(drawing, words)
     steps: dict[str, Any] = {step: {"words": text, "problems": []} for step, text in words.items()}
     for problem in problems:
         if problem["step"] in steps:

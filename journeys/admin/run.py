@@ -50,6 +50,7 @@ COUNTS = {  # what finish_run counts, in the order in which it adds up
     "quarantined": gettext_lazy("quarantined"),
     "held": gettext_lazy("of the decided: nothing was possible"),
     "ranked": gettext_lazy("by rank"),
+    "journey": gettext_lazy("step of a journey map"),
     "auto": gettext_lazy("by value"),
     "baseline": gettext_lazy("by chance, baseline arm"),
     "contacts": gettext_lazy("of the decided: with a campaign"),

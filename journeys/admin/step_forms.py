@@ -291,23 +291,38 @@ def _send() -> dict[str, Any]:
                     ("at_once", _("at once")),
                     ("daily", _("in the day's run, against the other campaigns")),
                 ],
+                "help": _(
+                    "At once: within a minute of the customer's arrival here, for this message "
+                    "alone; until it is possible, it also takes part in the day's run. In the "
+                    "day's run: after ranked campaigns, unless it has a rank of its own, and "
+                    "before those that are Auto; who has waited longest at a step goes first. "
+                    "Either way quiet hours and the campaign's send time only delay the message."
+                ),
                 "default": "at_once",
             },
             {
                 "name": "when_blocked",
                 "type": "choice",
-                "label": _("When a cap or an exclusion stands against it"),
+                "label": _("When the message is not possible"),
                 "choices": [
                     ("wait", _("wait until it is free")),
                     ("skip", _("go on without it")),
                     ("exit", _("leave the map")),
                 ],
+                "help": _(
+                    "A cap, a gap, an exclusion, a duration, a missing consent or address, the "
+                    "target group, the global holdout or a campaign that goes first stands "
+                    "against it. Wait: asked again every hour where it is decided at once, and in "
+                    "each day's run, until it is possible. A message withheld from a control "
+                    "member counts as sent."
+                ),
                 "default": "wait",
             },
             {
                 "name": "wait_hours",
                 "type": "integer",
                 "label": _("Wait at most, in hours"),
+                "help": _("Counted from the arrival at this step."),
                 "default": 48,
                 "when": {"when_blocked": "wait"},
             },

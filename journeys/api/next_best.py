@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import DatabaseError
+from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
@@ -98,7 +99,9 @@ class NextBestViewSet(StrictView, GenericViewSet):
         request=NextBestRequest,
         responses={
             200: OpenApiResponse(NextBestSerializer, description="What to say, or nothing."),
-            404: OpenApiResponse(OpenApiTypes.OBJECT, description="There is no such customer."),
+            404: OpenApiResponse(
+                OpenApiTypes.OBJECT, description="There is no such customer, or not yet."
+            ),
             503: OpenApiResponse(
                 OpenApiTypes.OBJECT,
                 description="Nothing is decided now: features are too old, sending is stopped, or "
@@ -120,6 +123,8 @@ class NextBestViewSet(StrictView, GenericViewSet):
             return _later(str(closed))
         except DatabaseError:
             return _later(str(_("The database could not decide now.")))
+        if answer is None:
+            raise Http404
         return Response(self.get_serializer(answer).data)
 
 

@@ -29,18 +29,21 @@ class SpokenAnswer:
 
 def answer_customer(
     customer: Customer, *, at: datetime, channels: Sequence[str] = (), request_id: str = ""
-) -> SpokenAnswer:
+) -> SpokenAnswer | None:
     """Decide and fill in. A text with a fault is not said, and its delivery has failed.
 
     channels : inbound ones; all unless told. request_id : of the caller; the same question gets
-    the same answer. Raises StaleState, SendingStopped.
+    the same answer. None: whoever registers on a later day, or left just now, is no customer.
+    Raises StaleState, SendingStopped.
     """
     request = Request(
         LiveDecision.Reason.INBOUND,
         channels=tuple(channels) or tuple(channel.value for channel in INBOUND),
         key=f"{customer.pk}:{request_id}" if request_id else "",
     )
-    answer = decide_now([customer.pk], at=at, request=request)[customer.pk]
+    answer = decide_now([customer.pk], at=at, request=request).get(customer.pk)
+    if answer is None:
+        return None
     nothing = SpokenAnswer(answer.decision_id, answer.as_of)
     if answer.action_id is None or answer.is_control:
         return nothing

@@ -1,12 +1,13 @@
 """What keeps a map from being launched: in its drawing, and in what its steps refer to."""
 
+from collections.abc import Mapping
+
 from campaigns.models import Campaign
 from journeys.numerics.journey_graph import Graph, GraphError, Problem, parse_graph, problems
 from journeys.services.describe_graph import (
     describe_graph,
     describe_graph_error,
     describe_problem,
-    load_names,
 )
 from segments.models import TargetGroup
 from segments.numerics.rule import RuleError, parse_rule
@@ -21,7 +22,11 @@ def check_graph(json: object) -> list[dict[str, str | None]]:
         graph = parse_graph(json)
     except GraphError as error:
         return [{"step": None, "code": "unreadable", "text": describe_graph_error(error)}]
-    lines = describe_graph(graph, load_names(graph))
+    return check_drawing(graph, describe_graph(graph))
+
+
+def check_drawing(graph: Graph, lines: Mapping[str, str]) -> list[dict[str, str | None]]:
+    """The same of a drawing that was read. lines : of `describe_graph`."""
     return [
         {"step": p.step_id, "code": p.code, "text": describe_problem(p, graph, lines)}
         for p in graph_problems(graph)

@@ -1,7 +1,7 @@
 """The steps of a journey map, and what is wrong with them, in the reader's language."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from segments.models import TargetGroup
 from segments.models.event import EventKind
 from segments.numerics.rule import RuleError, parse_rule
 from segments.services.describe_rule import describe, problem_in_words
+from segments.services.rule_fields import RuleFields, newest_state, rule_fields
 
 Words = str | Promise
 
@@ -105,14 +106,23 @@ class Names:
 
     campaigns: Mapping[int, str]
     target_groups: Mapping[int, str]
+    fields: RuleFields = field(default_factory=dict)  # of rules; without it names stand for labels
 
 
 def load_names(graph: Graph) -> Names:
-    """Names of the campaigns and target groups that the steps refer to. Two queries."""
+    """Names of the campaigns, target groups and fields of rules that the steps refer to.
+
+    Two queries, and those of the catalogue of fields where a step has a rule.
+    """
     groups = {s.get("target_group") for s in graph.steps.values() if s.kind == "entry"}
     campaigns = Campaign.objects.filter(pk__in=graph.campaign_ids())
     found = TargetGroup.objects.filter(pk__in={pk for pk in groups if type(pk) is int})
-    return Names(dict(campaigns.values_list("pk", "name")), dict(found.values_list("pk", "name")))
+    has_rule = any(step.kind == "split" and step.fork == "rule" for step in graph.steps.values())
+    return Names(
+        dict(campaigns.values_list("pk", "name")),
+        dict(found.values_list("pk", "name")),
+        rule_fields(newest_state()) if has_rule else {},
+    )
 
 
 def describe_graph(graph: Graph, names: Names | None = None) -> dict[str, str]:
@@ -193,7 +203,7 @@ def _line(step: Step, names: Names) -> str:
             words = {"kind": event_words(step["event_kind"]), "span": span_words(step["minutes"])}
             return _("Wait for event “%(kind)s”, %(span)s at most") % words
         case "split", "rule":
-            return _("Split: %(rule)s?") % {"rule": _rule_words(step["rule"])}
+            return _("Split: %(rule)s?") % {"rule": _rule_words(step["rule"], names.fields)}
         case "split", "event":
             kind = event_words(step["event_kind"])
             if step.get("minutes"):
@@ -217,11 +227,11 @@ def _line(step: Step, names: Names) -> str:
 
 
 def _date_entry(step: Step) -> str:
-    field, days = step["field"], step.get("days", 0)
+    name, days = step["field"], step.get("days", 0)
     date = {
         "birth_date": pgettext("date", "birthday"),
         "registered_on": pgettext("date", "day of registration"),
-    }.get(field, field.removeprefix("attribute."))
+    }.get(name, name.removeprefix("attribute."))
     words = {"n": abs(days), "date": date, "time": step["time"]}
     if days == 0:
         return _("Entry on “%(date)s” at %(time)s") % words
@@ -240,8 +250,8 @@ def _date_entry(step: Step) -> str:
     return text % words
 
 
-def _rule_words(json: object) -> str:
+def _rule_words(json: object, fields: RuleFields) -> str:
     try:
-        return describe(parse_rule(json))
+        return describe(parse_rule(json), fields)
     except RuleError as error:
         return problem_in_words(error)

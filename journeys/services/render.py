@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django.utils.translation import gettext as _
 
-from campaigns.message_variables import VARIABLES
+from campaigns.message_variables import LINKS, VARIABLES
 from campaigns.models import Action
 from optiengine.lib.one_line import one_line
 from optiengine.lib.text_scan import TextError
@@ -75,7 +75,7 @@ def render(action: Action, recipient: Recipient, links: Links = Links()) -> Word
 def _values(
     action: Action, recipient: Recipient, links: Links, names: frozenset[str]
 ) -> dict[str, Any]:
-    for name in ("unsubscribe_url", "preferences_url"):
+    for name in LINKS:
         if name in names and not getattr(links, name):
             raise TextError([_("The text asks for “%s”, and there is no such address.") % name])
     attributes: Any = {}

@@ -13,6 +13,7 @@ from journeys.models import DecisionRun
 from journeys.services.deliver import deliver
 from journeys.services.learn import learn
 from journeys.services.measure import measure_outcomes
+from journeys.services.reconcile import reconcile_recent
 from journeys.services.split_segments import is_due, split_segments
 from journeys.services.start_run import request_run, start_run
 from journeys.services.work import work_off
@@ -76,6 +77,7 @@ def run_day(
         tell("deliveries")
         moment = clock() if clock else now or run.decided_at
         deliveries = deliver(now=moment, clock=clock, owner=worker_name())
+        reconcile_recent()
     return Day(run, n_measured, deliveries)
 
 

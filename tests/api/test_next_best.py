@@ -1,6 +1,6 @@
 """A page asks what to say to its visitor."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -45,6 +45,13 @@ def test_a_request_that_is_repeated_changes_nothing(superuser, shop):
 
     assert first.json() == again.json()
     assert Contact.objects.filter(channel="web").count() == 1
+
+
+def test_who_registers_on_a_later_day_is_no_customer_yet(superuser, shop):
+    Customer.objects.filter(external_id="K-1").update(registered_on=DAY + timedelta(days=1))
+
+    assert ask(superuser).status_code == 404
+    assert not Contact.objects.filter(channel="web").exists()
 
 
 def test_the_second_visit_has_nothing_to_be_told(superuser, shop):

@@ -1,9 +1,12 @@
 """What an action's texts are told before anything is sent."""
 
+import html
+
 import pytest
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 
-from tests.factories import make_action
+from tests.factories import make_action, make_campaign
 
 pytestmark = pytest.mark.django_db
 
@@ -35,3 +38,28 @@ def test_html_belongs_to_an_e_mail_which_has_a_text_too():
         make_action(channel="sms", html="<p>Hi</p>").clean()
 
     assert "needs a subject and a text" in make_action(body="", html="<p>Hi</p>").problems()[0]
+
+
+def test_a_link_that_there_is_not_is_told_before_the_launch(settings, admin_client):
+    action = make_action(body="Bye: {{ unsubscribe_url }}", html="{{ oh")
+    make_action(action.campaign, body="{{ preferences_url }}", is_active=False)
+    page = reverse("admin:campaigns_campaign_change", args=[action.campaign_id])
+
+    (sentence,) = action.campaign.missing_links()
+
+    assert sentence.startswith(f"Action “{action.name}” asks for “unsubscribe_url”")
+    assert sentence in html.unescape(admin_client.get(page).text)
+    settings.PUBLIC_URL = "https://brand.example"
+    assert action.campaign.missing_links() == []
+
+
+def test_whoever_launches_it_all_the_same_is_told_again(admin_client):
+    campaign = make_campaign(status="draft")
+    make_action(campaign, body="Bye: {{ unsubscribe_url }}")
+    data = {"action": "launch_selected", "_selected_action": [campaign.pk]}
+
+    answer = admin_client.post(reverse("admin:campaigns_campaign_changelist"), data, follow=True)
+
+    told = [(message.level_tag, str(message)) for message in answer.context["messages"]]
+    assert [level for level, _text in told] == ["success", "warning"]
+    assert "PUBLIC_URL" in told[1][1]

@@ -9,6 +9,7 @@ from journeys.services.check_map import check_graph
 from journeys.services.describe_graph import describe_graph
 from journeys.services.edit_map import end_map, launch_map, pause_map, save_graph
 from segments.models import TargetGroup
+from segments.services.rule_fields import rule_fields
 from tests.factories import NOW, make_action, make_campaign
 from tests.journeys.maps import ENTRY, draw, launch, make_step_campaign, send, wait
 
@@ -95,6 +96,19 @@ def test_target_groups_are_looked_up_and_steps_have_lines():
         "w": "Wait 1 day, 1 hour, 1 minute",
         "u": "Wait",
     }
+
+
+def test_a_rule_is_told_in_the_labels_of_its_fields():
+    condition = {"field": "consent.sms", "op": "eq", "value": True}
+    split = {"kind": "split", "by": "rule", "rule": {"all": [condition]}}
+    condition = {"field": "registered_days", "op": "gt", "value": 30}
+    other = {"kind": "split", "by": "rule", "rule": condition}
+    label = rule_fields(None)["consent.sms"].label
+
+    told = describe_graph(parse_graph(draw({"e": ENTRY, "s": split, "o": other}, "e>s s:no>o")))
+
+    assert told["s"].casefold() == f"Split: {label}?".casefold()
+    assert told["o"] == "Split: days since registration > 30?"
 
 
 def test_what_cannot_be_read_is_not_saved():

@@ -5,8 +5,10 @@ from django.urls import reverse
 
 from journeys.models import DecisionRun, Delivery
 from journeys.services.reconcile import is_balanced, reconcile, reconcile_recent
+from journeys.services.run_day import run_day
 from journeys.tasks import deliver_task
-from tests.factories import DAY, NOW, make_contact, make_delivery
+from tests.factories import DAY, NOW, make_action, make_campaign, make_contact, make_delivery
+from tests.journeys.engine import make_customers, make_plan
 
 pytestmark = pytest.mark.django_db
 ZERO = {"missing": 0, "unasked": 0}
@@ -42,6 +44,17 @@ def test_one_too_few_and_one_too_many_do_not_cancel():
     assert (found["decided"], found["sent"], found["missing"], found["unasked"]) == (2, 1, 1, 1)
     assert not is_balanced(found)
     assert Delivery.objects.filter(pk=kept.pk).exists()
+
+
+def test_a_day_that_is_run_is_balanced_at_once():
+    make_plan()
+    make_action(make_campaign(rank=1, control_share=0))
+    make_customers(3)
+
+    run = run_day(DAY).run
+
+    run.refresh_from_db()
+    assert (run.deliveries["decided"], run.deliveries["sent"]) == (3, 3)
 
 
 def test_the_run_shows_the_balance_and_raises_the_alarm(admin_client):

@@ -8,6 +8,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from journeys.services.deliver import deliver
+from journeys.services.reconcile import reconcile_recent
 from optiengine.lib.command import FiguresCommand, iso_date
 from optiengine.lib.worker import worker_name
 from segments.models import Channel, Organisation
@@ -63,10 +64,12 @@ class Command(FiguresCommand):
             zone = ZoneInfo(Organisation.current().time_zone)
             now = datetime.combine(options["as_of"], time(9), zone)
         with tqdm(unit=" deliveries", desc="deliver", disable=None) as bar:
-            return deliver(
+            counts = deliver(
                 now=now,
                 channel=options["channel"],
                 limit=options["limit"],
                 owner=worker_name(),
                 progress=bar.update,
             )
+        reconcile_recent()
+        return counts

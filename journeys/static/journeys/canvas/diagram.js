@@ -296,7 +296,7 @@
     }
 
     /* All of the drawing, in the part of the box that nothing lies over; never smaller than `least`:
-     * then the top of it, with the entry in the middle. */
+     * then the top of it, with the entry in the middle as far as no room is left empty beside. */
     fit(least = ZOOM.least) {
       const seen = this.box.getBoundingClientRect();
       const places = this.drawing.getNodes().map((node) => node.position());
@@ -308,8 +308,9 @@
       const scale = Math.max(least, Math.min(1, room.width / width, room.height / height));
       const middle = scale * width <= room.width ? left + width / 2 : this.entryMiddle() ?? left + width / 2;
       this.drawing.zoomTo(scale);
+      const [start, end] = [-scale * left, room.width - scale * (left + width)].sort((a, b) => a - b);
       this.drawing.translate(
-        MARGIN.left + room.width / 2 - scale * middle,
+        MARGIN.left + Math.max(start, Math.min(end, room.width / 2 - scale * middle)),
         MARGIN.top + Math.max(0, (room.height - scale * height) / 4) - scale * top,
       );
     }
