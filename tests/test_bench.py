@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from optiengine.bench import learning, splits
+from optiengine.bench.month import bench as month
 from optiengine.management.commands.bench import Command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +57,7 @@ def test_figures_are_those_documented_and_nothing_is_left(tmp_path):
 
     assert process.returncode == 0, errors
     figures = json.loads(output.splitlines()[-1])
-    others = learning.COLUMNS.keys() | splits.COLUMNS.keys()
+    others = learning.COLUMNS.keys() | splits.COLUMNS.keys() | month.COLUMNS.keys()
     assert list(figures) == [name for name in Command.columns if name not in others]
     assert figures["import_rows"] == figures["decide_customers"] == 200
     assert 0 < figures["decide_contacts"] < 200

@@ -1,7 +1,8 @@
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +13,7 @@ from tqdm import tqdm
 from optiengine.bench import decisions, imports, learning, prices, realtime, splits
 from optiengine.bench.database import DatabaseInUse, own_database
 from optiengine.bench.hillstrom.data import DataMissing
+from optiengine.bench.month import bench as month
 from optiengine.bench.process import BenchFailed
 from optiengine.lib.command import FiguresCommand
 
@@ -25,14 +27,16 @@ IN_MEMORY = {
     "splits": (splits.bench_splits, splits.N_STEPS),
 }
 BENCHMARKS = [*IN_DATABASE, *IN_MEMORY, *learning.PLANS]
+MONTH = "month"  # half an hour, and no measure of speed: where it is named alone
 
 
 def names(text: str) -> list[str]:
     """Comma-separated benchmarks; an argument's type, so argparse refuses others."""
     wanted = [name.strip() for name in text.split(",")]
-    if not set(wanted) <= set(BENCHMARKS):
+    known = [*BENCHMARKS, MONTH]
+    if not set(wanted) <= set(known):
         raise ValueError
-    return [name for name in BENCHMARKS if name in wanted]
+    return [name for name in known if name in wanted]
 
 
 class Command(FiguresCommand):
@@ -42,7 +46,9 @@ class Command(FiguresCommand):
         "is a process of its own; the start of Python is in no figure, nor the server's memory.\n"
         "Then prices of scarce capacity beside an exact solver, and learning and choosing beside\n"
         "the libraries of requirements-bench.txt on the same data; one that is not installed is\n"
-        "named as such."
+        "named as such.\n"
+        "With --only month: a simulated month of real deliveries under faults, and a check of\n"
+        "every limit, consent and message by who does not trust the engine."
     )
     columns = {
         "processors": "of this machine",
@@ -53,6 +59,7 @@ class Command(FiguresCommand):
         **prices.COLUMNS,
         **splits.COLUMNS,
         **learning.COLUMNS,
+        **month.COLUMNS,
         "load_after": "as load_before; includes the benchmark's own",
     }
     requires_system_checks = []
@@ -63,15 +70,21 @@ class Command(FiguresCommand):
             type=names,
             default=BENCHMARKS,
             metavar="NAMES",
-            help=f"Of {', '.join(BENCHMARKS)}; comma separated.",
+            help=f"Of {', '.join(BENCHMARKS)} (all of these unless told) and {MONTH}; comma "
+            "separated.",
         )
         parser.add_argument(
             "--customers",
             type=int,
             help=f"Instead of {imports.N_ROWS:,} imported, {decisions.N_CUSTOMERS:,} decided, "
             f"{realtime.N_CUSTOMERS:,} that one comes from, those priced and what learning is "
-            "measured on; of splits, a segment for each hundred.",
+            "measured on; of splits, a segment for each hundred; "
+            f"{month.N_CUSTOMERS:,} of the month.",
         )
+        parser.add_argument(
+            "--days", type=int, default=month.N_DAYS, help="Of the month (default: %(default)s)."
+        )
+        parser.add_argument("--seed", type=int, default=1, help="Of the month's town.")
         parser.add_argument(
             "--seeds",
             type=int,
@@ -92,6 +105,8 @@ class Command(FiguresCommand):
         only: list[str],
         customers: int | None = None,
         seeds: int = learning.N_SEEDS,
+        days: int = month.N_DAYS,
+        seed: int = 1,
         data: Path | None = None,
         **options: Any,
     ) -> Mapping[str, Any]:
@@ -99,13 +114,20 @@ class Command(FiguresCommand):
             raise CommandError("A benchmark needs at least one customer.")
         if seeds < 1:
             raise CommandError("A benchmark needs at least one seed.")
+        if days < 2:
+            raise CommandError("A month needs at least two days.")
         figures: dict[str, Any] = {"processors": os.cpu_count(), "load_before": _load()}
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like Ctrl-C: it cleans up
         extent = learning.Extent(seeds, customers, data, min(2, os.cpu_count() or 1))
         try:
             plans = {name: learning.PLANS[name](extent) for name in only if name in learning.PLANS}
+            lived = partial(month.bench_month, n_days=days, seed=seed)
+            in_database: dict[str, tuple[Callable[..., dict[str, Any]], int]] = {
+                **IN_DATABASE,
+                MONTH: (lived, days + 1),
+            }
             n_steps = sum(
-                n for name, (_bench, n) in (IN_DATABASE | IN_MEMORY).items() if name in only
+                n for name, (_bench, n) in (in_database | IN_MEMORY).items() if name in only
             )
             n_steps += sum(len(plan.work) for plan in plans.values())
             with (
@@ -126,7 +148,7 @@ class Command(FiguresCommand):
                     elif name in IN_MEMORY:
                         figures |= IN_MEMORY[name][0](n=customers, step=step)
                     else:
-                        bench, _n_steps = IN_DATABASE[name]
+                        bench, _n_steps = in_database[name]
                         with own_database() as database:
                             figures |= bench(database, Path(folder), n=customers, step=step)
                 bar.update()
