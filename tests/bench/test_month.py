@@ -16,6 +16,7 @@ from optiengine.bench.month.bench import figures, live_month
 from optiengine.bench.month.check import check_month, table
 from optiengine.bench.month.conductor import Extent
 from optiengine.bench.month.evidence import load_evidence, moment
+from tests.test_architecture import ROOT, imported
 
 EXTENT = Extent(
     n_customers=300, n_days=4, tick_hours=3, drain_days=1, delivery_kills=(0,),
@@ -232,3 +233,17 @@ def test_what_is_planted_is_found(month, findings, spoilt_at, rule):
 def test_moments_are_those_of_the_simulated_clock(month):
     at = [moment(line["at"]) for line in load_evidence(month).journal]
     assert datetime(2026, 3, 26, tzinfo=UTC) < at[0] < at[-1] < datetime(2026, 4, 3, tzinfo=UTC)
+
+
+CHECKER = ("check", "check_limits", "check_delivery", "check_journeys", "evidence", "findings")
+
+
+@pytest.mark.parametrize("name", CHECKER)
+def test_the_checker_takes_nothing_from_the_engine(name):
+    """It would share its mistakes."""
+    names = imported(ROOT / f"optiengine/bench/month/{name}.py")
+    own = {n for n in names if n.startswith("optiengine.bench.month.")}
+    engine = ("segments", "campaigns", "journeys", "reports", "optiengine")
+    assert not [n for n in names - own if n.split(".")[0] in engine]
+    modules = {n.split(".")[3] for n in own}
+    assert modules <= set(CHECKER)
