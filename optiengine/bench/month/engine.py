@@ -153,7 +153,10 @@ class Engine:
             return cursor.fetchone()[0]
 
     def kill_worker(self, at_work: str, *, seconds: float) -> str:
-        """SIGKILL to the process that is just deciding or delivering; its name, "" for none."""
+        """SIGKILL to the process that is just deciding or delivering; its name.
+
+        "" where all was done before anyone was seen at work.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with connection.cursor() as cursor:
@@ -166,6 +169,8 @@ class Engine:
                     newest = OrmQ.objects.order_by("pk").last()
                     self._lost_up_to = newest.pk if newest else self._lost_up_to
                     return owner
+            if not OrmQ.objects.exists():
+                break
             time.sleep(0.002)
         return ""
 
