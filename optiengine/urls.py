@@ -23,5 +23,5 @@ urlpatterns = [
 # What the e-mail service provider reports, of it alone, and not unless it has to prove itself.
 if settings.ANYMAIL_ESP and settings.ANYMAIL.get("WEBHOOK_SECRET"):
     tracking = f"{settings.ANYMAIL_ESP}_tracking_webhook"
-    views = [view for view in anymail.urls.urlpatterns if view.name == tracking]
-    urlpatterns.append(path("anymail/", include((views, "anymail"))))
+    reports = [view for view in anymail.urls.urlpatterns if view.name == tracking]
+    urlpatterns.append(path("anymail/", include((reports, "anymail"))))

@@ -88,6 +88,7 @@ def test_one_click_reaches_what_is_claimed_and_not_yet_handed_over(site):
 
 def claim(delivery: Delivery):
     batch = claim_batch("email", "smtp", owner="a", size=10, now=NOW)
+    assert batch is not None
     assert batch.delivery_ids == [delivery.pk]
     return batch
 

@@ -1,6 +1,6 @@
 """Travellers on their way: a story worked by hand for each kind of step."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -31,7 +31,7 @@ EXIT = {"kind": "exit", "reason": "over"}
 MARK = {"kind": "set", "attribute": "vip", "value": "yes"}
 
 
-def later(**span) -> "timedelta":
+def later(**span) -> datetime:
     return NOW + timedelta(**span)
 
 

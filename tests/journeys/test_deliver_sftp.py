@@ -53,13 +53,13 @@ def test_a_batch_is_one_complete_file(peer: SftpPeer, by, knows_posix_rename):
     peer.knows_posix_rename = knows_posix_rename
     send_to(peer, secret=PASSWORD if by == "password" else peer.user_key_file.read_text())
     deliveries = make_deliveries(30, "post", body="To {{ customer.first_name }}")
-    seen = []
+    seen: list[str] = []
     peer.before_rename = lambda: seen.extend(each.name for each in peer.folder.iterdir())
 
     assert deliver(now=NOW, owner="a")["sent"] == 30
 
     [file] = peer.folder.iterdir()
-    assert file.name == f"post_{Delivery.objects.first().batch}.csv"
+    assert file.name == f"post_{Delivery.objects.earliest('pk').batch}.csv"
     assert rows(peer) == [str(each.key) for each in deliveries]
     assert "To Anna" in file.read_text()
     assert [name[0] for name in seen] == ["."]  # while it was written, under another name

@@ -33,7 +33,9 @@ class Writer:
         self.connection = psycopg.connect(**connection.get_connection_params() | PLAIN)
 
     def write(self, name: str, kind: str = "cart", occurred_at=NOW) -> int:
-        return self.connection.execute(INSERT, [kind, occurred_at, name, NOW]).fetchone()[0]
+        row = self.connection.execute(INSERT, [kind, occurred_at, name, NOW]).fetchone()
+        assert row is not None
+        return row[0]
 
     def finish(self, *, commit: bool = True) -> None:
         (self.connection.commit if commit else self.connection.rollback)()
