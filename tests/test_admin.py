@@ -189,3 +189,10 @@ def test_launching_asks_for_its_own_permission(client):
 
     draft.refresh_from_db()
     assert draft.status == "draft"
+
+
+@pytest.mark.parametrize("name", ["segments_customer", "campaigns_campaign"])
+def test_an_export_offers_the_formats_that_this_installation_can_write(admin_client, name):
+    offered = admin_client.get(reverse(f"admin:{name}_export")).context["form"].fields["format"]
+
+    assert {"csv", "json"} <= {label for _number, label in offered.choices}

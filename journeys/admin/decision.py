@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from campaigns.models import Arm, Campaign
-from journeys.models import Decision, DecisionRun, Delivery
+from journeys.models import Decision, DecisionRun
 from journeys.services.explain import Option, explain
+from journeys.services.messages_of import messages_of
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import money, number, percent
 from segments.models import Channel, Organisation
@@ -179,9 +180,7 @@ class DecisionAdmin(ReadOnlyAdmin):
                 (label, number(value, 0 if value.is_integer() else 2))
                 for label, value in told.features
             ],
-            "deliveries": Delivery.objects.filter(
-                customer=decision.customer_id, as_of=decision.as_of
-            ).select_related("action"),
+            "deliveries": messages_of(decision),
             "back": f"{reverse('admin:journeys_decision_changelist')}?run={decision.run_id}",
         }
         return TemplateResponse(request, "journeys/decision.html", context)

@@ -57,4 +57,4 @@ class LiveDecision(models.Model):
         # index (customer, as_of).
 
     def __str__(self) -> str:
-        return f"{self.decided_at}, {self.customer_id}"
+        return f"{self.customer_id}, {self.decided_at:%Y-%m-%d %H:%M}"

@@ -22,7 +22,7 @@ class ExportAdmin(ExportActionModelAdmin):
     formats = [CSV, XLSX, JSON]
 
     def get_export_formats(self) -> list[Any]:
-        return [made for made in self.formats if made().can_export()]
+        return [made for made in self.formats if made.is_available()]
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

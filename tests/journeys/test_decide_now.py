@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from django.urls import reverse
 
 from campaigns.models import ArmMembership, Campaign, FrequencyCap
 from journeys.errors import SendingStopped, StaleState
 from journeys.models import Contact, Decision, DecisionRun, Delivery, LiveDecision
 from journeys.services.decide_now import Request, decide_now
 from journeys.services.explain import explain
+from journeys.services.messages_of import messages_of
 from journeys.services.replay import replay_live
 from segments.services.stop_sending import set_sending_stopped
 from tests.factories import DAY, make_action, make_campaign, make_customer
@@ -63,6 +65,20 @@ def test_a_decision_in_real_time_is_logged_explained_and_replayed(shop):
     assert explanation.is_recomputed
     found = replay_live(decision.run)
     assert (found.n_decisions, found.differing) == (1, [])
+
+
+def test_a_decision_is_told_with_its_own_messages_alone(admin_client, shop):
+    letter = make_action(make_campaign(control_share=0, rank=2), name="Letter", channel="post")
+    decide_day(DAY + timedelta(days=1))
+    answer = ask(shop[0], at=NOON + timedelta(days=1))
+    of_run = Decision.objects.get(customer=shop[0], run__kind="daily", as_of=answer.as_of)
+    of_page = Decision.objects.get(pk=answer.decision_id)
+
+    assert [one.action for one in messages_of(of_run)] == [letter]
+    assert [one.channel for one in messages_of(of_page)] == ["web"]
+    listed = admin_client.get(reverse("admin:journeys_livedecision_changelist")).text
+    assert "Banner" in listed
+    assert reverse("admin:journeys_decision_change", args=[of_page.pk]) in listed
 
 
 def test_features_are_those_of_the_moment(shop):
