@@ -104,8 +104,9 @@ def load_rulebook(as_of: date, *, drafts: Collection[int] = ()) -> Rulebook:
         campaigns=entries,
         actions=actions,
         caps=load_caps(),
-        exclusions=tuple(
-            entry for row in Exclusion.objects.order_by("pk") for entry in _exclusions(row, entries)
+        exclusions=(
+            *(one for row in Exclusion.objects.order_by("pk") for one in _exclusions(row, entries)),
+            *_lasting_durations(entries, as_of),
         ),
         follow_ups=tuple(
             FollowUpEntry(
@@ -227,6 +228,33 @@ def _days_left(period: str, campaigns: list[Campaign], as_of: date) -> int:
     n_days = min((end - as_of).days, SPREAD_DAYS)
     days = [as_of + timedelta(days=i) for i in range(n_days)]
     return max(1, sum(any(campaign.runs_on(day) for campaign in campaigns) for day in days))
+
+
+def _lasting_durations(entries: tuple[CampaignEntry, ...], as_of: date) -> list[ExclusionEntry]:
+    """Durations of campaigns that are paused or over: what they began is kept to its end."""
+    over = (
+        Campaign.objects.filter(duration_days__gt=0, in_addition=False, transactional=False)
+        .exclude(status=Campaign.Status.DRAFT)
+        .exclude(pk__in=[entry.id for entry in entries])
+        .order_by("pk")
+    )
+    return [
+        ExclusionEntry(
+            name=campaign.name,
+            source_campaign=campaign.pk,
+            source_tag=None,
+            targets=tuple(
+                i
+                for i, entry in enumerate(entries)
+                if not (entry.in_addition or entry.ignores_durations)
+                and campaign.pk not in entry.ignores_durations_of
+            ),
+            days=campaign.duration_days,
+        )
+        for campaign in over
+        if campaign.ends_on is None
+        or as_of < campaign.ends_on + timedelta(days=campaign.duration_days)
+    ]
 
 
 def _exclusions(row: Exclusion, campaigns: tuple[CampaignEntry, ...]) -> list[ExclusionEntry]:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from campaigns.models import Arm, FrequencyCap
+from campaigns.models import Arm, Campaign, FrequencyCap
 from campaigns.numerics.verdicts import Verdict
 from journeys.errors import StaleState
 from journeys.models import Contact, Decision, DecisionRun, Delivery
+from journeys.services.explain import explain
 from journeys.services.replay import replay
 from journeys.services.start_run import request_run, start_run
 from tests.factories import DAY, make_action, make_campaign, make_customer
@@ -219,3 +220,22 @@ def test_logged_probabilities_are_those_of_the_draws():
     standard_error = np.std(inverse) / len(inverse) ** 0.5
     assert abs(np.mean(inverse) - 4) < 4 * standard_error + 1e-9  # three campaigns and none
     assert {d.arm for d in Decision.objects.all()} == {Arm.OPTIMISED}
+
+
+def test_a_duration_is_kept_to_its_end_by_a_campaign_that_is_over():
+    make_plan()
+    make_customers(1)
+    first = make_campaign(rank=1, control_share=0, duration_days=3, name="First")
+    make_action(first)
+    decide_day()
+    Campaign.objects.filter(pk=first.pk).update(status="ended")
+    second = make_campaign(rank=1, control_share=0, repeat_after_days=0, name="Second")
+    make_action(second)
+
+    days = [decide_day(DAY + timedelta(days=n)) for n in (1, 2, 3)]
+
+    # A contact on DAY with three days shuts out DAY, DAY + 1 and DAY + 2.
+    decided = [Decision.objects.get(run=run) for run in days]
+    assert [decision.campaign for decision in decided] == [None, None, second]
+    [option] = [o for o in explain(decided[0]).options if o.campaign == "Second"]
+    assert "First" in option.verdict
