@@ -22,8 +22,14 @@ from campaigns.services.launch import end, launch, pause
 Status = Campaign.Status
 
 
-def _dialog(title: Any, description: Any) -> dict[str, Any]:
-    return {"title": title, "description": description, "form_class": None, "form_submit_text": ""}
+def _dialog(title: Any, description: Any, submit: Any) -> dict[str, Any]:
+    """submit : what its button says."""
+    return {
+        "title": title,
+        "description": description,
+        "form_class": None,
+        "form_submit_text": submit,
+    }
 
 
 class CampaignMoves(ModelAdmin):
@@ -51,6 +57,7 @@ class CampaignMoves(ModelAdmin):
         dialog=_dialog(
             gettext_lazy("Launch the campaign?"),
             gettext_lazy("It takes part from the next decision run on."),
+            gettext_lazy("Launch"),
         ),
     )
     def launch_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
@@ -64,6 +71,7 @@ class CampaignMoves(ModelAdmin):
         dialog=_dialog(
             gettext_lazy("Pause the campaign?"),
             gettext_lazy("Its messages that still wait are suppressed; it can be launched again."),
+            gettext_lazy("Pause"),
         ),
     )
     def pause_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
@@ -77,6 +85,7 @@ class CampaignMoves(ModelAdmin):
         dialog=_dialog(
             gettext_lazy("End the campaign?"),
             gettext_lazy("It cannot be launched again; its history and reports stay."),
+            gettext_lazy("End"),
         ),
     )
     def end_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:

@@ -42,7 +42,7 @@ class LaunchApproval(ModelAdmin):
                 "the difference."
             ),
             "form_class": None,
-            "form_submit_text": "",
+            "form_submit_text": gettext_lazy("Dry run"),
         },
     )
     def try_launch(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:

@@ -184,7 +184,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
                 "stay suppressed. Decisions and counts stay under a number."
             ),
             "form_class": None,
-            "form_submit_text": "",
+            "form_submit_text": gettext_lazy("Erase"),
         },
     )
     def erase(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
