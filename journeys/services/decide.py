@@ -55,7 +55,7 @@ class Pinned:
     @cached_property
     def history(self) -> HistoryQuery:
         """What its rulebook asks about earlier contacts."""
-        return HistoryQuery.of(self.book)
+        return HistoryQuery.of(self.book, as_sent=self.run.kind == DecisionRun.Kind.LIVE)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from optiengine.lib.days import day_start
 HISTORY = """
 SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
        %(as_of)s::date - k.as_of AS days_ago,
-       (extract(epoch FROM k.reserved_at) * 1000000)::int8 AS reserved_at,
+       (extract(epoch FROM {moment}) * 1000000)::int8 AS reserved_at,
        k.campaign_id = ANY({asked}::int8[]) AND EXISTS (
            SELECT FROM segments_event e
            JOIN campaigns_campaign c ON c.id = k.campaign_id
@@ -32,6 +32,15 @@ FROM journeys_contact k
 WHERE k.customer_id BETWEEN %(first)s AND %(last)s AND k.id < %(watermark)s
   AND {oldest} AND ({matters})
 """
+# What left later than planned counts from then on. Nothing after the decision is looked at, so
+# that a replay sees the same.
+WHEN_SENT = """
+greatest(k.reserved_at, (
+    SELECT d.attempted_at FROM journeys_delivery d
+    WHERE d.contact_id = k.id AND d.as_of = k.as_of AND d.attempted_at < %(at)s
+      AND d.status IN ('attempting', 'sent', 'unknown')))
+"""
+LATE_DAYS = 2  # that a message may leave after it was planned
 FLAGS = ["takes_slot", "counted", "transactional"]
 NAMES = ["customer_id", "campaign_id", *FLAGS, "days_ago", "reserved_at", "responded"]
 
@@ -58,19 +67,29 @@ class HistoryQuery:
     text: sql.Composed
 
     @classmethod
-    def of(cls, book: Rulebook) -> Self:
+    def of(cls, book: Rulebook, *, as_sent: bool = False) -> Self:
+        """as_sent : count messages from the moment they left, where that was later than planned.
+
+        An answer in real time is given at once, without the check that messages pass when they
+        leave; so its limits are asked over what really happened.
+        """
+        late = LATE_DAYS if as_sent else 0
         since: dict[int | None, list[int]] = {}  # days, None for ever: for campaigns' own contacts
         for step in book.follow_ups:
             since.setdefault(step.after_days + step.within_days + 1, []).append(step.source_id)
         for campaign in book.campaigns:
             since.setdefault(book.own_history_days(campaign), []).append(campaign.id)
         longer = {d: ids for d, ids in since.items() if d is None or d > book.history_days}
-        matters = [_within(book.history_days)]
+        matters = [_within(book.history_days + late)]
         for days, ids in longer.items():
             own = sql.SQL("k.campaign_id = ANY({}::int8[])").format(ids)
-            matters.append(own if days is None else sql.SQL("{} AND {}").format(own, _within(days)))
+            matters.append(
+                own if days is None else sql.SQL("{} AND {}").format(own, _within(days + late))
+            )
         spans = [days for days in longer if days is not None]
-        oldest = sql.SQL("true") if None in longer else _within(max([book.history_days, *spans]))
+        oldest = (
+            sql.SQL("true") if None in longer else _within(max([book.history_days, *spans]) + late)
+        )
         channels, tags = tuple(book.limiting_channels), tuple(book.limiting_tags)
         flags = [_flag("k.channel = {}", channel, f"channel {channel}") for channel in channels]
         flags += [_flag("{} = ANY(k.tags)", tag, f"tag {tag}") for tag in tags]
@@ -78,6 +97,7 @@ class HistoryQuery:
             asked=sorted({step.source_id for step in book.follow_ups if step.outcome != "all"}),
             flags=sql.SQL("").join(flags),
             oldest=oldest,
+            moment=sql.SQL(WHEN_SENT if as_sent else "k.reserved_at"),
             matters=sql.SQL(" OR ").join(sql.SQL("({})").format(part) for part in matters),
         )
         return cls(channels, tags, text)

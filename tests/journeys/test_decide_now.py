@@ -182,3 +182,25 @@ def test_several_at_once_are_decided_as_each_alone_would_be(shop):
 
     assert sorted(found) == [c.pk for c in shop]
     assert np.unique([a.decision_id for a in found.values()]).size == 3
+
+
+def test_a_message_that_left_late_counts_from_then_on(shop):
+    """Planned for nine, left at noon: three hours and a bit later, a cap of one in four is full."""
+    FrequencyCap.objects.create(name="One in four hours", limit=1, window="hours", length=4)
+    Campaign.objects.update(repeat_after_days=0)
+    letter = make_campaign(name="Letter", control_share=0, rank=1)
+    make_action(letter)
+    tomorrow = DAY + timedelta(days=1)
+    decide_day(tomorrow)
+    nine = DecisionRun.objects.daily().get(as_of=tomorrow).decided_at
+    noon = nine + timedelta(hours=3)
+    sent = Delivery.objects.filter(customer=shop[0], channel="email")
+    assert sent.update(status="sent", sent_at=noon, attempted_at=noon) == 1
+
+    early = ask(shop[0], at=nine + timedelta(hours=4, minutes=30))
+    late = ask(shop[0], at=noon + timedelta(hours=4, minutes=1))
+
+    assert (early.has_message, late.has_message) == (False, True)
+    assert ask(shop[1], at=nine + timedelta(hours=4, minutes=30)).has_message  # as planned
+    for run in DecisionRun.objects.filter(kind="live"):
+        assert replay_live(run).differing == []
