@@ -98,10 +98,11 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
         ),
     ]
 
-    def has_try_change_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Of a draft, what its launch would do is asked instead."""
-        runs = Campaign.objects.filter(pk=object_id, status=Status.ACTIVE)
-        return super().has_try_change_permission(request, object_id) and runs.exists()
+    def get_actions_submit_line(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """A dry run of a change; of a draft, what its launch would do is asked instead."""
+        if Campaign.objects.filter(pk=object_id, status=Status.ACTIVE).exists():
+            return super().get_actions_submit_line(request, object_id)
+        return []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
         return with_currency(super().get_queryset(request).with_action_counts())

@@ -306,6 +306,24 @@ def test_a_dry_run_of_a_form_saves_nothing_with_or_without_a_limit(client, maker
     assert Approval.objects.get().status == "tried"
 
 
+def test_a_dry_run_of_a_running_campaign_saves_nothing_and_a_draft_has_no_such_button(
+    client, maker
+):
+    limit_to(None)
+    campaign = make_campaign(name="Running", status="active", rank=7)
+    make_action(campaign)
+    page, button = change_page(campaign), "campaigns_campaign_try_change"
+    assert button in client.get(page).content.decode()
+
+    answer = client.post(page, form_of(client, page) | {"rank": "1", button: "1"})
+
+    assert answer.status_code == 302
+    campaign.refresh_from_db()
+    assert (campaign.rank, Approval.objects.get().status) == (7, "tried")
+    Campaign.objects.update(status="draft")
+    assert button not in client.get(page).content.decode()
+
+
 def test_a_form_in_error_is_shown_again(client, maker, cap):
     answer = client.post(change_page(cap), form_of(client, change_page(cap)) | {"name": ""})
 
