@@ -60,6 +60,8 @@ class Action(models.Model):
         return f"{self.campaign}: {self.name}"
 
     def clean(self) -> None:
+        # Browsers send line breaks their own way: an unchanged text shall stay the same text.
+        self.body, self.html = (text.replace("\r\n", "\n") for text in (self.body, self.html))
         errors = dict(self._text_problems())
         if self.html and self.channel != Channel.EMAIL:
             errors.setdefault("html", []).append(str(_("Only an e-mail has an HTML part.")))

@@ -63,3 +63,12 @@ def test_whoever_launches_it_all_the_same_is_told_again(admin_client):
     told = [(message.level_tag, str(message)) for message in answer.context["messages"]]
     assert [level for level, _text in told] == ["success", "warning"]
     assert "PUBLIC_URL" in told[1][1]
+
+
+def test_a_text_that_went_through_a_browser_unchanged_is_the_same_text():
+    action = make_action(make_campaign(), body="Dear Anna,\n\nsee you\n")
+    action.body = "Dear Anna,\r\n\r\nsee you\r\n"
+
+    action.clean()
+
+    assert action.body == "Dear Anna,\n\nsee you\n"
