@@ -45,13 +45,14 @@ def over(decision: Decision) -> bool:
 
 
 def split_into_chunks(run: DecisionRun, n: int) -> None:
-    """As if the customers lay in several blocks."""
-    chunk = run.chunks.get()
-    step = -(-(chunk.last_id - chunk.first_id + 1) // n)
-    starts = range(chunk.first_id, chunk.last_id + 1, step)
-    chunk.delete()
-    for first in starts:
-        DecisionChunk.objects.create(run=run, first_id=first, last_id=first + step - 1)
+    """As if the customers lay in several blocks; by chance they may lie in two."""
+    for chunk in list(run.chunks.all()):
+        step = -(-(chunk.last_id - chunk.first_id + 1) // n)
+        starts = range(chunk.first_id, chunk.last_id + 1, step)
+        chunk.delete()
+        for first in starts:
+            last = min(first + step - 1, chunk.last_id)
+            DecisionChunk.objects.create(run=run, first_id=first, last_id=last)
 
 
 @pytest.mark.parametrize("fields", [{"rank": 1}, {}, {"in_addition": True}])
