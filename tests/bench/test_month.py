@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from optiengine.bench.database import own_database
 from optiengine.bench.month.bench import figures, live_month
-from optiengine.bench.month.check import check_month, table
+from optiengine.bench.month.check import check_month
 from optiengine.bench.month.conductor import Extent
 from optiengine.bench.month.evidence import load_evidence, moment
 from tests.test_architecture import ROOT, imported
