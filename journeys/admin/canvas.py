@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -28,9 +28,9 @@ from journeys.admin.step_forms import step_kinds
 from journeys.errors import MapNotReady
 from journeys.models import JourneyMap, MapVersion
 from journeys.numerics.journey_graph import GraphError, parse_graph
-from journeys.services.check_map import check_drawing, draft_campaigns
+from journeys.services.check_map import check_drawing
 from journeys.services.describe_graph import describe_graph, describe_graph_error
-from journeys.services.edit_map import end_map, launch_map, newest_version, pause_map
+from journeys.services.edit_map import end_map, launch_map, pause_map
 from journeys.services.map_counts import step_counts
 from journeys.services.save_drawing import (
     MapChanged,
@@ -186,21 +186,16 @@ class CanvasPages(ModelAdmin):
         return JsonResponse({"steps": steps, "figures": map_figures(version, counts)})
 
     def launch_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        by, at = request.user.get_username(), timezone.now()
-        return self._answer_move(
-            request, pk, lambda journey: self._launch(request, journey, by, at), _("Launched.")
-        )
+        return self._answer_move(request, pk, partial(self.launch, request), _("Launched."))
 
-    def _launch(
-        self, request: HttpRequest, journey: JourneyMap, by: str, at: datetime
-    ) -> JourneyMap:
+    def launch(self, request: HttpRequest, journey: JourneyMap) -> JourneyMap:
         """Draft campaigns of its steps start with the map, for whoever may launch campaigns."""
-        newest = newest_version(journey)
-        drafts = draft_campaigns(parse_graph(newest.graph)) if newest else []
-        if drafts and not request.user.has_perm("campaigns.launch_campaign"):
-            text = _("These campaigns are drafts, and you may not launch campaigns: %s.")
-            raise MapNotReady([text % ", ".join(map(str, drafts))])
-        return launch_map(journey, by=by, at=at)
+        return launch_map(
+            journey,
+            by=request.user.get_username(),
+            at=timezone.now(),
+            may_launch_campaigns=request.user.has_perm("campaigns.launch_campaign"),
+        )
 
     def pause_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         return self._answer_move(request, pk, pause_map, _("Paused."))

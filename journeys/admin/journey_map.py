@@ -1,6 +1,7 @@
 """Journey maps: the list that says what runs, and who is on the way."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -10,7 +11,6 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -24,7 +24,7 @@ from journeys.admin.new_map import NewMapPage
 from journeys.admin.rehearsal import RehearsalPages
 from journeys.errors import MapNotReady
 from journeys.models import JourneyMap, MapCursor, Traveller
-from journeys.services.edit_map import end_map, launch_map, pause_map
+from journeys.services.edit_map import end_map, pause_map
 from optiengine.lib.figures import number, percent
 from segments.admin.rule_editor import RuleFormField, RuleWidget
 
@@ -138,8 +138,7 @@ class JourneyMapAdmin(RehearsalPages, NewMapPage, SecondPerson, LaunchApproval):
 
     @admin.action(description=gettext_lazy("Launch"), permissions=["launch"])
     def launch_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:
-        by, at = request.user.get_username(), timezone.now()
-        self._move(request, queryset, lambda one: launch_map(one, by=by, at=at), _("Launched."))
+        self._move(request, queryset, partial(self.launch, request), _("Launched."))
 
     @admin.action(description=gettext_lazy("Pause"), permissions=["launch"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:

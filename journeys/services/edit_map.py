@@ -45,12 +45,15 @@ def save_graph(journey: JourneyMap, graph: object, *, by: str, at: datetime) -> 
 
 
 @transaction.atomic
-def launch_map(journey: JourneyMap, *, by: str, at: datetime) -> JourneyMap:
+def launch_map(
+    journey: JourneyMap, *, by: str, at: datetime, may_launch_campaigns: bool = True
+) -> JourneyMap:
     """Let customers enter the newest version from now on, or go on where a pause stopped them.
 
     Who is on the way in an older version finishes there. Campaigns of its steps that are drafts
-    are launched with it. Raises MapNotReady with all sentences; MapNeedsApproval where a second
-    person has to approve this drawing, with what its campaigns say, first.
+    are launched with it, by whoever may launch campaigns. Raises MapNotReady with all sentences;
+    MapNeedsApproval where a second person has to approve this drawing, with what its campaigns
+    say, first.
     """
     lock_rules()
     journey = _locked(journey)
@@ -65,6 +68,8 @@ def launch_map(journey: JourneyMap, *, by: str, at: datetime) -> JourneyMap:
     found += _exit_rule_problems(journey)
     if found or newest is None:
         raise MapNotReady(found)
+    if not may_launch_campaigns:
+        _expect_no_drafts(newest)
     if journey.status != Status.ACTIVE or newest.pk != journey.active_version_id:
         _expect_approved(journey)
     _launch_campaigns(newest)
@@ -102,6 +107,12 @@ def _launch_campaigns(version: MapVersion) -> None:
             launch(campaign, with_map=True)
         except CampaignNotReady as error:
             raise MapNotReady([f"{campaign}: {text}" for text in error.problems]) from error
+
+
+def _expect_no_drafts(version: MapVersion) -> None:
+    if drafts := draft_campaigns(parse_graph(version.graph)):
+        text = _("These campaigns are drafts, and you may not launch campaigns: %s.")
+        raise MapNotReady([text % ", ".join(map(str, drafts))])
 
 
 def _expect_approved(journey: JourneyMap) -> None:
