@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.capacity import use_of
 from campaigns.numerics.quiet_hours import next_open
-from campaigns.numerics.rulebook import FORESIGHT_DAYS, SCHEDULE, Rulebook
+from campaigns.numerics.rulebook import FORESIGHT_DAYS, INBOUND_CHANNELS, SCHEDULE, Rulebook
 from segments.numerics.rule_proof import both, in_stage, is_contradiction, is_within
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)  # a week in which no clock changes
-LONGEST = {"day": 25, "week": 7 * 24 + 1, "month": 31 * 24 + 1}  # hours, with a clock change
+CLOCK_CHANGE = 1  # hours by which a day may be longer
+LONGEST = {  # hours of a calendar window
+    window: days * 24 + CLOCK_CHANGE for window, days in (("day", 1), ("week", 7), ("month", 31))
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def is_always_quiet(
 def unreachable_caps(book: Rulebook) -> Iterator[tuple[int, int, int]]:
     """(gap, cap, most): so few contacts fit into the cap's window that it never fills."""
     for c, cap in enumerate(book.caps):
-        hours = LONGEST.get(cap.window) or cap.length * (24 if cap.window == "days" else 1)
+        hours = LONGEST.get(cap.window) or cap.hours
         for g, gap in enumerate(book.gaps):
             most = -(-hours // gap.hours)
             is_spaced = gap.channel in ("", cap.channel) and not cap.counts_transactional
@@ -72,8 +75,7 @@ def dead_steps(book: Rulebook) -> Iterator[tuple[int, int]]:
         source = index.get(step.source_id)
         if source is None:
             continue
-        cells = np.ix_(actions_of(book, source), actions_of(book, step.target))
-        days = int(book.alone_days[cells].min()) if book.alone_days[cells].size else 0
+        days = _days_away(book, source, step.target)
         if source == step.target:
             repeat = book.campaigns[source].repeat_after_days
             days = max(days, FORESIGHT_DAYS if repeat is None else repeat)
@@ -81,13 +83,40 @@ def dead_steps(book: Rulebook) -> Iterator[tuple[int, int]]:
             yield place, days
 
 
+def _days_away(book: Rulebook, source: int, target: int) -> int:
+    """Days, that of the source's contact among them, on which no action of the target is possible.
+
+    Exclusions and durations count such days. Gaps and caps count hours: two day's runs are whole
+    days apart, or an hour less or more; else the contact may be a day's first and the turn of the
+    target another day's last.
+    """
+    cells = np.ix_(actions_of(book, source), actions_of(book, target))
+    if not book.alone_hours[cells].size:
+        return 0
+    hours = book.alone_hours[cells] - CLOCK_CHANGE
+    is_by_runs = _by_runs_alone(book, source) and _by_runs_alone(book, target)
+    days = -(-hours // 24) if is_by_runs else hours // 24
+    return int(np.maximum(book.excluded_days[cells], days).min())
+
+
+def _by_runs_alone(book: Rulebook, campaign: int) -> bool:
+    """Whether it is decided in the day's run and at no other moment."""
+    channels = {book.actions[a].channel for a in actions_of(book, campaign).tolist()}
+    return book.campaigns[campaign].opened_by == SCHEDULE and channels.isdisjoint(INBOUND_CHANNELS)
+
+
 def shut_outs(
-    book: Rulebook, target: int, sources: Collection[int], stages: Collection[str]
+    book: Rulebook,
+    target: int,
+    sources: Collection[int],
+    stages: Collection[str],
+    topics: Collection[int] = (),
 ) -> Iterator[ShutOut]:
     """Campaigns ranked before the target that are back before an exclusion or duration has ended.
 
     One that is Auto or goes later is not among them: nobody knows that it is sent each time.
     target, sources : indices of campaigns. stages : of the life cycle, all there are.
+    topics : tags that a customer may have declined.
     """
     theirs = actions_of(book, target)
     if not len(theirs):
@@ -115,7 +144,7 @@ def shut_outs(
             exclusion=exclusion,
             days=days,
             again=again,
-            is_certain=_goes_first(book, source, target),
+            is_certain=_goes_first(book, source, target, topics),
             is_for_all=is_for_all,
             stages=within,
         )
@@ -170,18 +199,23 @@ def _own_exclusions(book: Rulebook, source: int, own: NDArray[np.int64]) -> list
     ]
 
 
-def _goes_first(book: Rulebook, source: int, target: int) -> bool:
+def _goes_first(book: Rulebook, source: int, target: int, topics: Collection[int]) -> bool:
     """Whether the target can never be sent while the source could, nor when it cannot.
 
-    Beside its rank: the source starts no later, runs every day, reaches everyone whom
-    the target's channels reach, and no limit holds it back that would let the target go.
+    Beside its rank: the source starts no later, runs every day, also on one whose data is missing
+    if the target does, and whenever the target is decided: an event may come before the source had
+    its turn. It reaches everyone whom the target's channels reach and who did not decline a topic
+    of its own, and no limit holds it back that would let the target go.
     """
     one, other = book.campaigns[source], book.campaigns[target]
     mine, theirs = actions_of(book, source), actions_of(book, target)
     channels = {book.actions[a].channel for a in mine.tolist()}
-    last = max((*other.runs_in_days, 0)) if other.opened_by == SCHEDULE else FORESIGHT_DAYS
+    last = max((*other.runs_in_days, 0))
     return (
         not (one.in_addition or other.in_addition)
+        and other.opened_by == SCHEDULE
+        and (one.run_anyway or not other.run_anyway)
+        and set(one.tags) & set(topics) <= set(other.tags)
         and one.runs_today
         and one.runs_in_days[:last] == tuple(range(1, last + 1))
         and {book.actions[a].channel for a in theirs.tolist()} <= channels

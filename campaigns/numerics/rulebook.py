@@ -20,6 +20,7 @@ FORESIGHT_DAYS = 90  # ahead of the day that campaigns, and what they open, are 
 NEVER = FORESIGHT_DAYS + 1  # as a number of days: not within the foresight
 
 SCHEDULE, STEP, EVENT = "schedule", "step", "event"  # what makes a campaign possible
+INBOUND_CHANNELS = ("web",)  # answers to somebody who came to us, at any moment
 
 EvidenceCounts = tuple[int, int, int, int]  # test, its responders, control, its responders
 MINIMUM_EVIDENCE: EvidenceCounts = (50, 15, 30, 5)  # where no row in the admin says otherwise
@@ -89,11 +90,16 @@ class CapEntry:
         return self.window in ("hours", "days")
 
     @property
+    def hours(self) -> int:
+        """Of a rolling window."""
+        return self.length * (24 if self.window == "days" else 1)
+
+    @property
     def days(self) -> int:
         """Whole days of its window, begun ones included; of a calendar window the most it has."""
-        if self.window == "hours":
-            return -(-self.length // 24)
-        return {"days": self.length, "day": 1, "week": 7, "month": 31}[self.window]
+        if self.is_rolling:
+            return -(-self.hours // 24)
+        return {"day": 1, "week": 7, "month": 31}[self.window]
 
     def covers(self, book: "Rulebook", action: ActionEntry) -> bool:
         by_tag = self.tag is None or self.tag in book.campaigns[action.campaign].tags
@@ -300,6 +306,14 @@ class Rulebook:
         By exclusions, durations and gaps, NEVER at most. The campaign's own repetition is not in
         it, nor are caps, which count what came before.
         """
+        return np.minimum(np.maximum(self.excluded_days, -(-self._gap_hours // 24)), NEVER)
+
+    @cached_property
+    def excluded_days(self) -> NDArray[np.int64]:
+        """(A, A) calendar days, the contact's among them, for which a shuts out u.
+
+        By exclusions and durations.
+        """
         days = np.zeros((len(self.actions),) * 2, dtype=np.int64)
         for a, action in enumerate(self.actions):
             source = self.campaigns[action.campaign]
@@ -310,19 +324,29 @@ class Rulebook:
             for scope, exclusion in zip(self.exclusion_scopes, self.exclusions, strict=True):
                 if exclusion.source_campaign == source.id or exclusion.source_tag in source.tags:
                     days[a, scope] = np.maximum(days[a, scope], exclusion.days)
-            for scope, gap in zip(self.gap_scopes, self.gaps, strict=True):
-                if scope[a]:
-                    days[a, scope] = np.maximum(days[a, scope], gap.days)
-        return np.minimum(days, NEVER)
+        return days
+
+    @cached_property
+    def _gap_hours(self) -> NDArray[np.int64]:
+        """(A, A) hours of the longest minimum gap that a contact by action a begins for u."""
+        hours = np.zeros((len(self.actions),) * 2, dtype=np.int64)
+        for scope, gap in zip(self.gap_scopes, self.gaps, strict=True):
+            hours = np.maximum(hours, np.where(np.outer(scope, scope), gap.hours, 0))
+        return hours
+
+    @cached_property
+    def alone_hours(self) -> NDArray[np.int64]:
+        """(A, A) hours by gaps, and by rolling caps of one, which a contact alone fills."""
+        hours = self._gap_hours
+        for cap, counts, stops in zip(self.caps, self.cap_counts, self.cap_stops, strict=True):
+            if cap.limit == 1 and cap.is_rolling:
+                hours = np.maximum(hours, np.where(np.outer(counts, stops), cap.hours, 0))
+        return hours
 
     @cached_property
     def alone_days(self) -> NDArray[np.int64]:
-        """(A, A) the same, and by rolling caps of one, which a contact alone fills."""
-        days = self.blocked_days.copy()
-        for cap, counts, stops in zip(self.caps, self.cap_counts, self.cap_stops, strict=True):
-            if cap.limit == 1 and cap.is_rolling:
-                days = np.maximum(days, np.where(np.outer(counts, stops), cap.days, 0))
-        return days
+        """(A, A) what `blocked_days` says, and rolling caps of one."""
+        return np.maximum(self.blocked_days, -(-self.alone_hours // 24))
 
     @cached_property
     def exclusion_scopes(self) -> NDArray[np.bool_]:

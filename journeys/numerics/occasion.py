@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import EVENT, Rulebook
+from campaigns.numerics.rulebook import EVENT, INBOUND_CHANNELS, Rulebook
 from campaigns.numerics.verdicts import Codes, Verdict, block
-
-INBOUND_CHANNELS = ("web",)  # answers to somebody who came to us
 
 
 @dataclass(frozen=True)

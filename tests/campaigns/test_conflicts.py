@@ -16,7 +16,7 @@ from campaigns.models import (
     Tag,
 )
 from campaigns.numerics.conflicts import dead_steps, shut_outs, unreachable_caps
-from campaigns.numerics.rulebook import ExclusionEntry, FollowUpEntry, GapEntry
+from campaigns.numerics.rulebook import EVENT, ExclusionEntry, FollowUpEntry, GapEntry
 from campaigns.services.find_conflicts import NEVER, WARNING, conflicts_of, find_conflicts
 from campaigns.services.launch import launch
 from segments.models import TargetGroup
@@ -65,6 +65,9 @@ def test_a_duration_does_so_too_but_not_to_those_that_ignore_it():
         ({"rank": 1}, {"in_addition": True}, {}),  # goes beside it
         ({"rank": 1}, {"exempt_from_caps": True}, {"caps": (cap(1, "days", 30),)}),
         ({"rank": 1, "runs_today": False}, {}, {}),  # starts later
+        ({"rank": 1}, {"opened_by": EVENT}, {}),  # a newcomer's event comes before the first run
+        ({"rank": 1}, {"run_anyway": True}, {}),  # runs alone on a day whose data is missing
+        ({"rank": 1, "tags": (5,)}, {"tags": (6,)}, {}),  # who declined topic 5 gets the target
     ],
 )
 def test_what_another_rule_could_undo_is_not_certain(source, target, limits):
@@ -74,9 +77,30 @@ def test_what_another_rule_could_undo_is_not_certain(source, target, limits):
     exclusion = ExclusionEntry("rest", 1, None, (places[2],), 14)
     rules = book(*entries, exclusions=(exclusion,), **limits)
 
-    (found,) = shut_outs(rules, places[2], [places[1]], STAGES)
+    (found,) = shut_outs(rules, places[2], [places[1]], STAGES, topics={5})
 
     assert not found.is_certain
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "topics"),
+    [
+        ({"run_anyway": True}, {"run_anyway": True}, set()),
+        ({"run_anyway": True}, {}, set()),
+        ({"tags": (5,)}, {"tags": (5, 6)}, {5, 6}),  # who declined the source's declined both
+        ({"tags": (5,)}, {}, {6}),  # no topic: nobody can decline it
+    ],
+)
+def test_what_holds_back_both_is_certain(source, target, topics):
+    rules = book(
+        daily(1, rank=1, repeat_after_days=7, **source),
+        daily(2, **target),
+        exclusions=(ExclusionEntry("rest", 1, None, (1,), 14),),
+    )
+
+    (found,) = shut_outs(rules, 1, [0], STAGES, topics)
+
+    assert found.is_certain
 
 
 @pytest.mark.parametrize(("source", "target"), [(None, None), (None, 1), (2, 1)])
@@ -141,8 +165,9 @@ def test_whom_it_shuts_out_follows_from_the_target_groups():
         # Possible on days 2 to 4 after its source.
         ({"exclusions": (ExclusionEntry("rest", 1, None, (1,), 5),)}, True),
         ({"exclusions": (ExclusionEntry("rest", 1, None, (1,), 4),)}, False),
-        ({"gaps": (GapEntry("gap", "", 97),)}, True),  # hours: all of day 4 is within them
-        ({"gaps": (GapEntry("gap", "", 96),)}, False),
+        # Hours between two runs, four days apart: 96, and 97 where clocks go back in between.
+        ({"gaps": (GapEntry("gap", "", 98),)}, True),
+        ({"gaps": (GapEntry("gap", "", 97),)}, False),
         ({"caps": (cap(1, "days", 5),)}, True),
         ({"caps": (cap(2, "days", 5),)}, False),
     ],
@@ -150,6 +175,31 @@ def test_whom_it_shuts_out_follows_from_the_target_groups():
 def test_a_step_that_its_own_source_shuts_out_never_opens(limits, is_dead):
     step = FollowUpEntry(source_id=1, target=1, after_days=2, within_days=3, outcome="all")
     rules = book(daily(1), daily(2), follow_ups=(step,), **limits)
+
+    assert [place for place, _days in dead_steps(rules)] == ([0] if is_dead else [])
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "channel"),
+    [
+        ({"opened_by": EVENT}, {}, "email"),  # decided at 00:30, say; the step at 09:00 next day
+        ({}, {"opened_by": EVENT}, "email"),
+        ({}, {}, "web"),
+    ],
+)
+@pytest.mark.parametrize(("hours", "is_dead"), [(30, False), (48, False), (49, True)])
+def test_at_any_moment_a_gap_of_hours_is_over_on_the_day_on_which_it_ends(
+    source, target, channel, hours, is_dead
+):
+    # From the first moment of a day to the last of the next, 48 hours; 49 where clocks go back.
+    step = FollowUpEntry(source_id=1, target=1, after_days=1, within_days=1, outcome="all")
+    entries = daily(1, **source), daily(2, **target)
+    rules = book(
+        *entries,
+        channels=("email", channel),
+        follow_ups=(step,),
+        gaps=(GapEntry("gap", "", hours),),
+    )
 
     assert [place for place, _days in dead_steps(rules)] == ([0] if is_dead else [])
 
@@ -232,6 +282,26 @@ def test_who_alone_cannot_get_it_is_said_and_does_not_hinder_the_launch():
         )
     ]
     assert launch(birthday).status == "active"
+
+
+@pytest.mark.django_db
+def test_who_declined_the_topic_of_the_other_gets_it_so_the_launch_is_possible():
+    winback = make_campaign(name="Win-back", rank=1, repeat_after_days=7)
+    make_action(winback)
+    tag = Tag.objects.create(name="offers", is_topic=True, title="Offers")
+    winback.tags.add(tag)
+    birthday = draft("Birthday")
+    Exclusion.objects.create(name="Rest", campaign=winback, excluded_campaign=birthday, days=14)
+
+    ((severity, text),) = told(birthday)
+    assert severity == WARNING
+    assert text.startswith("Where “Win-back” is sent each time, “Birthday” never is")
+    assert launch(birthday).status == "active"
+    Campaign.objects.filter(pk=birthday.pk).update(status="draft")
+    Tag.objects.update(is_topic=False)  # a tag that nobody ever declined holds nobody back
+    assert [severity for severity, _text in told(birthday)] == [NEVER]
+    make_customer(topics_declined=[tag.pk])  # while it was a topic: it still counts
+    assert [severity for severity, _text in told(birthday)] == [WARNING]
 
 
 @pytest.mark.django_db
