@@ -15,13 +15,16 @@ def possible_days(book: Rulebook, columns: Columns, n: int) -> tuple[Mask, Days,
 
     Days from today, 0 is today; NEVER where none is foreseen. What is possible on the last day that
     is looked at counts as possible until the schedule ends. A target group is foreseen where the
-    calendar moves it (see RuleAhead); in all else customers are taken to stay as they are.
+    calendar moves it (see RuleAhead); in all else customers are taken to stay as they are. Of a
+    target group that asks for what is not known, nothing is foreseen.
     """
     shape = (n, len(book.campaigns))
     targeted = np.zeros(shape, dtype=bool)
     first, last = np.full(shape, NEVER), np.full(shape, NEVER)
     for alike in book.alike:
         one = int(alike[0])
+        if book.unknown_group[one]:
+            continue
         group = RuleAhead(book.rules[one], columns, n, book.ageing_fields)
         days = _span(group, book.campaigns[one], book.foresight_days[one])
         targeted[:, alike] = group.mask(0)[:, None]

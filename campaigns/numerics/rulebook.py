@@ -4,8 +4,8 @@ A run stores its rulebook, so that it can be explained and replayed after the ca
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from segments.numerics.rule import Rule, parse_rule
 FORESIGHT_DAYS = 90  # ahead of the day that campaigns, and what they open, are looked at
 NEVER = FORESIGHT_DAYS + 1  # as a number of days: not within the foresight
 
+FEATURE = "feature."  # what a rule's field begins with that is a feature of the state
 SCHEDULE, STEP, EVENT = "schedule", "step", "event"  # what makes a campaign possible
 INBOUND_CHANNELS = ("web",)  # answers to somebody who came to us, at any moment
 
@@ -187,6 +188,7 @@ class Rulebook:
     gaps: tuple[GapEntry, ...] = ()
     quiet_hours: tuple[QuietEntry, ...] = ()
     is_stale: bool = False  # the day's state is missing: only what is to run anyway is possible
+    unknown_fields: tuple[str, ...] = ()  # of rules: the state lacks them; see `over`
     version: str = field(default="1", compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -213,6 +215,7 @@ class Rulebook:
             gaps=entries(GapEntry, data.get("gaps", [])),
             quiet_hours=entries(QuietEntry, data.get("quiet_hours", [])),
             is_stale=data.get("is_stale", False),
+            unknown_fields=tuple(data.get("unknown_fields", ())),
             version=data["version"],
         )
 
@@ -222,8 +225,22 @@ class Rulebook:
         return tuple(parse_rule(campaign.rule) for campaign in self.campaigns)
 
     def fields(self) -> set[str]:
-        """Names of all columns that the target groups ask for."""
-        return set().union(*(rule.fields() for rule in self.rules)) if self.rules else set()
+        """Names of all columns that the target groups ask for, and that are known."""
+        return self._asked - set(self.unknown_fields)
+
+    @cached_property
+    def _asked(self) -> set[str]:
+        return set().union(*(rule.fields() for rule in self.rules))
+
+    def over(self, features: Collection[str]) -> "Rulebook":
+        """The same for a state that holds these features alone.
+
+        A campaign whose target group asks for another one, made since then say, is not decided:
+        who is in the group is not known. All others are decided as ever.
+        """
+        asked = (name for name in self._asked if name.startswith(FEATURE))
+        unknown = {name for name in asked if name.removeprefix(FEATURE) not in features}
+        return replace(self, unknown_fields=tuple(sorted(unknown)))
 
     @cached_property
     def campaign_of(self) -> NDArray[np.int64]:
@@ -266,6 +283,12 @@ class Rulebook:
     def shut_by_age(self) -> NDArray[np.bool_]:
         """(A,) actions that are not decided on an older state than the day's."""
         return self._of_campaigns(self.is_stale and not c.run_anyway for c in self.campaigns)
+
+    @cached_property
+    def unknown_group(self) -> NDArray[np.bool_]:
+        """(C,) campaigns whose target group asks for what is not known."""
+        unknown = set(self.unknown_fields)
+        return np.array([not unknown.isdisjoint(rule.fields()) for rule in self.rules], dtype=bool)
 
     @cached_property
     def by_step(self) -> NDArray[np.bool_]:

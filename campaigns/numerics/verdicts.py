@@ -45,6 +45,7 @@ class Verdict(IntEnum):
     NOT_TRIGGERED = 15  # no event that it answers
     NOT_ASKED = 16  # in real time: for other channels or campaigns; a day's run: only when asked
     STALE_FEATURES = 17  # the day's state was missing, and it is not to run anyway
+    UNKNOWN_FEATURE = 18  # the state does not hold one that the target group asks for
     REPEATED_TOO_SOON = 20
     OUTRANKED = 30
     CAPPED = 1000  # + index of the cap
@@ -153,6 +154,7 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     block(codes, facts.held_out[:, None], Verdict.HOLDOUT)
     block(codes, facts.suppressed[:, None], Verdict.SUPPRESSED)
     block(codes, book.shut_by_age[None, :], Verdict.STALE_FEATURES)
+    block(codes, book.unknown_group[book.campaign_of][None, :], Verdict.UNKNOWN_FEATURE)
     block(codes, ~targeted & ~soon, Verdict.NOT_IN_TARGET_GROUP)
     block(codes, ~consents, Verdict.NO_CONSENT)
     block(codes, ~addresses, Verdict.NO_ADDRESS)

@@ -5,6 +5,7 @@ from django.utils.translation import ngettext
 
 from campaigns.models import Campaign, FollowUp, Tag
 from campaigns.numerics.rulebook import (
+    FEATURE,
     CampaignEntry,
     CapEntry,
     ExclusionEntry,
@@ -61,6 +62,8 @@ class VerdictWords:
                 return self._upcoming(campaign, days=index // 100)
             case Verdict.STALE_FEATURES:
                 return _("Not run: the customer data of the day was missing.")
+            case Verdict.UNKNOWN_FEATURE:
+                return self._unknown(self.book.actions[action].campaign)
             case Verdict.MIX_SET_BY_HAND:
                 return _("The campaign's mix was set by hand to another action: %s.") % (
                     self._action_name(campaign.fixed_action)
@@ -92,6 +95,15 @@ class VerdictWords:
 
     def _channel(self, action: int) -> str:
         return str(Channel(self.book.actions[action].channel).label)
+
+    def _unknown(self, campaign: int) -> str:
+        missing = sorted(self.book.rules[campaign].fields() & set(self.book.unknown_fields))
+        names = ", ".join(name.removeprefix(FEATURE) for name in missing)
+        text = _(
+            "Not decided: its target group asks for what the customer data of the day does not "
+            "have: %s."
+        )
+        return text % names
 
     def _upcoming(self, campaign: CampaignEntry, days: int) -> str:
         if campaign.runs_today:

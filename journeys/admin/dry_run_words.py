@@ -26,6 +26,10 @@ NOTES = {
         "Shown is the first message of those who would enter at once; what follows waits and "
         "splits comes later and is not looked at."
     ),
+    "unknown_feature": gettext_lazy(
+        "A target group asks for a feature that the customer data does not have yet: until it has, "
+        "its campaign reaches nobody."
+    ),
     "nobody_at_once": gettext_lazy(
         "Nobody comes to a message at once: customers enter by events or dates, or wait or are "
         "split before."

@@ -24,7 +24,7 @@ from campaigns.numerics.capacity import use_of
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.services.assign_arms import arm_at, current_plan
 from journeys.errors import StaleState
-from journeys.models import Decision, DecisionRun, UpliftModelVersion
+from journeys.models import Decision, DecisionRun
 from journeys.numerics.arbitration import NONE
 from journeys.numerics.differences import NOTHING, Differences, scaled
 from journeys.numerics.due_steps import DueSteps
@@ -42,6 +42,7 @@ from journeys.services.decide import (
     with_due,
 )
 from journeys.services.due_steps import load_due
+from journeys.services.newest_pair import newest_pair
 from journeys.services.price_run import find_prices, spread
 from journeys.services.proposals import Entrants, Proposal, propose
 from journeys.services.start_run import DECISION_TIME, default_seed
@@ -96,7 +97,7 @@ def dry_run(
     """
     day = newest_day()
     at = np.datetime64(day.run.decided_at.astimezone(UTC).replace(tzinfo=None), "us")
-    proposal = propose(approval, day.run.as_of, at)
+    proposal = propose(approval, day.run.as_of, at).over(_state(day).feature_set.names)
     present, changed = (_side(day, book) for book in (proposal.present, proposal.changed))
     found = Differences()
     for n_done, (first, last, watermark) in enumerate(day.places):
@@ -114,17 +115,13 @@ def dry_run(
 
 def newest_day() -> Day:
     """The newest day with a state and a model, as its run saw it or would see it."""
-    state = newest_state()
-    stored = None
-    if state is not None:
-        begun = DecisionRun.objects.daily().filter(as_of=state.as_of, state__isnull=False)
-        stored = begun.select_related("model__scaling").first()
-    model = stored.model if stored else None
-    if state is not None and model is None:
-        known = UpliftModelVersion.objects.filter(as_of__lte=state.as_of).select_related("scaling")
-        model = known.order_by("-as_of", "-pk").first()
-    if state is None or model is None:
+    newest = newest_state()
+    pair = newest_pair(newest.as_of) if newest else None
+    if pair is None:
         raise StaleState(_("No day has been computed and learned from: there is nothing to try."))
+    state, model = pair
+    begun = DecisionRun.objects.daily().filter(as_of=state.as_of, state=state)
+    stored = begun.select_related("model__scaling").first()
     zone = ZoneInfo(Organisation.current().time_zone)
     run = DecisionRun(
         as_of=state.as_of,
@@ -134,7 +131,7 @@ def newest_day() -> Day:
         seed=stored.seed if stored else default_seed(state.as_of),
         plan=stored.plan if stored else current_plan(state.as_of),
         state=state,
-        model=model,
+        model=stored.model if stored else model,
         n_customers=state.n_customers,
     )
     places = tuple(_places(run, stored))

@@ -30,11 +30,12 @@ from journeys.errors import StaleState
 from journeys.models import CapacityUse, DecisionRun
 from journeys.services.capacity import open_accounts
 from journeys.services.decide import Pinned, pinned
+from journeys.services.newest_pair import newest_pair_sql
 from journeys.services.start_run import TABLES, default_seed
 from optiengine.lib.partitions import ensure_partitions
-from segments.models import FeatureDefinition, Organisation, TargetGroup
+from segments.models import FeatureDefinition, Organisation, StateBuild, TargetGroup
 from segments.services.build_state import Tree
-from segments.services.features import active_features
+from segments.services.features import FeatureError, features_named
 from segments.services.fresh_batch import FreshQuery
 from segments.services.segment import stage_segments
 from segments.services.split_segment import splits_of_day
@@ -53,16 +54,13 @@ PARTS = [
 ]
 MOMENT = sql.SQL(
     """
-    SELECT o.day, s.id, s.as_of,
-           (SELECT id FROM journeys_upliftmodelversion WHERE as_of <= o.day
-            ORDER BY as_of DESC, id DESC LIMIT 1),
+    SELECT o.day, p.state_id, p.state_day, p.model_id,
            (SELECT string_agg(coalesce(part::text, ''), '|' ORDER BY place) FROM ({parts}) p)
     FROM (SELECT (%(at)s::timestamptz AT TIME ZONE time_zone)::date AS day
           FROM segments_organisation) o
-    LEFT JOIN LATERAL (SELECT id, as_of FROM segments_statebuild WHERE as_of <= o.day
-                       ORDER BY as_of DESC LIMIT 1) s ON true
+    LEFT JOIN LATERAL ({pair}) p ON true
     """
-).format(parts=sql.SQL(" UNION ALL ").join(PARTS))
+).format(pair=newest_pair_sql(sql.SQL("o.day")), parts=sql.SQL(" UNION ALL ").join(PARTS))
 LIVE_TABLES = (*TABLES, "journeys_livedecision")
 
 
@@ -87,9 +85,9 @@ class Moment(NamedTuple):
     """What there is to decide by at a moment: where it is all the same, the rules are."""
 
     day: date  # of the organisation
-    state_id: int | None  # newest up to the day
+    state_id: int | None  # the newest pair's, see newest_pair
     state_day: date | None
-    model_id: int | None  # newest up to the day
+    model_id: int | None
     digest: str  # of every row that the rules are made of
 
 
@@ -104,7 +102,10 @@ def live_rules(at: datetime) -> LiveRules:
         stale = now.state_day is None or now.state_day < now.day - OLDEST
         if stale or now.state_id is None or now.model_id is None:
             raise StaleState(
-                _("Features are from %(day)s, not from %(as_of)s: nothing is decided.")
+                _(
+                    "The newest features that were learned from are from %(day)s, not from "
+                    "%(as_of)s: nothing is decided."
+                )
                 % {"day": now.state_day or "–", "as_of": now.day}
             )
         _latest = now, _load(now.day, now.state_id, now.model_id, at, Organisation.current())
@@ -126,18 +127,17 @@ def _load(
 ) -> LiveRules:
     run = _pin(day, state_id, model_id, at)
     assert run.state is not None
-    known = {feature.name: feature for feature in active_features()}
     names = run.state.feature_set.names
-    if missing := [name for name in names if name not in known]:
-        raise StaleState(
-            _("The day's state has a feature that is no longer defined: %s.") % ", ".join(missing)
-        )
+    try:
+        features = features_named(names)
+    except FeatureError as error:
+        raise StaleState(str(error)) from error
     tree = Tree(stage_segments(run.state.segmentation), splits_of_day(day, names))
     given = pinned(run.pk)
     customers = FreshQuery.of(
         run.state,
         day,
-        features=[known[name] for name in names],
+        features=features,
         organisation=organisation,
         fields=sorted(given.book.fields()),
     )
@@ -150,7 +150,8 @@ def _pin(day: date, state_id: int, model_id: int, at: datetime) -> DecisionRun:
         ensure_partitions(table, day, day)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('journeys.live_rules'))")
-        book = load_rulebook(day)
+        state = StateBuild.objects.select_related("feature_set").get(pk=state_id)
+        book = load_rulebook(day).over(state.feature_set.names)
         pins = {
             "rulebook": json.loads(json.dumps(book.to_json())),
             "state_id": state_id,

@@ -17,7 +17,7 @@ from journeys.services.decide import facts_of
 from journeys.services.load_history import load_history
 from journeys.services.walk_steps import state_on
 from segments.models import Customer, Organisation
-from segments.services.features import active_features
+from segments.services.features import FeatureError, features_named
 from segments.services.fresh_batch import FreshQuery
 
 AFTER_ALL = np.iinfo(np.int64).max  # a watermark above every contact there is
@@ -34,12 +34,12 @@ def limits_of(campaign: Campaign, customer: Customer, at: datetime) -> dict[int,
     state = state_on(day)
     if state.pk is None:
         return _all(campaign, _("No state of the customers has been computed yet."))
-    known = {feature.name: feature for feature in active_features()}
-    if missing := set(state.feature_set.names) - set(known):
-        text = _("The day's state has a feature that is no longer defined: %s.")
-        return _all(campaign, text % ", ".join(sorted(missing)))
-    book = load_rulebook(day, drafts=[campaign.pk])
-    features = tuple(known[name] for name in state.feature_set.names)
+    names = state.feature_set.names
+    try:
+        features = features_named(names)
+    except FeatureError as error:
+        return _all(campaign, str(error))
+    book = load_rulebook(day, drafts=[campaign.pk]).over(names)
     query = FreshQuery.of(
         state, day, features=features, organisation=organisation, fields=sorted(book.fields())
     )

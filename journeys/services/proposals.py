@@ -1,6 +1,6 @@
 """What a dry run compares today with: a campaign launched, a map launched, rules changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -29,6 +29,7 @@ BY_EVENT = "event"
 AS_IF_TODAY = "as_if_today"  # its schedule begins or recurs on another day
 LATER_STEPS = "later_steps"  # of the map: what follows waits and splits is not looked at
 NOBODY_AT_ONCE = "nobody_at_once"
+UNKNOWN_FEATURE = "unknown_feature"  # the day's state lacks one that a target group asks for
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,12 @@ class Proposal:
         """All that the rules of both sides ask for."""
         entering = self.entrants.rule.fields() if self.entrants else set()
         return self.present.fields() | self.changed.fields() | entering
+
+    def over(self, features: Collection[str]) -> "Proposal":
+        """The same on a state that holds these features alone; see Rulebook.over."""
+        present, changed = self.present.over(features), self.changed.over(features)
+        notes = [*self.notes, UNKNOWN_FEATURE] if changed.unknown_fields else self.notes
+        return replace(self, present=present, changed=changed, notes=notes)
 
 
 def propose(approval: Approval, as_of: date, at: np.datetime64) -> Proposal:

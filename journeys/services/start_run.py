@@ -12,7 +12,8 @@ from campaigns.numerics.rulebook import Rulebook
 from campaigns.services.assign_arms import assign_arms
 from campaigns.services.load_rulebook import load_rulebook
 from journeys.errors import StaleState
-from journeys.models import DecisionRun, UpliftModelVersion
+from journeys.models import DecisionRun
+from journeys.services.newest_pair import newest_pair
 from journeys.services.price_run import price_run
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Organisation, StateBuild
@@ -46,6 +47,8 @@ def default_seed(as_of: date) -> int:
 def start_run(run: DecisionRun) -> DecisionRun:
     """Pin rulebook, state, model, arms and prices, and lay out the chunks; a started run stays.
 
+    A campaign whose target group asks for a feature that the state does not hold is not decided.
+
     Of a run that failed after it had started, what could not be decided is opened again, on the
     inputs that were pinned the first time.
 
@@ -56,15 +59,13 @@ def start_run(run: DecisionRun) -> DecisionRun:
     """
     if run.state_id:
         return _open_again(run)
-    state = StateBuild.objects.filter(as_of__lte=run.as_of).order_by("-as_of").first()
-    models = UpliftModelVersion.objects.filter(as_of__lte=run.as_of)
-    model = models.order_by("-as_of", "-pk").first()
-    book = load_rulebook(run.as_of)
-    is_fresh = state is not None and model is not None and state.as_of == model.as_of == run.as_of
+    pair, book = newest_pair(run.as_of), load_rulebook(run.as_of)
+    is_fresh = pair is not None and pair[0].as_of == pair[1].as_of == run.as_of
     if not is_fresh and not run.run_anyway_by:
         book = replace(book, is_stale=True)
     may_run = is_fresh or run.run_anyway_by or any(c.run_anyway for c in book.campaigns)
-    if state is None or model is None or not may_run:
+    if pair is None or not may_run:
+        state = StateBuild.objects.filter(as_of__lte=run.as_of).order_by("-as_of").first()
         reason = _("Features are from %(day)s, not from %(as_of)s: not run.") % {
             "day": state.as_of if state else "–",
             "as_of": run.as_of,
@@ -75,6 +76,7 @@ def start_run(run: DecisionRun) -> DecisionRun:
             status=DecisionRun.Status.NOT_RUN, error=reason
         )
         raise StaleState(reason)
+    state, model = pair
     for table in TABLES:
         ensure_partitions(table, run.as_of, run.as_of)
     with transaction.atomic():
@@ -82,7 +84,7 @@ def start_run(run: DecisionRun) -> DecisionRun:
         if run.state_id:  # another worker was quicker
             return run
         run.plan = assign_arms(run.as_of)
-        run.rulebook = book.to_json()
+        run.rulebook = book.over(state.feature_set.names).to_json()
         run.state, run.model = state, model
         run.n_customers = _lay_out_chunks(run, state)
         price_run(run)
@@ -105,7 +107,8 @@ def repeat_run(before: DecisionRun) -> DecisionRun:
         run_anyway_by=before.run_anyway_by,
     )
     is_stale = Rulebook.from_json(before.rulebook).is_stale
-    run.rulebook = replace(load_rulebook(run.as_of), is_stale=is_stale).to_json()
+    book = load_rulebook(run.as_of).over(before.state.feature_set.names)
+    run.rulebook = replace(book, is_stale=is_stale).to_json()
     run.status = DecisionRun.Status.RUNNING
     run.save()
     run.n_customers = _lay_out_chunks(run, before.state)

@@ -51,6 +51,21 @@ def active_features() -> tuple[Feature, ...]:
     return BUILT_IN + tuple(own)
 
 
+def features_named(names: Iterable[str]) -> tuple[Feature, ...]:
+    """Those that a state's array holds, in its order: also such as the next one will leave out.
+
+    Raises FeatureError where one is no longer defined at all.
+    """
+    known = {row.name: as_feature(row) for row in FeatureDefinition.objects.all()}
+    known |= {feature.name: feature for feature in BUILT_IN}
+    names = list(names)
+    if missing := [name for name in names if name not in known]:
+        raise FeatureError(
+            _("The day's state has a feature that is no longer defined: %s.") % ", ".join(missing)
+        )
+    return tuple(known[name] for name in names)
+
+
 def as_feature(definition: FeatureDefinition) -> Feature:
     return Feature(
         name=definition.name,

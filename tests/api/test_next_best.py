@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from campaigns.models import Campaign
 from journeys.models import Contact, Decision, Delivery
-from segments.models import Customer
+from segments.models import Customer, FeatureDefinition, TargetGroup
 from segments.services.stop_sending import set_sending_stopped
 from tests.factories import DAY, make_action, make_campaign
 
@@ -37,6 +37,19 @@ def test_the_page_gets_words_and_they_count_as_said(superuser, shop):
     )
     assert Decision.objects.filter(pk=answer["decision"], as_of=DAY).exists()
     assert Delivery.objects.get(channel="web").status == "sent"
+
+
+def test_a_feature_made_today_takes_no_page_down(superuser, shop):
+    FeatureDefinition.objects.create(
+        name="visits_7d", label="Visits", aggregate="count", event_kind="visit", window_days=7
+    )
+    rule = {"field": "feature.visits_7d", "op": "lt", "value": 1}
+    group = TargetGroup.objects.create(name="Rare visitors", rule=rule)
+    make_action(make_campaign(rank=1, target_group=group), channel="web")
+
+    response = ask(superuser)
+
+    assert (response.status_code, response.json()["campaign_name"]) == (200, "Banner")
 
 
 def test_a_request_that_is_repeated_changes_nothing(superuser, shop):

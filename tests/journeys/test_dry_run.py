@@ -14,7 +14,7 @@ from journeys.models import Contact, Decision, Delivery
 from journeys.services.dry_run import dry_run
 from journeys.services.learn import learn
 from journeys.services.measure import measure_outcomes
-from segments.models import TargetGroup
+from segments.models import FeatureDefinition, TargetGroup
 from segments.services.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_plan
@@ -163,6 +163,22 @@ def test_a_draft_counts_as_launched_and_says_from_whom_it_takes(campaigns, maker
     takes_from = {change["from"] for change in found["changes"] if change["to"] == draft.pk}
     assert slots <= takes_from
     assert all(change["to"] in (draft.pk,) for change in found["changes"])
+
+
+def test_a_target_group_by_a_feature_made_since_the_state_reaches_nobody_yet(campaigns, maker):
+    decide_day()
+    FeatureDefinition.objects.create(
+        name="visits_7d", label="Visits", aggregate="count", event_kind="visit", window_days=7
+    )
+    rule = {"field": "feature.visits_7d", "op": "lt", "value": 1}
+    group = TargetGroup.objects.create(name="Rare visitors", rule=rule)
+    draft = make_campaign(status="draft", rank=1, control_share=0, target_group=group)
+    make_action(draft)
+
+    found = dry_run(ask_for_launch(Approval.Kind.CAMPAIGN, draft.pk, by=maker, at=NOW))
+
+    assert found["notes"] == ["unknown_feature"]
+    assert told(found, "before") == told(found, "after") == by_campaign(sent())
 
 
 def test_a_cap_that_allows_none_takes_every_message_but_those_beside(campaigns, maker):
