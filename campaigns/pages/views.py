@@ -81,12 +81,16 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         if sent.get("save") not in ("chosen", "none"):
             return short_answer(400)
         wants_some = sent["save"] == "chosen"
-        topics = {int(pk) for pk in sent.getlist("topic") if pk.isascii() and pk.isdigit()}
-        kept = {pk for pk in _all_topics(customer) if pk not in customer.topics_declined}
+        ticked = set(sent.getlist("topic"))
+        topics = {
+            topic.pk
+            for topic, is_wanted in topic_choices(customer)
+            if (str(topic.pk) in ticked if wants_some else is_wanted)
+        }
         save_preferences(
             customer,
             channels=sent.getlist("channel") if wants_some else [],
-            topics=topics if wants_some else kept,
+            topics=topics,
             campaign_id=reader.campaign_id,
             at=timezone.now(),
         )
@@ -99,7 +103,3 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     }
     page = "campaigns/pages/preferences.html"
     return answer(request, page, context, language=customer.language)
-
-
-def _all_topics(customer: Customer) -> list[int]:
-    return [topic.pk for topic, _wanted in topic_choices(customer)]

@@ -1,6 +1,5 @@
 """The settings of every kind of step: which there are, what they may be, which ports follow."""
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ RESERVED_PORTS = frozenset(
 MAX_MINUTES = 366 * 24 * 60
 MAX_WAIT_HOURS = 90 * 24
 MAX_DAYS = 366
+MAX_NUMBER = 1e15  # up to which every whole number has a float of its own
 SHARE_TOLERANCE = 1e-6
 
 Settings = Mapping[str, Any]
@@ -31,6 +31,11 @@ def _not_allowed(value: Any) -> Fault:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) < MAX_NUMBER
 
 
 def _text(longest: int) -> Check:
@@ -95,8 +100,7 @@ def _date_field(value: Any) -> Fault | None:
 def _scalar(value: Any) -> Fault | None:
     if isinstance(value, str):
         return None if len(value) <= 200 and "\0" not in value else _not_allowed(value)
-    is_number = isinstance(value, int | float) and math.isfinite(value) and abs(value) < 1e15
-    return None if isinstance(value, bool) or is_number else _not_allowed(value)
+    return None if isinstance(value, bool) or _is_number(value) else _not_allowed(value)
 
 
 def _is_port(name: Any) -> bool:
@@ -110,8 +114,7 @@ def _shares(value: Any) -> Fault | None:
     if len(value) < 2:
         return "too_few_branches", {}
     shares = list(value.values())
-    is_number = [isinstance(s, int | float) and not isinstance(s, bool) for s in shares]
-    if not all(is_number) or not all(math.isfinite(share) for share in shares):
+    if not all(map(_is_number, shares)):
         return _not_allowed(value)
     if min(shares) <= 0:
         return "not_positive", {}

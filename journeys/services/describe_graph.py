@@ -114,7 +114,7 @@ def load_names(graph: Graph) -> Names:
 
     Two queries, and those of the catalogue of fields where a step has a rule.
     """
-    groups = {s.get("target_group") for s in graph.steps.values() if s.kind == "entry"}
+    groups = [s.get("target_group") for s in graph.steps.values() if s.kind == "entry"]
     campaigns = Campaign.objects.filter(pk__in=graph.campaign_ids())
     found = TargetGroup.objects.filter(pk__in={pk for pk in groups if type(pk) is int})
     has_rule = any(step.kind == "split" and step.fork == "rule" for step in graph.steps.values())
@@ -137,7 +137,7 @@ def describe_step(step: Step, names: Names) -> str:
         return str(step["label"])
     try:
         return _line(step, names)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
         return str(KINDS.get(step.kind, step.kind))
 
 

@@ -11,6 +11,7 @@ from campaigns.models import Action, Campaign
 from campaigns.numerics.time_zones import zones_of
 from journeys.models import MapVersion
 from journeys.numerics.journey_graph import Graph, Step, parse_graph
+from journeys.numerics.journey_settings import setting_problems
 from journeys.services.describe_graph import describe_graph
 from journeys.services.map_limits import limits_of
 from journeys.services.render import Links, Recipient, render
@@ -88,13 +89,7 @@ class _Rehearsal:
         for _number in range(MOST):
             if step is None:
                 return
-            try:
-                port, left_at, text, messages = self._pass(step, at)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                text = _("This step is not set up yet.")
-                if isinstance(error, RuleError):
-                    text = problem_in_words(error)
-                port, left_at, messages = "", at, ()
+            port, left_at, text, messages = self._pass(step, at)
             local = left_at.astimezone(ZoneInfo(self.zone))
             target = self.graph.target(step.id, port) if port else None
             if target is None:
@@ -105,6 +100,15 @@ class _Rehearsal:
 
     def _pass(self, step: Step, at: datetime) -> tuple[str, datetime, str, tuple[Message, ...]]:
         """The port, when it is taken, what happens, and what would be sent."""
+        if any(setting_problems(step.kind, step.settings)):
+            return "", at, _("This step is not set up yet."), ()
+        try:
+            return self._follow(step, at)
+        except RuleError as error:
+            return "", at, problem_in_words(error), ()
+
+    def _follow(self, step: Step, at: datetime) -> tuple[str, datetime, str, tuple[Message, ...]]:
+        """The same of a step whose settings are in order."""
         match step.kind, step.fork:
             case "entry", _fork:
                 is_control = draw_control(self.version.map, [self.customer.pk])[0]

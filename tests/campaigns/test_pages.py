@@ -222,6 +222,19 @@ def test_the_preference_page_shows_and_keeps_what_is_chosen(site):
     assert sources == {"preference page"}
 
 
+@pytest.mark.parametrize("odd", ["9" * 5000, "٣", "-1", "x", "", "\0"])
+def test_a_topic_that_the_page_did_not_offer_changes_nothing(site, odd):
+    shoes = Tag.objects.create(name="shoes", is_topic=True, title="Shoes")
+    anna = make_customer(consents=["email"])
+    chosen = {"save": "chosen", "channel": ["email"], "topic": [odd, shoes.pk]}
+
+    answer = requests.post(link(anna, PREFERENCES), data=chosen, timeout=5)
+
+    assert answer.status_code == 200
+    anna.refresh_from_db()
+    assert (anna.consents, anna.topics_declined) == (["email"], [])
+
+
 def test_unsubscribing_from_everything_keeps_the_topics(site):
     shoes = Tag.objects.create(name="shoes", is_topic=True, title="Shoes")
     anna = make_customer(topics_declined=[shoes.pk])

@@ -73,6 +73,73 @@ def test_what_cannot_be_rehearsed_is_said(admin_client, journey, body, text):
     assert (answer.status_code, answer.json()["text"]) == (400, text)
 
 
+RULE = {"field": "country", "op": "eq", "value": "PT"}
+SETTINGS = [  # of every kind of step, each as it should be
+    ({"kind": "entry", "by": "event"}, {"event_kind": "cart", "rule": RULE}),
+    ({"kind": "entry", "by": "target_group"}, {"target_group": 7}),
+    (
+        {"kind": "entry", "by": "date"},
+        {"field": "birth_date", "time": "09:00", "days": -1, "yearly": True},
+    ),
+    ({"kind": "wait", "for": "duration"}, {"minutes": 60}),
+    ({"kind": "wait", "for": "until"}, {"time": "09:00", "weekday": 1}),
+    ({"kind": "wait", "for": "event"}, {"event_kind": "order", "minutes": 60}),
+    ({"kind": "split", "by": "rule"}, {"rule": RULE}),
+    ({"kind": "split", "by": "event"}, {"event_kind": "order", "minutes": 60}),
+    ({"kind": "split", "by": "random"}, {"shares": {"a": 0.5, "b": 0.5}}),
+    ({"kind": "split", "by": "engine"}, {"branches": ["a", "b"]}),
+    (
+        {"kind": "send"},
+        {
+            "campaign": 7,
+            "when": "daily",
+            "when_blocked": "wait",
+            "wait_hours": 2,
+            "then": "exit",
+        },
+    ),
+    ({"kind": "set"}, {"attribute": "vip", "value": "yes"}),
+    ({"kind": "exit"}, {"reason": "bought"}),
+    ({"kind": "moon"}, {"phase": 1}),
+]
+ODD = [None, True, -1, 0, 0.5, 99999999999, 10**400, 1e308, "", "VIP", "x" * 5000, [], [[]], {}]
+ODD += [{"VIP": 0.4, "Rest": 0.6}, {"a": 10**400, "b": -(10**400)}, {"a": {}}, ["VIP"], [10**400]]
+
+
+@pytest.mark.filterwarnings("ignore:Plural value must be an integer")  # of half a day
+@pytest.mark.parametrize("kind", SETTINGS, ids=lambda kind: " ".join(kind[0].values()))
+def test_whatever_is_typed_into_a_step_is_answered(admin_client, journey, kind):
+    fork, right = kind
+    check = reverse("admin:journeys_journeymap_check", args=[journey.pk])
+    for name in [*right, "label"]:
+        for odd in ODD:
+            step = {**fork, **right, name: odd}
+            steps = {"e": step} if step["kind"] == "entry" else {"e": ENTRY, "s": step}
+            graph = draw({**steps, "w": wait(1)}, "e>s e>w s>w")
+            answer = ask(admin_client, journey, graph=graph)
+            assert answer.status_code == 200, (name, odd)
+            body = json.dumps({"graph": graph})
+            answer = admin_client.post(check, body, content_type="application/json")
+            assert answer.status_code == 200, (name, odd)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"kind": "split", "by": "random", "shares": {"VIP": 0.4, "Rest": 0.6}},
+        {"kind": "split", "by": "engine", "branches": []},
+        wait(99999999999),
+    ],
+)
+def test_a_step_that_cannot_be_as_it_is_drawn_ends_the_test_run(admin_client, journey, step):
+    graph = draw({"e": ENTRY, "s": step, "w": wait(1)}, "e>s s>w")
+
+    last = ask(admin_client, journey, graph=graph).json()["moments"][-1]
+
+    assert last["step"] == "s"
+    assert last["note"] == "This step is not set up yet. The journey ends here."
+
+
 def test_only_who_may_look_at_customers_may_rehearse(client, journey):
     user = User.objects.create_user("reader", password="x", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_journeymap"))
