@@ -125,7 +125,8 @@ def acts_of(journey: JourneyMap, newest: MapVersion | None) -> list[dict[str, st
                 "question": _("Pause the map?"),
                 "explanation": _(
                     "Nobody enters, moves or is sent anything until it is launched again. What "
-                    "happens meanwhile begins no journey."
+                    "happens meanwhile begins no journey. Messages whose moment to leave comes "
+                    "meanwhile are withdrawn."
                 ),
             }
         )
@@ -139,7 +140,7 @@ def acts_of(journey: JourneyMap, newest: MapVersion | None) -> list[dict[str, st
                 "question": _("End the map for good?"),
                 "explanation": _(
                     "Everybody on the way leaves at once, and the map cannot be launched again. "
-                    "Its history stays."
+                    "Messages that wait to leave are withdrawn. Its history stays."
                 ),
             }
         )

@@ -22,6 +22,14 @@ from segments.services.suppress import SUPPRESSED_SQL
 
 Row = dict[str, Any]
 
+# A step's message belongs to a map by the passage that was settled with its contact. Found by the
+# customer, who has few journeys. A traveller on an older version of a map that runs gets theirs.
+MAP_STOPPED = """EXISTS (
+    SELECT FROM journeys_traveller t
+    JOIN journeys_journeymap m ON m.id = t.map_id AND m.status <> 'active'
+    JOIN journeys_steppassage p ON p.traveller_id = t.id
+    WHERE t.customer_id = d.customer_id AND p.contact_id = d.contact_id)"""
+
 # Why a message may not leave. The first that holds is the reason. d: delivery, c: customer,
 # a: action, k: campaign.
 REFUSALS = [
@@ -38,6 +46,7 @@ REFUSALS = [
         "k.id IS NULL OR k.status <> 'active' OR k.ends_on < %(today)s",
         gettext_noop("The campaign is no longer active."),
     ),
+    (MAP_STOPPED, gettext_noop("The journey map is no longer active.")),
     (
         "c.topics_declined <> '{}' AND c.topics_declined && ARRAY"
         "(SELECT t.tag_id FROM campaigns_campaign_tags t WHERE t.campaign_id = k.id)",

@@ -86,13 +86,17 @@ def launch_map(
 def pause_map(journey: JourneyMap) -> JourneyMap:
     """Nobody enters, moves or is sent anything until the map is launched again.
 
-    What happens meanwhile begins no journey. Raises MapNotReady unless the map runs.
+    What happens meanwhile begins no journey; a message that waits to leave is withdrawn when its
+    moment comes. Raises MapNotReady unless the map runs.
     """
     return _move(journey, Status.PAUSED, {Status.ACTIVE, Status.PAUSED})
 
 
 def end_map(journey: JourneyMap) -> JourneyMap:
-    """Close the map for good: who is on the way leaves, history stays. Raises MapNotReady."""
+    """Close the map for good: who is on the way leaves, history stays.
+
+    Messages that wait to leave are withdrawn. Raises MapNotReady.
+    """
     return _move(journey, Status.ENDED, {Status.ACTIVE, Status.PAUSED, Status.ENDED})
 
 

@@ -1,6 +1,6 @@
 """Messages of journey maps: at once or with the day's run, under the rules that hold for all."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
@@ -8,8 +8,11 @@ from campaigns.models import ArmMembership, FrequencyCap
 from journeys.models import Contact, Delivery, StepPassage, Traveller
 from journeys.services.advance import RETRY, advance
 from journeys.services.decide_now import Request, decide_now
+from journeys.services.deliver import deliver
+from journeys.services.edit_map import end_map, launch_map, pause_map, save_graph
+from segments.models import Organisation
 from segments.services.stop_sending import set_sending_stopped
-from tests.factories import DAY, make_action, make_campaign
+from tests.factories import DAY, make_action, make_campaign, make_delivery
 from tests.journeys.engine import decide_day, make_customers, make_plan
 from tests.journeys.maps import ENTRY, draw, launch, make_step_campaign, put_in, send, wait, way
 
@@ -106,6 +109,46 @@ def test_a_cap_of_none_stops_the_message_and_the_step_says_what_follows(
         else:
             decide_day(DAY + timedelta(days=1), decided_at=NOON + timedelta(hours=20))
         assert way(traveller) == "e next m sent w"
+
+
+def decided_before_the_lock(customer) -> Traveller:
+    """Their message is decided by nine and leaves at eleven."""
+    Organisation.objects.update_or_create(pk=1, defaults={"lock_time": time(11)})
+    traveller = begin(customer, at=NOON - timedelta(days=1))
+    decide_day()
+    assert way(traveller) == "e next m sent w"
+    assert not any(deliver(now=NOON - timedelta(hours=2), owner="a").values())
+    return traveller
+
+
+@pytest.mark.parametrize("stop", [pause_map, end_map])
+def test_a_message_that_waits_leaves_no_more_once_its_map_was_stopped(anna, stop):
+    traveller, other = decided_before_the_lock(anna), make_delivery()
+    stop(traveller.map)
+
+    counts = deliver(now=NOON, owner="a")
+
+    assert (counts["sent"], counts["suppressed"]) == (1, 1)
+    assert Delivery.objects.get(status="sent") == other  # of no map
+    withdrawn = Delivery.objects.get(customer=anna)
+    assert (withdrawn.status, withdrawn.attempts) == ("suppressed", 0)
+    assert withdrawn.reason == "The journey map is no longer active."
+    if stop is pause_map:  # what was withdrawn stays so
+        launch_map(traveller.map, by="anna", at=NOON)
+        assert not any(deliver(now=NOON + timedelta(hours=1), owner="a").values())
+
+
+def test_whoever_is_on_an_older_version_of_a_map_that_runs_gets_their_message(anna):
+    traveller = decided_before_the_lock(anna)
+    other = launch(draw({"e": ENTRY, "w": wait(60)}, "e>w"))
+    put_in(other, anna, at=NOON - timedelta(days=1))
+    advance(NOON - timedelta(hours=2), owner="test")
+    end_map(other)  # in which the customer travels, too
+    pause_map(traveller.map)
+    save_graph(traveller.map, draw({"e": ENTRY, "w": wait(5)}, "e>w"), by="ben", at=NOON)
+    assert launch_map(traveller.map, by="ben", at=NOON).active_version.number == 2
+
+    assert deliver(now=NOON, owner="a")["sent"] == 1
 
 
 def test_the_holdout_travels_and_gets_nothing(anna):
