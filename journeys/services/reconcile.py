@@ -4,12 +4,13 @@ import logging
 from datetime import date
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Q
 
 from journeys.models import DecisionRun
 
 logger = logging.getLogger(__name__)
-RECENT = 3  # days' runs that are looked at after each delivery: what is older has expired
+RECENT = 3  # days' runs that are always looked at: real-time decisions are made for the newest
 
 # From both sides, so that a message too few and one too many cannot cancel each other.
 BALANCE = """
@@ -42,15 +43,31 @@ def reconcile(as_of: date) -> dict[str, int]:
 
 
 def reconcile_recent() -> list[date]:
-    """Write the balance of the latest days to their runs; returns the days that do not balance."""
-    wrong = []
-    for run in DecisionRun.objects.daily().order_by("-as_of").only("as_of")[:RECENT]:
-        balance = reconcile(run.as_of)
-        DecisionRun.objects.filter(pk=run.pk).update(deliveries=balance)
-        if not is_balanced(balance):
-            wrong.append(run.as_of)
-            logger.error("Messages of %s do not add up: %s", run.as_of, balance)
-    return wrong
+    """Write the balance of the days whose messages may still change; returns those that are wrong.
+
+    They are the latest days, and all on which a message waits or is unknown.
+    """
+    return [as_of for as_of in _open_days() if not is_balanced(_balance(as_of))]
+
+
+def _open_days() -> list[date]:
+    runs = DecisionRun.objects.daily().order_by("as_of")
+    days = set(runs.reverse().values_list("as_of", flat=True)[:RECENT])
+    is_open = Q(deliveries__waiting__gt=0) | Q(deliveries__unknown__gt=0)
+    return sorted(days.union(runs.filter(is_open).values_list("as_of", flat=True)))
+
+
+@transaction.atomic
+def _balance(as_of: date) -> dict[str, int]:
+    # The row is locked before the messages are counted: of two who do so, the later count stays.
+    runs = DecisionRun.objects.daily().filter(as_of=as_of)
+    if not runs.only("pk").select_for_update(no_key=True):
+        return {}  # taken back meanwhile, to be decided again
+    balance = reconcile(as_of)
+    if not is_balanced(balance):
+        logger.error("Messages of %s do not add up: %s", as_of, balance)
+    runs.update(deliveries=balance)
+    return balance
 
 
 def is_balanced(balance: dict[str, Any]) -> bool:

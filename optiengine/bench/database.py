@@ -23,8 +23,8 @@ def own_database() -> Iterator[str]:
     configured = connection.settings_dict["NAME"]
     name = f"{configured[: 63 - len(SUFFIX)]}{SUFFIX}"
     _drop(name)
-    _execute("CREATE DATABASE {}", name)
     try:
+        _execute("CREATE DATABASE {}", name)  # Ctrl-C may come once it exists, before this returns
         _connect_to(name)
         call_command("migrate", verbosity=0)
         yield name

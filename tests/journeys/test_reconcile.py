@@ -1,11 +1,17 @@
 """decided = sent + failed + unknown + waiting + suppressed, counted from both sides."""
 
+import time
+from datetime import timedelta
+from threading import Thread
+
 import pytest
+from django.db import connection, transaction
 from django.urls import reverse
 
 from journeys.models import DecisionRun, Delivery
 from journeys.services.reconcile import is_balanced, reconcile, reconcile_recent
 from journeys.services.run_day import run_day
+from journeys.services.settle_delivery import settle
 from journeys.tasks import deliver_task
 from tests.factories import DAY, NOW, make_action, make_campaign, make_contact, make_delivery
 from tests.journeys.engine import make_customers, make_plan
@@ -76,3 +82,65 @@ def test_the_run_shows_the_balance_and_raises_the_alarm(admin_client):
     make_delivery()
     assert "messages do not add up: 2026-03-01" in deliver_task()
     assert "1 decided ones are not in the outbox" in admin_client.get(page).text
+
+
+WAITING_FOR_LOCK = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+
+def a_run(as_of=DAY):
+    return DecisionRun.objects.create(as_of=as_of, decided_at=NOW, seed=1)
+
+
+def reconcile_and_close():
+    reconcile_recent()
+    connection.close()
+
+
+def wait_for_lock(thread):
+    with connection.cursor() as cursor:
+        while not cursor.execute(WAITING_FOR_LOCK).fetchone()[0]:
+            assert thread.is_alive()
+            time.sleep(0.01)
+
+
+def test_what_a_person_settles_is_in_the_next_balance():
+    """Nothing has left since, and newer days have runs."""
+    run, delivery = a_run(), make_delivery(status="unknown")
+    reconcile_recent()
+    for days in range(1, 5):
+        a_run(DAY + timedelta(days=days))
+
+    settle(delivery, sent=True, by="anna", at=NOW)
+    deliver_task()
+
+    run.refresh_from_db()
+    assert (run.deliveries["sent"], run.deliveries["unknown"]) == (1, 0)
+
+
+def test_a_message_that_waits_for_days_is_in_the_balance_of_its_own():
+    run, delivery = a_run(), make_delivery(due_at=NOW + timedelta(days=9))
+    reconcile_recent()
+    for days in range(1, 5):
+        a_run(DAY + timedelta(days=days))
+
+    Delivery.objects.filter(pk=delivery.pk).update(status="suppressed")
+    reconcile_recent()
+
+    run.refresh_from_db()
+    assert (run.deliveries["waiting"], run.deliveries["suppressed"]) == (0, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_count_at_once_the_later_count_stays():
+    """Counted before the lock, a slow worker would write what it saw before the message left."""
+    run, delivery = a_run(), make_delivery()
+    with transaction.atomic():
+        DecisionRun.objects.select_for_update().get(pk=run.pk)
+        slow = Thread(target=reconcile_and_close)
+        slow.start()
+        wait_for_lock(slow)
+        Delivery.objects.filter(pk=delivery.pk).update(status="sent")
+    slow.join()
+
+    run.refresh_from_db()
+    assert (run.deliveries["waiting"], run.deliveries["sent"]) == (0, 1)

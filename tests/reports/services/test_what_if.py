@@ -241,17 +241,22 @@ def test_who_will_be_in_the_new_target_group_tomorrow_is_not_in_it_today():
 
 
 def test_turns_at_a_volume_that_runs_out_are_taken_again():
-    """60 messages for 600 customers: most decisions came when nothing was left."""
+    """240 messages for 2,400 customers: most decisions came when nothing was left.
+
+    What is expected is not what was sent: turns come to an end with the 240th message, and those
+    who had one were sent it with p = .44. Turns: 240 / p, with s.d. √(240 (1 − p)) / p = 26; of
+    the messages expected in them, for each customer, the s.d. is 26 p / 2,400 = .005.
+    """
     make_plan()
-    make_many(600)
+    make_many(2_400)
     make_two(control_share=0.1)
-    CapacityLimit.objects.create(name="volume", maximum=60, period="day")
+    CapacityLimit.objects.create(name="volume", maximum=240, period="day")
     decide_day()
 
     found = answer_to(("pause", "B"))
 
     assert found.n_lost == 0
-    assert 60 < found.overlap.n_touched < 600
+    assert 240 < found.overlap.n_touched < 2_400
     assert found.sent_present == pytest.approx(0.1, abs=0.02)
 
 
