@@ -6,7 +6,15 @@ The line's key is the route's `transport`, so ChannelRoute.Transport needs the s
 from collections.abc import Mapping
 
 from journeys.channels.anymail import ServiceProvider
-from journeys.channels.base import Message, Outcome, Receipt, SessionOver, Transport, Unreachable
+from journeys.channels.base import (
+    Message,
+    NotReady,
+    Outcome,
+    Receipt,
+    SessionOver,
+    Transport,
+    Unreachable,
+)
 from journeys.channels.call_list import CallList
 from journeys.channels.email import EmailServer
 from journeys.channels.file_drop import FileDrop
@@ -25,6 +33,7 @@ TRANSPORTS: Mapping[str, Transport] = {
 __all__ = [
     "TRANSPORTS",
     "Message",
+    "NotReady",
     "Outcome",
     "Receipt",
     "SessionOver",

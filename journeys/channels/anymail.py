@@ -8,7 +8,9 @@ campaign is the tag.
 | the provider says                                    | the message | the session |
 |------------------------------------------------------|-------------|-------------|
 | taken: queued or sent                                | sent        |             |
-| rejected, invalid or failed recipient; 400, 422 …    | failed      |             |
+| rejected or invalid recipient                        | failed, and |             |
+|                                                      | a bounce    |             |
+| failed recipient; 400, 422 …                         | failed      |             |
 | 408, 425                                             | later       |             |
 | 401, 402, 403, 404, 405, 407, 410, 429; 503 with     | later       | over        |
 | Retry-After; no connection; anymail not set up       |             |             |
@@ -36,7 +38,7 @@ from django.utils.translation import gettext_noop
 from requests.exceptions import ConnectTimeout
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
-from journeys.channels.base import Message, Outcome, Receipt, Send, Unreachable
+from journeys.channels.base import Message, NotReady, Outcome, Receipt, Send
 from journeys.channels.email import as_email
 from journeys.channels.in_flight import N_THREADS, Handed, hand_over_all
 
@@ -47,16 +49,17 @@ TAG_LENGTH = 64
 class ServiceProvider:
     takes_key = False
     batch_size = 500
+    at_once = N_THREADS
     group_size = 40  # within the outbox's lease: five rounds of eight, ten seconds each
 
     @contextmanager
     def open(self, _peer_id: int | None) -> Iterator[Send]:
         if not settings.ANYMAIL_ESP:
-            raise Unreachable(gettext_noop("No e-mail service provider is set: ANYMAIL_ESP."))
+            raise NotReady(gettext_noop("No e-mail service provider is set: ANYMAIL_ESP."))
         try:
             backends = [_backend() for _number in range(N_THREADS)]
         except ImproperlyConfigured as error:
-            raise Unreachable(f"{error}") from error
+            raise NotReady(f"{error}") from error
         idle: SimpleQueue[BaseEmailBackend] = SimpleQueue()
         for backend in backends:
             idle.put(backend)
@@ -91,8 +94,11 @@ def _send(
 
 
 def _hand_over(backend: BaseEmailBackend, message: Message, now: datetime) -> Handed:
-    def handed(outcome: Outcome, reason: str = "", *, is_over: bool = False) -> Handed:
-        return Handed(Receipt(message.delivery_id, outcome, reason), is_over=is_over)
+    def handed(
+        outcome: Outcome, reason: str = "", *, is_over: bool = False, is_bounce: bool = False
+    ) -> Handed:
+        receipt = Receipt(message.delivery_id, outcome, reason, is_bounce)
+        return Handed(receipt, is_over=is_over)
 
     email = _as_email(message, now)
     try:
@@ -101,7 +107,7 @@ def _hand_over(backend: BaseEmailBackend, message: Message, now: datetime) -> Ha
     except ValidationError:
         return handed(Outcome.FAILED, gettext_noop("The address is not an e-mail address."))
     except AnymailRecipientsRefused:
-        return handed(Outcome.FAILED, _refusal(email))
+        return handed(Outcome.FAILED, _refusal(email), is_bounce=True)
     except (Unsupported, ImproperlyConfigured) as error:  # no message would fare better
         return handed(Outcome.LATER, f"{error}", is_over=True)
     except AnymailAPIError as error:
@@ -113,7 +119,7 @@ def _hand_over(backend: BaseEmailBackend, message: Message, now: datetime) -> Ha
     if n_taken and statuses and statuses <= {"sent", "queued"}:
         return handed(Outcome.SENT)
     if statuses and statuses <= {"rejected", "invalid", "failed"}:
-        return handed(Outcome.FAILED, _refusal(email))
+        return handed(Outcome.FAILED, _refusal(email), is_bounce="failed" not in statuses)
     return handed(Outcome.UNKNOWN, gettext_noop("The provider did not say that it was taken."))
 
 

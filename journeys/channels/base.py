@@ -48,10 +48,15 @@ class Receipt:
     delivery_id: int
     outcome: Outcome
     reason: str = ""
+    is_bounce: bool = False  # the address takes no messages: a hard bounce of its customer
 
 
 class Unreachable(Exception):
     """Nothing of the group was handed over; the sentence says what stood in the way."""
+
+
+class NotReady(Unreachable):
+    """Nobody was asked: the other side is switched off here, or not set up."""
 
 
 class SessionOver(Exception):
@@ -69,9 +74,10 @@ class Transport(Protocol):
     takes_key: bool  # a repeat under the same keys has one effect: it may follow a crash
     batch_size: int  # messages claimed together
     group_size: int  # messages attempted together: what a crash leaves unclear, at most
+    at_once: int  # of those on their way at one moment; they leave in the order given
 
     def open(self, peer_id: int | None) -> AbstractContextManager[Send]:
-        """A session for one batch. Raises Unreachable.
+        """A session for one batch. Raises Unreachable, of which NotReady counts as no attempt.
 
         peer_id : which of several other sides, as the channel's route says (ChannelRoute.peer_id).
         """

@@ -17,7 +17,7 @@ from journeys.channels.base import Message, Outcome, Receipt, Send
 class CallList:
     takes_key = True
     batch_size = 5_000
-    group_size = 5_000
+    group_size = at_once = 5_000
 
     @contextmanager
     def open(self, _peer_id: int | None) -> Iterator[Send]:

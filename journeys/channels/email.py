@@ -4,6 +4,7 @@ SMTP knows no key by which a server drops a repeat, so a message is handed over 
 what is unclear stays unclear until a person settles it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -26,6 +27,10 @@ from django.utils.translation import gettext_noop
 
 from journeys.channels.base import Message, Outcome, Receipt, Send, SessionOver, Unreachable
 
+ENHANCED = re.compile(r"^\d{3}[ -]5\.(\d{1,3})\.(\d{1,3})\b")
+POLICY = re.compile(
+    r"relay|spam|block|listed|\blist\b|polic|authen|denied|reputation|spf|dkim|dmarc|sender", re.I
+)
 CLOSING = 421  # the server says goodbye with this reply, whatever the command was
 
 
@@ -33,6 +38,7 @@ class EmailServer:
     takes_key = False
     batch_size = 500
     group_size = 20
+    at_once = 1
 
     @contextmanager
     def open(self, _peer_id: int | None) -> Iterator[Send]:
@@ -52,41 +58,60 @@ def _send(
     connection: BaseEmailBackend, _batch: UUID, messages: Sequence[Message], now: datetime
 ) -> Iterator[Receipt]:
     for message in messages:
-        outcome, reason, is_usable = _hand_over(connection, message, now)
-        yield Receipt(message.delivery_id, outcome, reason)
+        receipt, is_usable = _hand_over(connection, message, now)
+        yield receipt
         if not is_usable:
             raise SessionOver
 
 
 def _hand_over(
     connection: BaseEmailBackend, message: Message, now: datetime
-) -> tuple[Outcome, str, bool]:
-    """The outcome, its reason, and whether the session is good for another message."""
+) -> tuple[Receipt, bool]:
+    """What came of it, and whether the session is good for another message."""
+    told = partial(Receipt, message.delivery_id)
     try:
         validate_email(message.address)
         n_taken = connection.send_messages([as_email(message, now)])
     except ValidationError:
-        return Outcome.FAILED, gettext_noop("The address is not an e-mail address."), True
+        return told(Outcome.FAILED, gettext_noop("The address is not an e-mail address.")), True
     except (ValueError, SMTPNotSupportedError) as error:  # raised before anything is handed over
-        return Outcome.FAILED, f"The message cannot be sent: {error}", True
+        return told(Outcome.FAILED, f"The message cannot be sent: {error}"), True
     except SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
-        return _refused(code, text)
+        reply = _reply(code, text)
+        outcome, is_usable = _read_code(code)
+        return told(outcome, reply, refuses_address(code, reply)), is_usable
     except SMTPSenderRefused as error:  # says nothing about the customer: the server wants none
-        return Outcome.LATER, _reply(error.smtp_code, error.smtp_error), False
+        return told(Outcome.LATER, _reply(error.smtp_code, error.smtp_error)), False
     except SMTPResponseException as error:
-        return _refused(error.smtp_code, error.smtp_error)
+        outcome, is_usable = _read_code(error.smtp_code)
+        return told(outcome, _reply(error.smtp_code, error.smtp_error)), is_usable
     except OSError as error:
-        return Outcome.UNKNOWN, f"The connection was lost: {error}", False
+        return told(Outcome.UNKNOWN, f"The connection was lost: {error}"), False
     if not n_taken:
-        return Outcome.UNKNOWN, gettext_noop("The mail back end did not say it was sent."), True
-    return Outcome.SENT, "", True
+        reason = gettext_noop("The mail back end did not say it was sent.")
+        return told(Outcome.UNKNOWN, reason), True
+    return told(Outcome.SENT), True
 
 
-def _refused(code: int, text: bytes | str) -> tuple[Outcome, str, bool]:
+def _read_code(code: int) -> tuple[Outcome, bool]:
     """By the class of the reply (RFC 5321, 4.2.1): 4 is for now, 5 is for good."""
     outcome = {4: Outcome.LATER, 5: Outcome.FAILED}.get(code // 100, Outcome.UNKNOWN)
-    return outcome, _reply(code, text), code != CLOSING and outcome != Outcome.UNKNOWN
+    return outcome, code != CLOSING and outcome != Outcome.UNKNOWN
+
+
+def refuses_address(code: int, reply: str) -> bool:
+    """Whether a reply to RCPT says for good that the address takes no messages, whoever sends them.
+
+    By its enhanced status code where it has one: x.1.y is about the recipient's address but for
+    5 (valid), 7, 8 (the sender's) and 9 (RFC 3463, 3.2; RFC 5248), 5.2.1 a mailbox that is switched
+    off. Else by 550, 551 and 553 (RFC 5321, 4.2.3), which are sent for reasons of policy, too: what
+    the words name as one is about us, and must not empty the list of whom we may write to.
+    """
+    if enhanced := ENHANCED.search(reply):
+        subject, detail = int(enhanced[1]), int(enhanced[2])
+        return (subject == 1 and detail not in {5, 7, 8, 9}) or (subject, detail) == (2, 1)
+    return code in {550, 551, 553} and not POLICY.search(reply)
 
 
 def _reply(code: int, text: bytes | str) -> str:

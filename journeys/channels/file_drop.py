@@ -19,7 +19,7 @@ from journeys.channels.csv_file import as_csv, file_name
 class FileDrop:
     takes_key = True
     batch_size = 5_000
-    group_size = 5_000  # the whole batch is one file
+    group_size = at_once = 5_000  # the whole batch is one file
 
     @contextmanager
     def open(self, _peer_id: int | None) -> Iterator[Send]:

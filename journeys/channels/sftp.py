@@ -26,7 +26,15 @@ from paramiko import (
 )
 from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 
-from journeys.channels.base import Message, Outcome, Receipt, Send, SessionOver, Unreachable
+from journeys.channels.base import (
+    Message,
+    NotReady,
+    Outcome,
+    Receipt,
+    Send,
+    SessionOver,
+    Unreachable,
+)
 from journeys.channels.csv_file import as_csv, file_name
 from journeys.models.peer import SftpTarget
 from optiengine.lib.sealing import SealBroken
@@ -38,17 +46,19 @@ PRIVATE_KEY = "-----BEGIN"
 class SftpUpload:
     takes_key = True
     batch_size = 5_000
-    group_size = 5_000  # the whole batch is one file
+    group_size = at_once = 5_000  # the whole batch is one file
 
     @contextmanager
     def open(self, peer_id: int | None) -> Iterator[Send]:
         target = SftpTarget.objects.filter(pk=peer_id or 0, is_active=True).first()
         if target is None:
-            raise Unreachable(gettext_noop("The SFTP target is not active."))
+            raise NotReady(gettext_noop("The SFTP target is not active."))
         with closing(SSHClient()) as client:
             try:
                 sftp = _connect(client, target)
-            except (OSError, SSHException, EOFError, ValueError, SealBroken) as error:
+            except (ValueError, SealBroken) as error:  # what the target's row holds is of no use
+                raise NotReady(f"{error}") from error
+            except (OSError, SSHException, EOFError) as error:
                 raise Unreachable(f"{error}" or type(error).__name__) from error
             yield lambda batch, messages, _now: _send(sftp, target.folder, batch, messages)
 

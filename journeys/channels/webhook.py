@@ -41,7 +41,7 @@ from django.conf import settings
 from django.utils.translation import gettext_noop
 from standardwebhooks import Webhook
 
-from journeys.channels.base import Message, Outcome, Receipt, Send, Unreachable
+from journeys.channels.base import Message, NotReady, Outcome, Receipt, Send, Unreachable
 from journeys.channels.in_flight import N_THREADS, Handed, hand_over_all
 from journeys.models.peer import WebhookEndpoint
 from optiengine.lib.outbound import (
@@ -64,12 +64,13 @@ class WebhookCalls:
     batch_size = 1_000
     # Within the outbox's lease: at most 5 rounds of 8 messages, each of which takes 10 s at most.
     group_size = 40
+    at_once = N_THREADS
 
     @contextmanager
     def open(self, peer_id: int | None) -> Iterator[Send]:
         endpoint = WebhookEndpoint.objects.filter(pk=peer_id or 0, is_active=True).first()
         if endpoint is None:
-            raise Unreachable(gettext_noop("The webhook endpoint is not active."))
+            raise NotReady(gettext_noop("The webhook endpoint is not active."))
         try:
             signer = Webhook(endpoint.secret)
             destination = find(
@@ -77,7 +78,9 @@ class WebhookCalls:
                 allow_private=settings.WEBHOOK_ALLOW_PRIVATE,
                 allow_http=settings.WEBHOOK_ALLOW_HTTP,
             )
-        except (RefusedUrl, NotSent, SealBroken) as error:
+        except (RefusedUrl, SealBroken) as error:
+            raise NotReady(f"{error}") from error
+        except NotSent as error:
             raise Unreachable(f"{error}") from error
         with ThreadPoolExecutor(N_THREADS, "webhook") as threads:
             session = _Session(destination, signer, endpoint.timeout_seconds, threads)

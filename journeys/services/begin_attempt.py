@@ -16,7 +16,7 @@ from journeys.services.locks import lock_blocks
 from journeys.services.outbox import LEASE, MAY_SEND, MINE, Batch
 from journeys.services.recheck import in_words, load_contacted, waiting_of
 from journeys.services.render import COLUMNS
-from journeys.services.throttle import take
+from journeys.services.throttle import next_minute, take
 from segments.models.customer import BLOCK_BITS
 from segments.services.suppress import SUPPRESSED_SQL
 
@@ -119,7 +119,7 @@ def begin_attempt(
     message that a limit holds waits again (new, due later), or is suppressed where it would be too
     late. A repeat that a limit holds stays attempting and waits, too: it may not have arrived the
     first time. All of a repeat leave together, or none does: they may be one file, which a part of
-    them would replace.
+    them would replace; where the minute has no room for all, they wait for the next one.
 
     Returns who to write to, by delivery id, and how many left with which status. The others stay
     claimed: sending is stopped, the route closed, or the minute's messages are used up.
@@ -140,8 +140,10 @@ def begin_attempt(
         if batch.is_repeat:
             fates = _together(fates)
         may_leave = [fate.id for fate in fates if fate.leaves]
-        n_taken = take(batch.channel, len(may_leave), now=now)
-        leaving = set(may_leave if batch.is_repeat else may_leave[:n_taken])
+        n_taken = take(batch.channel, len(may_leave), now=now, together=batch.is_repeat)
+        leaving = set(may_leave[:n_taken])
+        if batch.is_repeat and not leaving:
+            fates = [_wait(fate, next_minute(now)) if fate.leaves else fate for fate in fates]
         written = [fate for fate in fates if not fate.leaves or fate.id in leaving]
         cursor.execute(
             WRITE,
@@ -201,11 +203,13 @@ def _together(fates: Sequence[Fate]) -> list[Fate]:
         return list(fates)
     last = max(waiting, key=lambda fate: fate.due_at)
     return [
-        replace(fate, leaves=False, reason=last.reason, due_at=last.due_at)
-        if fate.status == Delivery.Status.ATTEMPTING
-        else fate
+        _wait(fate, last.due_at, last.reason) if fate.status == Delivery.Status.ATTEMPTING else fate
         for fate in fates
     ]
+
+
+def _wait(fate: Fate, until: datetime, reason: str = "") -> Fate:
+    return replace(fate, leaves=False, reason=reason, due_at=until)
 
 
 def _is_over(row: Mapping[str, Any], until: datetime) -> bool:

@@ -8,16 +8,25 @@ from typing import Any
 from uuid import UUID
 
 from campaigns.models import Action
-from journeys.channels import TRANSPORTS, Message, Outcome, Receipt, SessionOver, Unreachable
+from journeys.channels import (
+    TRANSPORTS,
+    Message,
+    NotReady,
+    Outcome,
+    Receipt,
+    SessionOver,
+    Unreachable,
+)
 from journeys.channels.base import Send
 from journeys.models import ChannelRoute
 from journeys.numerics.recheck import Limits
 from journeys.services import outbox
 from journeys.services.begin_attempt import begin_attempt
 from journeys.services.message_links import links_for
-from journeys.services.outbox import Batch
+from journeys.services.outbox import Batch, other_side
 from journeys.services.recheck import load_limits
 from journeys.services.render import Recipient, render
+from journeys.services.report_bounces import report_bounces
 from journeys.services.throttle import left_in_minute
 from optiengine.lib.text_scan import TextError
 from segments.models.customer import OUTBOUND
@@ -34,21 +43,31 @@ def deliver(
     owner: str,
     progress: Callable[[int], object] | None = None,
     clock: Callable[[], datetime] | None = None,
+    has_time: Callable[[], bool] | None = None,
 ) -> dict[str, int]:
     """Send the waiting deliveries of one channel, or of all; any number of workers may, at once.
 
+    Channels take turns, a batch each, so that many messages of one do not hold up another's.
     now : the moment of sending: what is due later waits. limit : claim at most so many deliveries.
     owner : names the worker; two that run at once need different names.
     progress : called with how many deliveries were dealt with since the last call.
     clock : says what time it is while the work goes on, so that limits are asked at the moment at
     which each group leaves; without it, as in a simulation, all of it is done at `now`.
+    has_time : asked before each group; when it says no, what is left waits for the next call.
     Returns a count per status. `new` are those put back to wait: a limit holds them, the other side
     could not be reached or asked for another time, the route was closed or sending stopped.
     """
-    worker = Worker(owner, clock or (lambda: now), limit, progress or (lambda _n: None))
+    worker = Worker(
+        owner,
+        clock or (lambda: now),
+        limit,
+        progress or (lambda _n: None),
+        has_time or (lambda: True),
+    )
     worker.count(Counter(unknown=outbox.declare_unclear(now=now)))
-    for each in [channel] if channel else OUTBOUND:
-        worker.empty_outbox(each)
+    waiting = [channel] if channel else list(OUTBOUND)
+    while waiting:
+        waiting = [each for each in waiting if worker.take_turn(each)]
     return {status: worker.counts[status] for status in STATUSES}
 
 
@@ -60,27 +79,47 @@ class Worker:
     clock: Callable[[], datetime]
     left: int | None  # deliveries it may still claim; None: as many as there are
     progress: Callable[[int], object]
+    has_time: Callable[[], bool]
     counts: Counter[str] = field(default_factory=Counter)
     actions: dict[int, Action] = field(default_factory=dict)
     batches: set[UUID] = field(default_factory=set)  # claimed so far
+    shut: set[str] = field(default_factory=set)  # other sides that took nothing
 
     def count(self, statuses: Counter[str]) -> None:
         self.counts.update(statuses)
         self.counts["new"] += self.counts.pop("attempting", 0)  # unclear: waits, to be repeated
         self.progress(statuses.total())
 
-    def empty_outbox(self, channel: str) -> None:
-        """Deliver a channel's batches until none waits, or the other side takes nothing."""
-        while batch := self._next_batch(channel):
-            n_sent_before = self.counts["sent"]
-            is_whole = self._deliver_batch(batch)
-            if not is_whole and self.counts["sent"] == n_sent_before:
-                return  # trying again at once would be a storm; the next call does
+    def take_turn(self, channel: str) -> bool:
+        """Deliver one batch of a channel; returns whether another one may follow."""
+        batch = self._next_batch(channel) if self.has_time() else None
+        if batch is None:
+            return False
+        n_sent_before, is_whole, is_shut = self.counts["sent"], False, False
+        try:
+            with TRANSPORTS[batch.transport].open(batch.peer_id) as send:
+                is_whole = self._deliver_groups(batch, send)
+        except SessionOver:
+            is_shut = True
+        except Unreachable as error:
+            is_attempt = not isinstance(error, NotReady)
+            now = self.clock()
+            self.count(outbox.put_off(batch, str(error), now=now, is_attempt=is_attempt))
+            is_shut = True
+        self.count(outbox.release(batch))
+        if self.counts["sent"] > n_sent_before:
+            return True
+        if is_shut:  # trying again at once would be a storm; the next call does
+            self.shut.add(batch.other_side)
+        return is_whole or is_shut  # another side may take what goes there
 
     def _next_batch(self, channel: str) -> Batch | None:
-        if repeat := outbox.take_over_batch(channel, owner=self.owner, now=self.clock()):
+        now = self.clock()
+        if repeat := outbox.take_over_batch(channel, owner=self.owner, now=now, shut=self.shut):
             return repeat
-        route, now = ChannelRoute.for_channel(channel), self.clock()
+        route = ChannelRoute.for_channel(channel)
+        if other_side(route.transport, route.peer_id) in self.shut:
+            return None
         size = TRANSPORTS[route.transport].batch_size
         bounds = [size, self.left, left_in_minute(channel, now=now)]
         batch = outbox.claim_batch(
@@ -102,25 +141,18 @@ class Worker:
         self.batches.add(batch.id)
         return batch
 
-    def _deliver_batch(self, batch: Batch) -> bool:
-        """Returns whether the session was good to the end."""
-        transport, ids, limits = TRANSPORTS[batch.transport], batch.delivery_ids, load_limits()
-        is_good = True
-        try:
-            with transport.open(batch.peer_id) as send:
-                for start in range(0, len(ids), transport.group_size):
-                    group = ids[start : start + transport.group_size]
-                    is_good = self._deliver_group(batch, group, send, limits)
-                    if not is_good:
-                        break
-        except Unreachable as error:
-            self.count(outbox.put_off(batch, str(error), now=self.clock()))
-            return False
-        self.count(outbox.release(batch))
-        return is_good
+    def _deliver_groups(self, batch: Batch, send: Send) -> bool:
+        """Returns whether all of the batch was dealt with. Raises SessionOver."""
+        ids, limits = batch.delivery_ids, load_limits()
+        size = TRANSPORTS[batch.transport].group_size
+        for start in range(0, len(ids), size):
+            group = ids[start : start + size]
+            if not self.has_time() or not self._deliver_group(batch, group, send, limits):
+                return False
+        return True
 
     def _deliver_group(self, batch: Batch, ids: Sequence[int], send: Send, limits: Limits) -> bool:
-        """Returns whether the session is good for another group."""
+        """Returns whether all of them were dealt with. Raises SessionOver."""
         now = self.clock()
         recipients, stopped = begin_attempt(batch, ids, now=now, limits=limits)
         self.count(stopped)
@@ -128,18 +160,25 @@ class Worker:
         if not recipients:
             return is_whole
         messages, receipts = self._messages(batch, recipients)
+        n_told = len(receipts)
         try:
             for receipt in send(batch.id, messages, now) if messages else ():
                 receipts.append(receipt)  # what came before an exception counts
         except SessionOver:
             receipts += _for_the_rest(messages, receipts, Outcome.UNTOUCHED)
-            return False
+            raise
         except Unreachable as error:
             if not batch.is_repeat:  # of a repeat, the first attempt is still unclear
                 receipts += _for_the_rest(messages, receipts, Outcome.LATER, str(error))
-            return False
-        finally:  # on any other exception too: what has no receipt then stays unclear
-            self.count(outbox.record_receipts(batch, receipts, now=self.clock()))
+            raise SessionOver from error
+        except BaseException:  # a time-out of the queue is one: what was on its way stays unclear
+            n_begun = len(receipts) - n_told + TRANSPORTS[batch.transport].at_once
+            receipts += _for_the_rest(messages[n_begun:], receipts, Outcome.UNTOUCHED)
+            raise
+        finally:
+            now = self.clock()
+            self.count(outbox.record_receipts(batch, receipts, now=now))
+            report_bounces(recipients, receipts, channel=batch.channel, at=now)
         return is_whole
 
     def _messages(

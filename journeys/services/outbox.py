@@ -9,7 +9,7 @@ committed before a message is handed over. The step to attempting is in begin_at
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -48,6 +48,10 @@ class Batch:
     is_repeat: bool  # was being handed over when its worker was lost
     claimed_before: Counter[UUID]  # by which batch, how many of them; a new delivery by none
 
+    @property
+    def other_side(self) -> str:
+        return other_side(self.transport, self.peer_id)
+
     def parameters(self, ids: Sequence[int]) -> dict[str, Any]:
         return {
             "batch": self.id,
@@ -58,6 +62,13 @@ class Batch:
             "last": self.last_day,
         }
 
+
+def other_side(transport: str, peer_id: int | None) -> str:
+    """One name for whom messages are handed to; OTHER_SIDE says the same of a row."""
+    return f"{transport} {peer_id or ''}"
+
+
+OTHER_SIDE = "d.transport || ' ' || coalesce(d.peer_id::text, '')"
 
 # Some of a batch's deliveries, as long as it is the worker's.
 HELD = "d.batch = %(batch)s AND d.owner = %(owner)s"
@@ -105,11 +116,14 @@ def claim_batch(
     return _as_batch(rows, channel, transport, peer_id, owner, is_repeat=False)
 
 
-def take_over_batch(channel: str, *, owner: str, now: datetime) -> Batch | None:
+def take_over_batch(
+    channel: str, *, owner: str, now: datetime, shut: Collection[str] = ()
+) -> Batch | None:
     """Take over a batch of which it is unclear what was taken, where a repeat is safe.
 
     Its worker was lost while it handed it over, or the other side did not answer clearly. It goes
-    to where it went the first time, whatever the route says now.
+    to where it went the first time, whatever the route says now. shut : other sides that are left
+    alone.
     """
     lost = """
         d.status = 'attempting' AND d.lease_until < clock_timestamp() AND d.due_at <= %(now)s
@@ -117,10 +131,11 @@ def take_over_batch(channel: str, *, owner: str, now: datetime) -> Batch | None:
     found = _rows(
         f"""
         SELECT d.batch, d.transport, d.peer_id FROM journeys_delivery d
-        WHERE {lost} AND d.channel = %(channel)s AND d.transport = ANY(%(keyed)s) AND {MAY_SEND}
+        WHERE {lost} AND d.channel = %(channel)s AND d.transport = ANY(%(keyed)s)
+          AND {OTHER_SIDE} <> ALL(%(shut)s) AND {MAY_SEND}
         LIMIT 1
         """,
-        {"channel": channel, "keyed": _keyed(), "now": now},
+        {"channel": channel, "keyed": _keyed(), "now": now, "shut": list(shut)},
     )
     if not found:
         return None
@@ -192,19 +207,31 @@ def release(batch: Batch) -> Counter[str]:
     )
 
 
-def put_off(batch: Batch, reason: str, *, now: datetime) -> Counter[str]:
-    """Count an attempt for what is still claimed, since the other side could not be reached."""
+def put_off(batch: Batch, reason: str, *, now: datetime, is_attempt: bool = True) -> Counter[str]:
+    """Let wait what was not handed over, since the other side could not be reached.
+
+    is_attempt : counts as one, and the next follows after the back-off; the last one fails. Where
+    it is not, as behind a closed route, those due first stay first. A repeat stays unclear; it
+    waits for its back-off, so that it holds up nobody, and until its key may be forgotten.
+    """
     return _counts(
         f"""
         UPDATE journeys_delivery d
-        SET status = CASE WHEN attempts + 1 >= {MAX_ATTEMPTS} THEN 'failed' ELSE 'new' END,
-            attempts = attempts + 1, reason = %(reason)s, owner = '',
-            lease_until = NULL,
-            due_at = %(now)s + {BACK_OFF.format(attempts="(attempts + 1)")}
-        WHERE {MINE} AND d.status = 'claimed'
+        SET status = CASE WHEN d.status = 'attempting' THEN d.status
+                          WHEN %(is_attempt)s AND attempts + 1 >= {MAX_ATTEMPTS} THEN 'failed'
+                          ELSE 'new' END,
+            attempts = attempts + (%(is_attempt)s AND d.status = 'claimed')::int,
+            reason = %(reason)s, owner = '',
+            lease_until = CASE WHEN d.status = 'attempting' THEN clock_timestamp() END,
+            due_at = CASE
+                WHEN d.status = 'attempting' THEN %(now)s + {BACK_OFF.format(attempts="attempts")}
+                WHEN %(is_attempt)s THEN %(now)s + {BACK_OFF.format(attempts="(attempts + 1)")}
+                ELSE due_at END
+        WHERE {MINE} AND d.status IN ('claimed', 'attempting')
         RETURNING d.status
         """,
-        batch.parameters(batch.delivery_ids) | {"reason": _printable(reason), "now": now},
+        batch.parameters(batch.delivery_ids)
+        | {"reason": _printable(reason), "now": now, "is_attempt": is_attempt},
     )
 
 

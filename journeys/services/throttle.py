@@ -18,9 +18,11 @@ def left_in_minute(channel: str, *, now: datetime) -> int | None:
     return max(0, limit - (used.n_messages if used else 0))
 
 
-def take(channel: str, wanted: int, *, now: datetime) -> int:
+def take(channel: str, wanted: int, *, now: datetime, together: bool = False) -> int:
     """How many of `wanted` messages may leave; they are booked to the minute of `now`.
 
+    together : all of them or none. More than the limit, which was lowered since they were claimed,
+    leave in a minute in which nothing else has: they would never leave otherwise.
     Within the caller's transaction, as the last of its locks: all workers of the channel need it.
     """
     limit = _limit(channel)
@@ -37,10 +39,16 @@ def take(channel: str, wanted: int, *, now: datetime) -> int:
         )
         [n_messages] = cursor.fetchone()
     taken = max(0, min(wanted, limit - n_messages))
+    if together and taken < wanted:
+        taken = 0 if n_messages else wanted
     minutes = RouteMinute.objects.filter(channel=channel)
     minutes.filter(minute=minute).update(n_messages=n_messages + taken)
     minutes.filter(minute__lt=minute - KEPT).delete()
     return taken
+
+
+def next_minute(now: datetime) -> datetime:
+    return _minute(now) + timedelta(minutes=1)
 
 
 def _limit(channel: str) -> int | None:

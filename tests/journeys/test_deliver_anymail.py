@@ -12,7 +12,8 @@ from journeys.channels.in_flight import N_THREADS
 from journeys.models import Delivery
 from journeys.services import outbox
 from journeys.services.deliver import deliver
-from segments.models import Customer
+from segments.models import Customer, Event
+from segments.services.suppress import find_suppression
 from tests.factories import NOW, make_action, make_campaign, make_customer, make_delivery
 from tests.journeys.http_peer import HttpPeer, Reply, Taken, running_http_peer
 from tests.journeys.routes import let_time_pass, make_deliveries, route, statuses
@@ -114,6 +115,16 @@ def test_what_the_provider_says_decides(peer: HttpPeer, reply, status):
         assert len(peer.taken) == 1  # never by itself again
 
 
+def test_an_address_that_the_provider_refuses_bounces(peer: HttpPeer):
+    words = f"Found inactive addresses: {ADDRESS}.\nInactive recipients are"
+    refused = deliver_one(peer, refused_by_postmark(406, words))
+    assert find_suppression("email", ADDRESS)
+    deliver_one(peer, (400, {}, b"said so"))  # says nothing of the address
+
+    [event] = Event.objects.all()
+    assert (event.customer_id, event.properties["hard"]) == (refused.customer_id, True)
+
+
 def test_no_answer_is_unclear_and_closes_the_session(peer: HttpPeer):
     make_deliveries(45, "email")
 
@@ -156,8 +167,10 @@ def test_an_unset_provider_makes_messages_wait(settings):
     assert "ANYMAIL_ESP" in Delivery.objects.get().reason
 
     settings.ANYMAIL_ESP, settings.ANYMAIL = "postmark", {}
-    let_time_pass()
-    assert deliver(now=NOW, owner="a")["new"] == 1
+    for _ in range(6):  # more than attempts there are
+        let_time_pass()
+        assert deliver(now=NOW, owner="a")["new"] == 1
+    assert Delivery.objects.get().attempts == 0
     assert "POSTMARK_SERVER_TOKEN" in Delivery.objects.get().reason
 
 

@@ -108,6 +108,12 @@ def test_a_target_that_is_not_active_makes_messages_wait(peer: SftpPeer):
 
     assert "not active" in reason_it_waits()
     assert not peer.sessions
+    for hours in range(1, 24):
+        assert deliver(now=NOW + timedelta(hours=hours), owner="a")["new"] == 2
+    assert Delivery.objects.latest("pk").attempts == 0
+
+    SftpTarget.objects.update(is_active=True)
+    assert deliver(now=NOW + timedelta(days=1), owner="a")["sent"] == 2
 
 
 def test_a_batch_repeated_after_a_crash_replaces_its_file(peer: SftpPeer, monkeypatch):

@@ -7,12 +7,15 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.core.mail.backends.smtp import EmailBackend
 from django.db import connection, transaction
+from django_q.exceptions import TimeoutException
 
 from journeys.channels import EmailServer
 from journeys.models import Delivery
 from journeys.services.deliver import deliver
-from segments.models import Customer
+from segments.models import Customer, Event, Suppression
+from segments.services.suppress import find_suppression
 from tests.factories import NOW, make_action, make_customer, make_delivery
 from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
 
@@ -127,6 +130,91 @@ def test_a_recipient_who_is_always_put_off_fails_after_five_attempts(peer: SmtpP
     assert n_tries == 5
     assert at_once["failed"] == 1
     assert Delivery.objects.get().reason == "451 try again later"
+
+
+def test_an_address_that_the_server_refuses_is_written_to_no_more(peer: SmtpPeer):
+    gone, _other = make_deliveries(2)
+    peer.replies = {gone.customer.email: "550 no such mailbox"}
+    deliver(now=NOW, owner="a")
+    again = make_delivery(gone.customer)
+
+    assert deliver(now=NOW + timedelta(hours=1), owner="a")["suppressed"] == 1
+
+    event = Event.objects.get()
+    assert (event.customer_id, event.kind, event.occurred_at) == (gone.customer_id, "bounce", NOW)
+    assert event.properties == {
+        "channel": "email",
+        "hard": True,
+        "campaign": gone.action.campaign_id,
+        "action": gone.action_id,
+        "delivery": str(gone.key),
+    }
+    found = find_suppression("email", gone.customer.email)
+    assert found.reason == Suppression.Reason.BOUNCE
+    again.refresh_from_db()
+    assert again.reason == "The address is suppressed."
+    assert Suppression.objects.count() == 1
+
+
+def test_a_server_that_refuses_us_suppresses_nobody(peer: SmtpPeer):
+    deliveries = make_deliveries(2)
+    replies = ("550 5.7.1 your address is on a block list", "550 relaying denied")
+    peer.replies = {
+        row.customer.email: reply for row, reply in zip(deliveries, replies, strict=True)
+    }
+
+    assert deliver(now=NOW, owner="a")["failed"] == 2
+
+    assert not Event.objects.exists()
+    assert not Suppression.objects.exists()
+
+
+def test_a_task_that_is_cut_off_loses_what_was_on_its_way_and_no_more(peer: SmtpPeer, monkeypatch):
+    """The queue ends a task that is too long by an exception, wherever it is just then."""
+    make_deliveries(50)
+    send = EmailBackend.send_messages
+
+    def cut_off_at_the_fourth(self, messages):
+        if len(peer.taken) == 3:
+            raise TimeoutException
+        return send(self, messages)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", cut_off_at_the_fourth)
+    with pytest.raises(TimeoutException):
+        deliver(now=NOW, owner="cut off")
+    assert statuses() == {"sent": 3, "attempting": 1, "new": 16, "claimed": 30}
+
+    monkeypatch.undo()
+    let_leases_run_out()
+    deliver(now=NOW, owner="a")
+
+    assert statuses() == {"sent": 49, "unknown": 1}
+    assert len(peer.taken) == 49
+    assert set(peer.times_taken.values()) == {1}
+
+
+def test_a_worker_whose_time_is_up_leaves_between_two_groups(peer: SmtpPeer):
+    make_deliveries(50)
+
+    counts = deliver(now=NOW, owner="a", has_time=lambda: len(peer.taken) < 30)
+
+    assert (counts["sent"], counts["new"]) == (40, 10)  # groups of 20
+    assert statuses() == {"sent": 40, "new": 10}
+    assert deliver(now=NOW, owner="b")["sent"] == 10
+
+
+def test_many_messages_of_a_channel_do_not_hold_up_another_one(
+    peer: SmtpPeer, monkeypatch, settings, tmp_path
+):
+    settings.FILE_DROP_DIR = tmp_path
+    monkeypatch.setattr(EmailServer, "batch_size", 10)
+    make_deliveries(30)
+    make_delivery(action=make_action(channel="sms"))
+
+    deliver(now=NOW, owner="a", has_time=lambda: len(peer.taken) < 20)
+
+    assert list(Delivery.objects.filter(channel="sms").values_list("status")) == [("sent",)]
+    assert len(peer.taken) == 20
 
 
 def test_a_server_that_hangs_up_after_five_messages_gets_the_others_by_new_connections(

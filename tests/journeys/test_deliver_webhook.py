@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from campaigns.models import QuietHours
 from journeys.channels.in_flight import MAX_FAILURES, N_THREADS
-from journeys.models import Delivery
+from journeys.models import ChannelRoute, Delivery, RouteMinute, WebhookEndpoint
 from journeys.services.deliver import deliver
 from tests.factories import NOW, make_action, make_campaign, make_customer, make_delivery
 from tests.journeys.http_peer import OK, HttpPeer, running_http_peer
@@ -284,6 +284,86 @@ def test_a_private_address_is_not_asked(peer: HttpPeer, settings):
 
     assert peer.n_connections == 0
     assert "private network" in Delivery.objects.latest("pk").reason
+
+
+def test_messages_wait_while_their_endpoint_is_not_active(peer: HttpPeer):
+    """As behind a closed route: no attempt is counted, and what expires is too late."""
+    make_deliveries(2)
+    late, delivery = Delivery.objects.order_by("pk")
+    Delivery.objects.filter(pk=late.pk).update(expires_at=NOW + timedelta(hours=5))
+    WebhookEndpoint.objects.update(is_active=False)
+
+    for hours in range(12):
+        assert deliver(now=NOW + timedelta(hours=hours), owner="a")["new"] == 2
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempts, delivery.due_at) == ("new", 0, NOW)
+    assert delivery.reason == "The webhook endpoint is not active."
+
+    WebhookEndpoint.objects.update(is_active=True)
+    counts = deliver(now=NOW + timedelta(hours=12), owner="a")
+    assert (counts["sent"], counts["suppressed"]) == (1, 1)
+
+
+@pytest.mark.parametrize("is_active", [False, True])
+def test_an_old_endpoint_that_is_gone_holds_up_nobody(peer: HttpPeer, is_active):
+    """What is unclear there waits for its repeat; what goes to the new one leaves at once."""
+    unclear = answer_one(peer, 500)
+    gone = WebhookEndpoint.objects.get()
+    # Its name is found nowhere (RFC 2606), or it is switched off: either is known before a message.
+    WebhookEndpoint.objects.update(url="http://gone.invalid/", is_active=is_active)
+    with running_http_peer() as other:
+        route("sms", "webhook", endpoint=make_endpoint(other.url))
+        make_deliveries(3)
+        later = NOW + timedelta(minutes=5)
+
+        counts = deliver(now=later, owner="a")
+
+        assert (counts["sent"], counts["new"], len(other.taken)) == (3, 1, 3)
+    unclear.refresh_from_db()
+    assert (unclear.status, unclear.attempts, unclear.peer_id) == ("attempting", 1, gone.pk)
+    assert unclear.due_at > later  # the next call does not ask there at once
+    WebhookEndpoint.objects.filter(pk=gone.pk).update(url=f"{peer.url}/", is_active=True)
+    peer.reply = lambda n, taken: OK
+    assert deliver(now=unclear.due_at, owner="a")["sent"] == 1
+
+
+def repeats_of(peer: HttpPeer, *sizes: int) -> None:
+    """Batches that come due for their repeat together."""
+    peer.reply = lambda n, taken: (409, {}, b"")
+    for size in sizes:
+        make_deliveries(size)
+        deliver(now=NOW, owner="a")
+    assert statuses() == {"attempting": sum(sizes)}
+    peer.taken.clear()
+    peer.reply = lambda n, taken: OK
+    let_time_pass()
+
+
+def test_repeats_keep_the_throttle(peer: HttpPeer):
+    repeats_of(peer, 6, 6)
+    ChannelRoute.objects.filter(channel="sms").update(max_per_minute=10)
+    make_deliveries(2)
+
+    sent = []
+    for seconds in (0, 30, 60, 120):
+        deliver(now=NOW + timedelta(seconds=seconds), owner="a")
+        sent.append(len(peer.taken))
+
+    # The second batch has no room in the first minute: none of it leaves. What is new has.
+    assert sent == [8, 8, 14, 14]
+    assert statuses() == {"sent": 14}
+    minutes = RouteMinute.objects.order_by("minute").values_list("n_messages", flat=True)
+    assert list(minutes) == [8, 6]
+
+
+def test_a_repeat_larger_than_a_lowered_limit_leaves_in_a_minute_of_its_own(peer: HttpPeer):
+    repeats_of(peer, 6)
+    ChannelRoute.objects.filter(channel="sms").update(max_per_minute=4)
+    RouteMinute.objects.create(channel="sms", minute=NOW, n_messages=1)
+
+    assert deliver(now=NOW, owner="a")["sent"] == 0
+    assert deliver(now=NOW + timedelta(minutes=1), owner="a")["sent"] == 6
+    assert RouteMinute.objects.get(minute=NOW + timedelta(minutes=1)).n_messages == 6
 
 
 def test_the_secret_and_the_names_are_in_no_log_and_in_no_reason(peer: HttpPeer, caplog):

@@ -4,6 +4,7 @@ import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 
+from journeys.channels.email import refuses_address
 from journeys.models import Delivery
 from journeys.services.deliver import deliver
 from tests.factories import NOW, make_action, make_customer, make_delivery
@@ -70,4 +71,30 @@ def test_an_error_nobody_foresaw_leaves_what_is_unclear_and_keeps_what_is_known(
         deliver(now=NOW, owner="a")
 
     states = Delivery.objects.order_by("pk").values_list("status", flat=True)
-    assert list(states) == ["sent", "attempting", "attempting", "claimed"]
+    assert list(states) == ["sent", "attempting", "new", "claimed"]  # the third was not begun
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_bounce"),
+    [
+        ("550 no such mailbox", True),
+        ("551 User not local; please try <forward-path>", True),
+        ("553 mailbox name not allowed", True),
+        ("550 5.1.1 <a@example.com>: Recipient address rejected: User unknown", True),
+        ("550-5.1.1 The email account that you tried to reach does not exist", True),
+        ("550 5.1.10 null MX", True),
+        ("550 5.2.1 mailbox disabled", True),
+        ("552 5.2.2 mailbox full", False),
+        ("550 5.1.8 Sender address rejected: Domain not found", False),
+        ("550 5.7.1 Message rejected due to content restrictions", False),
+        ("554 5.7.1 Relay access denied", False),
+        ("550 relaying denied", False),
+        ("553 sorry, that domain isn't in my list of allowed rcpthosts", False),
+        ("550 Blocked, see https://rbl.example/", False),
+        ("550 authentication required", False),
+        ("554 transaction failed", False),
+    ],
+)
+def test_an_address_bounces_where_the_reply_is_about_it_and_not_about_us(reply, is_bounce):
+    """Codes by RFC 3463, 3.2 and 3.3, RFC 5321, 4.2.3; words as servers send them."""
+    assert refuses_address(int(reply[:3]), reply) == is_bounce
