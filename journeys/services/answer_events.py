@@ -11,6 +11,7 @@ from campaigns.models import Campaign
 from journeys.errors import SendingStopped, StaleState
 from journeys.models import LiveDecision, WaitingTrigger
 from journeys.services.decide_now import Request, decide_now
+from journeys.services.live_rules import live_rules
 from segments.models.customer import BLOCK_BITS
 from segments.services.new_events import events_after
 
@@ -30,6 +31,8 @@ def answer_events(now: datetime) -> Counter[str]:
     counts: Counter[str] = Counter()
     counts["too_late"], _rows = WaitingTrigger.objects.filter(occurred_at__lt=now - OLDEST).delete()
     try:
+        if WaitingTrigger.objects.exists():
+            live_rules(now)  # written down before the transactions below, which may be undone
         while n := _answer_some(now):
             counts["answered"] += n
     except (SendingStopped, StaleState):
@@ -65,7 +68,10 @@ def _collect(now: datetime) -> None:
 
 @transaction.atomic
 def _answer_some(now: datetime) -> int:
-    """The oldest open event's, and others of its kind and block: one transaction, one lock."""
+    """The oldest open event's, and others of its kind and block: one transaction, one lock.
+
+    Of one customer's events the oldest alone: each is an occasion of its own.
+    """
     block = CombinedExpression(
         F("customer_id"), ">>", Value(BLOCK_BITS), output_field=IntegerField()
     )
@@ -74,8 +80,10 @@ def _answer_some(now: datetime) -> int:
     if first is None:
         return 0
     alike = waiting.filter(kind=first.kind, block=first.block)
-    rows = list(alike.order_by("pk")[:TOGETHER])
+    oldest: dict[int, int] = {}  # by customer
+    for pk, customer_id in alike.order_by("pk").values_list("pk", "customer_id")[:TOGETHER]:
+        oldest.setdefault(customer_id, pk)
     request = Request(LiveDecision.Reason.EVENT, trigger_kind=first.kind)
-    decide_now([row.customer_id for row in rows], at=now, request=request)
-    WaitingTrigger.objects.filter(pk__in=[row.pk for row in rows]).delete()
-    return len(rows)
+    decide_now(list(oldest), at=now, request=request)
+    WaitingTrigger.objects.filter(pk__in=oldest.values()).delete()
+    return len(oldest)

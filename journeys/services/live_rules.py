@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
@@ -94,9 +95,9 @@ class Moment(NamedTuple):
 def live_rules(at: datetime) -> LiveRules:
     """The rules in force, read anew only where a row of theirs has changed.
 
-    Raises StaleState where neither today nor yesterday has a state, or nothing has been learned.
+    What is read within a transaction is kept once that is committed: the live run may be undone
+    with it. Raises StaleState where neither today nor yesterday has a state that was learned from.
     """
-    global _latest
     now = _moment(at)
     if _latest is None or _latest[0] != now:
         stale = now.state_day is None or now.state_day < now.day - OLDEST
@@ -108,8 +109,15 @@ def live_rules(at: datetime) -> LiveRules:
                 )
                 % {"day": now.state_day or "–", "as_of": now.day}
             )
-        _latest = now, _load(now.day, now.state_id, now.model_id, at, Organisation.current())
+        rules = _load(now.day, now.state_id, now.model_id, at, Organisation.current())
+        transaction.on_commit(partial(_keep, now, rules))
+        return rules
     return _latest[1]
+
+
+def _keep(now: Moment, rules: LiveRules) -> None:
+    global _latest
+    _latest = now, rules
 
 
 def _moment(at: datetime) -> Moment:

@@ -1,12 +1,17 @@
 """An event arrives, and the campaigns that it starts are decided once for it."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError, transaction
 
-from campaigns.models import Campaign
-from journeys.models import Contact, Decision, WaitingTrigger
+from campaigns.models import Campaign, CapacityLimit
+from journeys.models import Contact, Decision, DecisionRun, LiveDecision, WaitingTrigger
 from journeys.services.answer_events import answer_events
+from journeys.services.decide_now import Request, decide_now
+from journeys.services.live_rules import live_rules
+from journeys.services.replay import replay_live
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Event
 from segments.services.stop_sending import set_sending_stopped
@@ -75,6 +80,17 @@ def test_what_is_heard_of_a_day_later_starts_nothing(anna):
     assert not Contact.objects.exists()
 
 
+def test_two_events_in_one_poll_are_two_occasions(anna):
+    Campaign.objects.update(repeat_after_days=0)
+    make_event(anna)
+    make_event(anna, number=2, at=NOON + timedelta(seconds=1))
+
+    assert answer_events(NOON + timedelta(minutes=1))["answered"] == 2
+    assert Contact.objects.count() == 2
+    assert Decision.objects.filter(run__kind="live").count() == 2
+    assert not WaitingTrigger.objects.exists()
+
+
 def test_two_events_of_one_customer_are_two_occasions(anna):
     Campaign.objects.update(repeat_after_days=0)
     make_event(anna)
@@ -83,3 +99,48 @@ def test_two_events_of_one_customer_are_two_occasions(anna):
 
     assert answer_events(NOON + timedelta(minutes=6))["answered"] == 1
     assert Contact.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_that_is_undone_leaves_nothing_behind_in_the_process(monkeypatch):
+    """The first decision of the day is an event's, and its transaction fails at its end."""
+    [anna] = make_customers(1)
+    make_plan()
+    CapacityLimit.objects.create(name="Many", maximum=100, period="day")
+    make_action(make_campaign(control_share=0, recurrence="event", trigger_kind="restock", rank=1))
+    decide_day()
+    answer_events(NOON - timedelta(hours=3))
+    make_event(anna)
+
+    def fail(*arguments, **how):
+        raise OperationalError("the connection was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("journeys.services.decide_now.settle_due", fail)
+        with pytest.raises(OperationalError):
+            answer_events(NOON)
+        with pytest.raises(OperationalError), transaction.atomic():  # whoever else opens one
+            decide_now([anna.pk], at=NOON, request=Request("event", trigger_kind="restock"))
+    assert not Contact.objects.exists()
+
+    assert answer_events(NOON + timedelta(minutes=1))["answered"] == 1
+    [decision] = Decision.objects.filter(pk__in=LiveDecision.objects.values("decision_id"))
+    assert DecisionRun.objects.filter(pk=decision.run_id, kind="live").exists()
+    assert replay_live(decision.run).n_decisions == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rules_that_were_read_in_a_transaction_are_kept_once_it_is_committed():
+    make_customers(1)
+    make_plan()
+    make_action()
+    decide_day()
+
+    with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+        undone = live_rules(NOON)
+        _ = 1 / 0
+    rules = live_rules(NOON)
+
+    assert not DecisionRun.objects.filter(pk=undone.given.run.pk).exists()
+    assert DecisionRun.objects.filter(pk=rules.given.run.pk).exists()
+    assert live_rules(NOON) is rules
