@@ -11,6 +11,7 @@ from campaigns.message_variables import LINKS, VARIABLES
 from optiengine.lib.text_scan import TextError
 from optiengine.lib.text_template import TextTemplate, read_text
 from segments.models import Channel
+from segments.models.customer import INBOUND
 
 TEXTS = {"subject": _("subject"), "body": _("text"), "html": _("HTML")}
 
@@ -67,6 +68,11 @@ class Action(models.Model):
             errors.setdefault("html", []).append(str(_("Only an e-mail has an HTML part.")))
         if errors:
             raise ValidationError(errors)
+
+    @property
+    def is_inbound(self) -> bool:
+        """Whether it answers somebody who came to us, rather than being sent."""
+        return self.channel in INBOUND
 
     def problems(self) -> list[str]:
         """What keeps the action from being sent, in sentences."""

@@ -285,6 +285,16 @@ class Campaign(models.Model):
             found.append(str(_("It has no action.")))
         for action in self.actions.all():
             found += action.problems()
+        if self.in_addition or self.transactional:
+            text = _(
+                "Action “%s” answers whoever comes to us, and an answer is one message: its "
+                "campaign can neither be sent in addition nor be transactional."
+            )
+            found += [
+                str(text % one.name)
+                for one in self.actions.all()
+                if one.is_active and one.is_inbound
+            ]
         if self.fixed_action and not self.fixed_action.is_active:
             text = _("Its mix is set to “%s”, which is not active: nothing is sent.")
             found.append(str(text % self.fixed_action.name))

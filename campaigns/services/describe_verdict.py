@@ -6,6 +6,7 @@ from django.utils.translation import ngettext
 from campaigns.models import Campaign, FollowUp, Tag
 from campaigns.numerics.rulebook import (
     FEATURE,
+    INBOUND_CHANNELS,
     CampaignEntry,
     CapEntry,
     ExclusionEntry,
@@ -73,7 +74,7 @@ class VerdictWords:
             case Verdict.NOT_TRIGGERED:
                 return _("It starts when an event arrives: “%s”.") % campaign.trigger_kind
             case Verdict.NOT_ASKED:
-                return _("Not asked for: this decision was about other channels or campaigns.")
+                return self._not_asked(action)
             case Verdict.SERIES_NOT_OPEN:
                 return self._series(self.book.actions[action].campaign)
             case Verdict.REPEATED_TOO_SOON:
@@ -95,6 +96,12 @@ class VerdictWords:
 
     def _channel(self, action: int) -> str:
         return str(Channel(self.book.actions[action].channel).label)
+
+    def _not_asked(self, action: int) -> str:
+        is_beside = not self.book.takes_slot[action]
+        if is_beside and self.book.actions[action].channel in INBOUND_CHANNELS:
+            return _("An answer is one message: never one that is in addition or transactional.")
+        return _("Not asked for: this decision was about other channels or campaigns.")
 
     def _unknown(self, campaign: int) -> str:
         missing = sorted(self.book.rules[campaign].fields() & set(self.book.unknown_fields))

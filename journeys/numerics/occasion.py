@@ -12,7 +12,7 @@ from campaigns.numerics.verdicts import Codes, Verdict, block
 @dataclass(frozen=True)
 class Occasion:
     """Which campaigns take part. By default those of the day's run: all that go out by schedule,
-    series or step."""
+    series or step. An answer is one message, so what would go beside it takes no part in it."""
 
     channels: tuple[str, ...] = ()  # inbound: by these alone
     trigger_kind: str = ""  # of the event that arrived: what it starts alone
@@ -28,7 +28,7 @@ class Occasion:
         channels = np.array([action.channel for action in book.actions], dtype=object)
         block(codes, by_event & ~started, Verdict.NOT_TRIGGERED)
         if self.channels:
-            asked = np.isin(channels, self.channels)
+            asked = np.isin(channels, self.channels) & book.takes_slot
         else:
             asked = ~np.isin(channels, INBOUND_CHANNELS)
         if self.trigger_kind:

@@ -72,3 +72,15 @@ def test_a_text_that_went_through_a_browser_unchanged_is_the_same_text():
     action.clean()
 
     assert action.body == "Dear Anna,\n\nsee you\n"
+
+
+@pytest.mark.parametrize("beside", ["in_addition", "transactional"])
+def test_an_answer_cannot_be_launched_as_what_goes_beside(beside):
+    banner = make_action(make_campaign(**{beside: True}), channel="web", subject="", body="Hello")
+    letter = make_action(make_campaign(**{beside: True}))
+    answer = make_action(make_campaign(), channel="web", subject="", body="Hello")
+
+    [problem] = banner.campaign.problems()
+
+    assert problem.startswith(f"Action “{banner.name}” answers whoever comes to us")
+    assert letter.campaign.problems() == answer.campaign.problems() == []

@@ -153,6 +153,28 @@ def test_a_message_on_the_page_is_handed_over_with_the_answer(shop):
     assert (delivery.status, delivery.sent_at) == ("sent", NOON)
 
 
+@pytest.mark.parametrize("beside", ["in_addition", "transactional"])
+def test_what_would_go_beside_an_answer_is_not_logged_as_said(shop, beside):
+    """An answer is one message: a second one would be counted and measured, and nobody saw it."""
+    second = make_campaign(name="Second", control_share=0, rank=2, **{beside: True})
+    make_action(second, channel="web", subject="", body="And this")
+    make_action(second, channel="email")
+
+    answer = ask(shop[0])
+
+    decision = Decision.objects.get(pk=answer.decision_id)
+    assert decision.campaign.name == "Banner"
+    assert [k.campaign.name for k in Contact.objects.all()] == ["Banner"]
+    assert [d.channel for d in Delivery.objects.all()] == ["web"]
+    [web] = [o for o in explain(decision).options if (o.campaign, o.channel) == ("Second", "web")]
+    assert web.verdict == (
+        "An answer is one message: never one that is in addition or transactional."
+    )
+    assert replay_live(decision.run).differing == []
+    decide_day(DAY + timedelta(days=1))  # by e-mail it goes as ever
+    assert Contact.objects.filter(campaign=second, channel="email").count() == 3
+
+
 def test_whoever_came_since_the_state_gets_an_arm_and_a_leaf_at_once(shop):
     new = make_customer(registered_on=DAY)
 
