@@ -27,6 +27,7 @@ from campaigns.admin.campaign import CampaignAdmin
 from campaigns.admin.capacity import CapacityLimitAdmin
 from campaigns.admin.second_person import SecondPerson
 from campaigns.models import Action, Campaign, CapacityLimit
+from campaigns.services.rules_in_force import MEASURES
 from journeys.admin.preview import MessagePreview, PreviewLink
 from journeys.models import Contact, Decision, DecisionRun
 from optiengine.capacity_use import use_over_time
@@ -35,9 +36,10 @@ from optiengine.lib.panel import Panel
 from optiengine.value_panel import value_panel
 from reports.admin.mix import MixPanel
 from segments.admin.customer import N_RECENT, CustomerAdmin
+from segments.admin.feature import FeatureDefinitionAdmin
 from segments.admin.organisation import OrganisationAdmin
 from segments.admin.target_group import TargetGroupAdmin
-from segments.models import Customer, Organisation, TargetGroup
+from segments.models import Customer, FeatureDefinition, Organisation, TargetGroup
 
 admin.site.index_template = "optiengine/dashboard.html"
 
@@ -53,6 +55,7 @@ for model in (
     Action,
     Campaign,
     CapacityLimit,
+    FeatureDefinition,
     Organisation,
     TargetGroup,
 ):
@@ -156,18 +159,28 @@ class TargetGroupPage(SecondPerson, TargetGroupAdmin):
     """Who campaigns that run are for is one of the rules in force."""
 
 
+@admin.register(FeatureDefinition)
+class FeaturePage(SecondPerson, FeatureDefinitionAdmin):
+    """What rules name is part of them."""
+
+    actions_submit_line: list[str] = []  # a dry run would need another day's state
+
+
 class OrganisationForm(forms.ModelForm):
     def clean(self) -> dict[str, Any] | None:
         """What waits for a second person must not keep the stop switch waiting, too."""
-        if "approval_audience" in self.changed_data and len(self.changed_data) > 1:
-            text = _("Change this by itself: it may have to wait for approval.")
-            self.add_error("approval_audience", text)
+        changed = set(self.changed_data)
+        may_wait = {"approval_audience"}
+        if self.instance.approval_audience is not None and "sending_stopped" in changed:
+            may_wait |= {*MEASURES, "lock_time"}
+        for name in sorted(changed & may_wait) if len(changed) > 1 else ():
+            self.add_error(name, _("Change this by itself: it may have to wait for approval."))
         return super().clean()
 
 
 @admin.register(Organisation)
 class OrganisationPage(SecondPerson, OrganisationAdmin):
-    """From how many customers on a second person is needed is one of the rules in force."""
+    """What its rows of rules are measured by, and who needs a second person, is in force, too."""
 
     form = OrganisationForm
     actions_submit_line: list[str] = []

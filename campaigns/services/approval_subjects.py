@@ -4,19 +4,22 @@ A later app adds its own kind to SUBJECTS.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 
 from campaigns.models import Approval, Campaign, Exclusion, FollowUp
 from campaigns.services.rule_rows import values_of
-from segments.models import Customer
+from segments.models import Customer, FeatureDefinition
 from segments.numerics.rule import RuleError, parse_rule
 from segments.services.count_target_group import count_customers
 from segments.services.rule_fields import newest_state
+
+FEATURE = "feature."  # and its name: the field of a rule
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def last_edit(*rows: Model) -> set[int]:
 def campaign_content(campaign: Campaign) -> Any:
     named = Q(campaign=campaign) | Q(excluded_campaign=campaign)
     led = Q(source=campaign) | Q(target=campaign)
-    group = campaign.target_group
+    rule = campaign.target_group.rule if campaign.target_group else {}
     return [
         sorted(values_of(rows).items())
         for rows in (
@@ -71,7 +74,17 @@ def campaign_content(campaign: Campaign) -> Any:
             Exclusion.objects.filter(named).order_by("pk"),
             FollowUp.objects.filter(led).order_by("pk"),
         )
-    ] + [group.rule if group else {}]
+    ] + [rule, *sorted(values_of(features_in(rule)).items())]
+
+
+def features_in(*rules: Any) -> QuerySet[FeatureDefinition]:
+    """The features, defined by users, that rules name: with another definition they say more."""
+    named: set[str] = set()
+    for rule in rules:
+        with suppress(RuleError):
+            named |= parse_rule(rule).fields()
+    names = [field.removeprefix(FEATURE) for field in named if field.startswith(FEATURE)]
+    return FeatureDefinition.objects.filter(name__in=names)
 
 
 def _audience(campaign: Campaign) -> int:
@@ -79,8 +92,9 @@ def _audience(campaign: Campaign) -> int:
 
 
 def _makers(campaign: Campaign) -> set[int]:
-    group = [campaign.target_group] if campaign.target_group else []
-    return last_edit(campaign, *campaign.actions.all(), *group)
+    group = campaign.target_group
+    rows = [group, *features_in(group.rule)] if group else []
+    return last_edit(campaign, *campaign.actions.all(), *rows)
 
 
 SUBJECTS: dict[str, Subject] = {

@@ -26,7 +26,7 @@ from campaigns.models import (
     QuietHours,
     Tag,
 )
-from segments.models import Organisation, TargetGroup
+from segments.models import FeatureDefinition, Organisation, TargetGroup
 
 Values = dict[str, Any]  # of a row, by field, as JSON has them
 
@@ -34,6 +34,7 @@ Values = dict[str, Any]  # of a row, by field, as JSON has them
 # rule: what services set, and the stop switch, which works at once whoever approves what.
 TABLES: dict[type[models.Model], frozenset[str]] = {
     Organisation: frozenset({"sending_stopped"}),
+    FeatureDefinition: frozenset(),
     Tag: frozenset(),
     TargetGroup: frozenset({"n_customers", "counted_on"}),
     Campaign: frozenset({"status"}),

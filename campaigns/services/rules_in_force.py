@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 from campaigns.models import Campaign
-from campaigns.services.rule_rows import RowChange
+from campaigns.services.rule_rows import RowChange, Values
 
 Status = Campaign.Status
+
+# Of the organisation: what days, windows and stages of the life cycle are counted by.
+MEASURES = ("time_zone", "new_days", "at_risk_days", "lapsed_days")
 
 OTHERS: list[Callable[[RowChange], bool]] = []  # what later apps have running
 
@@ -22,7 +25,9 @@ def _of_campaigns(change: RowChange) -> bool:
     both = [values for values in (change.old, change.new) if values]
     match change.table.split(".")[1]:
         case "organisation":
-            return _loosens(change)
+            return _changes_rules(change.old or {}, change.new or {})
+        case "featuredefinition":
+            return _is_redefined(change.old or {}, change.new or {})
         case "targetgroup":
             old = change.old or {}
             return old.get("rule") != (change.new or {}).get("rule") and _runs(
@@ -45,9 +50,22 @@ def _of_campaigns(change: RowChange) -> bool:
     return False
 
 
-def _loosens(change: RowChange) -> bool:
-    old, new = ((v or {}).get("approval_audience") for v in (change.old, change.new))
-    return old is not None and (new is None or new > old)
+def _changes_rules(old: Values, new: Values) -> bool:
+    audience, lock = old.get("approval_audience"), old.get("lock_time")
+    n, time = new.get("approval_audience"), new.get("lock_time")
+    return (
+        any(old.get(name) != new.get(name) for name in MEASURES)
+        or (audience is not None and (n is None or n > audience))
+        or (lock is not None and (time is None or time < lock))
+    )
+
+
+def _is_redefined(old: Values, new: Values) -> bool:
+    """A feature that rules may name; one that is new is in no rule yet, and a label is a label."""
+    if not old:
+        return False
+    is_same = bool(new) and {**old, "label": ""} == {**new, "label": ""}
+    return not is_same and (old["is_active"] or new.get("is_active", False))
 
 
 def _runs(**which: object) -> bool:

@@ -10,6 +10,7 @@ from campaigns.services.approval_subjects import (
     Subject,
     campaign_content,
     count_rule,
+    features_in,
     last_edit,
 )
 from campaigns.services.rule_rows import TABLES, RowChange, values_of
@@ -33,12 +34,14 @@ def map_content(journey: JourneyMap) -> Any:
     drawn = _graph(newest)
     campaigns = Campaign.objects.filter(pk__in=drawn.campaign_ids() if drawn else ())
     steps = [{k: v for k, v in s.items() if k not in PLACE} for s in graph.get("steps", [])]
+    rules = [entry_rule(drawn), journey.exit_rule, *(step.get("rule") for step in steps)]
     return [
         sorted(values_of([journey]).items()),
         steps,
         graph.get("links", []),
         entry_rule(drawn),
         [campaign_content(campaign) for campaign in campaigns.order_by("pk")],
+        *sorted(values_of(features_in(*rules)).items()),
     ]
 
 

@@ -17,9 +17,10 @@ from campaigns.services.approvals import (
     refuse,
     waiting_for,
     withdraw,
+    withdraw_changed,
 )
 from campaigns.services.launch import end, launch, pause
-from segments.models import Organisation, TargetGroup
+from segments.models import FeatureDefinition, Organisation, TargetGroup
 from segments.services.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign, make_goal
 from tests.journeys.engine import make_customers
@@ -199,6 +200,41 @@ def test_any_edit_after_the_approval_takes_it_back_in_words(draft, maker, second
             assert (given.status, given.decided_by) == ("withdrawn", second), edit
             assert given.reason == f"“{draft}” has been changed since."
             transaction.set_rollback(True)
+
+
+def test_another_definition_of_a_feature_that_the_rule_names_takes_the_approval_back(
+    draft, maker, second, client
+):
+    def define(name):
+        return FeatureDefinition.objects.create(
+            name=name, label=name, aggregate="count", event_kind="visit", window_days=7
+        )
+
+    named, other = define("visits"), define("others")
+    rule = {"any": [{"field": "feature.visits", "op": "ge", "value": 0}]}
+    TargetGroup.objects.filter(pk=draft.target_group_id).update(rule=rule)
+    draft.refresh_from_db()
+    asked = ask_and_approve(draft, maker, second)
+    client.force_login(make_user("editor", superuser=True))
+
+    def widen(feature):
+        values = {"name": feature.name, "label": feature.label, "aggregate": "count"}
+        values |= {"event_kind": "visit", "window_days": "365"}
+        limit_to(None)  # a form then saves at once
+        client.post(f"/admin/segments/featuredefinition/{feature.pk}/change/", values)
+        limit_to(5)
+        feature.refresh_from_db()
+        assert feature.window_days == 365
+
+    widen(other)
+    withdraw_changed()
+    asked.refresh_from_db()
+    assert asked.status == "approved"
+    widen(named)
+    with pytest.raises(NeedsApproval, match="no longer what was approved"):
+        launch(draft)
+    asked.refresh_from_db()
+    assert asked.status == "withdrawn"
 
 
 def test_an_edit_undone_does_not_bring_the_approval_back(draft, maker, second):

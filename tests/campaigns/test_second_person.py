@@ -20,7 +20,7 @@ from campaigns.models import (
     Tag,
 )
 from campaigns.services.approvals import approve, refuse
-from segments.models import Organisation, TargetGroup
+from segments.models import FeatureDefinition, Organisation, TargetGroup
 from segments.services.build_state import build_state
 from tests.campaigns.test_approvals import limit_to, make_user
 from tests.factories import DAY, NOW, make_action, make_campaign
@@ -258,6 +258,100 @@ def test_the_stop_switch_works_at_once_and_the_limit_itself_waits(client, maker,
     organisation = Organisation.current()
     assert organisation.approval_audience is None
     assert organisation.sending_stopped
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"time_zone": "Pacific/Auckland"},  # another day, and other windows
+        {"new_days": "31"},
+        {"at_risk_days": "60"},
+        {"lapsed_days": "100"},  # other people in a group of the lapsed
+        {"lock_time": "07:59:00"},  # messages leave before somebody could stop them
+        {"lock_time": ""},
+    ],
+)
+def test_what_rules_are_measured_by_waits(client, maker, second, change):
+    Organisation.objects.update(lock_time=time(8))
+    url, (name,) = change_page(Organisation.current()), change
+
+    client.post(url, form_of(client, url) | change)
+
+    before = Organisation.current()
+    assert (before.time_zone, before.new_days, before.at_risk_days) == ("UTC", 30, 90)
+    assert (before.lapsed_days, before.lock_time) == (180, time(8))
+    approve(Approval.objects.get(), by=second, at=NOW)
+    after = Organisation.current()
+    assert getattr(after, name) != getattr(before, name)
+    assert after.approval_audience == 5
+
+
+@pytest.mark.parametrize("change", [{"lock_time": "10:00:00"}, {"name": "Shop"}])
+def test_a_later_lock_time_and_a_name_need_nobody(client, maker, change):
+    Organisation.objects.update(lock_time=time(8))
+    url = change_page(Organisation.current())
+
+    client.post(url, form_of(client, url) | change)
+
+    assert not Approval.objects.exists()
+    assert "Shop" in str(Organisation.current()) or Organisation.current().lock_time == time(10)
+
+
+def test_the_stop_switch_does_not_wait_with_what_rules_are_measured_by(client, maker):
+    url = change_page(Organisation.current())
+    data = form_of(client, url) | {"sending_stopped": "on"}
+
+    answer = client.post(url, data | {"lapsed_days": "100"})
+    assert "Change this by itself" in answer.content.decode()
+    client.post(url, data)
+
+    assert Organisation.current().sending_stopped
+
+
+@pytest.fixture
+def feature(db) -> FeatureDefinition:
+    return FeatureDefinition.objects.create(
+        name="visits", label="Visits", aggregate="count", event_kind="visit", window_days=7
+    )
+
+
+@pytest.mark.parametrize("change", [{"window_days": "365"}, {"event_kind": "cart"}, "off"])
+def test_a_feature_that_rules_may_name_waits(client, maker, second, feature, change):
+    url = change_page(feature)
+    data = form_of(client, url)
+    if change == "off":
+        del data["is_active"]
+    else:
+        data |= change
+
+    client.post(url, data)
+
+    kept = FeatureDefinition.objects.get()
+    assert (kept.window_days, kept.event_kind, kept.is_active) == (7, "visit", True)
+    approve(Approval.objects.get(), by=second, at=NOW)
+    new = FeatureDefinition.objects.get()
+    assert (new.window_days, new.event_kind, new.is_active) != (7, "visit", True)
+
+
+def test_a_feature_is_not_deleted_by_one_person(client, maker, second, feature):
+    client.post(f"/admin/segments/featuredefinition/{feature.pk}/delete/", {"post": "yes"})
+
+    assert FeatureDefinition.objects.exists()
+    approve(Approval.objects.get(), by=second, at=NOW)
+    assert not FeatureDefinition.objects.exists()
+
+
+def test_a_new_feature_a_label_and_one_that_is_off_need_nobody(client, maker, feature):
+    url = change_page(feature)
+    data = form_of(client, url)
+    client.post(url, data | {"label": "Visits of a week"})
+    client.post("/admin/segments/featuredefinition/add/", data | {"name": "visits_too"})
+    FeatureDefinition.objects.filter(pk=feature.pk).update(is_active=False)
+    client.post(url, {k: v for k, v in data.items() if k != "is_active"} | {"window_days": "30"})
+
+    assert not Approval.objects.exists()
+    feature.refresh_from_db()
+    assert (feature.window_days, FeatureDefinition.objects.count()) == (30, 2)
 
 
 def test_a_stricter_limit_needs_nobody(client, maker):
