@@ -43,7 +43,7 @@ def move_travellers() -> str:
 
 def decide_chunks(run_id: int) -> str:
     """Decide what is left of one run. Woken twice, or on two machines, it still decides once."""
-    run = work_off(run_id, owner=worker_name())
+    run = work_off(run_id, owner=worker_name(), clock=now)
     return f"{run}: {run.get_status_display()}"
 
 
@@ -67,7 +67,7 @@ def keep_going() -> str:
     for run_id in DecisionRun.objects.filter(status=DecisionRun.Status.RUNNING).values_list(
         "pk", flat=True
     ):
-        work_off(run_id, owner=worker_name())
+        work_off(run_id, owner=worker_name(), clock=now)
     return deliver_task()
 
 

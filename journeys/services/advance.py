@@ -178,7 +178,7 @@ class Party:
         """Everyone goes as far as they can at this moment."""
         going = [w for w in self.walkers if self.maps[w.map_id].status != Status.PAUSED]
         for _move in range(MAX_MOVES):
-            going = self._still_travelling(going)
+            going = [w for w in self._still_travelling(going) if self._has_begun(w)]
             self.changed = set()
             going = [w for group in _by_step(going) for w in self._pass_step(group)]
             if not going:
@@ -202,6 +202,13 @@ class Party:
                 else:
                     staying.append(walker)
         return staying
+
+    def _has_begun(self, walker: Walker) -> bool:
+        """Whether the message before the present step may have left; else they wait for it."""
+        if walker.step_since > self.now:
+            walker.due_at = walker.step_since
+            return False
+        return True
 
     def _outcomes(self, journey: JourneyMap, walkers: list[Walker]) -> dict[int, str]:
         """Of those whose journey is over; who was erased has left, whatever else holds."""

@@ -104,8 +104,11 @@ def assemble(run: DecisionRun, book: Rulebook, capacity: Capacity | None) -> Pin
     )
 
 
-def decide(chunk: ClaimedChunk) -> int:
+def decide(chunk: ClaimedChunk, *, now: datetime | None = None) -> int:
     """Decide and commit a chunk; returns the number of decisions.
+
+    now : what time it is, where that matters: a late run is decided as of a moment that has passed,
+    but steps of journey maps go on from the present. By default that of the decision.
 
     All that does not depend on earlier contacts is computed before the block's lock is taken.
     Under it contacts are counted, decided and written, so no other worker and no real-time
@@ -118,11 +121,12 @@ def decide(chunk: ClaimedChunk) -> int:
             hold_chunk(chunk)
             finish_chunk(chunk, n_decisions=0, watermark=0)
         return 0
+    present = max(given.run.decided_at, now or given.run.decided_at)
     with transaction.atomic():
         hold_chunk(chunk)
         lock_block(chunk.first_id >> BLOCK_BITS)
         watermark = next_contact_id()
-        ready = with_due(given, ready, load_due(ready.batch.customer_ids, at=given.run.decided_at))
+        ready = with_due(given, ready, load_due(ready.batch.customer_ids, at=present))
         ready = limited(given, ready, watermark=watermark)
         # Last of the locks, for all other chunks need it too.
         left = take_left(given.capacity) if given.capacity else None
@@ -130,7 +134,7 @@ def decide(chunk: ClaimedChunk) -> int:
         run = given.run
         stamp = Stamp(run.pk, run.as_of, run.decided_at, given.time_zone, plan_from=earliest(run))
         saved = save_decisions(stamp, given.book, decided, first_contact_id=watermark)
-        settle_due(decided.due, results_of(given.book, decided, saved), stamp.at)
+        settle_due(decided.due, results_of(given.book, decided, saved), present)
         if given.capacity:
             book_use(given.capacity, used)
         finish_chunk(chunk, n_decisions=len(ready.batch), watermark=watermark, left=left)

@@ -1,5 +1,6 @@
 """Send steps that wait for a decision: what a run looks at, and what becomes of the travellers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,6 +35,7 @@ class StepResults:
 
     result: NDArray[np.str_]  # (k,) SENT, WITHHELD (a control's ghost) or BLOCKED
     contact_id: NDArray[np.int64]  # (k,) 0 where blocked
+    leaves_at: Sequence[datetime | None]  # k of them: the planned moment, None where blocked
 
 
 def load_due(
@@ -61,23 +63,28 @@ def settle_due(due: DueSteps, results: StepResults, at: datetime) -> None:
     """Move the travellers on from steps that were decided, inside the caller's transaction.
 
     A message sent or withheld leads on. One that was not possible waits on, leads on or ends the
-    journey, as the step says. at : the moment of the decision, from which what follows counts.
+    journey, as the step says. at : the moment of the decision. What follows counts from there, from
+    the moment at which the message may leave where that is later, and never from before the
+    traveller had come to the step: a late run decides for a moment that has passed.
     """
     if not len(due):
         return
-    pairs = zip(results.result.tolist(), results.contact_id.tolist(), strict=True)
-    told = dict(zip(due.traveller_ids.tolist(), pairs, strict=True))
+    found = zip(
+        results.result.tolist(), results.contact_id.tolist(), results.leaves_at, strict=True
+    )
+    told = dict(zip(due.traveller_ids.tolist(), found, strict=True))
     walkers = load_walkers("t.id = ANY(%s) AND t.campaign_id IS NOT NULL", [list(told)])
     journal = Journal()
     for walker in walkers:
-        result, contact_id = told[walker.id]
+        result, contact_id, leaves_at = told[walker.id]
+        since = max(at, walker.step_since, leaves_at or at)
         step = graph_of(walker.version_id).steps.get(walker.step)
         if step is None:
             park(walker, f"{walker.step}?")
         elif result != BLOCKED:
-            _lead_on(journal, walker, result, at, contact_id)
+            _lead_on(journal, walker, result, since, contact_id)
         else:
-            settle_blocked(journal, step, walker, at, gave_up=False)
+            settle_blocked(journal, step, walker, since, gave_up=False)
     journal.save(walkers)
 
 

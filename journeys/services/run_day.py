@@ -52,7 +52,7 @@ def run_day(
     Where state or learning fail, campaigns that are to run anyway are decided on the latest that
     there is, see start_run.
     now : the moment of sending, by default that of the decision; before it no message leaves.
-    clock : says what time it is when the day has been decided, see deliver.
+    clock : says what time it is while the day is decided, see decide, and then, see deliver.
     progress : called with the name of each step as it begins.
     """
     tell = progress or (lambda step: None)
@@ -71,7 +71,7 @@ def run_day(
                 failure = error
         run = _start(run, failure)
     tell("decisions")
-    run = work_off(run.pk, owner=worker_name())
+    run = work_off(run.pk, owner=worker_name(), clock=clock)
     deliveries = {}
     if send:
         tell("deliveries")

@@ -89,6 +89,7 @@ class Saved:
 
     reached: Reached
     contact_ids: NDArray[np.int64]  # (k,)
+    planned: list[datetime]  # k of them: when each may leave
 
 
 def save_decisions(
@@ -108,10 +109,11 @@ def save_decisions(
     _copy("journeys_decision", ids | _decisions(stamp, book, decided))
     reached = Reached.by(decided.choice)
     planned, expiries = _planned(stamp, book, decided, reached)
-    contacts = _contacts(stamp, book, decided, reached, first_contact_id) | {"reserved_at": planned}
+    contacts = _contacts(stamp, book, decided, reached, first_contact_id)
+    contacts["reserved_at"] = [moment.isoformat() for moment in planned]
     _copy("journeys_contact", contacts)
     _copy("journeys_delivery", _deliveries(stamp, contacts, expiries))
-    return Saved(reached, np.array(contacts["id"], dtype=np.int64))
+    return Saved(reached, np.array(contacts["id"], dtype=np.int64), planned)
 
 
 def _decisions(stamp: Stamp, book: Rulebook, decided: Decided) -> dict[str, list[str]]:
@@ -199,7 +201,7 @@ def _control_shares(book: Rulebook, decided: Decided, reached: Reached) -> NDArr
 
 def _planned(
     stamp: Stamp, book: Rulebook, decided: Decided, reached: Reached
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[datetime], list[str]]:
     """Of each contact: its planned moment, and until when a message may leave."""
     time_zone = stamp.time_zone
     actions = [book.actions[index] for index in reached.action.tolist()]
@@ -216,7 +218,7 @@ def _planned(
     found = plan_moments(chosen, quiet_hours=book.quiet_hours, at=at, time_zone=time_zone)
     moments = [moment.replace(tzinfo=UTC) for moment in found.tolist()]
     ends = map(expiry, chosen.campaigns, moments, repeat(time_zone))
-    return [m.isoformat() for m in moments], [e.isoformat() if e else NULL for e in ends]
+    return moments, [end.isoformat() if end else NULL for end in ends]
 
 
 def _mixes(book: Rulebook, choice: Choice, reached: Reached) -> tuple[list[str], list[str]]:

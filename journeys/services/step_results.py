@@ -11,7 +11,7 @@ def results_of(book: Rulebook, decided: Decided, saved: Saved) -> StepResults:
     """For each due step of the batch, in order: sent, withheld, or not possible this time."""
     reached = saved.reached
     pairs = zip(reached.row.tolist(), book.campaign_of[reached.action].tolist(), strict=True)
-    made = zip(reached.is_control.tolist(), saved.contact_ids.tolist(), strict=True)
+    made = zip(reached.is_control.tolist(), saved.contact_ids.tolist(), saved.planned, strict=True)
     contact_of = dict(zip(pairs, made, strict=True))
     due = decided.due
     steps = zip(due.row.tolist(), due.campaigns(book).tolist(), strict=True)
@@ -19,4 +19,5 @@ def results_of(book: Rulebook, decided: Decided, saved: Saved) -> StepResults:
     return StepResults(
         result=np.array([BLOCKED if not c else WITHHELD if c[0] else SENT for c in found], str),
         contact_id=np.array([c[1] if c else 0 for c in found], dtype=np.int64),
+        leaves_at=[c[2] if c else None for c in found],
     )

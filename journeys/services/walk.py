@@ -89,7 +89,9 @@ class Journal:
         contact_id: int | None = None,
         probability: float | None = None,
     ) -> None:
-        """Through a port to the next step, due there at once; an open port is the end.
+        """Through a port to the next step, due there at `at`; an open port is the end.
+
+        at : the present, or later, where a message leaves later: what follows begins then.
 
         result : what the passage says instead of the port.
         """
@@ -103,8 +105,8 @@ class Journal:
         self.tallies[walker.version_id, target, StepTally.ARRIVED] += 1
 
     def finish(self, walker: Walker, outcome: str, *, at: datetime) -> None:
-        """The journey is over at the present step."""
-        self._leave(walker, outcome, at)
+        """The journey is over at the present step, even if it only begins later there."""
+        self._leave(walker, outcome, max(at, walker.step_since))
         self._close(walker, outcome, at)
 
     def save(self, walkers: Iterable[Walker]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from django.db import DatabaseError, connection
 
@@ -15,16 +16,21 @@ logger = logging.getLogger(__name__)
 
 
 def work_off(
-    run_id: int, *, owner: str, progress: Callable[[int], None] | None = None
+    run_id: int,
+    *,
+    owner: str,
+    clock: Callable[[], datetime] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> DecisionRun:
     """Decide what is left of a run, together with any other workers, and close it when it is done.
 
+    clock : says what time it is, see decide; without it, it is the moment of the decision.
     progress : called with the number of customers after each chunk. A chunk that fails goes back
     with its reason, to be tried again and in the end split; the others are not held up.
     """
     while chunk := claim_chunk(run_id, owner=owner):
         try:
-            n_decisions = decide(chunk)
+            n_decisions = decide(chunk, now=clock() if clock else None)
         except LeaseLost as lost:
             logger.warning("%s", lost)
             continue

@@ -39,10 +39,12 @@ def follow(person: Person, graph: dict, now: datetime, *, goal: str | None, exit
     while not person.outcome:
         here = steps[person.step]
         if goal and person.did(goal, person.entered_at, now):
-            leave(person, "goal", now, outcome="goal")
+            leave(person, "goal", max(now, person.since), outcome="goal")
             return
         if exit_if and person.attributes.get(exit_if) == "yes":
-            leave(person, "rule", now, outcome="rule")
+            leave(person, "rule", max(now, person.since), outcome="rule")
+            return
+        if now < person.since:  # the message before this step has not left yet
             return
         port = decide(person, here, now)
         if port is None:
@@ -62,7 +64,7 @@ def follow(person: Person, graph: dict, now: datetime, *, goal: str | None, exit
 
 
 def settle(person: Person, graph: dict, result: str, at: datetime):
-    """What was decided at a send step."""
+    """What was decided at a send step. at : when the message leaves, or that it is impossible."""
     step = next(s for s in graph["steps"] if s["id"] == person.step)
     links = {(link["from"], link["port"]): link["to"] for link in graph["links"]}
     if result != "blocked":

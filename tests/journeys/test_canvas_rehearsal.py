@@ -1,6 +1,7 @@
 """The canvas's test run, as it answers."""
 
 import json
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -102,7 +103,22 @@ SETTINGS = [  # of every kind of step, each as it should be
     ({"kind": "exit"}, {"reason": "bought"}),
     ({"kind": "moon"}, {"phase": 1}),
 ]
-ODD = [None, True, -1, 0, 0.5, 99999999999, 10**400, 1e308, "", "VIP", "x" * 5000, [], [[]], {}]
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    0.5,
+    99999999999,
+    10**400,
+    1e308,
+    "",
+    "VIP",
+    "x" * 5000,
+    [],
+    [[]],
+    {},
+]
 ODD += [{"VIP": 0.4, "Rest": 0.6}, {"a": 10**400, "b": -(10**400)}, {"a": {}}, ["VIP"], [10**400]]
 
 

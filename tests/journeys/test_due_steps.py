@@ -23,9 +23,11 @@ def map_of(campaign, **settings):
     return launch(graph)
 
 
-def settle(due, *results, contact: int = 7, at=NOW) -> None:
-    contacts = np.array([0 if result == BLOCKED else contact for result in results])
-    settle_due(due, StepResults(np.array(results), contacts), at)
+def settle(due, *results, contact: int = 7, at=NOW, leaves_at=None) -> None:
+    is_made = [result != BLOCKED for result in results]
+    contacts = np.array([contact if made else 0 for made in is_made])
+    leaves = [leaves_at or at if made else None for made in is_made]
+    settle_due(due, StepResults(np.array(results), contacts, leaves), at)
 
 
 def ids_of(*customers) -> np.ndarray:

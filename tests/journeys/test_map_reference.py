@@ -135,9 +135,13 @@ def decide_at_random(rng, people: dict[int, Person], at, read: partial) -> None:
     waiting = {pk: person.asked_for for pk, person in people.items() if person.asked_for}
     assert dict(zip(ids[due.row].tolist(), due.campaign_id.tolist(), strict=True)) == waiting
     results = [rng.choice(["sent", "withheld", "blocked"]) for _ in range(len(due))]
-    settle_due(due, StepResults(np.array(results), np.ones(len(due), dtype=np.int64)), at)
-    for pk, result in zip(ids[due.row].tolist(), results, strict=True):
-        settle(people[pk], read.keywords["graph"], result, at)
+    # Quiet hours hold some of the messages.
+    leaves = [at + timedelta(hours=rng.choice([0, 0, 2, 9])) for _ in results]
+    contacts = np.ones(len(due), dtype=np.int64)
+    settle_due(due, StepResults(np.array(results), contacts, leaves), at)
+    for pk, result, leaves_at in zip(ids[due.row].tolist(), results, leaves, strict=True):
+        since = at if result == "blocked" else leaves_at
+        settle(people[pk], read.keywords["graph"], result, since)
     advance(at, owner="test")
     for person in people.values():
         read(person)
