@@ -14,6 +14,13 @@ from psycopg.sql import quote
 
 from optiengine.lib.partitions import ensure_partitions
 from segments.services.import_customers import CHANGES, CUSTOMER_ID_ALIASES, TEXTS, reject_by_mode
+from segments.services.import_feedback import (
+    act_on_gathered,
+    forget_gathered,
+    gather,
+    reject_unclear,
+    write_plainly,
+)
 from segments.services.imports import fields as read
 from segments.services.imports.fields import Field
 from segments.services.imports.mapping import factors
@@ -96,7 +103,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
 
 def event_outputs(plan: ImportPlan) -> dict[str, str]:
     options, used = plan.options, plan.used
-    kind = f"coalesce({'s.kind' if 'kind' in used else 'NULL'}, {quote(options.default_kind)})"
+    kind = f"coalesce({'s.kind' if 'kind' in used else 'NULL'}, {quote(options.default_kind.lower())})"
     if options.return_column:
         cell = "s." + plan.cells[options.return_column].split(".")[1]
         is_return = f"starts_with({cell}, {quote(options.return_prefix)})"
@@ -140,6 +147,7 @@ def prepare_events(cursor: CursorWrapper, plan: ImportPlan) -> None:
         cursor.execute(f"DROP TABLE {CHECKED}")
         cursor.execute(f"ALTER TABLE import_numbered RENAME TO {CHECKED}")
         cursor.execute(f"ANALYZE {CHECKED}")
+    write_plainly(cursor)  # after the ids: they are those of what the file says
     make_partitions(cursor, "segments_event", "(occurred_at AT TIME ZONE 'UTC')::date")
 
 
@@ -180,17 +188,24 @@ def merge_events(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     reject_unknown_customers(cursor, plan)
     n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
     n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known}")
+    forget_gathered(cursor)
     n_updated = _update_events(cursor, plan) if n_known else 0
     n_created = 0
     if n_known < n_valid:
         n_created = _create_events(cursor, plan, known if n_known else "false")
     if n_created != n_valid - n_known:
         raise RacedByOthers
+    act_on_gathered(cursor, plan)
     return ImportCounts(n_created, n_updated, n_known - n_updated)
 
 
 def _create_events(cursor: CursorWrapper, plan: ImportPlan, known: str) -> int:
     """Insert the events that are new. known : as in _create_customers, and for the same reason."""
+    gather(
+        cursor,
+        f"SELECT c.id AS customer_id, v.kind, v.occurred_at, v.properties FROM {CHECKED} v "
+        f"JOIN segments_customer c ON c.external_id = v.customer WHERE NOT {known}",
+    )
     cursor.execute(
         "INSERT INTO segments_event (customer_id, kind, occurred_at, amount_cents, properties, "
         "source, external_id, recorded_at) SELECT c.id, v.kind, v.occurred_at, v.amount_cents, "
@@ -212,6 +227,7 @@ def _update_events(cursor: CursorWrapper, plan: ImportPlan) -> int:
         f"ON e.source = {quote(plan.source)} AND e.external_id = v.external_id "
         f"WHERE e.customer_id <> c.id OR {differs} FOR UPDATE OF e"
     )
+    gather(cursor, f"SELECT customer_id, kind, occurred_at, properties FROM {CHANGES}")
     settings = ", ".join(f"{name} = n.{name}" for name in ("customer_id", *columns))
     cursor.execute(
         f"UPDATE segments_event e SET {settings}, recorded_at = {quote(plan.at.isoformat())} "
@@ -228,6 +244,7 @@ EVENTS = ImportSpec(
     extras="properties",
     prepare=prepare_events,
     merge=merge_events,
+    judge=reject_unclear,
     also_required=options_problem,
 )
 register(EVENTS)

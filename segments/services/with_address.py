@@ -37,12 +37,20 @@ def customers_like(column: str, normal: str) -> QuerySet[Customer]:
     if not is_address(column, normal):
         raise AddressRefused(REFUSALS[column] % normal)
     if column == "email":
-        local, _at, domain = normal.rpartition("@")
-        spellings = [normal.upper(), f"{local}@{_spoken(domain)}".upper()]
-        return Customer.objects.alias(spelt=Upper("email")).filter(spelt__in=spellings)
-    digits = normal.lstrip("+")
+        return Customer.objects.alias(spelt=Upper("email")).filter(
+            spelt__in=spellings(column, normal)
+        )
     numbers = Customer.objects.alias(spelt=PHONE_DIGITS).filter(~Q(phone=""))
-    return numbers.filter(spelt__in=[digits, f"00{digits}"])
+    return numbers.filter(spelt__in=spellings(column, normal))
+
+
+def spellings(column: str, normal: str) -> list[str]:
+    """What the indexes have for an address that is this one in normal form, or looks like it."""
+    if column == "email":
+        local, _at, domain = normal.rpartition("@")
+        return [normal.upper(), f"{local}@{_spoken(domain)}".upper()]
+    digits = normal.lstrip("+")
+    return [digits, f"00{digits}"]
 
 
 def _spoken(domain: str) -> str:

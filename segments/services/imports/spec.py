@@ -92,6 +92,7 @@ class ImportSpec:
     outputs : columns of the table of checked rows, as SQL over the fields' values; NULL of a
         mapped field is "no value". The merge reads these.
     key : outputs that name a row; a file may hold each key once.
+    judge : refuses rows for what several of their values say together.
     prepare : makes what must be there before the transaction, such as partitions.
     merge : the rows that are left, into our tables, in one transaction under the kind's lock.
     """
@@ -103,6 +104,7 @@ class ImportSpec:
     prepare: Callable[[CursorWrapper, ImportPlan], None]
     merge: Callable[[CursorWrapper, ImportPlan], ImportCounts]
     extras: str = ""  # the output that holds the other columns as JSON; empty: they are left out
+    judge: Callable[[CursorWrapper, ImportPlan], None] = lambda cursor, plan: None
     also_required: Callable[[ImportPlan], str] = lambda plan: ""  # a sentence, when not satisfied
 
 

@@ -133,6 +133,7 @@ def check(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
         f"(SELECT s.line, s.problem, {cells}, {', '.join(values)} FROM {STAGED} s OFFSET 0) s"
     )
     reject(cursor, "reason IS NOT NULL", "reason")
+    spec.judge(cursor, plan)
     cursor.execute(f"ANALYZE {CHECKED}")
 
 
