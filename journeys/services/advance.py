@@ -35,6 +35,7 @@ from journeys.services.walk import (
 )
 from journeys.services.walk_steps import Ports
 from segments.models import Organisation
+from segments.models.event import MAX_AHEAD
 from segments.numerics.rule import RuleError
 from segments.services.describe_rule import problem_in_words
 
@@ -219,7 +220,8 @@ class Party:
             holds = walk_steps.for_whom(journey.exit_rule, ids, on=self.today)
             found |= {w.id: Outcome.RULE for w in looked_at if w.customer_id in holds}
         if journey.goal and looked_at:
-            spans = [(w.customer_id, w.counts_from, self.now) for w in looked_at]
+            until = self.now + MAX_AHEAD  # what is known of has happened, whoever's clock is wrong
+            spans = [(w.customer_id, w.counts_from, until) for w in looked_at]
             reached = walk_steps.first_events(journey.goal.event_kind, spans)
             pairs = zip(looked_at, reached, strict=True)
             found |= {walker.id: Outcome.GOAL for walker, moment in pairs if moment}

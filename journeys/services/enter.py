@@ -21,6 +21,7 @@ from journeys.services.wake import wake, wake_for_exit
 from journeys.services.walk import graph_of, lock_customers
 from journeys.services.walk_steps import draw_control, for_whom, state_on
 from segments.models import Event, Organisation, TargetGroup
+from segments.models.event import MAX_AHEAD
 from segments.numerics.rule import RuleError, parse_rule
 from segments.services.describe_rule import problem_in_words
 from segments.services.new_events import events_after
@@ -165,12 +166,14 @@ def awaited_kinds(running: Sequence[JourneyMap]) -> set[str]:
 
 
 def _enter_by_event(journey: JourneyMap, events: Sequence[Event], now: datetime) -> int:
+    """Each event is read once: one that a clock ahead of ours stamped begins its journey now."""
     entry = entry_of(journey)
     assert journey.running_since is not None
+    since, until = journey.running_since, now + MAX_AHEAD
     begins = [
         Entry(event.customer_id, f"event:{event.pk}", event.occurred_at)
         for event in events
-        if event.kind == entry["event_kind"] and journey.running_since < event.occurred_at <= now
+        if event.kind == entry["event_kind"] and since < event.occurred_at <= until
     ]
     if journey.reentry != Reentry.ALWAYS:  # the first of several
         first = {one.customer_id: one for one in reversed(begins)}

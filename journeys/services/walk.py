@@ -67,8 +67,11 @@ class Walker:
     @property
     def events_from(self) -> datetime:
         """Events after this moment happened at the step. Between the event that began the journey
-        and its first step lies a minute in which the next event may happen: it counts."""
-        return self.counts_from if self.step_since == self.entered_at else self.step_since
+        and its first step lies a minute in which the next event may happen: it counts. The event
+        that began it does not, even where a clock ahead of ours stamped it later than the step."""
+        if self.step_since == self.entered_at:
+            return self.counts_from
+        return max(self.counts_from, self.step_since)
 
 
 @dataclass

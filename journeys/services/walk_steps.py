@@ -16,6 +16,7 @@ from journeys.numerics.journey_clock import clock, next_local
 from journeys.numerics.journey_graph import Step
 from journeys.services.walk import Walker
 from segments.models import FeatureSet, StateBuild
+from segments.models.event import MAX_AHEAD
 from segments.numerics.rule import parse_rule
 from segments.services.rule_sql import rule_sql
 
@@ -85,22 +86,28 @@ def wait_end(step: Step, since: datetime, zone: str) -> datetime:
 
 
 def event_awaited(step: Step, walkers: Sequence[Walker], *, now: datetime) -> Ports:
-    """An event that happened in time counts, even if it was heard of only after the time-out."""
-    spans = []
-    for walker in walkers:
-        walker.due_at = wait_end(step, walker.step_since, walker.time_zone)
-        spans.append((walker.customer_id, walker.events_from, min(walker.due_at, now)))
+    """An event that happened in time counts, even if it was heard of only after the time-out.
+
+    One that was stamped later than `now` leads on at its own moment, so that the steps behind find
+    it in their past.
+    """
+    ends = [wait_end(step, walker.step_since, walker.time_zone) for walker in walkers]
+    pairs = zip(walkers, ends, strict=True)
+    spans = [(walker.customer_id, walker.events_from, end) for walker, end in pairs]
     happened = first_events(step["event_kind"], spans)
-    return [
-        "happened" if moment else "timed_out" if walker.due_at and walker.due_at <= now else None
-        for walker, moment in zip(walkers, happened, strict=True)
-    ]
+    ports: Ports = []
+    for walker, end, moment in zip(walkers, ends, happened, strict=True):
+        walker.due_at = moment or end
+        port = "happened" if moment else "timed_out"
+        ports.append(port if walker.due_at <= now else None)
+    return ports
 
 
 def split_by_event(step: Step, walkers: Sequence[Walker], *, now: datetime) -> Ports:
+    """What is known of has happened, whatever the clock that stamped it."""
     minutes = step.get("minutes")
-    back = timedelta(minutes=minutes) if minutes else None
-    spans = [(w.customer_id, now - back if back else w.counts_from, now) for w in walkers]
+    back, until = timedelta(minutes=minutes) if minutes else None, now + MAX_AHEAD
+    spans = [(w.customer_id, now - back if back else w.counts_from, until) for w in walkers]
     return ["yes" if moment else "no" for moment in first_events(step["event_kind"], spans)]
 
 

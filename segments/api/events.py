@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -20,6 +19,7 @@ from optiengine.lib.json_body import BatchJson
 from optiengine.lib.parameters import Strict, StrictView
 from segments.models import Event
 from segments.models.customer import OUTBOUND
+from segments.models.event import MAX_AHEAD
 from segments.services.feedback import FEEDBACK
 from segments.services.import_events import KIND, MAX_CENTS
 from segments.services.store_events import NewEvent, Stored, store_events
@@ -66,7 +66,7 @@ class EventItem(Strict):
         return kind.lower()
 
     def validate_occurred_at(self, moment: Any) -> Any:
-        if moment > self.context["at"] + timedelta(hours=24):
+        if moment > self.context["at"] + MAX_AHEAD:
             raise serializers.ValidationError(_("It lies more than a day ahead."))
         return moment
 

@@ -1,8 +1,12 @@
+from datetime import timedelta
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from segments.querysets import EventQuerySet
+
+MAX_AHEAD = timedelta(hours=24)  # by which a sender's clock may be ahead of ours
 
 
 class EventKind(models.TextChoices):

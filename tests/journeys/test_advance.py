@@ -28,6 +28,7 @@ from tests.journeys.maps import (
 pytestmark = pytest.mark.django_db
 
 EXIT = {"kind": "exit", "reason": "over"}
+WAIT_FOR_ORDER = {"kind": "wait", "for": "event", "event_kind": "order", "minutes": 60}
 MARK = {"kind": "set", "attribute": "vip", "value": "yes"}
 
 
@@ -242,6 +243,64 @@ def test_a_pause_stops_everyone_and_an_end_sends_them_home():
     end_map(ben.map)
     advance(NOW, owner="test")
     assert way(ben) == "e next w left left"
+
+
+def test_an_event_stamped_ahead_ends_the_wait_at_its_own_moment_and_only_one_wait():
+    """Without that the second wait would take the same order for an answer, or the first none."""
+    again = {**WAIT_FOR_ORDER, "minutes": 600}
+    anna = travel({"w": WAIT_FOR_ORDER, "v": again, "x": EXIT}, "w:happened>v v:happened>x")
+    move(NOW)  # our place among the new events
+    make_event(anna.customer, "order", later(minutes=12))
+
+    move(later(minutes=10))
+    assert (way(anna), anna.due_at) == ("e next w", later(minutes=12))
+    move(later(minutes=12))
+    assert way(anna) == "e next w happened v"
+    move(later(minutes=13))
+
+    assert way(anna) == "e next w happened v"
+    make_event(anna.customer, "order", later(minutes=14))
+    move(later(minutes=14))
+    assert way(anna) == "e next w happened v happened x end end"
+
+
+def test_an_event_stamped_ahead_but_after_the_wait_does_not_count():
+    anna = travel({"w": WAIT_FOR_ORDER, "x": EXIT}, "w:timed_out>x")
+    move(NOW)
+    make_event(anna.customer, "order", later(minutes=61))
+    move(later(minutes=59))
+    assert (way(anna), anna.due_at) == ("e next w", later(minutes=60))
+    move(later(minutes=60))
+    assert way(anna) == "e next w timed_out x end end"
+
+
+def test_a_goal_or_an_answer_stamped_ahead_is_known_at_once():
+    ben = travel({"w": wait(60)}, "", goal=make_goal(event_kind="order"))
+    move(NOW)
+    make_event(ben.customer, "order", later(minutes=32))
+    move(later(minutes=30))
+    assert way(ben) == "e next w goal goal"
+
+    split = {"kind": "split", "by": "event", "event_kind": "order", "minutes": None}
+    cleo = travel({"w": wait(30), "s": split, "x": EXIT}, "w>s s:yes>x")
+    make_event(cleo.customer, "order", later(minutes=32))
+    move(later(minutes=30))
+    assert way(cleo) == "e next w next s yes x end end"
+
+
+def test_the_event_that_began_a_journey_answers_nothing_in_it_even_if_stamped_ahead():
+    entry = {**ENTRY, "event_kind": "order"}
+    graph = draw({"e": entry, "w": wait(1), "v": WAIT_FOR_ORDER}, "e>w w>v")
+    journey = launch(graph, at=NOW - timedelta(hours=1), goal=make_goal(event_kind="order"))
+    move(NOW - timedelta(hours=1))
+    make_event(make_customer(), "order", later(minutes=5))
+
+    for minute in (0, 1, 5, 6, 60):
+        move(later(minutes=minute))
+        assert Traveller.objects.get(map=journey).outcome == ""
+
+    move(later(minutes=61))
+    assert way(Traveller.objects.get(map=journey)) == "e next w next v timed_out end"
 
 
 def test_travellers_finish_on_the_version_they_began():

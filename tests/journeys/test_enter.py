@@ -57,9 +57,21 @@ def test_an_event_begins_one_journey_however_often_it_is_looked_at():
     assert traveller.step == "w"
 
 
-def test_what_happened_before_the_launch_long_ago_in_the_future_or_in_a_pause_begins_nothing():
+@pytest.mark.parametrize("ahead", [{"milliseconds": 20}, {"minutes": 2}, {"hours": 24}])
+def test_an_event_that_a_clock_ahead_of_ours_stamped_begins_its_journey_at_once(ahead):
     journey = by_event()
-    for at in (NOW - timedelta(hours=2), NOW - timedelta(days=3), later(minutes=5)):
+    cart = make_event(make_customer(), "cart", later(**ahead))
+
+    counts = [move(later(minutes=minute))["entered"] for minute in (0, 1, 5)]
+
+    assert counts == [1, 0, 0]
+    traveller = only_traveller(journey)
+    assert (traveller.entered_at, traveller.counts_from) == (NOW, cart.occurred_at)
+
+
+def test_what_happened_before_the_launch_long_ago_in_a_pause_or_days_ahead_begins_nothing():
+    journey = by_event()
+    for at in (NOW - timedelta(hours=2), NOW - timedelta(days=3), later(hours=25)):
         make_event(make_customer(), "cart", at)
     enter(NOW)
     pause_map(journey)
