@@ -269,8 +269,13 @@ def _check_throttle(evidence: Evidence, findings: Findings) -> None:
 def _check_answers(evidence: Evidence, findings: Findings) -> None:
     """The same question gets the same answer; withdrawals and refusals were told to us."""
     said: dict[str, Row] = {}
+    erased = {note["external_id"]: moment(note["at"]) for note in evidence.noted("erased")}
     for note in evidence.noted("answer"):
         at, answer = moment(note["at"]), note["answer"]
+        if at > erased.get(note["customer"], at):
+            is_kept = note["status"] == 404
+            findings.check("the erased are unknown", is_kept, at, str(note), tested=True)
+            continue
         if note["status"] != 200:
             findings.check(
                 "no answer without data", note["status"] == 503, at, str(note), tested=True
