@@ -35,7 +35,8 @@ from optiengine.lib.figures import number, percent
 from optiengine.lib.panel import Panel
 from optiengine.value_panel import value_panel
 from reports.admin.mix import MixPanel
-from segments.admin.customer import N_RECENT, CustomerAdmin
+from segments.admin.customer import CustomerAdmin
+from segments.admin.customer_panels import N_RECENT
 from segments.admin.feature import FeatureDefinitionAdmin
 from segments.admin.organisation import OrganisationAdmin
 from segments.admin.target_group import TargetGroupAdmin

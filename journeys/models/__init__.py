@@ -5,20 +5,14 @@ from journeys.models.capacity import CapacityAccount, CapacityUse
 from journeys.models.contact import Contact, Outcome
 from journeys.models.decision import Decision
 from journeys.models.delivery import ChannelRoute, Delivery, RouteMinute
-from journeys.models.journey_map import (
-    JourneyMap,
-    MapCursor,
-    MapVersion,
-    StepPassage,
-    StepTally,
-    Traveller,
-)
+from journeys.models.journey_map import JourneyMap, MapVersion
 from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.models.live_decision import LiveDecision
 from journeys.models.mix import ActionEvidence, MixDay, PairEvidence
 from journeys.models.peer import SftpTarget, WebhookEndpoint
 from journeys.models.run import DecisionChunk, DecisionRun
 from journeys.models.split import SplitAttempt, SplitProof, SplitSearchState
+from journeys.models.traveller import MapCursor, StepPassage, StepTally, Traveller
 from journeys.models.waiting_trigger import WaitingTrigger
 
 __all__ = [

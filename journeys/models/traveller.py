@@ -1,0 +1,203 @@
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from journeys.models.journey_map import JourneyMap, MapVersion
+
+
+class Traveller(models.Model):
+    """One customer's way through one version of a map.
+
+    Whoever writes a row holds the lock of the customer's block. References are not checked row by
+    row, as of the other ledgers: writers take them from rows that they hold.
+    """
+
+    class Status(models.TextChoices):
+        TRAVELLING = "travelling", _("travelling")
+        DONE = "done", _("done")
+
+    class Outcome(models.TextChoices):
+        GOAL = "goal", _("goal reached")
+        RULE = "rule", _("exit rule")
+        END = "end", _("end of the map")
+        BLOCKED = "blocked", _("message not possible")
+        LEFT = "left", _("map ended or customer erased")
+
+    map = models.ForeignKey(
+        JourneyMap,
+        models.PROTECT,
+        related_name="travellers",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("map"),
+    )
+    version = models.ForeignKey(
+        MapVersion,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("version"),
+    )
+    customer = models.ForeignKey(
+        "segments.Customer",
+        models.CASCADE,
+        related_name="+",
+        db_constraint=False,
+        verbose_name=_("customer"),
+    )
+    entry_key = models.CharField(
+        _("entry"), max_length=60, help_text=_("The event, day or year: it begins one journey.")
+    )
+    entered_at = models.DateTimeField(_("entered at"))
+    counts_from = models.DateTimeField(
+        _("counts from"),
+        help_text=_("Events after it are the journey's: the event that began it, else the entry."),
+    )
+    step = models.CharField(_("step"), max_length=20)
+    step_since = models.DateTimeField(_("at the step since"))
+    due_at = models.DateTimeField(
+        _("due at"), null=True, help_text=_("When to look again. Empty: done, or parked.")
+    )
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.TRAVELLING)
+    outcome = models.CharField(_("outcome"), max_length=7, choices=Outcome, blank=True)
+    done_at = models.DateTimeField(_("done at"), null=True)
+    is_control = models.BooleanField(_("control"), default=False)
+    campaign = models.ForeignKey(
+        "campaigns.Campaign",
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("campaign"),
+        help_text=_("Of the send step that waits for a decision."),
+    )
+    at_once = models.BooleanField(
+        _("at once"), default=False, db_default=False, help_text=_("Not only with the day's run.")
+    )
+    give_up_at = models.DateTimeField(
+        _("gives up at"), null=True, help_text=_("When the send step stops waiting.")
+    )
+    fault = models.CharField(
+        _("fault"), max_length=300, blank=True, help_text=_("Why it is parked, until resumed.")
+    )
+
+    class Meta:
+        verbose_name = _("traveller")
+        verbose_name_plural = _("travellers")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["map", "customer", "entry_key"], name="traveller_once_per_entry"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="travelling", outcome="", done_at=None)
+                | Q(status="done", due_at=None, campaign=None, done_at__isnull=False)
+                & ~Q(outcome=""),
+                name="traveller_done_or_not",
+            ),
+            models.CheckConstraint(
+                condition=Q(campaign=None) | Q(give_up_at__isnull=False),
+                name="traveller_never_waits_for_ever",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                condition=Q(status="travelling", due_at__isnull=False),
+                name="traveller_due",
+            ),
+            models.Index(
+                fields=["map"], condition=Q(status="travelling"), name="traveller_on_the_way"
+            ),
+            models.Index(fields=["map"], condition=~Q(fault=""), name="traveller_parked"),
+            models.Index(
+                fields=["customer"], condition=Q(campaign__isnull=False), name="traveller_to_send"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.map_id}: {self.customer_id}, {self.step}"
+
+
+class StepPassage(models.Model):
+    """A traveller left a step: when, by which port, or with what became of its message."""
+
+    traveller = models.ForeignKey(
+        Traveller,
+        models.CASCADE,
+        related_name="passages",
+        db_constraint=False,
+        verbose_name=_("traveller"),
+    )
+    version = models.ForeignKey(
+        MapVersion,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("version"),
+    )
+    step = models.CharField(_("step"), max_length=20)
+    arrived_at = models.DateTimeField(_("arrived at"))
+    left_at = models.DateTimeField(_("left at"))
+    result = models.CharField(
+        _("result"),
+        max_length=20,
+        help_text=_("The port that was taken; sent, withheld or skipped; or the outcome."),
+    )
+    contact_id = models.BigIntegerField(_("contact"), null=True)
+    probability = models.FloatField(
+        _("probability"), null=True, help_text=_("P(this port), where the engine chose it.")
+    )
+
+    class Meta:
+        verbose_name = _("passage")
+        verbose_name_plural = _("passages")
+
+    def __str__(self) -> str:
+        return f"{self.traveller_id}: {self.step}, {self.result}"
+
+
+class StepTally(models.Model):
+    """Arrivals at, and departures from, the steps of a version; rows add up to live counts.
+
+    Writers append, so that none waits for another; now and then rows are drawn together.
+    """
+
+    ARRIVED = "arrived"  # the one result that is no departure
+
+    version = models.ForeignKey(
+        MapVersion, models.CASCADE, related_name="tallies", verbose_name=_("version")
+    )
+    step = models.CharField(_("step"), max_length=20)
+    result = models.CharField(_("result"), max_length=20)
+    n = models.BigIntegerField(_("travellers"))
+
+    class Meta:
+        verbose_name = _("tally of a step")
+        verbose_name_plural = _("tallies of steps")
+
+    def __str__(self) -> str:
+        return f"{self.version_id} {self.step} {self.result}: {self.n}"
+
+
+class MapCursor(models.Model):
+    """How far a map's entry was looked at: states of the day for a group, moments for dates."""
+
+    map = models.OneToOneField(JourneyMap, models.CASCADE, related_name="+", verbose_name=_("map"))
+    state_day = models.DateField(
+        _("day of the state"), null=True, help_text=_("Whose target group was looked at last.")
+    )
+    dates_until = models.DateTimeField(_("dates looked at until"), null=True)
+    exits_at = models.DateTimeField(_("exit rule looked at"), null=True)
+    fault = models.CharField(
+        _("fault"), max_length=300, blank=True, help_text=_("Why nobody can enter at present.")
+    )
+
+    class Meta:
+        verbose_name = _("cursor of a map")
+        verbose_name_plural = _("cursors of maps")
+
+    def __str__(self) -> str:
+        return str(self.map_id)
