@@ -1,10 +1,17 @@
-"""What the queue may ask for. A task wakes a worker up; what is left to do is in our tables."""
+"""What the queue may ask for. A task wakes a worker up; what is left to do is in our tables.
 
+deliver_task and move_travellers must not wait for the others: they have a cluster of their own
+(settings.PROMPT_CLUSTER), which whoever rings for them names.
+"""
+
+import time
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django_q.tasks import async_task
 
 from campaigns.models import Approval
 from journeys.errors import StaleState
@@ -16,19 +23,37 @@ from journeys.services.enter import enter
 from journeys.services.queue_dry_run import make_dry_run
 from journeys.services.reconcile import reconcile_recent
 from journeys.services.run_day import run_day
+from journeys.services.sending_place import sending_place
 from journeys.services.work import work_off
 from optiengine.lib.worker import worker_name
 from segments.models import Organisation
 
+SEND_SECONDS = 60  # far below the queue's time-out, which would cut off what is on its way
+
 
 def deliver_task() -> str:
-    """Empty the outbox. Woken twice, or on two machines, every message still leaves once."""
-    counts = deliver(now=now(), clock=now, owner=worker_name())
+    """Empty the outbox. Woken twice, or on two machines, every message still leaves once.
+
+    After a minute another task goes on, so that what was asked for meanwhile has its turn.
+    """
+    with sending_place() as is_free:
+        if not is_free:
+            return _("others are sending")
+        end = time.monotonic() + SEND_SECONDS
+        counts = deliver(
+            now=now(), clock=now, owner=worker_name(), has_time=lambda: time.monotonic() < end
+        )
+    if time.monotonic() >= end:
+        ring_for_delivery()
     told = ", ".join(f"{n} {status}" for status, n in counts.items())
     # Also when nothing left: pages were answered, or a person settled what was unknown.
     if wrong := reconcile_recent():
         told += "; " + _("messages do not add up: %s") % ", ".join(map(str, wrong))
     return told
+
+
+def ring_for_delivery() -> None:
+    async_task("journeys.tasks.deliver_task", cluster=settings.PROMPT_CLUSTER)
 
 
 def move_travellers() -> str:
@@ -48,12 +73,16 @@ def decide_chunks(run_id: int) -> str:
 
 
 def run_day_task(as_of: str) -> str:
-    """One day of the engine, as the schedule or a partner system asked for it."""
+    """One day of the engine, as the schedule or a partner system asked for it.
+
+    Its messages leave by others: a day that took long has no time left to send them.
+    """
     try:
-        day = run_day(date.fromisoformat(as_of), clock=now)
+        day = run_day(date.fromisoformat(as_of), clock=now, send=False)
     except StaleState as closed:
         return str(closed)
-    return f"{day.run}: {day.run.counts}, {day.deliveries}"
+    ring_for_delivery()
+    return f"{day.run}: {day.run.counts}"
 
 
 def run_today() -> str:
@@ -63,12 +92,13 @@ def run_today() -> str:
 
 
 def keep_going() -> str:
-    """What others left undone: runs whose worker was lost, then the outbox."""
-    for run_id in DecisionRun.objects.filter(status=DecisionRun.Status.RUNNING).values_list(
-        "pk", flat=True
-    ):
-        work_off(run_id, owner=worker_name(), clock=now)
-    return deliver_task()
+    """What others left undone: runs whose worker was lost. What they decided may leave."""
+    running = DecisionRun.objects.filter(status=DecisionRun.Status.RUNNING)
+    pks = running.values_list("pk", flat=True)
+    runs = [work_off(pk, owner=worker_name(), clock=now) for pk in pks]
+    if runs:
+        ring_for_delivery()
+    return ", ".join(f"{run}: {run.get_status_display()}" for run in runs)
 
 
 def dry_run_task(pk: int) -> str:

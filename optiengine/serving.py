@@ -1,4 +1,4 @@
-"""The processes of one machine that serves: web server and worker, started, watched, stopped."""
+"""The processes of one machine that serves: web server and workers, started, watched, stopped."""
 
 import os
 import signal
@@ -16,20 +16,22 @@ LOOK_SECONDS = 5.0  # between two looks at the worker
 STUCK_SECONDS = 60
 STOP_SECONDS = 20.0  # a child has to finish what it is doing, before it is killed
 RESTART_SECONDS = 5.0  # between two starts of a child that ends at once
-WORKER = "optiengine-worker"  # how the worker's database sessions are named
+WORKER = "optiengine-worker"  # begins the names of the workers' database sessions
+LONG_CLUSTER, PROMPT_CLUSTER = settings.Q_CLUSTER["name"], settings.PROMPT_CLUSTER
 
 # Work that nobody takes (a task, or a schedule that should have fired) while no session of the
 # worker has asked anything of our tables for as long. Whoever is busy asks, or holds a transaction.
 # A task's lock is `retry` seconds old when it is queued; see django_q.brokers.orm.
 STUCK = """
 SELECT (EXISTS (SELECT FROM django_q_ormq
-                WHERE lock < clock_timestamp() - make_interval(secs => %(retry)s + %(stuck)s))
+                WHERE key = %(cluster)s
+                  AND lock < clock_timestamp() - make_interval(secs => %(retry)s + %(stuck)s))
         OR EXISTS (SELECT FROM django_q_schedule
-                   WHERE repeats <> 0
+                   WHERE repeats <> 0 AND coalesce(cluster, %(default)s) = %(cluster)s
                      AND next_run < clock_timestamp() - make_interval(secs => 2 * %(stuck)s)))
    AND NOT EXISTS (
        SELECT FROM pg_stat_activity
-       WHERE datname = current_database() AND application_name = %(worker)s
+       WHERE datname = current_database() AND application_name = %(sessions)s
          AND query NOT LIKE '%%django_q_%%'
          AND (state <> 'idle'
               OR state_change > clock_timestamp() - make_interval(secs => %(stuck)s)))
@@ -43,6 +45,7 @@ class Child:
     name: str
     command: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    cluster: str = ""  # whose tasks it works off
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
 
@@ -79,17 +82,30 @@ def web_server(address: str) -> Child:
     return Child("web server", [*command, "--workers", "2", "--log-level", "warning"], environment)
 
 
-def worker() -> Child:
+def worker(cluster: str) -> Child:
+    """The processes of a cluster of django-q2: one that hands out tasks, others that do them."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
-    return Child("worker", command, {"PGAPPNAME": WORKER, "OPENBLAS_NUM_THREADS": "1"})
+    environment = {
+        "Q_CLUSTER_NAME": cluster,
+        "PGAPPNAME": _sessions(cluster),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    name = "worker" if cluster == LONG_CLUSTER else f"{cluster} worker"
+    return Child(name, command, environment, cluster)
 
 
-def is_stuck(stuck_seconds: int = STUCK_SECONDS) -> bool:
+def _sessions(cluster: str) -> str:
+    return f"{WORKER}-{cluster}"
+
+
+def is_stuck(cluster: str = LONG_CLUSTER, stuck_seconds: int = STUCK_SECONDS) -> bool:
     """Whether tasks wait and the worker does nothing. Not known while the database is away."""
     values = {
         "retry": settings.Q_CLUSTER["retry"],
         "stuck": stuck_seconds,
-        "worker": WORKER,
+        "cluster": cluster,
+        "default": LONG_CLUSTER,
+        "sessions": _sessions(cluster),
     }
     try:
         with connection.cursor() as cursor:
@@ -138,7 +154,7 @@ def _revive(child: Child, say: Callable[[str], None]) -> None:
         if age < RESTART_SECONDS:
             return
         say(f"The {child.name} ended and is started again.")
-    elif child.name == "worker" and age > STUCK_SECONDS and is_stuck():
+    elif child.cluster and age > STUCK_SECONDS and is_stuck(child.cluster):
         say(f"The {child.name} leaves its work lying and is started again.")
     else:
         return

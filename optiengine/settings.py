@@ -20,6 +20,9 @@
 | WEBHOOK_ALLOW_PRIVATE | webhooks may go into private networks (false)                     |
 | WEBHOOK_ALLOW_HTTP    | webhooks may go unencrypted (false)                               |
 | FILE_DROP_DIR | where CSV files for other systems are put (DATA_DIR/file_drop)            |
+| Q_WORKERS     | processes for runs, imports and whatever else may take long (2)           |
+| Q_PROMPT_WORKERS | processes for what is rung for each minute: maps, events, sending (3)  |
+| SENDERS       | how many of those may send at once, on all machines together (all but one)  |
 | DATA_DIR      | uploads, rejected rows, the embedded database (var)                       |
 """
 
@@ -188,6 +191,12 @@ SECRETS_KEYS = env.list("SECRETS_KEYS", default=[SECRET_KEY])
 WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
 WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
 
+# Two clusters, so that a run or an import keeps nobody waiting: the other one, "prompt", does what
+# is rung for each minute. Of its workers not all may send at once, however much there is to send.
+PROMPT_CLUSTER = "prompt"
+PROMPT_WORKERS = env.int("Q_PROMPT_WORKERS", default=3)
+SENDERS = env.int("SENDERS", default=max(1, PROMPT_WORKERS - 1))
+
 # The ledger is in our tables; a task only says "wake up and claim work".
 Q_CLUSTER = {
     "name": "optiengine",
@@ -204,6 +213,7 @@ Q_CLUSTER = {
     "recycle": 200,
     "save_limit": 250,
     "poll": 0.5,  # seconds
+    "ALT_CLUSTERS": {PROMPT_CLUSTER: {"workers": PROMPT_WORKERS, "queue_limit": PROMPT_WORKERS}},
 }
 
 REST_FRAMEWORK = {

@@ -15,10 +15,11 @@ from optiengine.management.commands.serve import (
     EVERY_DAY,
     EVERY_MINUTE,
     MOVING,
+    SENDING,
     schedule_days,
     schedule_minutes,
 )
-from optiengine.serving import Child, is_stuck, watch
+from optiengine.serving import PROMPT_CLUSTER, Child, is_stuck, watch
 
 WAITING = timedelta(seconds=settings.Q_CLUSTER["retry"])  # how old the lock of a new task is
 
@@ -48,10 +49,24 @@ def test_a_task_that_is_being_worked_on_is_no_sign_of_trouble():
 
 
 @pytest.mark.django_db
+def test_of_two_workers_the_one_is_stuck_that_leaves_its_own_work_lying():
+    OrmQ.objects.create(
+        key=PROMPT_CLUSTER, payload="-", lock=timezone.now() - WAITING - timedelta(seconds=90)
+    )
+
+    assert is_stuck(PROMPT_CLUSTER)
+    assert not is_stuck()
+
+
+@pytest.mark.django_db
 def test_a_schedule_that_never_fires_means_the_worker_is_stuck():
     schedule_minutes()
     Schedule.objects.update(next_run=timezone.now() - timedelta(seconds=90))
     assert not is_stuck()  # schedules are looked at twice a minute
+
+    Schedule.objects.filter(name=SENDING).update(next_run=timezone.now() - timedelta(seconds=150))
+    assert is_stuck(PROMPT_CLUSTER)
+    assert not is_stuck()
 
     Schedule.objects.update(next_run=timezone.now() - timedelta(seconds=150))
     assert is_stuck()
@@ -66,6 +81,7 @@ def test_schedules_are_made_once_and_moved_when_asked():
     assert set(Schedule.objects.values_list("name", flat=True)) == {
         EVERY_MINUTE,
         EVERY_DAY,
+        SENDING,
         *MOVING,
     }
     daily = Schedule.objects.get(name=EVERY_DAY)

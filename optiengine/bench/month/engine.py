@@ -26,7 +26,8 @@ ANSWER_SECONDS = 30
 WORKING = """
 SELECT EXISTS (
     SELECT FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = %s AND query NOT LIKE '%%django_q_%%'
+    WHERE datname = current_database() AND application_name LIKE %s
+      AND query NOT LIKE '%%django_q_%%'
       AND (state <> 'idle' OR state_change > clock_timestamp() - make_interval(secs => %s)))
 """
 # Who holds work on a lease: the name begins with host and process.
@@ -149,7 +150,7 @@ class Engine:
 
     def is_working(self) -> bool:
         with connection.cursor() as cursor:
-            cursor.execute(WORKING, [WORKER, IDLE_SECONDS])
+            cursor.execute(WORKING, [f"{WORKER}%", IDLE_SECONDS])
             return cursor.fetchone()[0]
 
     def kill_worker(self, at_work: str, *, seconds: float) -> str:
@@ -182,8 +183,9 @@ class Engine:
 def ring(engine: Engine, times: int = 1) -> None:
     """What the schedules of a served engine ask for each minute, as often as told."""
     for _ in range(times):
-        async_task("journeys.tasks.move_travellers")
+        async_task("journeys.tasks.move_travellers", cluster=settings.PROMPT_CLUSTER)
         async_task("journeys.tasks.keep_going")
+        async_task("journeys.tasks.deliver_task", cluster=settings.PROMPT_CLUSTER)
 
 
 def post(url: str, body: bytes, **headers: str) -> tuple[int, Any]:

@@ -8,11 +8,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django_q.models import Schedule
 
-from optiengine.serving import watch, web_server, worker
+from optiengine.serving import LONG_CLUSTER, PROMPT_CLUSTER, watch, web_server, worker
 from optiengine.world.install import holds_demo
 from segments.models import Organisation
 
-EVERY_MINUTE = "Keep runs going, send messages"
+EVERY_MINUTE = "Keep runs going"
+SENDING = "Send messages"
+FORMERLY = "Keep runs going, send messages"  # one schedule for both
 EVERY_DAY = "Today's run"
 # Schedules come round once a minute at most; two of them, half a minute apart, leave an event that
 # has just arrived to wait for less than one.
@@ -27,7 +29,7 @@ def clock_time(text: str) -> time:
 class Command(BaseCommand):
     help = (
         "Serve admin, API and background tasks on this machine until Ctrl-C.\n"
-        "The worker is watched, and started again when it dies or leaves work lying."
+        "The workers are watched, and started again when they die or leave work lying."
     )
 
     def add_arguments(self, parser):
@@ -51,26 +53,26 @@ class Command(BaseCommand):
         children = [web_server(f"{host}:{port}")]
         if not no_worker:
             schedule_minutes()
-            children.append(worker())
+            children += [worker(LONG_CLUSTER), worker(PROMPT_CLUSTER)]
         self.stdout.write(f"Serving on http://{host}:{port}/ — Ctrl-C stops.")
         watch(children, say=self.stderr.write)
 
 
 def schedule_minutes() -> None:
-    """Every minute: what others left undone, and maps. Harmless at any time, so always on."""
+    """Every minute: what others left undone, messages, maps. Harmless at any time, so always on."""
     start = timezone.now()
-    tasks = [(EVERY_MINUTE, "journeys.tasks.keep_going", start)]
+    tasks = [
+        (EVERY_MINUTE, "journeys.tasks.keep_going", None, start),
+        (SENDING, "journeys.tasks.deliver_task", PROMPT_CLUSTER, start),
+    ]
     for number, name in enumerate(MOVING):
         at = start + timedelta(seconds=30 * number)
-        tasks.append((name, "journeys.tasks.move_travellers", at))
-    for name, task, at in tasks:
-        defaults = {
-            "func": task,
-            "schedule_type": Schedule.MINUTES,
-            "minutes": 1,
-            "next_run": at,
-        }
-        Schedule.objects.get_or_create(name=name, defaults=defaults)
+        tasks.append((name, "journeys.tasks.move_travellers", PROMPT_CLUSTER, at))
+    for name, task, cluster, at in tasks:
+        facts = {"func": task, "cluster": cluster}
+        rhythm = {"schedule_type": Schedule.MINUTES, "minutes": 1, "next_run": at}
+        Schedule.objects.update_or_create(name=name, defaults=facts, create_defaults=facts | rhythm)
+    Schedule.objects.filter(name=FORMERLY).delete()
 
 
 def schedule_days(at: time) -> Schedule:
