@@ -134,6 +134,7 @@ class ExclusionEntry:
     source_tag: int | None
     targets: tuple[int, ...]
     days: int
+    is_duration: bool = False  # of a campaign that is paused or over, whose name this is
 
 
 @dataclass(frozen=True)

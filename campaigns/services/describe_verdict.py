@@ -192,6 +192,8 @@ class VerdictWords:
         return text % {"name": gap.name, "scope": scope, "n": gap.hours}
 
     def _exclusion(self, exclusion: ExclusionEntry) -> str:
+        if exclusion.is_duration:
+            return self._to_itself(exclusion.name, exclusion.days)
         source = (
             _("tag “%s”") % self._tags.get(exclusion.source_tag or 0, exclusion.source_tag)
             if exclusion.source_campaign is None
@@ -204,8 +206,11 @@ class VerdictWords:
 
     def _duration(self, index: int) -> str:
         running = self.book.campaigns[index]
+        return self._to_itself(running.name, running.duration_days)
+
+    def _to_itself(self, name: str, days: int) -> str:
         text = _("“%(name)s” has the customer to itself for %(days)d days.")
-        return text % {"name": running.name, "days": running.duration_days}
+        return text % {"name": name, "days": days}
 
     def _action_name(self, action_id: int | None) -> str:
         names = {action.id: action.name for action in self.book.actions}

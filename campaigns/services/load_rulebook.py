@@ -250,6 +250,7 @@ def _lasting_durations(entries: tuple[CampaignEntry, ...], as_of: date) -> list[
                 and campaign.pk not in entry.ignores_durations_of
             ),
             days=campaign.duration_days,
+            is_duration=True,
         )
         for campaign in over
         if campaign.ends_on is None
