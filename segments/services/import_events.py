@@ -103,7 +103,8 @@ def event_fields(plan: ImportPlan) -> list[Field]:
 
 def event_outputs(plan: ImportPlan) -> dict[str, str]:
     options, used = plan.options, plan.used
-    kind = f"coalesce({'s.kind' if 'kind' in used else 'NULL'}, {quote(options.default_kind.lower())})"
+    default_kind = quote(options.default_kind.lower())
+    kind = f"coalesce(s.kind, {default_kind})" if "kind" in used else default_kind
     if options.return_column:
         cell = "s." + plan.cells[options.return_column].split(".")[1]
         is_return = f"starts_with({cell}, {quote(options.return_prefix)})"
