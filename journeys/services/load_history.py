@@ -16,8 +16,8 @@ from optiengine.lib.days import day_start
 # Moments are counted back from the decision's, so that the text is the rulebook's alone.
 HISTORY = """
 SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
-       %(as_of)s::date - k.as_of AS days_ago,
-       (extract(epoch FROM {moment}) * 1000000)::int8 AS reserved_at,
+       %(as_of)s::date - {day} AS days_ago,
+       (extract(epoch FROM k.moment) * 1000000)::int8 AS reserved_at,
        k.campaign_id = ANY({asked}::int8[]) AND EXISTS (
            SELECT FROM segments_event e
            JOIN campaigns_campaign c ON c.id = k.campaign_id
@@ -28,19 +28,37 @@ SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
                                        %(day_start)s::timestamptz)
        ) AS responded
        {flags}
-FROM journeys_contact k
+FROM ({contacts}) k
+"""
+AS_PLANNED = """
+SELECT k.*, k.reserved_at AS moment FROM journeys_contact k
 WHERE k.customer_id BETWEEN %(first)s AND %(last)s AND k.id < %(watermark)s
   AND {oldest} AND ({matters})
 """
-# What left later than planned counts from then on. Nothing after the decision is looked at, so
-# that a replay sees the same.
-WHEN_SENT = """
-greatest(k.reserved_at, (
+# What left later than planned counts from then on: what left much later is found by when it left.
+# Nothing after the decision is looked at, so that a replay sees the same. The contact is asked for
+# message by message: whatever the server takes the number of messages to be, it goes by its key.
+AS_SENT = """
+SELECT k.*, greatest(k.reserved_at, d.attempted_at) AS moment FROM journeys_contact k
+LEFT JOIN LATERAL (
     SELECT d.attempted_at FROM journeys_delivery d
-    WHERE d.contact_id = k.id AND d.as_of = k.as_of AND d.attempted_at < %(at)s
-      AND d.status IN ('attempting', 'sent', 'unknown')))
+    WHERE d.contact_id = k.id AND d.as_of = k.as_of AND {left} LIMIT 1) d ON true
+WHERE k.customer_id BETWEEN %(first)s AND %(last)s AND k.id < %(watermark)s
+  AND {oldest} AND ({matters})
+UNION ALL
+SELECT k.*, d.attempted_at AS moment FROM journeys_delivery d
+CROSS JOIN LATERAL (
+    SELECT k.* FROM journeys_contact k
+    WHERE k.id = d.contact_id AND k.as_of = d.as_of LIMIT 1) k
+WHERE d.customer_id BETWEEN %(first)s AND %(last)s AND {left_since}
+  AND d.attempted_at > d.as_of + interval '1 day' AND {left}
+  AND k.id < %(watermark)s AND NOT ({matters})
 """
-LATE_DAYS = 2  # that a message may leave after it was planned
+LEFT = "d.attempted_at < %(at)s AND d.status IN ('attempting', 'sent', 'unknown')"
+DAY_LEFT = "(k.moment AT TIME ZONE %(zone)s::text)::date"
+# Planned so much earlier than the oldest that matters, a contact is still looked at; whoever is
+# looked for by when they left is then a day late at least, wherever the organisation's day begins.
+LATE_DAYS = 2
 FLAGS = ["takes_slot", "counted", "transactional"]
 NAMES = ["customer_id", "campaign_id", *FLAGS, "days_ago", "reserved_at", "responded"]
 
@@ -68,7 +86,8 @@ class HistoryQuery:
 
     @classmethod
     def of(cls, book: Rulebook, *, as_sent: bool = False) -> Self:
-        """as_sent : count messages from the moment they left, where that was later than planned.
+        """as_sent : count messages from the moment they left, where that was later than planned,
+        in days, too, from the day on which they did.
 
         An answer in real time is given at once, without the check that messages pass when they
         leave; so its limits are asked over what really happened.
@@ -80,15 +99,19 @@ class HistoryQuery:
         for campaign in book.campaigns:
             since.setdefault(book.own_history_days(campaign), []).append(campaign.id)
         longer = {d: ids for d, ids in since.items() if d is None or d > book.history_days}
-        matters = [_within(book.history_days + late)]
+        parts = [_within(book.history_days + late)]
         for days, ids in longer.items():
             own = sql.SQL("k.campaign_id = ANY({}::int8[])").format(ids)
-            matters.append(
+            parts.append(
                 own if days is None else sql.SQL("{} AND {}").format(own, _within(days + late))
             )
-        spans = [days for days in longer if days is not None]
-        oldest = (
-            sql.SQL("true") if None in longer else _within(max([book.history_days, *spans]) + late)
+        span = max([book.history_days, *(days for days in longer if days is not None)])
+        oldest = sql.SQL("true") if None in longer else _within(span + late)
+        contacts = sql.SQL(AS_SENT if as_sent else AS_PLANNED).format(
+            oldest=oldest,
+            matters=sql.SQL(" OR ").join(sql.SQL("({})").format(part) for part in parts),
+            left=sql.SQL(LEFT),
+            left_since=_within(span, "d.attempted_at"),
         )
         channels, tags = tuple(book.limiting_channels), tuple(book.limiting_tags)
         flags = [_flag("k.channel = {}", channel, f"channel {channel}") for channel in channels]
@@ -96,9 +119,8 @@ class HistoryQuery:
         text = sql.SQL(HISTORY).format(
             asked=sorted({step.source_id for step in book.follow_ups if step.outcome != "all"}),
             flags=sql.SQL("").join(flags),
-            oldest=oldest,
-            moment=sql.SQL(WHEN_SENT if as_sent else "k.reserved_at"),
-            matters=sql.SQL(" OR ").join(sql.SQL("({})").format(part) for part in matters),
+            contacts=contacts,
+            day=sql.SQL(DAY_LEFT if as_sent else "k.as_of"),
         )
         return cls(channels, tags, text)
 
@@ -126,6 +148,7 @@ class HistoryQuery:
             "last": int(customer_ids[-1]),
             "watermark": watermark,
             "at": at,
+            "zone": zone,
         }
         flags = [f"channel {c}" for c in self.channels] + [f"tag {t}" for t in self.tags]
         found = read_columns(self.text, [*NAMES, *flags], params, is_frequent=True)
@@ -146,10 +169,10 @@ class HistoryQuery:
         )
 
 
-def _within(days: int) -> sql.Composable:
+def _within(days: int, moment: str = "k.reserved_at") -> sql.Composable:
     """Moments are counted back from the decision's, in whole days of 24 hours."""
-    return sql.SQL("k.reserved_at >= %(at)s::timestamptz - interval {}").format(
-        f"{24 * days} hours"
+    return sql.SQL("{} >= %(at)s::timestamptz - interval {}").format(
+        sql.SQL(moment), f"{24 * days} hours"
     )
 
 

@@ -6,15 +6,23 @@ import numpy as np
 import pytest
 from django.urls import reverse
 
-from campaigns.models import ArmMembership, Campaign, FrequencyCap
+from campaigns.models import ArmMembership, Campaign, Exclusion, FrequencyCap, MinimumGap
 from journeys.errors import SendingStopped, StaleState
 from journeys.models import Contact, Decision, DecisionRun, Delivery, LiveDecision
 from journeys.services.decide_now import Request, decide_now
 from journeys.services.explain import explain
 from journeys.services.messages_of import messages_of
 from journeys.services.replay import replay_live
+from segments.models import Organisation
 from segments.services.stop_sending import set_sending_stopped
-from tests.factories import DAY, make_action, make_campaign, make_customer
+from tests.factories import (
+    DAY,
+    make_action,
+    make_campaign,
+    make_contact,
+    make_customer,
+    make_delivery,
+)
 from tests.journeys.engine import decide_day, make_customers, make_order, make_plan
 
 pytestmark = pytest.mark.django_db
@@ -226,3 +234,96 @@ def test_a_message_that_left_late_counts_from_then_on(shop):
     assert ask(shop[1], at=nine + timedelta(hours=4, minutes=30)).has_message  # as planned
     for run in DecisionRun.objects.filter(kind="live"):
         assert replay_live(run).differing == []
+
+
+def make_letter(**campaign):
+    """Of a campaign that takes part in nothing here: it is over."""
+    fields = {"control_share": 0, "repeat_after_days": 0, "rank": 9} | campaign
+    return make_action(make_campaign(status="ended", **fields))
+
+
+def leave_late(customer, letter, *, planned, left):
+    contact = make_contact(
+        customer,
+        letter,
+        as_of=planned.date(),
+        reserved_at=planned,
+        transactional=letter.campaign.transactional,
+        takes_slot=not letter.campaign.transactional,
+    )
+    make_delivery(contact=contact, status="sent", sent_at=left, attempted_at=left)
+
+
+def expect_replayed():
+    for run in DecisionRun.objects.filter(kind="live"):
+        assert replay_live(run).differing == []
+
+
+@pytest.mark.parametrize("campaign", [{"expires_after_hours": 240}, {"transactional": True}])
+def test_a_message_that_was_held_for_days_counts_when_it_left(shop, campaign):
+    """Planned on 24 February, held until 1 March at 11: one in 24 hours, it is full until 11."""
+    FrequencyCap.objects.create(
+        name="One in a day", limit=1, window="hours", length=24, counts_transactional=True
+    )
+    Campaign.objects.update(repeat_after_days=0)
+    eleven = NOON - timedelta(hours=1)
+    planned, letter = eleven - timedelta(days=5), make_letter(**campaign)
+    leave_late(shop[0], letter, planned=planned, left=eleven)
+    leave_late(shop[1], letter, planned=planned, left=NOON + timedelta(hours=1))
+
+    held, other = ask(shop[0]), ask(shop[1])  # the other one's had not left yet
+    decide_day(DAY + timedelta(days=1))
+    free = ask(shop[0], at=eleven + timedelta(days=1))
+
+    assert (held.has_message, other.has_message, free.has_message) == (False, True, True)
+    expect_replayed()
+
+
+def test_a_gap_counts_from_when_a_message_left_however_late(shop):
+    MinimumGap.objects.create(name="Three hours", hours=3)
+    planned, left = NOON - timedelta(days=20), NOON - timedelta(hours=2)
+    leave_late(shop[0], make_letter(), planned=planned, left=left)
+
+    early, late = ask(shop[0]), ask(shop[0], at=NOON + timedelta(hours=1))
+
+    assert (early.has_message, late.has_message) == (False, True)
+    expect_replayed()
+
+
+def shut_out_the_banner(letter):
+    banner = Campaign.objects.get(name="Banner")
+    Exclusion.objects.create(
+        name="Quiet", campaign=letter.campaign, excluded_campaign=banner, days=1
+    )
+
+
+@pytest.mark.parametrize("by", ["exclusion", "duration"])
+def test_an_exclusion_counts_days_from_the_day_on_which_a_message_left(shop, by):
+    """Decided on 28 February, left on 1 March at 7: for one day it shuts out 1 March, whole."""
+    seven = NOON - timedelta(hours=5)
+    letter = make_letter(duration_days=1 if by == "duration" else 0)
+    planned = seven - timedelta(hours=16)
+    leave_late(shop[0], letter, planned=planned, left=seven)
+    leave_late(shop[1], letter, planned=planned, left=planned)
+    if by == "exclusion":
+        shut_out_the_banner(letter)
+
+    held, other = ask(shop[0]), ask(shop[1])
+    midnight = NOON + timedelta(hours=12)
+    decide_day(DAY + timedelta(days=1))
+    free = ask(shop[0], at=midnight)
+
+    assert (held.has_message, other.has_message, free.has_message) == (False, True, True)
+    expect_replayed()
+
+
+def test_the_day_on_which_a_message_left_is_the_organisations(shop):
+    """It left at 23:30 UTC: in Berlin that is the next day, which is shut out to its end."""
+    Organisation.objects.update(time_zone="Europe/Berlin")
+    left = NOON - timedelta(hours=12, minutes=30)
+    letter = make_letter()
+    leave_late(shop[0], letter, planned=left - timedelta(days=3), left=left)
+    shut_out_the_banner(letter)
+
+    assert not ask(shop[0]).has_message
+    expect_replayed()
