@@ -116,9 +116,9 @@ class Campaign(models.Model):
         _("duration in days"),
         default=0,
         help_text=_(
-            "Calendar days of the organisation, the day of the contact included, in which other "
-            "campaigns leave the customer alone, also when this one is paused or over: not those "
-            "that ignore it, that are sent in addition, or that are transactional."
+            "Calendar days of the organisation, the day on which the message left included, in "
+            "which other campaigns leave the customer alone, also when this one is paused or over: "
+            "not those that ignore it, that are sent in addition, or that are transactional."
         ),
     )
     ignores_durations = models.BooleanField(

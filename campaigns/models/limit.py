@@ -69,8 +69,9 @@ class Exclusion(models.Model):
     days = models.PositiveSmallIntegerField(
         _("days"),
         help_text=_(
-            "Calendar days of the organisation: a contact on Monday with 2 days shuts out Monday "
-            "and Tuesday. Transactional campaigns neither shut out nor are shut out."
+            "Calendar days of the organisation, the day on which the message left included: one "
+            "that leaves on Monday with 2 days shuts out Monday and Tuesday. Transactional "
+            "campaigns neither shut out nor are shut out."
         ),
     )
     both_ways = models.BooleanField(
