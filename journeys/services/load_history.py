@@ -32,7 +32,7 @@ FROM ({contacts}) k
 """
 AS_PLANNED = """
 SELECT k.*, k.reserved_at AS moment FROM journeys_contact k
-WHERE k.customer_id BETWEEN %(first)s AND %(last)s AND k.id < %(watermark)s
+WHERE k.customer_id {theirs} AND k.id < %(watermark)s
   AND {oldest} AND ({matters})
 """
 # What left later than planned counts from then on: what left much later is found by when it left.
@@ -43,17 +43,20 @@ SELECT k.*, greatest(k.reserved_at, d.attempted_at) AS moment FROM journeys_cont
 LEFT JOIN LATERAL (
     SELECT d.attempted_at FROM journeys_delivery d
     WHERE d.contact_id = k.id AND d.as_of = k.as_of AND {left} LIMIT 1) d ON true
-WHERE k.customer_id BETWEEN %(first)s AND %(last)s AND k.id < %(watermark)s
+WHERE k.customer_id {theirs} AND k.id < %(watermark)s
   AND {oldest} AND ({matters})
 UNION ALL
 SELECT k.*, d.attempted_at AS moment FROM journeys_delivery d
 CROSS JOIN LATERAL (
     SELECT k.* FROM journeys_contact k
     WHERE k.id = d.contact_id AND k.as_of = d.as_of LIMIT 1) k
-WHERE d.customer_id BETWEEN %(first)s AND %(last)s AND {left_since}
+WHERE d.customer_id {theirs} AND {left_since}
   AND d.attempted_at > d.as_of + interval '1 day' AND {left}
   AND k.id < %(watermark)s AND NOT ({matters})
 """
+# Asked for one customer, the server keeps one plan for all: over the months' partitions planning
+# takes longer than the reading.
+THEIRS, ONES = "BETWEEN %(first)s AND %(last)s", "= %(first)s"
 LEFT = "d.attempted_at < %(at)s AND d.status IN ('attempting', 'sent', 'unknown')"
 DAY_LEFT = "(k.moment AT TIME ZONE %(zone)s::text)::date"
 # Planned so much earlier than the oldest that matters, a contact is still looked at; whoever is
@@ -83,6 +86,7 @@ class HistoryQuery:
     channels: tuple[str, ...]  # that limits count
     tags: tuple[int, ...]
     text: sql.Composed
+    text_of_one: sql.Composed  # for a single customer
 
     @classmethod
     def of(cls, book: Rulebook, *, as_sent: bool = False) -> Self:
@@ -107,22 +111,26 @@ class HistoryQuery:
             )
         span = max([book.history_days, *(days for days in longer if days is not None)])
         oldest = sql.SQL("true") if None in longer else _within(span + late)
-        contacts = sql.SQL(AS_SENT if as_sent else AS_PLANNED).format(
-            oldest=oldest,
-            matters=sql.SQL(" OR ").join(sql.SQL("({})").format(part) for part in parts),
-            left=sql.SQL(LEFT),
-            left_since=_within(span, "d.attempted_at"),
-        )
+        wanted = {
+            "oldest": oldest,
+            "matters": sql.SQL(" OR ").join(sql.SQL("({})").format(part) for part in parts),
+            "left": sql.SQL(LEFT),
+            "left_since": _within(span, "d.attempted_at"),
+        }
         channels, tags = tuple(book.limiting_channels), tuple(book.limiting_tags)
         flags = [_flag("k.channel = {}", channel, f"channel {channel}") for channel in channels]
         flags += [_flag("{} = ANY(k.tags)", tag, f"tag {tag}") for tag in tags]
-        text = sql.SQL(HISTORY).format(
-            asked=sorted({step.source_id for step in book.follow_ups if step.outcome != "all"}),
-            flags=sql.SQL("").join(flags),
-            contacts=contacts,
-            day=sql.SQL(DAY_LEFT if as_sent else "k.as_of"),
-        )
-        return cls(channels, tags, text)
+        columns = {
+            "asked": sorted({step.source_id for step in book.follow_ups if step.outcome != "all"}),
+            "flags": sql.SQL("").join(flags),
+            "day": sql.SQL(DAY_LEFT if as_sent else "k.as_of"),
+        }
+        texts = []
+        for theirs in (THEIRS, ONES):
+            contacts = sql.SQL(AS_SENT if as_sent else AS_PLANNED)
+            found = contacts.format(theirs=sql.SQL(theirs), **wanted)
+            texts.append(sql.SQL(HISTORY).format(contacts=found, **columns))
+        return cls(channels, tags, *texts)
 
     def read(
         self,
@@ -151,7 +159,8 @@ class HistoryQuery:
             "zone": zone,
         }
         flags = [f"channel {c}" for c in self.channels] + [f"tag {t}" for t in self.tags]
-        found = read_columns(self.text, [*NAMES, *flags], params, is_frequent=True)
+        text = self.text_of_one if len(customer_ids) == 1 else self.text
+        found = read_columns(text, [*NAMES, *flags], params, is_frequent=True)
         place = np.searchsorted(customer_ids, found["customer_id"])
         # A contact of somebody who has no state today, erased say, belongs to no row of the batch.
         known = place < len(customer_ids)
