@@ -23,7 +23,9 @@ class ArmPlan(models.Model):
     starts_on = models.DateField(_("starts on"), unique=True)
     salt = models.CharField(max_length=40, default=new_salt, editable=False)
     holdout_share = models.FloatField(
-        _("holdout share"), default=0.05, help_text=_("Customers who are never contacted.")
+        _("holdout share"),
+        default=0.05,
+        help_text=_("Customers who get no message but transactional ones, which are owed."),
     )
     baseline_share = models.FloatField(
         _("baseline share"),

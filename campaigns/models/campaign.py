@@ -142,7 +142,10 @@ class Campaign(models.Model):
         help_text=_(
             "A message that is owed, such as a receipt: outside of caps, exclusions, durations, "
             "minimum gaps and quiet hours. They neither hold it back nor start from it; it takes "
-            "no slot. It still needs consent, and counts in caps that count transactional messages."
+            "no slot, and the global holdout gets it, too. It counts in caps that count "
+            "transactional messages. What holds it back: missing consent, a topic of its own that "
+            "the customer declined, its control share, a used-up budget or volume that it counts "
+            "in, and in the day's run missing data, unless it is to be run anyway."
         ),
     )
     exempt_from_caps = models.BooleanField(
@@ -185,8 +188,9 @@ class Campaign(models.Model):
         _("run anyway"),
         default=False,
         help_text=_(
-            "On a day whose customer data is missing, others are not run; this one is decided on "
-            "the latest data that there is."
+            "On a day whose customer data is missing, the day's run leaves others out; this one is "
+            "decided on the latest data that there is. In real time it makes no difference: there "
+            "all campaigns are decided on data of the day before at the oldest, or none."
         ),
     )
     control_share = models.FloatField(

@@ -151,7 +151,8 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     targeted = by_campaign[:, book.campaign_of]
     first, last = first[:, book.campaign_of], last[:, book.campaign_of]
     soon = (first > 0) & (first < NEVER) & consents & addresses & ~listed & ~declined
-    block(codes, facts.held_out[:, None], Verdict.HOLDOUT)
+    # What is owed is withheld from nobody, so that arms differ in nothing but marketing.
+    block(codes, facts.held_out[:, None] & ~book.transactional, Verdict.HOLDOUT)
     block(codes, facts.suppressed[:, None], Verdict.SUPPRESSED)
     block(codes, book.shut_by_age[None, :], Verdict.STALE_FEATURES)
     block(codes, book.unknown_group[book.campaign_of][None, :], Verdict.UNKNOWN_FEATURE)

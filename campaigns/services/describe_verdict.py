@@ -43,7 +43,7 @@ class VerdictWords:
             case Verdict.ALLOWED:
                 return _("Possible.")
             case Verdict.HOLDOUT:
-                return _("The customer is in the global holdout: never contacted.")
+                return _("The customer is in the global holdout: only what is owed is sent.")
             case Verdict.SUPPRESSED:
                 return _("The customer is suppressed or erased.")
             case Verdict.NO_CONSENT:

@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Tag
+from campaigns.numerics.capacity import use_of
 from campaigns.numerics.conflicts import (
     actions_of,
     dead_steps,
@@ -113,12 +115,8 @@ class _Search:
         yield from self._of_quiet_hours(place)
         yield from self._of_series(place)
         yield from self._of_others(place, self.live)
-        if self.book.campaigns[place].transactional and self.book.campaigns[place].control_share:
-            text = _(
-                "“%s” is transactional and has a control share: some customers would not get what "
-                "they are owed."
-            )
-            yield self._conflict(WARNING, text % name, place)
+        if self.book.campaigns[place].transactional:
+            yield from self._of_what_is_owed(place)
 
     def made_by(self, source: int) -> Iterator[Conflict]:
         """What a campaign does to others: their concern, it can be sent all the same."""
@@ -146,6 +144,37 @@ class _Search:
         for stage, n in sorted(lost.items()):
             text = nobody_in_words(name, by, day, str(Stage(stage).label), n)
             yield self._conflict(WARNING, text, place)
+
+    def _of_what_is_owed(self, place: int) -> Iterator[Conflict]:
+        """What would keep from customers a message that no other limit holds back."""
+        campaign = self.book.campaigns[place]
+        if campaign.control_share:
+            text = _(
+                "“%s” is transactional and has a control share: some customers would not get what "
+                "they are owed."
+            )
+            yield self._conflict(WARNING, text % campaign.name, place)
+        topics = sorted(str(tag) for tag in Tag.objects.filter(pk__in=campaign.tags, is_topic=True))
+        used = use_of(self.book)[:, actions_of(self.book, place)].any(axis=1)
+        budgets = [self.book.capacities[i].name for i in np.flatnonzero(used)]
+        for names, text in (
+            (
+                topics,
+                _(
+                    "“%(name)s” is transactional and has a topic, “%(rule)s”: who declined that "
+                    "would not get what they are owed."
+                ),
+            ),
+            (
+                budgets,
+                _(
+                    "“%(name)s” is transactional and counts in the budget or volume “%(rule)s”: "
+                    "once that is used up, customers would not get what they are owed."
+                ),
+            ),
+        ):
+            for rule in names:
+                yield self._conflict(WARNING, text % {"name": campaign.name, "rule": rule}, place)
 
     def _of_caps(self, place: int) -> Iterator[Conflict]:
         actions = actions_of(self.book, place).tolist()

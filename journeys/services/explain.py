@@ -272,7 +272,10 @@ def _commonest_obstacle(options: list[Option]) -> str:
 def _reason(decision: Decision, chosen: Option, options: list[Option]) -> str:
     """The sentence that fits, with its places still open."""
     if decision.arm == Arm.HOLDOUT:
-        return _("%(who)s got nothing: global holdout customers are never contacted.")
+        return _(
+            "%(who)s is in the global holdout, which is sent only what is owed: transactional "
+            "messages."
+        )
     if decision.layer == Decision.Layer.HELD:
         return _("%(who)s got nothing, because nothing was possible. Most often: %(cause)s")
     if decision.layer == Decision.Layer.RANKED:

@@ -66,7 +66,8 @@ class Organisation(models.Model):
             "Customers. Launching a campaign or journey map that more of them could get, and "
             "changing rules in force while more of them are known, needs the approval of a second "
             "person. Pausing, ending and the stop switch never do. Empty: nobody has to approve. "
-            "Raising or emptying it is itself such a change."
+            "Such changes are, too: raising or emptying it, the time zone, the days of the life "
+            "cycle, an earlier lock time, and what an active feature computes."
         ),
     )
     sending_stopped = models.BooleanField(

@@ -83,7 +83,7 @@ def test_what_was_checked_also_mattered(findings):
         "quiet hours “Texts”",
         "quiet hours “United States”",
         "consent",
-        "the holdout gets nothing",
+        "the holdout gets only what is owed",
         "a control gets no message",
         "a paused campaign sends nothing",
         "stopped is stopped",
@@ -187,7 +187,7 @@ PLANTED = {
     "a control gets no message": """
         UPDATE journeys_contact SET is_control = true WHERE id = %(contact)s
     """,
-    "the holdout gets nothing": """
+    "the holdout gets only what is owed": """
         UPDATE campaigns_armmembership SET arm = 'holdout' WHERE customer_id = %(customer)s
     """,
     "arrived is sent or unknown": """

@@ -8,6 +8,7 @@ import pytest
 from campaigns.errors import CampaignNotReady
 from campaigns.models import (
     Campaign,
+    CapacityLimit,
     Exclusion,
     FollowUp,
     FrequencyCap,
@@ -399,7 +400,26 @@ def test_a_series_that_cannot_go_on():
 
 @pytest.mark.django_db
 def test_what_is_owed_is_not_withheld_unseen():
-    assert "control share" in told(draft("Receipt", transactional=True, control_share=0.1))[0][1]
+    receipt = draft("Receipt", transactional=True, control_share=0)
+    assert told(receipt) == []
+    tag = Tag.objects.create(name="service", is_topic=True, title="Service")
+    receipt.tags.add(tag)
+    other = draft("Other")
+    CapacityLimit.objects.create(
+        name="Mails", measure="contacts", scope="channel", channel="email", maximum=9
+    )
+    CapacityLimit.objects.create(
+        name="Texts", measure="contacts", scope="channel", channel="sms", maximum=9
+    )
+    Campaign.objects.filter(pk=receipt.pk).update(control_share=0.1)
+
+    share, topic, budget = told(Campaign.objects.get(pk=receipt.pk))
+
+    assert {share[0], topic[0], budget[0]} == {WARNING}
+    assert "control share" in share[1]
+    assert "topic, “service”: who declined that" in topic[1]
+    assert "counts in the budget or volume “Mails”" in budget[1]
+    assert told(other) == []
 
 
 @pytest.mark.django_db

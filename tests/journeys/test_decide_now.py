@@ -327,3 +327,18 @@ def test_the_day_on_which_a_message_left_is_the_organisations(shop):
 
     assert not ask(shop[0]).has_message
     expect_replayed()
+
+
+def test_an_event_brings_the_holdout_what_is_owed_and_nothing_else(shop):
+    by_event = {"recurrence": "event", "trigger_kind": "order", "control_share": 0}
+    receipt = make_action(make_campaign(transactional=True, **by_event))
+    make_action(make_campaign(name="Thanks", **by_event))
+    ArmMembership.objects.update(arm="holdout")
+
+    ask(shop[0], request=Request("event", trigger_kind="order"))
+
+    contact = Contact.objects.get()
+    assert (contact.action, contact.transactional) == (receipt, True)
+    assert Delivery.objects.get().contact_id == contact.pk
+    found = replay_live(DecisionRun.objects.get(kind="live"))
+    assert (found.n_decisions, found.differing) == (1, [])

@@ -161,6 +161,19 @@ def test_the_holdout_travels_and_gets_nothing(anna):
     assert not Contact.objects.exists()
 
 
+def test_the_holdout_gets_the_steps_that_are_owed(anna):
+    decide_day()
+    ArmMembership.objects.update(arm="holdout")
+    owed = make_step_campaign(control_share=0, transactional=True)
+    journey = launch(draw({"e": ENTRY, "m": send(owed, when="at_once")}, "e>m"), at=NOON)
+
+    put_in(journey, anna, at=NOON)
+    advance(NOON, owner="test")
+
+    assert StepPassage.objects.get(step="m").result == "sent"
+    assert Contact.objects.get().transactional
+
+
 def test_while_sending_is_stopped_the_message_waits_and_is_tried_again(anna):
     decide_day()
     set_sending_stopped(True)

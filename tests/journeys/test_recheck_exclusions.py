@@ -50,7 +50,7 @@ def held(waiting: tuple, sent: tuple, at: datetime = LATER) -> datetime | None:
     contacted = [Contacted(SENT_AT, sent[0], "email", sent[1], True, True, False)]
     found = hold(load_limits(), message, contacted, at=at)
     assert found is None or (found.limit, found.name) == (Limit.EXCLUSION, "Rest")
-    return found and found.until
+    return found.until if found else None
 
 
 @pytest.mark.parametrize("both_ways", [True, False])

@@ -37,15 +37,27 @@ def test_every_customer_gets_one_decision_and_the_counts_add_up():
     assert Delivery.objects.count() == counts["contacts"] - counts["controls"]
 
 
-def test_the_holdout_is_never_contacted():
+def test_the_holdout_gets_nothing_but_what_is_owed():
     make_plan(holdout_share=1)
-    make_customers(10)
+    customers = make_customers(10)
     make_action(make_campaign(rank=1))
+    make_action(make_campaign(in_addition=True))
 
     decide_day()
-
     assert not Contact.objects.exists()
-    assert {tuple(d.verdicts) for d in Decision.objects.all()} == {(Verdict.HOLDOUT,)}
+    assert {tuple(d.verdicts) for d in Decision.objects.all()} == {(Verdict.HOLDOUT,) * 2}
+
+    make_action(make_campaign(rank=2, transactional=True, control_share=0), name="Receipt")
+    decide_day(DAY + timedelta(days=1))
+
+    contacts = Contact.objects.select_related("action")
+    assert {contact.action.name for contact in contacts} == {"Receipt"}
+    assert sorted(contact.customer_id for contact in contacts) == [c.pk for c in customers]
+    assert Delivery.objects.count() == 10
+    decision = Decision.objects.filter(as_of__gt=DAY).first()
+    assert (decision.arm, decision.campaign_id) == ("holdout", None)
+    assert "is in the global holdout" in explain(decision).summary
+    assert replay(decision.run).differing == []
 
 
 def test_ranks_go_before_values_and_say_whom_they_outranked():

@@ -150,7 +150,7 @@ def _check_who(evidence: Evidence, findings: Findings) -> None:
     consents = _consents()
     members = rows("SELECT customer_id FROM campaigns_armmembership WHERE arm = 'holdout'")
     held_out = {row["customer_id"] for row in members}
-    findings.of("the holdout gets nothing").n_tested = len(held_out)
+    findings.of("the holdout gets only what is owed").n_tested = len(held_out)
     barred: dict[tuple[str, str], datetime] = {}
     for note in evidence.noted("suppressed"):
         barred.setdefault((note["customer"], note["channel"]), moment(note["at"]))
@@ -173,7 +173,11 @@ def _check_who(evidence: Evidence, findings: Findings) -> None:
                 continue
             at, channel = contact.arrived_at, contact.channel
             text = f"customer {customer}, contact {contact.id} by {channel}"
-            findings.check("the holdout gets nothing", customer not in held_out, at, text)
+            sent = evidence.rules_at(contact.reserved_at).campaigns[contact.campaign]
+            is_kept = customer not in held_out or sent["transactional"]
+            findings.check("the holdout gets only what is owed", is_kept, at, text)
+            if customer in held_out and sent["transactional"]:
+                findings.check("the holdout gets what is owed", True, at, text, tested=True)
             if channel == "web":
                 continue
             was, since = _allowed(consents.get(customer, []), at)
