@@ -205,7 +205,8 @@ def _goes_first(book: Rulebook, source: int, target: int, topics: Collection[int
     Beside its rank: the source starts no later, runs every day, also on one whose data is missing
     if the target does, and whenever the target is decided: an event may come before the source had
     its turn. It reaches everyone whom the target's channels reach and who did not decline a topic
-    of its own, and no limit holds it back that would let the target go.
+    of its own, asks for no feature that the target does without, and no limit holds it back that
+    would let the target go.
     """
     one, other = book.campaigns[source], book.campaigns[target]
     mine, theirs = actions_of(book, source), actions_of(book, target)
@@ -216,6 +217,7 @@ def _goes_first(book: Rulebook, source: int, target: int, topics: Collection[int
         and other.opened_by == SCHEDULE
         and (one.run_anyway or not other.run_anyway)
         and set(one.tags) & set(topics) <= set(other.tags)
+        and _features(book, source) <= _features(book, target)
         and one.runs_today
         and one.runs_in_days[:last] == tuple(range(1, last + 1))
         and {book.actions[a].channel for a in theirs.tolist()} <= channels
@@ -231,6 +233,11 @@ def _goes_first(book: Rulebook, source: int, target: int, topics: Collection[int
             )
         )
     )
+
+
+def _features(book: Rulebook, campaign: int) -> set[str]:
+    """Those that its target group names: of one that a day's state lacks, it reaches nobody."""
+    return {field for field in book.rules[campaign].fields() if field.startswith("feature.")}
 
 
 def _holds_both(

@@ -30,6 +30,10 @@ NOTES = {
         "A target group asks for a feature that the customer data does not have yet: until it has, "
         "its campaign reaches nobody."
     ),
+    "not_seen": gettext_lazy(
+        "It changes what customers and days are measured by: whom that brings into other target "
+        "groups, or when messages leave, is not seen here."
+    ),
     "nobody_at_once": gettext_lazy(
         "Nobody comes to a message at once: customers enter by events or dates, or wait or are "
         "split before."

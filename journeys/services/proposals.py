@@ -20,6 +20,7 @@ from journeys.numerics.draws import keyed_uniform
 from journeys.numerics.due_steps import DueSteps
 from journeys.numerics.journey_graph import Graph, parse_graph
 from journeys.services.approve_map import entry_rule, newest_version
+from segments.models import FeatureDefinition, Organisation
 from segments.numerics.rule import RuleError, parse_rule
 from segments.numerics.rule_tree import Rule
 from segments.services.load_batch import CustomerBatch
@@ -30,6 +31,9 @@ AS_IF_TODAY = "as_if_today"  # its schedule begins or recurs on another day
 LATER_STEPS = "later_steps"  # of the map: what follows waits and splits is not looked at
 NOBODY_AT_ONCE = "nobody_at_once"
 UNKNOWN_FEATURE = "unknown_feature"  # the day's state lacks one that a target group asks for
+NOT_SEEN = "not_seen"  # it changes what a day's state or a moment is, not the rules on it
+
+MEASURED_BY = {model._meta.label_lower for model in (FeatureDefinition, Organisation)}
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,9 @@ def _rules(approval: Approval, as_of: date, _at: np.datetime64) -> Proposal:
         changed = load_rulebook(as_of)
         conflicts = [text for text in _conflicts(as_of) if text not in known]
         transaction.set_rollback(True)
-    return Proposal(present, changed, conflicts=conflicts)
+    tables = {change["table"] for change in approval.changes}
+    notes = [NOT_SEEN] if tables & MEASURED_BY else []
+    return Proposal(present, changed, conflicts=conflicts, notes=notes)
 
 
 def _conflicts(as_of: date) -> list[str]:

@@ -27,6 +27,7 @@ from tests.factories import DAY, make_action, make_campaign, make_customer
 
 EVERY_DAY = {"runs_today": True, "runs_in_days": tuple(range(1, 91))}
 STAGES = ("new", "active", "lapsed")
+VISITS = {"field": "feature.visits", "op": "gt", "value": 3}
 LAPSED = {"field": "stage", "op": "eq", "value": "lapsed"}
 
 
@@ -68,6 +69,8 @@ def test_a_duration_does_so_too_but_not_to_those_that_ignore_it():
         ({"rank": 1, "runs_today": False}, {}, {}),  # starts later
         ({"rank": 1}, {"opened_by": EVENT}, {}),  # a newcomer's event comes before the first run
         ({"rank": 1}, {"run_anyway": True}, {}),  # runs alone on a day whose data is missing
+        # Reaches nobody on a day whose state lacks the feature.
+        ({"rank": 1, "rule": {"any": [LAPSED, VISITS]}}, {"rule": LAPSED}, {}),
         ({"rank": 1, "tags": (5,)}, {"tags": (6,)}, {}),  # who declined topic 5 gets the target
     ],
 )
@@ -89,6 +92,7 @@ def test_what_another_rule_could_undo_is_not_certain(source, target, limits):
         ({"run_anyway": True}, {"run_anyway": True}, set()),
         ({"run_anyway": True}, {}, set()),
         ({"tags": (5,)}, {"tags": (5, 6)}, {5, 6}),  # who declined the source's declined both
+        ({"rule": VISITS}, {"rule": {"all": [LAPSED, VISITS]}}, set()),
         ({"tags": (5,)}, {}, {6}),  # no topic: nobody can decline it
     ],
 )

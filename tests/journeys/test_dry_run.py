@@ -181,6 +181,21 @@ def test_a_target_group_by_a_feature_made_since_the_state_reaches_nobody_yet(cam
     assert told(found, "before") == told(found, "after") == by_campaign(sent())
 
 
+def test_another_definition_of_a_feature_is_not_seen_on_the_days_state(campaigns, maker):
+    FeatureDefinition.objects.create(
+        name="visits_7d", label="Visits", aggregate="count", event_kind="visit", window_days=7
+    )
+    decide_day()
+
+    def edit():
+        FeatureDefinition.objects.update(window_days=365)
+
+    found = dry_run(change_of(maker, edit, only_try=True))
+
+    assert found["notes"] == ["not_seen"]
+    assert told(found, "before") == told(found, "after") == by_campaign(sent())
+
+
 def test_a_cap_that_allows_none_takes_every_message_but_those_beside(campaigns, maker):
     decide_day()
 
