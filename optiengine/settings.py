@@ -23,9 +23,6 @@
 | Q_WORKERS     | processes for runs, imports and whatever else may take long (2)           |
 | Q_PROMPT_WORKERS | processes for what is rung for each minute: maps, events, sending (3)  |
 | SENDERS       | how many of those may send at once, on all machines together (all but one)  |
-| Q_WORKERS     | workers for runs, imports and dry runs (2)                                |
-| Q_PROMPT_WORKERS | workers for journey maps, events and sending (3)                       |
-| SENDERS       | of them, on all machines, so many may send at once (all but one)          |
 | DATA_DIR      | uploads, rejected rows, the embedded database (var)                       |
 """
 
