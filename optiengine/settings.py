@@ -122,6 +122,8 @@ if not env.str("DATABASE_URL", default=""):
     env.ENVIRON["DATABASE_URL"] = embedded_postgres.start(DATA_DIR / "postgres")
 DATABASES = {"default": env.db_url("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+# Statements that ask for it keep their plan on the server; no other one reaches this number.
+DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 1_000_000_000
 DATABASES["default"]["CONN_MAX_AGE"] = 600  # seconds a connection is kept for the next request
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

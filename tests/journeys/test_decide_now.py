@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from campaigns.models import ArmMembership, Campaign, Exclusion, FrequencyCap, MinimumGap
@@ -212,6 +213,18 @@ def test_several_at_once_are_decided_as_each_alone_would_be(shop):
 
     assert sorted(found) == [c.pk for c in shop]
     assert np.unique([a.decision_id for a in found.values()]).size == 3
+
+
+def test_the_server_keeps_the_plans_of_what_every_page_asks(shop):
+    """Planning over the months' partitions takes longer than reading one customer's rows."""
+    for customer in shop * 2:
+        ask(customer)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement, generic_plans + custom_plans FROM pg_prepared_statements")
+        kept = cursor.fetchall()
+    for table in ("journeys_contact", "segments_event", "campaigns_campaign"):
+        assert max(n for text, n in kept if table in text) >= 6
 
 
 def test_a_message_that_left_late_counts_from_then_on(shop):
