@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from optiengine.bench.database import own_database
 from optiengine.bench.month.bench import figures, live_month
 from optiengine.bench.month.check import check_month, table
-from optiengine.bench.month.conductor import Extent
+from optiengine.bench.month.conductor import HOUR, Extent
 from optiengine.bench.month.evidence import load_evidence, moment
 from tests.test_architecture import ROOT, imported
 
@@ -176,6 +176,23 @@ def test_a_message_nobody_decided_is_found(month, spoilt_at, tmp_path):
     change_arrived(folder, lambda lines: [*lines, stray])
 
     assert "what arrived was decided" in violated(check_month(folder), before=spoilt_at)
+
+
+def test_a_message_of_a_paused_map_is_found(month, spoilt_at, tmp_path):
+    folder, evidence = copy_of(month, tmp_path), load_evidence(month)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.contact_id, t.map_id FROM journeys_steppassage p"
+            " JOIN journeys_traveller t ON t.id = p.traveller_id WHERE p.contact_id IS NOT NULL"
+        )
+        sent = [(evidence.contacts[contact], journey) for contact, journey in cursor.fetchall()]
+    at, journey = min((one.arrived_at, journey) for one, journey in sent if one.arrived_at)
+    pause = [{"at": (at - HOUR).timestamp(), "what": "map paused", "map": journey},
+             {"at": (at + HOUR).timestamp(), "what": "map launched", "map": journey}]  # fmt: skip
+    path = folder / "journal"
+    path.write_text("".join(json.dumps(note) + "\n" for note in pause) + path.read_text())
+
+    assert "a paused map sends nothing" in violated(check_month(folder), before=spoilt_at)
 
 
 PLANTED = {

@@ -13,6 +13,7 @@ STOPPED = {
     "There is no consent for the channel.": "consent",
     "The address is suppressed.": "suppressed addresses",
     "The campaign is no longer active.": "a paused campaign sends nothing",
+    "The journey map is no longer active.": "a paused map sends nothing",
     "It is too late for this message.": "not when it is too late",
 }
 ARRIVED_IN = ("sent", "unknown")  # what the ledger may say of a message that arrived
@@ -156,8 +157,9 @@ def _check_who(evidence: Evidence, findings: Findings) -> None:
         barred.setdefault((note["customer"], note["channel"]), moment(note["at"]))
     erased = {note["id"]: moment(note["at"]) for note in evidence.noted("erased")}
     findings.of("the erased get nothing").n_tested = len(erased)
-    paused = _spans(evidence, "paused", "launched")
-    stopped = _spans(evidence, "stopped", "started")
+    paused = evidence.spans("paused", "launched", of="campaign")
+    stopped = evidence.spans("stopped", "started")
+    paused_maps, map_of = evidence.spans("map paused", "map launched", of="map"), _maps()
     for delivery in evidence.deliveries:
         if rule := STOPPED.get(delivery["reason"]):
             findings.of(rule).n_tested += 1
@@ -192,26 +194,30 @@ def _check_who(evidence: Evidence, findings: Findings) -> None:
                 if campaign == contact.campaign:
                     is_kept = not start + SLACK < at < end
                     findings.check("a paused campaign sends nothing", is_kept, at, text)
+            for journey, start, end in paused_maps:
+                if journey == map_of.get(contact.id):
+                    is_kept = not start + SLACK < at < end
+                    findings.check("a paused map sends nothing", is_kept, at, text)
             for _campaign, start, end in stopped:
                 is_kept = not start + SLACK < at < end
                 findings.check("stopped is stopped", is_kept, at, text)
 
 
-def _spans(evidence: Evidence, begin: str, end: str) -> list[tuple[int | None, datetime, datetime]]:
-    last = evidence.journal[-1]
-    found = []
-    for note in evidence.noted(begin):
-        ends = [n["at"] for n in evidence.noted(end) if n["at"] > note["at"]]
-        over = moment(min(ends, default=last["at"]))
-        found.append((note.get("campaign"), moment(note["at"]), over))
-    return found
+def _maps() -> dict[int, int]:
+    """By contact, the map that it was a step of."""
+    found = rows(
+        "SELECT p.contact_id, t.map_id FROM journeys_steppassage p"
+        " JOIN journeys_traveller t ON t.id = p.traveller_id WHERE p.contact_id IS NOT NULL"
+    )
+    return {row["contact_id"]: row["map_id"] for row in found}
 
 
 def _consents() -> dict[int, list[tuple[datetime, list[str]]]]:
     """By customer: from when on which channels were allowed."""
     found: dict[int, list[tuple[datetime, list[str]]]] = defaultdict(list)
     for row in rows(
-        'SELECT customer_id, changed_at, "after" FROM segments_consentchange ORDER BY id'
+        'SELECT customer_id, changed_at, "after" FROM segments_consentchange'
+        " ORDER BY changed_at, id"
     ):
         found[row["customer_id"]].append((row["changed_at"], row["after"]))
     return found

@@ -188,20 +188,24 @@ def _check_entries(
         by_map[traveller["map_id"]][traveller["customer_id"]].append(traveller)
     end = moment(evidence.journal[-1]["at"])
     first = evidence.rules[0].since
+    pauses = evidence.spans("map paused", "map launched", of="map")
     for journey in rows(
         "SELECT m.id, m.name, m.reentry, m.reentry_days, v.graph FROM journeys_journeymap m"
         " JOIN journeys_mapversion v ON v.id = m.active_version_id ORDER BY m.id"
     ):
         entry = next(s for s in journey["graph"]["steps"] if s["kind"] == "entry")
         inside, rule = by_map[journey["id"]], f"everyone enters “{journey['name']}”"
+        closed = [(a, b) for pk, a, b in pauses if pk == journey["id"]]
         if entry["by"] == "event":
             for event in rows(
-                "SELECT id, customer_id, recorded_at FROM segments_event WHERE kind = %s"
-                " AND recorded_at > %s",
+                "SELECT id, customer_id, occurred_at, recorded_at FROM segments_event"
+                " WHERE kind = %s AND recorded_at > %s",
                 entry["event_kind"],
                 first,
             ):
                 heard = event["recorded_at"]
+                if any(a <= heard and event["occurred_at"] <= b for a, b in closed):
+                    continue  # what happens in a pause begins no journey
                 known = inside[event["customer_id"]]
                 is_kept = any(_stood_in(journey, t, heard, evidence.tick + MINUTE) for t in known)
                 text = f"event {event['id']} of customer {event['customer_id']}"

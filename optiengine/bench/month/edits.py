@@ -8,7 +8,12 @@ from django.db import connection
 from campaigns.models import Campaign, FrequencyCap, QuietHours
 from campaigns.services.launch import launch, pause
 from journeys.models import JourneyMap
-from journeys.services.edit_map import launch_map, newest_version, save_graph
+from journeys.services.edit_map import (
+    launch_map,
+    newest_version,
+    pause_map,
+    save_graph,
+)
 from optiengine.bench.month.conductor import HOUR, Extent
 from optiengine.bench.month.journal import Journal
 from segments.models import Customer, TargetGroup
@@ -23,6 +28,15 @@ WHERE d.status = 'new' AND k.recurrence NOT IN ('step', 'event') AND k.status = 
 GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1
 """
 
+# The map of which most messages wait just now.
+BUSIEST_MAP = """
+SELECT m.id FROM journeys_journeymap m
+LEFT JOIN journeys_traveller t ON t.map_id = m.id
+LEFT JOIN journeys_steppassage p ON p.traveller_id = t.id
+LEFT JOIN journeys_delivery d ON d.contact_id = p.contact_id AND d.status = 'new'
+WHERE m.status = 'active' GROUP BY 1 ORDER BY count(d.id) DESC, 1 LIMIT 1
+"""
+
 AWAITED = """
 SELECT customer_id FROM journeys_delivery WHERE status = 'new' GROUP BY 1 ORDER BY 1 LIMIT %s
 """
@@ -32,22 +46,26 @@ class Edits:
     def __init__(self, extent: Extent, journal: Journal, now: Callable[[], datetime]) -> None:
         self.journal, self.now = journal, now
         n = extent.n_days
-        before_lock, noon = timedelta(minutes=15), 3 * HOUR
+        before_lock, after_lock, noon = timedelta(minutes=15), timedelta(minutes=45), 3 * HOUR
         # By day and hours since the run; ticks of several hours are fine.
-        self._plan: dict[tuple[int, timedelta], Callable[[], None]] = {
-            (n // 4, before_lock): self._pause,
-            (n // 4 + 1, noon): self._go_on,
-            (n // 3, 6 * HOUR): self._edit_rules,
-            (n // 2, noon): self._stop,
-            (n // 2, 6 * HOUR): self._start,
-            (n // 2, before_lock): self._erase,
-            (n // 2, timedelta(minutes=45)): self._redraw,
-        }
+        self._plan: list[tuple[int, timedelta, Callable[[], None]]] = [
+            (n // 4, before_lock, self._pause),
+            (n // 4 + 1, noon, self._go_on),
+            (n // 3, 6 * HOUR, self._edit_rules),
+            (n // 2, before_lock, self._erase),
+            (n // 2, before_lock, self._pause_map),
+            (n // 2, after_lock, self._go_on_with_map),
+            (n // 2, after_lock, self._redraw),
+            (n // 2, noon, self._stop),
+            (n // 2, 6 * HOUR, self._start),
+        ]
         self._n_erased = 1 + extent.n_customers // 1_000
         self._paused: Campaign | None = None
+        self._paused_map: JourneyMap | None = None
 
     def make(self, number: int, since_run: timedelta) -> None:
-        if edit := self._plan.get((number, since_run)):
+        edits = [edit for day, since, edit in self._plan if (day, since) == (number, since_run)]
+        for edit in edits:
             edit()
             self.journal.write_rules()
 
@@ -62,6 +80,19 @@ class Edits:
         if self._paused:
             launch(self._paused)
             self.journal.write("launched", campaign=self._paused.pk)
+
+    def _pause_map(self) -> None:
+        """Over the lock time, at which its messages would leave."""
+        with connection.cursor() as cursor:
+            cursor.execute(BUSIEST_MAP)
+            if found := cursor.fetchone():
+                self._paused_map = pause_map(JourneyMap.objects.get(pk=found[0]))
+                self.journal.write("map paused", map=self._paused_map.pk)
+
+    def _go_on_with_map(self) -> None:
+        if self._paused_map:
+            launch_map(self._paused_map, by="town", at=self.now())
+            self.journal.write("map launched", map=self._paused_map.pk)
 
     def _edit_rules(self) -> None:
         FrequencyCap.objects.filter(name="Three in seven days").update(limit=2)

@@ -119,6 +119,21 @@ class Evidence:
     def noted(self, what: str) -> list[Row]:
         return [line for line in self.journal if line["what"] == what]
 
+    def spans(
+        self, begin: str, end: str, *, of: str = ""
+    ) -> list[tuple[int | None, datetime, datetime]]:
+        """From each note of what began to the next one that ended it, for the same row.
+
+        of : the name of the row's id in the notes.
+        """
+        found = []
+        for note in self.noted(begin):
+            ends = [n["at"] for n in self.noted(end)
+                    if n["at"] > note["at"] and n.get(of) == note.get(of)]  # fmt: skip
+            over = moment(min(ends, default=self.journal[-1]["at"]))
+            found.append((note.get(of), moment(note["at"]), over))
+        return found
+
     @property
     def tick(self) -> timedelta:
         """The longest time between two ticks while days were lived."""
