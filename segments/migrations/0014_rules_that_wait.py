@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='organisation',
             name='approval_audience',
-            field=models.PositiveIntegerField(blank=True, help_text='Customers. Launching a campaign or journey map that more of them could get, and changing rules in force while more of them are known, needs the approval of a second person. Pausing, ending and the stop switch never do. Empty: nobody has to approve. Such changes are, too: raising or emptying it, the time zone, the days of the life cycle, an earlier lock time, and what an active feature computes.', null=True, verbose_name='approval above'),
+            field=models.PositiveIntegerField(blank=True, help_text='Customers. Launching a campaign or journey map that more of them could get, and changing rules in force while more of them are known, needs the approval of a second person. Rules are also this number when it is raised or emptied, the time zone, the days of the life cycle, an earlier lock time, and what an active feature computes. Pausing, ending and the stop switch never wait. Empty: nobody has to approve.', null=True, verbose_name='approval above'),
         ),
     ]
