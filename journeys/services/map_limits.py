@@ -1,5 +1,6 @@
 """What would keep a map's message from one customer at a moment, as things stand."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -23,9 +24,20 @@ from segments.services.fresh_batch import FreshQuery
 AFTER_ALL = np.iinfo(np.int64).max  # a watermark above every contact there is
 
 
-def limits_of(campaign: Campaign, customer: Customer, at: datetime) -> dict[int, list[str]]:
-    """By action of the campaign what would hold its message; an empty list: it could be sent.
+@dataclass
+class Outlook:
+    """What would hold a message: for good, or until a moment that is told among the texts."""
 
+    texts: list[str]
+    leaves_at: datetime | None  # None: it is not possible
+
+
+def limits_of(
+    campaign: Campaign, customer: Customer, at: datetime, *, plan_from: datetime | None = None
+) -> dict[int, Outlook]:
+    """By action of the campaign what would hold its message, decided at `at`.
+
+    plan_from : a message leaves at this moment at the earliest, by default at that of the decision.
     The contacts of today count; what the days until `at` will bring is not known. Actions that are
     not active are left out.
     """
@@ -52,29 +64,36 @@ def limits_of(campaign: Campaign, customer: Customer, at: datetime) -> dict[int,
     zones = main_zones(batch.time_zones, batch.countries, zone)
     codes = limit_verdicts(book, codes, history, zones, at=at)
     words = VerdictWords(book)
-    found: dict[int, list[str]] = {}
+    found: dict[int, Outlook] = {}
+    planned = max(at, plan_from or at)
     for place, action in enumerate(book.actions):
         if book.campaigns[action.campaign].id != campaign.pk:
             continue
         code = int(codes[0, place])
-        found[action.id] = [words(place, code)] if code else []
+        outlook = Outlook([words(place, code)] if code else [], None if code else planned)
+        found[action.id] = outlook
+        if campaign.transactional:  # waits for nothing
+            continue
         open_at = next_open(
             book.quiet_hours,
             action.channel,
             customer.country,
             zones_of(customer.time_zone, customer.country, zone),
-            at,
+            planned,
         )
         if open_at is None:
-            found[action.id].append(_("Quiet hours never end for the customer."))
-        elif open_at > at:
+            outlook.texts.append(_("Quiet hours never end for the customer."))
+        elif open_at > planned:
             local = open_at.astimezone(ZoneInfo(zones[0]))
-            found[action.id].append(_("Quiet hours hold it until %s.") % f"{local:%Y-%m-%d %H:%M}")
+            outlook.texts.append(_("Quiet hours hold it until %s.") % f"{local:%Y-%m-%d %H:%M}")
+            outlook.leaves_at = outlook.leaves_at and open_at
     return found
 
 
-def _all(campaign: Campaign, reason: str) -> dict[int, list[str]]:
-    return {action.pk: [reason] for action in campaign.actions.filter(is_active=True)}
+def _all(campaign: Campaign, reason: str) -> dict[int, Outlook]:
+    return {
+        action.pk: Outlook([reason], None) for action in campaign.actions.filter(is_active=True)
+    }
 
 
 def _arm(customer: Customer, day: object) -> str:

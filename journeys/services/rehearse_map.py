@@ -13,7 +13,7 @@ from journeys.models import MapVersion
 from journeys.numerics.journey_graph import Graph, Step, parse_graph
 from journeys.numerics.journey_settings import setting_problems
 from journeys.services.describe_graph import describe_graph
-from journeys.services.map_limits import limits_of
+from journeys.services.map_limits import Outlook, limits_of
 from journeys.services.render import Links, Recipient, render
 from journeys.services.start_run import DECISION_TIME
 from journeys.services.walk_steps import (
@@ -38,7 +38,8 @@ class Message:
     action: str
     channel: str
     subject: str
-    limits: tuple[str, ...]  # what would keep it back; none: it could be sent
+    limits: tuple[str, ...]  # what would keep it back, for good or until it leaves
+    leaves_at: datetime | None  # None: it is not possible
 
 
 @dataclass(frozen=True)
@@ -150,11 +151,13 @@ class _Rehearsal:
     def _send(self, step: Step, at: datetime) -> tuple[str, datetime, str, tuple[Message, ...]]:
         decided_at = at if step["when"] == "at_once" else self._next_run(at)
         campaign = Campaign.objects.filter(pk=step["campaign"]).first()
-        messages = tuple(self._messages(campaign, decided_at)) if campaign else ()
-        is_possible = any(not message.limits for message in messages)
+        plan_from = decided_at if step["when"] == "at_once" else self._locked(decided_at)
+        messages = tuple(self._messages(campaign, decided_at, plan_from)) if campaign else ()
+        leaves = [message.leaves_at for message in messages if message.leaves_at]
         answer = self.answers.get(step.id)
-        if answer == "sent" or (answer != "blocked" and is_possible):
-            return "next", decided_at, _("The message is decided."), messages
+        if answer == "sent" or (answer != "blocked" and leaves):
+            leaves_at = min(leaves, default=plan_from)  # by whichever action is chosen
+            return "next", leaves_at, _("The message is decided."), messages
         what, blocked_at, text = step["when_blocked"], decided_at, _("The message is not possible.")
         if what == "wait":
             what, blocked_at = step["then"], at + timedelta(hours=step["wait_hours"])
@@ -168,12 +171,23 @@ class _Rehearsal:
         tomorrow = datetime.combine(day + timedelta(days=1), DECISION_TIME, self.organisation_zone)
         return today if today >= at else tomorrow
 
-    def _messages(self, campaign: Campaign, at: datetime) -> Iterator[Message]:
-        limits = limits_of(campaign, self.customer, at)
+    def _locked(self, decided_at: datetime) -> datetime:
+        """From when on a message of a day's run leaves."""
+        lock_time = Organisation.current().lock_time or DECISION_TIME
+        day = decided_at.astimezone(self.organisation_zone).date()
+        return max(decided_at, datetime.combine(day, lock_time, self.organisation_zone))
+
+    def _messages(self, campaign: Campaign, at: datetime, plan_from: datetime) -> Iterator[Message]:
+        outlooks = limits_of(campaign, self.customer, at, plan_from=plan_from)
+        not_run = Outlook([_("The campaign does not run on that day.")], None)
         for action in campaign.actions.filter(is_active=True):
-            held = limits.get(action.pk, [_("The campaign does not run on that day.")])
+            outlook = outlooks.get(action.pk, not_run)
             yield Message(
-                action.name, action.get_channel_display(), self._subject(action), tuple(held)
+                action.name,
+                action.get_channel_display(),
+                self._subject(action),
+                tuple(outlook.texts),
+                outlook.leaves_at,
             )
 
     def _subject(self, action: Action) -> str:

@@ -1,15 +1,16 @@
 """A test run by hand: what would happen when, what would be sent, what would hold it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
 
-from campaigns.models import FrequencyCap, QuietHours
+from campaigns.models import Campaign, FrequencyCap, QuietHours
 from journeys.models import Contact, StepPassage, Traveller
 from journeys.services.edit_map import newest_version
 from journeys.services.rehearse_map import rehearse
+from segments.models import Organisation
 from segments.services.build_state import build_state
 from tests.factories import DAY, NOW, make_customer
 from tests.journeys.engine import make_plan
@@ -94,6 +95,31 @@ def test_it_is_said_which_limits_would_hold_a_message(anna):
     anna.save()
     (message,) = rehearse(version, anna, start=NOW)[-1].messages
     assert "consent" in message.limits[0]
+
+
+def test_what_only_waits_leads_on_when_it_leaves(anna):
+    QuietHours.objects.create(name="Noon", starts_at="10:30", ends_at="11:30")
+    Organisation.objects.update_or_create(pk=1, defaults={"lock_time": time(13)})
+
+    found = rehearse(cart_map(), anna, start=NOW)
+
+    assert [(h.step_id, h.port, h.at) for h in found[2:]] == [
+        ("m", "next", in_berlin(1, 11, 30)),  # decided at eleven
+        ("u", "next", in_berlin(1, 18)),
+        ("n", "", in_berlin(2, 14)),  # the lock time is the organisation's, in UTC
+    ]
+    (message,) = found[2].messages
+    assert message.limits == ("Quiet hours hold it until 2026-03-01 11:30.",)
+
+
+def test_what_is_owed_waits_for_no_quiet_hours(anna):
+    QuietHours.objects.create(name="Noon", starts_at="10:30", ends_at="11:30")
+    version = cart_map()
+    Campaign.objects.update(transactional=True)
+
+    found = rehearse(version, anna, start=NOW)
+
+    assert (found[2].at, found[2].messages[0].limits) == (in_berlin(1, 11), ())
 
 
 def test_nothing_is_written(anna):
