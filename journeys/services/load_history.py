@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
+from psycopg.types.numeric import Int8
 
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import History
@@ -39,14 +40,14 @@ WHERE k.customer_id {theirs} AND k.id < %(watermark)s
 # Nothing after the decision is looked at, so that a replay sees the same. The contact is asked for
 # message by message: whatever the server takes the number of messages to be, it goes by its key.
 AS_SENT = """
-SELECT k.*, greatest(k.reserved_at, d.attempted_at) AS moment FROM journeys_contact k
+SELECT k.*, greatest(k.reserved_at, d.left_at) AS moment FROM journeys_contact k
 LEFT JOIN LATERAL (
-    SELECT d.attempted_at FROM journeys_delivery d
+    SELECT {left_at} AS left_at FROM journeys_delivery d
     WHERE d.contact_id = k.id AND d.as_of = k.as_of AND {left} LIMIT 1) d ON true
 WHERE k.customer_id {theirs} AND k.id < %(watermark)s
   AND {oldest} AND ({matters})
 UNION ALL
-SELECT k.*, d.attempted_at AS moment FROM journeys_delivery d
+SELECT k.*, {left_at} AS moment FROM journeys_delivery d
 CROSS JOIN LATERAL (
     SELECT k.* FROM journeys_contact k
     WHERE k.id = d.contact_id AND k.as_of = d.as_of LIMIT 1) k
@@ -57,6 +58,7 @@ WHERE d.customer_id {theirs} AND {left_since}
 # Asked for one customer, the server keeps one plan for all: over the months' partitions planning
 # takes longer than the reading.
 THEIRS, ONES = "BETWEEN %(first)s AND %(last)s", "= %(first)s"
+LEFT_AT = "greatest(d.attempted_at, CASE WHEN d.sent_at < %(at)s THEN d.sent_at END)"
 LEFT = "d.attempted_at < %(at)s AND d.status IN ('attempting', 'sent', 'unknown')"
 DAY_LEFT = "(k.moment AT TIME ZONE %(zone)s::text)::date"
 # Planned so much earlier than the oldest that matters, a contact is still looked at; whoever is
@@ -115,6 +117,7 @@ class HistoryQuery:
             "oldest": oldest,
             "matters": sql.SQL(" OR ").join(sql.SQL("({})").format(part) for part in parts),
             "left": sql.SQL(LEFT),
+            "left_at": sql.SQL(LEFT_AT),
             "left_since": _within(span, "d.attempted_at"),
         }
         channels, tags = tuple(book.limiting_channels), tuple(book.limiting_tags)
@@ -152,9 +155,10 @@ class HistoryQuery:
         params = {
             "as_of": as_of,
             "day_start": day_start(as_of, zone),
-            "first": int(customer_ids[0]),
-            "last": int(customer_ids[-1]),
-            "watermark": watermark,
+            # Of one type whatever their size: a plan is kept for each that occurs.
+            "first": Int8(customer_ids[0]),
+            "last": Int8(customer_ids[-1]),
+            "watermark": Int8(watermark),
             "at": at,
             "zone": zone,
         }

@@ -303,6 +303,18 @@ def test_a_gap_counts_from_when_a_message_left_however_late(shop):
     expect_replayed()
 
 
+def test_what_took_long_to_hand_over_counts_from_its_end(shop):
+    """As in the check of messages that leave: at the moment that is surely not too early."""
+    MinimumGap.objects.create(name="Three hours", hours=3)
+    begun, done = NOON - timedelta(hours=4), NOON - timedelta(hours=2)
+    leave_late(shop[0], make_letter(), planned=begun - timedelta(days=9), left=done)
+    leave_late(shop[1], make_letter(), planned=begun, left=done)
+    Delivery.objects.update(attempted_at=begun)
+
+    assert not any(ask(customer).has_message for customer in shop[:2])
+    expect_replayed()
+
+
 def shut_out_the_banner(letter):
     banner = Campaign.objects.get(name="Banner")
     Exclusion.objects.create(
