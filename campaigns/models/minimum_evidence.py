@@ -1,7 +1,9 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.numerics.rulebook import MINIMUM_EVIDENCE
+from campaigns.numerics.rulebook_entries import (
+    MINIMUM_EVIDENCE,
+)
 
 
 class MinimumEvidence(models.Model):

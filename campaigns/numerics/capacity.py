@@ -6,7 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from campaigns.numerics.rulebook import CapacityEntry, Rulebook
+from campaigns.numerics.rulebook import (
+    Rulebook,
+)
+from campaigns.numerics.rulebook_entries import (
+    CapacityEntry,
+)
 
 FROM_THE_BEGINNING = "whole"
 BEGINNING = date(1970, 1, 1)

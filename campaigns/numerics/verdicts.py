@@ -17,11 +17,13 @@ from campaigns.numerics.possible_days import possible_days
 from campaigns.numerics.quiet_hours import moment_of
 from campaigns.numerics.rulebook import (
     NEVER,
+    Rulebook,
+)
+from campaigns.numerics.rulebook_entries import (
     CampaignEntry,
     CapEntry,
     ExclusionEntry,
     GapEntry,
-    Rulebook,
 )
 
 Codes = NDArray[np.int16]

@@ -7,12 +7,14 @@ from campaigns.models import Campaign, FollowUp, Tag
 from campaigns.numerics.rulebook import (
     FEATURE,
     INBOUND_CHANNELS,
+    Rulebook,
+)
+from campaigns.numerics.rulebook_entries import (
     CampaignEntry,
     CapEntry,
     ExclusionEntry,
     FollowUpEntry,
     GapEntry,
-    Rulebook,
 )
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.describe_limit import window_in_words

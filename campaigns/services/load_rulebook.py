@@ -16,8 +16,11 @@ from campaigns.models import (
 from campaigns.numerics.capacity import period_of
 from campaigns.numerics.quiet_hours import QuietEntry
 from campaigns.numerics.rulebook import (
-    EVENT,
     FORESIGHT_DAYS,
+    Rulebook,
+)
+from campaigns.numerics.rulebook_entries import (
+    EVENT,
     SCHEDULE,
     STEP,
     ActionEntry,
@@ -27,7 +30,6 @@ from campaigns.numerics.rulebook import (
     ExclusionEntry,
     FollowUpEntry,
     GapEntry,
-    Rulebook,
 )
 from campaigns.services.minimum_evidence import MinimumEvidences
 from segments.services.features import active_features

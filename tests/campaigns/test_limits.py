@@ -9,11 +9,13 @@ import pytest
 
 from campaigns.numerics.rulebook import (
     NEVER,
+    Rulebook,
+)
+from campaigns.numerics.rulebook_entries import (
     CapEntry,
     ExclusionEntry,
     FollowUpEntry,
     GapEntry,
-    Rulebook,
 )
 from campaigns.numerics.verdicts import History, Verdict, limit_verdicts, window_starts
 from tests.campaigns.test_verdicts import NOW, at, book, campaign, cap, history, verdicts
@@ -272,7 +274,7 @@ def slow_verdict(rules: Rulebook, action, contacts: list[dict], zone: str) -> in
             if runs and running.id != own.id and not ignored:
                 return Verdict.DURATION + i
     for i, limit in enumerate(rules.caps):
-        if limit.limit is None or own.exempt_from_caps or not limit.covers(rules, action):
+        if limit.limit is None or own.exempt_from_caps or not limit.covers(own, action):
             continue
         inside = [c for c in contacts if counts(rules, limit, c) and is_inside(limit, c, zone)]
         if len(inside) >= limit.limit:

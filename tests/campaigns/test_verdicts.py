@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from campaigns.numerics.rulebook import (
+    Rulebook,
+)
+from campaigns.numerics.rulebook_entries import (
     ActionEntry,
     CampaignEntry,
     CapEntry,
     ExclusionEntry,
     FollowUpEntry,
-    Rulebook,
 )
 from campaigns.numerics.verdicts import (
     Facts,

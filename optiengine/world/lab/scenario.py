@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.rulebook import (
     FORESIGHT_DAYS,
+    Rulebook,
+)
+from campaigns.numerics.rulebook_entries import (
     ActionEntry,
     CampaignEntry,
     CapacityEntry,
     CapEntry,
     FollowUpEntry,
-    Rulebook,
 )
 from optiengine.world.lab.effects import Effect
 from optiengine.world.lab.population import Population
