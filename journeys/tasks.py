@@ -45,11 +45,7 @@ def deliver_task() -> str:
         )
     if time.monotonic() >= end:
         ring_for_delivery()
-    told = ", ".join(f"{n} {status}" for status, n in counts.items())
-    # Also when nothing left: pages were answered, or a person settled what was unknown.
-    if wrong := reconcile_recent():
-        told += "; " + _("messages do not add up: %s") % ", ".join(map(str, wrong))
-    return told
+    return ", ".join(f"{n} {status}" for status, n in counts.items())
 
 
 def ring_for_delivery() -> None:
@@ -92,13 +88,20 @@ def run_today() -> str:
 
 
 def keep_going() -> str:
-    """What others left undone: runs whose worker was lost. What they decided may leave."""
+    """What others left undone: runs whose worker was lost. What they decided may leave.
+
+    Then the balance of messages: what became of them changes also when none leaves, as when a page
+    is answered, or when a person settles what was unknown.
+    """
     running = DecisionRun.objects.filter(status=DecisionRun.Status.RUNNING)
     pks = running.values_list("pk", flat=True)
     runs = [work_off(pk, owner=worker_name(), clock=now) for pk in pks]
     if runs:
         ring_for_delivery()
-    return ", ".join(f"{run}: {run.get_status_display()}" for run in runs)
+    told = [f"{run}: {run.get_status_display()}" for run in runs]
+    if wrong := reconcile_recent():
+        told.append(_("messages do not add up: %s") % ", ".join(map(str, wrong)))
+    return "; ".join(told)
 
 
 def dry_run_task(pk: int) -> str:

@@ -213,8 +213,9 @@ class Delivery(models.Model):
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
-        # In the database: unique (key, as_of), (contact, as_of); indexes on what waits by
-        # channel and due_at, on what is being attempted by batch, on the customer and attempted_at.
+        # In the database: unique (key, as_of), (contact, as_of); indexes on the day, on what waits
+        # by channel and due_at, on what is being attempted by batch, on the customer and
+        # attempted_at.
 
     def __str__(self) -> str:
         return f"{self.key}"

@@ -5,11 +5,11 @@ from datetime import date
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from journeys.models import DecisionRun
 
 logger = logging.getLogger(__name__)
+AT_ONCE = 30  # days: more of them, as when runs were made by hand, take several looks
 RECENT = 3  # days' runs that are always looked at: real-time decisions are made for the newest
 
 # From both sides, so that a message too few and one too many cannot cancel each other.
@@ -29,6 +29,16 @@ FULL JOIN (SELECT id, contact_id, status FROM journeys_delivery WHERE as_of = %(
     ON d.contact_id = k.id
 """
 
+# Each part has an index that holds such rows alone.
+OPEN = """
+SELECT as_of, count(*) FILTER (WHERE status <> 'unknown'),
+       count(*) FILTER (WHERE status = 'unknown')
+FROM (SELECT as_of, status FROM journeys_delivery WHERE status IN ('new', 'claimed')
+      UNION ALL SELECT as_of, status FROM journeys_delivery WHERE status = 'attempting'
+      UNION ALL SELECT as_of, status FROM journeys_delivery WHERE status = 'unknown') d
+GROUP BY as_of
+"""
+
 
 def reconcile(as_of: date) -> dict[str, int]:
     """What became of a day's messages, those decided in real time among them.
@@ -43,18 +53,24 @@ def reconcile(as_of: date) -> dict[str, int]:
 
 
 def reconcile_recent() -> list[date]:
-    """Write the balance of the days whose messages may still change; returns those that are wrong.
+    """Write the balance of the days that may have another now; returns those that do not add up.
 
-    They are the latest days, and all on which a message waits or is unknown.
+    They are the latest days, and all of which other messages wait or are unknown than was written.
     """
-    return [as_of for as_of in _open_days() if not is_balanced(_balance(as_of))]
+    return [as_of for as_of in _days_to_count() if not is_balanced(_balance(as_of))]
 
 
-def _open_days() -> list[date]:
-    runs = DecisionRun.objects.daily().order_by("as_of")
-    days = set(runs.reverse().values_list("as_of", flat=True)[:RECENT])
-    is_open = Q(deliveries__waiting__gt=0) | Q(deliveries__unknown__gt=0)
-    return sorted(days.union(runs.filter(is_open).values_list("as_of", flat=True)))
+def _days_to_count() -> list[date]:
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN)
+        found = {as_of: (waiting, unknown) for as_of, waiting, unknown in cursor.fetchall()}
+    runs = DecisionRun.objects.daily().order_by("-as_of").values_list("as_of", "deliveries")
+    days = [
+        as_of
+        for place, (as_of, told) in enumerate(runs)
+        if place < RECENT or (told.get("waiting"), told.get("unknown")) != found.get(as_of, (0, 0))
+    ]
+    return days[:AT_ONCE]
 
 
 @transaction.atomic

@@ -6,13 +6,14 @@ from threading import Thread
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from journeys.models import DecisionRun, Delivery
-from journeys.services.reconcile import is_balanced, reconcile, reconcile_recent
+from journeys.services.reconcile import RECENT, is_balanced, reconcile, reconcile_recent
 from journeys.services.run_day import run_day
 from journeys.services.settle_delivery import settle
-from journeys.tasks import deliver_task
+from journeys.tasks import deliver_task, keep_going
 from tests.factories import DAY, NOW, make_action, make_campaign, make_contact, make_delivery
 from tests.journeys.engine import make_customers, make_plan
 
@@ -67,6 +68,7 @@ def test_the_run_shows_the_balance_and_raises_the_alarm(admin_client):
     run = DecisionRun.objects.create(as_of=DAY, decided_at=NOW, seed=1)
     make_delivery()
     assert deliver_task().startswith("1 sent")
+    assert keep_going() == ""
     run.refresh_from_db()
     assert run.deliveries["sent"] == 1
     page = reverse("admin:journeys_decisionrun_change", args=[run.pk])
@@ -80,7 +82,7 @@ def test_the_run_shows_the_balance_and_raises_the_alarm(admin_client):
     make_contact()
     assert reconcile_recent() == [DAY]
     make_delivery()
-    assert "messages do not add up: 2026-03-01" in deliver_task()
+    assert "messages do not add up: 2026-03-01" in keep_going()
     assert "1 decided ones are not in the outbox" in admin_client.get(page).text
 
 
@@ -111,7 +113,7 @@ def test_what_a_person_settles_is_in_the_next_balance():
         a_run(DAY + timedelta(days=days))
 
     settle(delivery, sent=True, by="anna", at=NOW)
-    deliver_task()
+    keep_going()
 
     run.refresh_from_db()
     assert (run.deliveries["sent"], run.deliveries["unknown"]) == (1, 0)
@@ -128,6 +130,30 @@ def test_a_message_that_waits_for_days_is_in_the_balance_of_its_own():
 
     run.refresh_from_db()
     assert (run.deliveries["waiting"], run.deliveries["suppressed"]) == (0, 1)
+
+
+def test_a_late_run_of_an_older_day_gets_its_balance():
+    for days in range(1, 5):
+        a_run(DAY + timedelta(days=days))
+    run = a_run()
+    make_delivery(status="sent")
+
+    reconcile_recent()
+
+    run.refresh_from_db()
+    assert (run.deliveries["decided"], run.deliveries["sent"]) == (1, 1)
+
+
+def test_what_nobody_settles_is_not_counted_for_ever():
+    make_delivery(status="unknown")
+    for days in range(5):
+        a_run(DAY + timedelta(days=days))
+    reconcile_recent()
+
+    with CaptureQueriesContext(connection) as queries:
+        reconcile_recent()
+
+    assert sum("FULL JOIN" in query["sql"] for query in queries) == RECENT
 
 
 @pytest.mark.django_db(transaction=True)

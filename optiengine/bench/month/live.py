@@ -122,6 +122,8 @@ class Month:
             ring(self.engine)
             self.engine.settle()
             self._look_around(-1, timedelta(0))
+        ring(self.engine)  # the minute after: balances of what has just left
+        self.engine.settle()
 
     def _go_to(self, tick: datetime) -> None:
         if self.clock.now() < tick:

@@ -51,8 +51,8 @@ class Command(BaseCommand):
         if schedule is not None:
             schedule_days(schedule)
         children = [web_server(f"{host}:{port}")]
+        schedule_minutes()  # also for workers on other machines
         if not no_worker:
-            schedule_minutes()
             children += [worker(LONG_CLUSTER), worker(PROMPT_CLUSTER)]
         self.stdout.write(f"Serving on http://{host}:{port}/ — Ctrl-C stops.")
         watch(children, say=self.stderr.write)
