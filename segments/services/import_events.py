@@ -19,6 +19,7 @@ from segments.services.import_feedback import (
     forget_gathered,
     gather,
     reject_unclear,
+    report_in,
     write_plainly,
 )
 from segments.services.imports import fields as read
@@ -223,12 +224,14 @@ def _update_events(cursor: CursorWrapper, plan: ImportPlan) -> int:
     cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
     cursor.execute(
         f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT e.id, e.occurred_at AS occurred_before, "
-        f"c.id AS customer_id, {', '.join(f'v.{name}' for name in columns)} FROM {CHECKED} v "
+        f"c.id AS customer_id, {', '.join(f'v.{name}' for name in columns)}, "
+        f"(e.customer_id, {report_in('e')}) IS DISTINCT FROM (c.id, {report_in('v')}) AS is_news "
+        f"FROM {CHECKED} v "
         "JOIN segments_customer c ON c.external_id = v.customer JOIN segments_event e "
         f"ON e.source = {quote(plan.source)} AND e.external_id = v.external_id "
         f"WHERE e.customer_id <> c.id OR {differs} FOR UPDATE OF e"
     )
-    gather(cursor, f"SELECT customer_id, kind, occurred_at, properties FROM {CHANGES}")
+    gather(cursor, f"SELECT * FROM {CHANGES} WHERE is_news")
     settings = ", ".join(f"{name} = n.{name}" for name in ("customer_id", *columns))
     cursor.execute(
         f"UPDATE segments_event e SET {settings}, recorded_at = {quote(plan.at.isoformat())} "

@@ -2,7 +2,8 @@
 for all rows of a file at once.
 
 However old they are: as with reports handed in one by one, what counts is that they are new here.
-A row that is known already changes nothing when it comes again.
+A row that is known already changes nothing when it comes again, unless it reports something else
+by now: of another customer or channel, another kind, or a bounce that is lasting after all.
 """
 
 from django.db import connection
@@ -65,15 +66,22 @@ def forget_gathered(cursor: CursorWrapper) -> None:
     )
 
 
+def report_in(event: str) -> str:
+    """SQL of what an event reports, if it is feedback: kind, channel, whether it is lasting."""
+    return (
+        f"{event}.kind, {event}.properties ->> 'channel', "
+        f"{event}.kind = 'bounce' AND {event}.properties -> 'hard' = 'true'::jsonb"
+    )
+
+
 def gather(cursor: CursorWrapper, rows: str) -> None:
     """Keep what of `rows` is feedback until all rows of the file are stored.
 
     rows : SQL whose columns are customer_id, kind, occurred_at and properties.
     """
     cursor.execute(
-        f"INSERT INTO {NEWS} SELECT customer_id, kind, properties ->> 'channel', "
-        "kind = 'bounce' AND properties -> 'hard' = 'true'::jsonb, occurred_at "
-        f"FROM ({rows}) n WHERE kind IN ({KINDS})"
+        f"INSERT INTO {NEWS} SELECT n.customer_id, {report_in('n')}, n.occurred_at "
+        f"FROM ({rows}) n WHERE n.kind IN ({KINDS})"
     )
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from segments.models import ConsentChange, Customer, Event, Suppression
 from segments.services.imports.preview import preview
 from segments.services.store_events import NewEvent, store_events
-from segments.services.suppress import find_suppression
+from segments.services.suppress import find_suppression, lift_suppression
 from tests.factories import NOW, make_customer
 from tests.segments.importing import counts, import_text, rejected
 
@@ -87,6 +87,50 @@ def test_the_same_file_again_changes_nothing_and_other_content_does(tmp_path, an
     changed = text.replace("bounce,email,0", "bounce,email,1")
     assert counts(import_events(tmp_path, changed)) == (2, 0, 1, 1, 0)
     assert state(anna) == (["email", "sms"], ["email"])
+
+
+REPORTED = (
+    "id,customer,date,kind,channel,hard{more}\n"
+    "1,anna,{day},unsubscribe,{channel},{more}\n"
+    "2,anna,{day},bounce,{channel},yes{more}\n"
+    "3,{who},{day},{kind},email,{more}\n"
+)
+FIRST = {"more": "", "day": "2026-02-01", "channel": "sms", "who": "anna", "kind": "visit"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "consents", "suppressed"),
+    [
+        ({"more": ",agent"}, ["email", "sms"], []),
+        ({"day": "2026-02-02"}, ["email", "sms"], []),
+        ({"more": ",agent", "channel": "email"}, ["sms"], ["email"]),
+        ({"more": ",agent", "kind": "unsubscribe"}, ["sms"], []),
+        ({"more": ",agent", "kind": "complaint"}, ["sms"], ["email"]),
+    ],
+)
+def test_what_is_known_acts_again_only_where_it_reports_something_else(
+    tmp_path, anna, changed, consents, suppressed
+):
+    """The file comes again with another column or date: no report of it is a new one."""
+    import_events(tmp_path, REPORTED.format(**FIRST))
+    assert state(anna) == (["email"], ["sms"])
+    Customer.objects.update(consents=["email", "sms"])  # given again since
+    assert lift_suppression("sms", anna.phone, at=NOW)
+
+    job = import_events(tmp_path, REPORTED.format(**FIRST | changed))
+
+    assert counts(job) == (3, 0, 3, 0, 0)
+    assert state(anna) == (consents, suppressed)
+
+
+def test_a_report_that_turns_out_to_be_of_somebody_else_acts_on_them(tmp_path, anna):
+    ben = make_customer(external_id="ben", consents=["email", "sms"])
+    text = HEAD + "1,anna,2026-02-01,unsubscribe,email,\n"
+    import_events(tmp_path, text)
+
+    import_events(tmp_path, text.replace("anna", "ben"))
+
+    assert (state(anna)[0], state(ben)[0]) == (["sms"], ["sms"])
 
 
 def test_the_fifth_soft_bounce_within_thirty_days_suppresses(tmp_path, anna):
