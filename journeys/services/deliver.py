@@ -26,7 +26,7 @@ from journeys.services.message_links import links_for
 from journeys.services.outbox import Batch, other_side
 from journeys.services.recheck import load_limits
 from journeys.services.render import Recipient, render
-from journeys.services.report_bounces import report_bounces
+from journeys.services.report_bounces import record_bounces
 from journeys.services.throttle import left_in_minute
 from optiengine.lib.text_scan import TextError
 from segments.models.customer import OUTBOUND
@@ -177,8 +177,9 @@ class Worker:
             raise
         finally:
             now = self.clock()
-            self.count(outbox.record_receipts(batch, receipts, now=now))
-            report_bounces(recipients, receipts, channel=batch.channel, at=now)
+            told = [receipt for receipt in receipts if not receipt.is_bounce]
+            self.count(outbox.record_receipts(batch, told, now=now))
+            self.count(record_bounces(batch, recipients, receipts, now=now))
         return is_whole
 
     def _messages(

@@ -8,13 +8,14 @@ from datetime import timedelta
 
 import pytest
 from django.core.mail.backends.smtp import EmailBackend
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django_q.exceptions import TimeoutException
 
 from journeys.channels import EmailServer
 from journeys.models import Delivery
 from journeys.services.deliver import deliver
 from segments.models import Customer, Event, Suppression
+from segments.services.feedback import record_feedback
 from segments.services.suppress import find_suppression
 from tests.factories import NOW, make_action, make_customer, make_delivery
 from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
@@ -153,6 +154,50 @@ def test_an_address_that_the_server_refuses_is_written_to_no_more(peer: SmtpPeer
     assert Suppression.objects.get().reason == Suppression.Reason.BOUNCE
     again.refresh_from_db()
     assert again.reason == "The address is suppressed."
+
+
+def test_a_bounce_that_cannot_be_stored_is_listed_and_ends_nothing_else(
+    peer: SmtpPeer, monkeypatch, caplog
+):
+    """Its delivery is not told as settled without it; the other message and channel go on."""
+    gone, other = make_deliveries(2)
+    text = make_delivery(action=make_action(channel="sms"))
+    peer.replies = {gone.customer.email: "550 no such mailbox"}
+
+    def fail(*arguments, **how):
+        record_feedback(*arguments, **how)
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr("journeys.services.report_bounces.record_feedback", fail)
+    counts = deliver(now=NOW, owner="a")
+
+    assert counts["sent"] == 2
+    found = Delivery.objects.in_bulk([gone.pk, other.pk, text.pk])
+    assert [found[row.pk].status for row in (gone, other, text)] == ["attempting", "sent", "sent"]
+    assert str(gone.key) in caplog.text
+    assert gone.customer.email not in caplog.text
+    assert not Event.objects.exists()
+    let_leases_run_out()
+    assert deliver(now=NOW + timedelta(hours=1), owner="a")["unknown"] == 1
+    assert peer.recipients == [other.customer.email]
+
+
+def test_a_worker_that_dies_before_a_bounce_is_stored_leaves_its_delivery_unclear(
+    peer: SmtpPeer, monkeypatch
+):
+    gone, other = make_deliveries(2)
+    peer.replies = {gone.customer.email: "550 no such mailbox"}
+
+    def die(*arguments, **how):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("journeys.services.report_bounces.record_feedback", die)
+        with pytest.raises(SystemExit):
+            deliver(now=NOW, owner="a")
+
+    found = Delivery.objects.in_bulk([gone.pk, other.pk])
+    assert [found[row.pk].status for row in (gone, other)] == ["attempting", "sent"]
 
 
 def test_a_server_that_refuses_us_suppresses_nobody(peer: SmtpPeer):
