@@ -92,7 +92,7 @@ class History:
     takes_slot: NDArray[np.bool_]  # (h,) False for those sent in addition: caps skip them
     counted: NDArray[np.bool_]  # (h,) False where the campaign was not counted by caps
     transactional: NDArray[np.bool_]  # (h,) outside of limits, but for caps that ask for them
-    days_ago: NDArray[np.int64]  # (h,) calendar days of the organisation
+    days_ago: NDArray[np.int64]  # (h,) calendar days of the organisation, 0 for those to come
     reserved_at: NDArray[np.datetime64]  # (h,) planned moment in UTC, microseconds
     responded: NDArray[np.bool_]  # (h,) so far; asked where a series depends on it
 

@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, IntegerField
+from django.db.models import F, IntegerField, Min
 from django.db.models.expressions import CombinedExpression, Value
 
 from campaigns.models import Campaign
@@ -19,6 +19,7 @@ CURSOR = "event campaigns"
 BATCH = 2_000  # events read at once
 TOGETHER = 200  # decided in one transaction
 OLDEST = timedelta(hours=24)  # an event that is heard of later starts nothing
+BLOCK = CombinedExpression(F("customer_id"), ">>", Value(BLOCK_BITS), output_field=IntegerField())
 
 
 def answer_events(now: datetime) -> Counter[str]:
@@ -33,8 +34,11 @@ def answer_events(now: datetime) -> Counter[str]:
     try:
         if WaitingTrigger.objects.exists():
             live_rules(now)  # written down before the transactions below, which may be undone
-        while n := _answer_some(now):
-            counts["answered"] += n
+        n_before = -1
+        while counts["answered"] > n_before:
+            n_before = counts["answered"]
+            for kind, block in _open():
+                counts["answered"] += _answer_some(kind, block, now)
     except (SendingStopped, StaleState):
         pass
     return counts
@@ -66,24 +70,25 @@ def _collect(now: datetime) -> None:
             n = len(events)
 
 
+def _open() -> list[tuple[str, int]]:
+    """Kinds and blocks with events to answer, the longest waiting first. They take turns, so that
+    many events of one customer do not hold up those of others."""
+    groups = WaitingTrigger.objects.values_list("kind", BLOCK).annotate(first=Min("pk"))
+    return [(kind, block) for kind, block, _first in groups.order_by("first")]
+
+
 @transaction.atomic
-def _answer_some(now: datetime) -> int:
-    """The oldest open event's, and others of its kind and block: one transaction, one lock.
+def _answer_some(kind: str, block: int, now: datetime) -> int:
+    """Open events of a kind and block, the oldest first: one transaction, one lock.
 
     Of one customer's events the oldest alone: each is an occasion of its own.
     """
-    block = CombinedExpression(
-        F("customer_id"), ">>", Value(BLOCK_BITS), output_field=IntegerField()
-    )
-    waiting = WaitingTrigger.objects.select_for_update(skip_locked=True).annotate(block=block)
-    first = waiting.order_by("pk").first()
-    if first is None:
-        return 0
-    alike = waiting.filter(kind=first.kind, block=first.block)
-    oldest: dict[int, int] = {}  # by customer
-    for pk, customer_id in alike.order_by("pk").values_list("pk", "customer_id")[:TOGETHER]:
-        oldest.setdefault(customer_id, pk)
-    request = Request(LiveDecision.Reason.EVENT, trigger_kind=first.kind)
-    decide_now(list(oldest), at=now, request=request)
-    WaitingTrigger.objects.filter(pk__in=oldest.values()).delete()
-    return len(oldest)
+    alike = WaitingTrigger.objects.annotate(block=BLOCK).filter(kind=kind, block=block)
+    oldest = alike.order_by("customer_id", "pk").distinct("customer_id").values("pk")
+    free = WaitingTrigger.objects.select_for_update(skip_locked=True).filter(pk__in=oldest)
+    rows = dict(free.order_by("pk").values_list("customer_id", "pk")[:TOGETHER])
+    if rows:
+        request = Request(LiveDecision.Reason.EVENT, trigger_kind=kind)
+        decide_now(list(rows), at=now, request=request)
+        WaitingTrigger.objects.filter(pk__in=rows.values()).delete()
+    return len(rows)

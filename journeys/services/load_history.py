@@ -16,10 +16,12 @@ from campaigns.numerics.verdicts import History
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 
-# Moments are counted back from the decision's, so that the text is the rulebook's alone.
+# Moments are counted back from the decision's, so that the text is the rulebook's alone. Days of
+# contacts yet to come, of a later day's run or planned for tomorrow, are today's: within no days
+# at all, "again after 0 days", nothing is.
 HISTORY = """
 SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
-       %(as_of)s::date - {day} AS days_ago,
+       greatest(%(as_of)s::date - {day}, 0) AS days_ago,
        (extract(epoch FROM k.moment) * 1000000)::int8 AS reserved_at,
        k.campaign_id = ANY({asked}::int8[]) AND EXISTS (
            SELECT FROM segments_event e
@@ -148,8 +150,8 @@ class HistoryQuery:
     ) -> History:
         """Contacts of a batch that can still matter: sends and withheld ones alike.
 
-        A contact that a run of a later day has already made counts too, as one of today: whichever
-        run comes second must not exceed a cap.
+        A contact that a run of a later day has already made, or that is planned for tomorrow,
+        counts too, as one of today: whichever decision comes second must not exceed a cap.
         customer_ids : (n,) ascending. watermark : contacts of this id or later are left out, which
         is how a replay sees what the run saw. at : the moment of decision, on the day as_of of the
         organisation's zone.

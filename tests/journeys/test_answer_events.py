@@ -1,12 +1,12 @@
 """An event arrives, and the campaigns that it starts are decided once for it."""
 
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.db import OperationalError, transaction
 
-from campaigns.models import Campaign, CapacityLimit
+from campaigns.models import Campaign, CapacityLimit, QuietHours
 from journeys.models import Contact, Decision, DecisionRun, LiveDecision, WaitingTrigger
 from journeys.services.answer_events import answer_events
 from journeys.services.decide_now import Request, decide_now
@@ -14,6 +14,7 @@ from journeys.services.live_rules import live_rules
 from journeys.services.replay import replay_live
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Event
+from segments.models.customer import BLOCK_BITS
 from segments.services.stop_sending import set_sending_stopped
 from tests.factories import DAY, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_plan
@@ -99,6 +100,44 @@ def test_two_events_of_one_customer_are_two_occasions(anna):
 
     assert answer_events(NOON + timedelta(minutes=6))["answered"] == 1
     assert Contact.objects.count() == 2
+
+
+@pytest.mark.parametrize(("repeat_after_days", "n_contacts"), [(0, 2), (1, 1)])
+def test_what_waits_for_tomorrow_stands_in_the_way_as_if_of_today(
+    anna, repeat_after_days, n_contacts
+):
+    """Both are answered at ten in the evening, for seven the next morning."""
+    QuietHours.objects.create(name="Night", starts_at=time(21), ends_at=time(7))
+    Campaign.objects.update(repeat_after_days=repeat_after_days)
+    evening = NOON + timedelta(hours=10)
+    for number in (1, 2):
+        moment = evening + timedelta(minutes=5 * number)
+        make_event(anna, at=moment, number=number)
+        assert answer_events(moment)["answered"] == 1
+
+    morning = NOON + timedelta(hours=19)
+    assert list(Contact.objects.values_list("reserved_at", flat=True)) == [morning] * n_contacts
+
+
+def test_one_customers_flood_of_events_holds_nobody_up(monkeypatch):
+    """Three events of one customer came before those of a neighbour and of one in another block."""
+    monkeypatch.setattr("journeys.services.answer_events.TOGETHER", 2)
+    bot, neighbour = make_customers(2)
+    [far] = make_customers(1, pk=bot.pk + (1 << BLOCK_BITS))
+    make_plan()
+    make_action(make_campaign(recurrence="event", trigger_kind="visit", repeat_after_days=0))
+    decide_day()
+    answer_events(NOON - timedelta(hours=3))
+    who = [bot, bot, bot, neighbour, far]
+    for number, customer in enumerate(who):
+        make_event(customer, kind="visit", number=number)
+
+    assert answer_events(NOON)["answered"] == len(who)
+
+    answered = Decision.objects.filter(run__kind="live").order_by("pk")
+    assert list(answered.values_list("customer_id", flat=True)) == [
+        customer.pk for customer in (bot, neighbour, far, bot, bot)
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
