@@ -117,11 +117,13 @@ def shut_outs(
     target: int,
     sources: Collection[int],
     stages: Collection[str],
+    topics: Collection[int] = (),
 ) -> Iterator[ShutOut]:
     """Campaigns ranked before the target that are back before an exclusion or duration has ended.
 
     One that is Auto or goes later is not among them: nobody knows that it is sent each time.
     target, sources : indices of campaigns. stages : of the life cycle, all there are.
+    topics : tags that a customer may have declined.
     """
     theirs = actions_of(book, target)
     if not len(theirs):
@@ -149,7 +151,7 @@ def shut_outs(
             exclusion=exclusion,
             days=days,
             again=again,
-            is_certain=_goes_first(book, source, target),
+            is_certain=_goes_first(book, source, target, topics),
             is_for_all=is_for_all,
             stages=within,
         )
@@ -204,14 +206,14 @@ def _own_exclusions(book: Rulebook, source: int, own: NDArray[np.int64]) -> list
     ]
 
 
-def _goes_first(book: Rulebook, source: int, target: int) -> bool:
+def _goes_first(book: Rulebook, source: int, target: int, topics: Collection[int]) -> bool:
     """Whether the target can never be sent while the source could, nor when it cannot.
 
     Beside its rank: the source starts no later, runs every day, also on one whose data is missing
     if the target does, and whenever the target is decided: an event may come before the source had
-    its turn. It reaches everyone whom the target's channels reach: it has no tag of its own, which
-    could be a topic that customers decline, was one, or may become one any day. It asks for no
-    feature that the target does without, and no limit holds it back that would let the target go.
+    its turn. It reaches everyone whom the target's channels reach and who did not decline a topic
+    of its own, asks for no feature that the target does without, and no limit holds it back that
+    would let the target go.
     """
     one, other = book.campaigns[source], book.campaigns[target]
     mine, theirs = actions_of(book, source), actions_of(book, target)
@@ -221,7 +223,7 @@ def _goes_first(book: Rulebook, source: int, target: int) -> bool:
         not (one.in_addition or other.in_addition)
         and other.opened_by == SCHEDULE
         and (one.run_anyway or not other.run_anyway)
-        and set(one.tags) <= set(other.tags)
+        and set(one.tags) & set(topics) <= set(other.tags)
         and _features(book, source) <= _features(book, target)
         and one.runs_today
         and one.runs_in_days[:last] == tuple(range(1, last + 1))

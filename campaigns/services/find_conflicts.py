@@ -100,6 +100,7 @@ class _Search:
         self.book = book
         self.live = [i for i, campaign in enumerate(book.campaigns) if campaign.id not in drafts]
         self.names = dict(Campaign.objects.values_list("pk", "name"))
+        self.topics = _topics({tag for campaign in book.campaigns for tag in campaign.tags})
         self.zone = Organisation.current().time_zone
         self.countries = _countries() if book.quiet_hours else []
 
@@ -239,7 +240,7 @@ class _Search:
             yield self._conflict(WARNING, text % words, place)
 
     def _of_others(self, place: int, sources: Collection[int]) -> Iterator[Conflict]:
-        for found in shut_outs(self.book, place, sources, Stage.values):
+        for found in shut_outs(self.book, place, sources, Stage.values, self.topics):
             severity = NEVER if found.is_certain and found.is_for_all else WARNING
             yield self._conflict(severity, shut_out_in_words(self.book, place, found), place)
 
@@ -248,6 +249,16 @@ class _Search:
 
     def _conflict(self, severity: str, text: str, place: int) -> Conflict:
         return Conflict(severity, text, self.book.campaigns[place].id)
+
+
+def _topics(tags: set[int]) -> set[int]:
+    """Which tags customers may decline, or did while they were topics."""
+    topics = set(Tag.objects.filter(pk__in=tags, is_topic=True).values_list("pk", flat=True))
+    if others := list(tags - topics):
+        whoever = Customer.objects.exclude(topics_declined=[])  # of them alone there is an index
+        declined = whoever.filter(topics_declined__overlap=others)
+        topics.update(*declined.values_list("topics_declined", flat=True).distinct())
+    return topics
 
 
 def _countries() -> list[str]:

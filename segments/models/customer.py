@@ -89,6 +89,11 @@ class Customer(models.Model):
             models.Index(Upper("email"), name="customer_email_upper"),
             models.Index(PHONE_DIGITS, name="customer_phone_digits", condition=~Q(phone="")),
             GinIndex(fields=["consents"], name="customer_consents"),
+            GinIndex(
+                fields=["topics_declined"],
+                name="customer_topics_declined",
+                condition=~Q(topics_declined=[]),
+            ),
         ]
 
     def __str__(self) -> str:

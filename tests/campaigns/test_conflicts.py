@@ -86,28 +86,29 @@ def test_what_another_rule_could_undo_is_not_certain(source, target, limits):
     exclusion = ExclusionEntry("rest", 1, None, (places[2],), 14)
     rules = book(*entries, exclusions=(exclusion,), **limits)
 
-    (found,) = shut_outs(rules, places[2], [places[1]], STAGES)
+    (found,) = shut_outs(rules, places[2], [places[1]], STAGES, topics={5})
 
     assert not found.is_certain
 
 
 @pytest.mark.parametrize(
-    ("source", "target"),
+    ("source", "target", "topics"),
     [
-        ({"run_anyway": True}, {"run_anyway": True}),
-        ({"run_anyway": True}, {}),
-        ({"tags": (5,)}, {"tags": (5, 6)}),  # who declined the source's declined both
-        ({"rule": VISITS}, {"rule": {"all": [LAPSED, VISITS]}}),
+        ({"run_anyway": True}, {"run_anyway": True}, set()),
+        ({"run_anyway": True}, {}, set()),
+        ({"tags": (5,)}, {"tags": (5, 6)}, {5, 6}),  # who declined the source's declined both
+        ({"rule": VISITS}, {"rule": {"all": [LAPSED, VISITS]}}, set()),
+        ({"tags": (5,)}, {}, {6}),  # no topic: nobody can decline it
     ],
 )
-def test_what_holds_back_both_is_certain(source, target):
+def test_what_holds_back_both_is_certain(source, target, topics):
     rules = book(
         daily(1, rank=1, repeat_after_days=7, **source),
         daily(2, **target),
         exclusions=(ExclusionEntry("rest", 1, None, (1,), 14),),
     )
 
-    (found,) = shut_outs(rules, 1, [0], STAGES)
+    (found,) = shut_outs(rules, 1, [0], STAGES, topics)
 
     assert found.is_certain
 
@@ -307,10 +308,10 @@ def test_who_declined_the_topic_of_the_other_gets_it_so_the_launch_is_possible()
     assert text.startswith("Where “Win-back” is sent each time, “Birthday” never is")
     assert launch(birthday).status == "active"
     Campaign.objects.filter(pk=birthday.pk).update(status="draft")
-    Tag.objects.update(is_topic=False)  # it may be declined all the same: while it was one, or is
-    assert [severity for severity, _text in told(birthday)] == [WARNING]
-    birthday.tags.add(tag)  # who declined it gets neither
+    Tag.objects.update(is_topic=False)  # a tag that nobody ever declined holds nobody back
     assert [severity for severity, _text in told(birthday)] == [NEVER]
+    make_customer(topics_declined=[tag.pk])  # while it was a topic: it still counts
+    assert [severity for severity, _text in told(birthday)] == [WARNING]
 
 
 @pytest.mark.django_db
