@@ -11,12 +11,14 @@ from campaigns.services.approvals import expect_approved, withdraw_changed
 from campaigns.services.launch import launch
 from campaigns.services.rule_rows import lock_rules
 from journeys.errors import MapNeedsApproval, MapNotReady
-from journeys.models import JourneyMap, MapVersion
+from journeys.models import JourneyMap, MapCursor, MapVersion
 from journeys.numerics.journey_graph import GraphError, parse_graph
 from journeys.services.check_map import check_graph, draft_campaigns
 from journeys.services.describe_graph import describe_graph_error
+from journeys.services.enter import READER
 from segments.numerics.rule import RuleError, parse_rule
 from segments.services.describe_rule import problem_in_words
+from segments.services.new_events import start_cursor
 
 Status = JourneyMap.Status
 
@@ -78,6 +80,8 @@ def launch_map(
         newest.save(update_fields=["launched_at", "launched_by"])
     if journey.status != Status.ACTIVE:
         journey.running_since = at
+    start_cursor(READER)  # of the very first map: what comes from now on is new
+    MapCursor.objects.get_or_create(map=journey)
     journey.status, journey.active_version = Status.ACTIVE, newest
     journey.save(update_fields=["status", "active_version", "running_since"])
     return journey

@@ -85,8 +85,7 @@ class Month:
         self.engine.settle()
         if Customer.objects.count() != len(town.residents()):
             raise EngineStuck("Customers were not imported.")
-        for name in ("journey maps", "event campaigns"):
-            start_cursor(name)  # from here on events are new
+        start_cursor("event campaigns")  # from here on events are new
         self.journal.write_rules()
 
     def _live_day(self, number: int, day: date) -> None:
