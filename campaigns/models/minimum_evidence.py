@@ -1,9 +1,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.numerics.rulebook_entries import (
-    MINIMUM_EVIDENCE,
-)
+from campaigns.numerics.rulebook_entries import MINIMUM_EVIDENCE
 
 
 class MinimumEvidence(models.Model):

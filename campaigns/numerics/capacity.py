@@ -6,12 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CapacityEntry,
-)
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.rulebook_entries import CapacityEntry
 
 FROM_THE_BEGINNING = "whole"
 BEGINNING = date(1970, 1, 1)

@@ -13,14 +13,8 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.capacity import use_of
 from campaigns.numerics.quiet_hours import next_open
-from campaigns.numerics.rulebook import (
-    FORESIGHT_DAYS,
-    INBOUND_CHANNELS,
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    SCHEDULE,
-)
+from campaigns.numerics.rulebook import FORESIGHT_DAYS, INBOUND_CHANNELS, Rulebook
+from campaigns.numerics.rulebook_entries import SCHEDULE
 from segments.numerics.rule_proof import both, in_stage, is_contradiction, is_within
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)  # a week in which no clock changes

@@ -3,13 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import (
-    NEVER,
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CampaignEntry,
-)
+from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.rulebook_entries import CampaignEntry
 from segments.numerics.rule_ahead import RuleAhead
 from segments.numerics.rule_tree import Columns, Mask
 

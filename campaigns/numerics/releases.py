@@ -7,14 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.possible_days import Days
-from campaigns.numerics.rulebook import (
-    NEVER,
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CapEntry,
-    GapEntry,
-)
+from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.rulebook_entries import CapEntry, GapEntry
 from campaigns.numerics.verdicts import History, count_in_window
 
 DAY = np.timedelta64(1, "D") // np.timedelta64(1, "us")

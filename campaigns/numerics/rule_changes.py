@@ -9,14 +9,8 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Protocol
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CampaignEntry,
-    CapEntry,
-    ExclusionEntry,
-)
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.rulebook_entries import CampaignEntry, CapEntry, ExclusionEntry
 
 
 class Change(Protocol):

@@ -15,16 +15,8 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.possible_days import possible_days
 from campaigns.numerics.quiet_hours import moment_of
-from campaigns.numerics.rulebook import (
-    NEVER,
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CampaignEntry,
-    CapEntry,
-    ExclusionEntry,
-    GapEntry,
-)
+from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.rulebook_entries import CampaignEntry, CapEntry, ExclusionEntry, GapEntry
 
 Codes = NDArray[np.int16]
 

@@ -8,9 +8,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import CapacityLimit
 from campaigns.numerics.capacity import contradiction, period_of, unit_of, use_of
-from campaigns.numerics.rulebook_entries import (
-    CapacityEntry,
-)
+from campaigns.numerics.rulebook_entries import CapacityEntry
 from campaigns.services.load_rulebook import load_rulebook
 from optiengine.lib.figures import money, number
 from segments.models import Channel

@@ -4,9 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.numerics.conflicts import ShutOut
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from segments.models import Stage
 
 

@@ -4,11 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.models import Campaign, FollowUp, Tag
-from campaigns.numerics.rulebook import (
-    FEATURE,
-    INBOUND_CHANNELS,
-    Rulebook,
-)
+from campaigns.numerics.rulebook import FEATURE, INBOUND_CHANNELS, Rulebook
 from campaigns.numerics.rulebook_entries import (
     CampaignEntry,
     CapEntry,

@@ -17,9 +17,7 @@ from campaigns.numerics.conflicts import (
     unreachable_caps,
     zero_cap,
 )
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.time_zones import zones_of
 from campaigns.services.describe_conflict import (
     dead_step_in_words,

@@ -15,10 +15,7 @@ from campaigns.models import (
 )
 from campaigns.numerics.capacity import period_of
 from campaigns.numerics.quiet_hours import QuietEntry
-from campaigns.numerics.rulebook import (
-    FORESIGHT_DAYS,
-    Rulebook,
-)
+from campaigns.numerics.rulebook import FORESIGHT_DAYS, Rulebook
 from campaigns.numerics.rulebook_entries import (
     EVENT,
     SCHEDULE,

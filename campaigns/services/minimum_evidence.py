@@ -1,10 +1,7 @@
 """How much must be known of an action before the mix may leave even."""
 
 from campaigns.models import MinimumEvidence
-from campaigns.numerics.rulebook_entries import (
-    MINIMUM_EVIDENCE,
-    EvidenceCounts,
-)
+from campaigns.numerics.rulebook_entries import MINIMUM_EVIDENCE, EvidenceCounts
 
 
 class MinimumEvidences:

@@ -20,9 +20,7 @@ from campaigns.numerics.rule_changes import (
     SetRank,
     Written,
 )
-from campaigns.numerics.rulebook_entries import (
-    CapEntry,
-)
+from campaigns.numerics.rulebook_entries import CapEntry
 from segments.models import Channel, TargetGroup
 
 KINDS = {  # kind: how it is written

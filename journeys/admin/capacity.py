@@ -9,9 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import CapacityLimit
 from campaigns.numerics.capacity import MILLS
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.services.describe_capacity import amount, contradiction_in_words
 from journeys.models import CapacityAccount, CapacityUse, DecisionRun
 from optiengine.lib.admin import ReadOnlyAdmin

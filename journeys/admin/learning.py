@@ -6,9 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Action
-from campaigns.numerics.rulebook_entries import (
-    is_enough,
-)
+from campaigns.numerics.rulebook_entries import is_enough
 from campaigns.services.minimum_evidence import MinimumEvidences
 from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from optiengine.lib.admin import ReadOnlyAdmin

@@ -5,13 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import (
-    INBOUND_CHANNELS,
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    EVENT,
-)
+from campaigns.numerics.rulebook import INBOUND_CHANNELS, Rulebook
+from campaigns.numerics.rulebook_entries import EVENT
 from campaigns.numerics.verdicts import Codes, Verdict, block
 
 

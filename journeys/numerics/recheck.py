@@ -16,10 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from campaigns.numerics.quiet_hours import QuietEntry, moment_of, next_open
-from campaigns.numerics.rulebook_entries import (
-    CapEntry,
-    GapEntry,
-)
+from campaigns.numerics.rulebook_entries import CapEntry, GapEntry
 from campaigns.numerics.verdicts import window_starts
 
 IN_THE_NEXT = {  # from the start of a calendar window: surely in the one after it, not further

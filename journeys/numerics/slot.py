@@ -9,13 +9,8 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.possible_days import Days
 from campaigns.numerics.releases import cap_free_in, free_in, gap_free_in
-from campaigns.numerics.rulebook import (
-    NEVER,
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    FollowUpEntry,
-)
+from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.rulebook_entries import FollowUpEntry
 from campaigns.numerics.verdicts import Codes, History, Verdict, upcoming_days
 from journeys.numerics.lookahead import check_discount
 

@@ -7,11 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.releases import repeat_days
-from campaigns.numerics.rulebook import (
-    FORESIGHT_DAYS,
-    NEVER,
-    Rulebook,
-)
+from campaigns.numerics.rulebook import FORESIGHT_DAYS, NEVER, Rulebook
 from campaigns.numerics.verdicts import Codes, History, upcoming_days
 from journeys.numerics.lookahead import (
     NO_FOLLOW_UP,

@@ -9,12 +9,8 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from campaigns.numerics.capacity import contradiction, period_of, unit_of, use_of
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CapacityEntry,
-)
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.rulebook_entries import CapacityEntry
 from journeys.models import CapacityAccount, CapacityUse, DecisionRun
 
 # What the ledger of contacts says was used since a period began: sends, not what was withheld.

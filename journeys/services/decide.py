@@ -10,9 +10,7 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from campaigns.models import Arm
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.time_zones import main_zones
 from campaigns.numerics.verdicts import Codes, Facts, fact_verdicts, limit_verdicts
 from journeys.models import DecisionRun

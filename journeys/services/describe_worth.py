@@ -3,9 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes
 from journeys.numerics.lookahead import FollowUp
 from journeys.numerics.slot import NOTHING

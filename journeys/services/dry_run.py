@@ -21,9 +21,7 @@ from numpy.typing import NDArray
 
 from campaigns.models import Approval
 from campaigns.numerics.capacity import use_of
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.services.assign_arms import arm_at, current_plan
 from journeys.errors import StaleState
 from journeys.models import Decision, DecisionRun

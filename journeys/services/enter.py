@@ -97,7 +97,7 @@ def enter(now: datetime) -> Counter[str]:
 def _look_at(journey: JourneyMap, now: datetime) -> Counter[str]:
     """One map's group, dates and exit rule; what hinders it is told on its page."""
     counts: Counter[str] = Counter()
-    cursor = MapCursor.objects.get(map=journey)
+    cursor, _made = MapCursor.objects.get_or_create(map=journey)  # of an older launch: none yet
     fault = ""
     try:
         match entry_of(journey).fork:

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from campaigns.models import Action, Campaign
-from campaigns.numerics.rulebook_entries import (
-    is_enough,
-)
+from campaigns.numerics.rulebook_entries import is_enough
 from campaigns.services.minimum_evidence import MinimumEvidences
 from journeys.errors import StaleState
 from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.types.numeric import Int8
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import History
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start

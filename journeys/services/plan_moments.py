@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from campaigns.numerics.quiet_hours import QuietEntry, next_open_moments
-from campaigns.numerics.rulebook_entries import (
-    CampaignEntry,
-)
+from campaigns.numerics.rulebook_entries import CampaignEntry
 from campaigns.numerics.time_zones import main_zones
 from journeys.models import DecisionRun
 from journeys.numerics.send_time import (

@@ -9,12 +9,8 @@ from django.db import transaction
 
 from campaigns.errors import ApprovalRefused
 from campaigns.models import Approval, Campaign
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CampaignEntry,
-)
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.rulebook_entries import CampaignEntry
 from campaigns.services.approval_subjects import SUBJECTS
 from campaigns.services.approvals import outdated
 from campaigns.services.find_conflicts import conflicts_of, find_conflicts

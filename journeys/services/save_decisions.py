@@ -11,9 +11,7 @@ from django.db import connection
 from numpy.typing import NDArray
 from psycopg import sql
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.time_zones import zones_of
 from campaigns.numerics.verdicts import Codes
 from journeys.models import Contact, Delivery

@@ -8,9 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.services.assign_arms import assign_arms
 from campaigns.services.load_rulebook import load_rulebook
 from journeys.errors import StaleState

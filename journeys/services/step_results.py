@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from journeys.services.due_steps import BLOCKED, SENT, WITHHELD, StepResults
 from journeys.services.save_decisions import Decided, Saved
 

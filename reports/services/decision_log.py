@@ -17,9 +17,7 @@ from psycopg import sql
 
 from campaigns.models import Goal
 from campaigns.numerics.rule_changes import Change, changed
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes, Verdict, block, fact_verdicts
 from journeys.models import DecisionChunk, DecisionRun
 from journeys.numerics.arbitration import NONE, Choice

@@ -9,9 +9,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from campaigns.models import Action, Campaign
-from campaigns.numerics.rulebook_entries import (
-    EvidenceCounts,
-)
+from campaigns.numerics.rulebook_entries import EvidenceCounts
 from campaigns.services.minimum_evidence import MinimumEvidences
 from journeys.models import UpliftModelVersion
 from journeys.services.average_values import AverageValues, average_values

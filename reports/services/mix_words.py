@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns.numerics.rulebook_entries import (
-    EvidenceCounts,
-)
+from campaigns.numerics.rulebook_entries import EvidenceCounts
 from optiengine.lib.figures import number, percent
 from reports.numerics.mix import State
 from reports.services.mix_row import ActionShare

@@ -22,9 +22,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Goal
 from campaigns.numerics.rule_changes import Change
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from journeys.models import DecisionRun
 from optiengine.lib.figures import percent
 from reports.errors import ReportError

@@ -17,12 +17,7 @@ from campaigns.models import (
     Tag,
 )
 from campaigns.numerics.conflicts import dead_steps, shut_outs, unreachable_caps
-from campaigns.numerics.rulebook_entries import (
-    EVENT,
-    ExclusionEntry,
-    FollowUpEntry,
-    GapEntry,
-)
+from campaigns.numerics.rulebook_entries import EVENT, ExclusionEntry, FollowUpEntry, GapEntry
 from campaigns.services.find_conflicts import NEVER, WARNING, conflicts_of, find_conflicts
 from campaigns.services.launch import launch
 from segments.models import TargetGroup

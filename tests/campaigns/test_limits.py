@@ -7,16 +7,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from campaigns.numerics.rulebook import (
-    NEVER,
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CapEntry,
-    ExclusionEntry,
-    FollowUpEntry,
-    GapEntry,
-)
+from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.rulebook_entries import CapEntry, ExclusionEntry, FollowUpEntry, GapEntry
 from campaigns.numerics.verdicts import History, Verdict, limit_verdicts, window_starts
 from tests.campaigns.test_verdicts import NOW, at, book, campaign, cap, history, verdicts
 

@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 from campaigns.numerics.releases import cap_free_in, free_in, gap_free_in
-from campaigns.numerics.rulebook import (
-    NEVER,
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CapEntry,
-    ExclusionEntry,
-    GapEntry,
-)
+from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.rulebook_entries import CapEntry, ExclusionEntry, GapEntry
 from campaigns.numerics.verdicts import History, Verdict, limit_verdicts
 from tests.campaigns.test_verdicts import NOW, book, campaign
 

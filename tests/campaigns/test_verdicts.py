@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import (
     ActionEntry,
     CampaignEntry,

@@ -188,6 +188,18 @@ def test_a_group_that_is_gone_is_told_and_hinders_no_other_map():
     assert "does not exist" in MapCursor.objects.get(map=first).fault
 
 
+def test_a_map_that_was_launched_without_a_cursor_hinders_nobody():
+    """As by an earlier version, whose workers were stopped before they had looked at it."""
+    journey = by_event()
+    MapCursor.objects.all().delete()
+    make_event(anna := make_customer(), "cart", NOW)
+
+    move(NOW)
+
+    assert [pk for pk, _key in entries(journey)] == [anna.pk]
+    assert MapCursor.objects.filter(map=journey).exists()
+
+
 def test_a_rule_that_cannot_be_judged_is_told_and_hinders_no_other_map():
     broken = by_event(rule={"field": "feature.no_such", "op": "gt", "value": 1})
     whole = by_event()

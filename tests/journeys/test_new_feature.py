@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from campaigns.models import CapacityLimit
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.describe_verdict import VerdictWords
 from campaigns.services.load_rulebook import load_rulebook

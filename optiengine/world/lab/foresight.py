@@ -10,9 +10,7 @@ the best allowed campaign at each slot is the best plan but for drifting traits.
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import (
-    NEVER,
-)
+from campaigns.numerics.rulebook import NEVER
 from campaigns.numerics.verdicts import upcoming_days
 from optiengine.world.lab.lab import OWN_VISIT, Lab, Situation
 from optiengine.world.lab.scenario import LabScenario

@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes, Facts, History, fact_verdicts, limit_verdicts
 from optiengine.world.drawing import delay_days
 from optiengine.world.lab.population import FEATURES, Memory, Morning, morning, own_orders

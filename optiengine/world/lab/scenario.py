@@ -6,10 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import (
-    FORESIGHT_DAYS,
-    Rulebook,
-)
+from campaigns.numerics.rulebook import FORESIGHT_DAYS, Rulebook
 from campaigns.numerics.rulebook_entries import (
     ActionEntry,
     CampaignEntry,

@@ -11,13 +11,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from campaigns.numerics.rulebook import (
-    Rulebook,
-)
-from campaigns.numerics.rulebook_entries import (
-    CapEntry,
-    FollowUpEntry,
-)
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.rulebook_entries import CapEntry, FollowUpEntry
 from campaigns.numerics.verdicts import History, Verdict, limit_verdicts
 from journeys.numerics.uplift import Prediction
 from journeys.numerics.worth import DAILY_DISCOUNT, Worth, with_slot_cost, worth_of

@@ -9,10 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from campaigns.numerics.quiet_hours import QuietEntry
-from campaigns.numerics.rulebook_entries import (
-    CapEntry,
-    GapEntry,
-)
+from campaigns.numerics.rulebook_entries import CapEntry, GapEntry
 from journeys.numerics.recheck import Contacted, Hold, Limit, Limits, ShutOut, Waiting, hold
 
 EMAIL = Waiting(
