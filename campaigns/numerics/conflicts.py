@@ -15,6 +15,7 @@ from campaigns.numerics.capacity import use_of
 from campaigns.numerics.quiet_hours import next_open
 from campaigns.numerics.rulebook import FORESIGHT_DAYS, INBOUND_CHANNELS, Rulebook
 from campaigns.numerics.rulebook_entries import SCHEDULE
+from segments.numerics.rule import FEATURE
 from segments.numerics.rule_proof import both, in_stage, is_contradiction, is_within
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)  # a week in which no clock changes
@@ -238,7 +239,7 @@ def _goes_first(book: Rulebook, source: int, target: int, topics: Collection[int
 
 def _features(book: Rulebook, campaign: int) -> set[str]:
     """Those that its target group names: of one that a day's state lacks, it reaches nobody."""
-    return {field for field in book.rules[campaign].fields() if field.startswith("feature.")}
+    return {field for field in book.rules[campaign].fields() if field.startswith(FEATURE)}
 
 
 def _holds_both(

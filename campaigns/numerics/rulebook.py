@@ -23,12 +23,11 @@ from campaigns.numerics.rulebook_entries import (
     FollowUpEntry,
     GapEntry,
 )
-from segments.numerics.rule import Rule, parse_rule
+from segments.numerics.rule import FEATURE, Rule, parse_rule
 
 FORESIGHT_DAYS = 90  # ahead of the day that campaigns, and what they open, are looked at
 NEVER = FORESIGHT_DAYS + 1  # as a number of days: not within the foresight
 
-FEATURE = "feature."  # what a rule's field begins with that is a feature of the state
 INBOUND_CHANNELS = ("web",)  # answers to somebody who came to us, at any moment
 
 

@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.models import Campaign, FollowUp, Tag
-from campaigns.numerics.rulebook import FEATURE, INBOUND_CHANNELS, Rulebook
+from campaigns.numerics.rulebook import INBOUND_CHANNELS, Rulebook
 from campaigns.numerics.rulebook_entries import (
     CampaignEntry,
     CapEntry,
@@ -15,6 +15,7 @@ from campaigns.numerics.rulebook_entries import (
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.describe_limit import window_in_words
 from segments.models import Channel
+from segments.numerics.rule import FEATURE
 
 
 class VerdictWords:

@@ -30,6 +30,7 @@ from segments.numerics.rule_tree import (
 )
 
 __all__ = [
+    "FEATURE",
     "FIELDS",
     "NOT_ON_THAT_DAY",
     "OPS",
@@ -41,6 +42,8 @@ __all__ = [
     "ops_of",
     "parse_rule",
 ]
+
+FEATURE = "feature."  # what the field of a feature of the state begins with
 
 Scalar = TypeVar("Scalar", float, str)
 

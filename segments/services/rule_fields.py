@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from segments.feature_catalogue import BUILT_IN
 from segments.models import Channel, FeatureDefinition, MicroSegment, Stage, StateBuild
-from segments.numerics.rule import FIELDS, Kind, Rule, parse_rule
+from segments.numerics.rule import FEATURE, FIELDS, Kind, Rule, parse_rule
 from segments.numerics.rule_tree import NUMBER_PATTERN
 
 Choices = tuple[tuple[str | float, str], ...]  # value and label
@@ -98,7 +98,7 @@ def feature_fields(state: StateBuild | None) -> list[RuleField]:
     coming = [*(f.name for f in BUILT_IN), *(name for name, _label, is_active in own if is_active)]
     return [
         RuleField(
-            name=f"feature.{name}",
+            name=f"{FEATURE}{name}",
             label=labels.get(name) or name.replace("_", " "),
             type="number",
             group=_("Behaviour"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from segments.models import StateBuild
-from segments.numerics.rule import NOT_ON_THAT_DAY, Kind, Op, Rule, RuleError
+from segments.numerics.rule import FEATURE, NOT_ON_THAT_DAY, Kind, Op, Rule, RuleError
 from segments.numerics.rule_tree import (
     NUMBER_PATTERN,
     All,
@@ -59,7 +59,7 @@ def field_sql(field: str, state: StateBuild) -> Sql:
 def _feature_sql(name: str, state: StateBuild) -> Sql:
     names = state.feature_set.names
     if name not in names:
-        raise RuleError((), NOT_ON_THAT_DAY, field=f"feature.{name}")
+        raise RuleError((), NOT_ON_THAT_DAY, field=f"{FEATURE}{name}")
     return "NULLIF(s.features[%s], 'NaN')", [names.index(name) + 1]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segments.errors import SplitRefused
 from segments.feature_catalogue import BUILT_IN
 from segments.models import FeatureDefinition, MicroSegment, SegmentSplit, StateBuild, TargetGroup
-from segments.numerics.rule import Kind, Op
+from segments.numerics.rule import FEATURE, Kind, Op
 from segments.numerics.rule_tree import Condition, Rule
 from segments.services.describe_rule import describe
 from segments.services.rule_fields import feature_fields
@@ -184,7 +184,7 @@ def nearest_known(
 def cut_in_words(feature: str, threshold: float) -> tuple[str, str]:
     """The two sides of a cut: (not above, above), as in “days since the last order > 41”."""
     fields = {field.name: field for field in feature_fields(None)}
-    sides = (Condition(f"feature.{feature}", op, threshold, Kind.NUMBER) for op in (Op.LE, Op.GT))
+    sides = (Condition(f"{FEATURE}{feature}", op, threshold, Kind.NUMBER) for op in (Op.LE, Op.GT))
     below, above = (describe(Rule(side), fields) for side in sides)
     if _may_be_unknown(feature):
         below = _("%(cut)s or unknown") % {"cut": below}
