@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -142,8 +143,12 @@ def catalogue(of: int) -> list[Text]:
     ]
 
 
+def english_of(app: str) -> tuple[Iterator[Text], str]:
+    return strings_of(app), "English"
+
+
 AREAS = {
-    **{app: lambda app=app: (strings_of(app), "English") for app in APPS},
+    **{app: partial(english_of, app) for app in APPS},
     "api": lambda: (texts_of_the_api(), "English"),
     "catalogue-english": lambda: (catalogue(0), "English"),
     "catalogue-portuguese": lambda: (catalogue(1), "Portuguese"),
@@ -184,9 +189,11 @@ def test_the_glossary_stays_short_and_names_everything_once():
 
 @pytest.mark.parametrize("name", [area("catalogue-portuguese")])
 def test_the_catalogue_translates_a_term_as_the_glossary_does(name):
-    terms: dict[str, str] = {}
-    for row in glossary():
-        terms.update(zip(row[0].split(", "), row[1].split(", "), strict=True))
+    terms = dict(
+        pair
+        for row in glossary()
+        for pair in zip(row[0].split(", "), row[1].split(", "), strict=True)
+    )
     # A context tells another meaning apart, so its translation is its own.
     translated = [
         (form[0].lower(), form[1].lower())
