@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo serve test lint bench messages clean
+.PHONY: demo serve test lint docs bench messages clean
 
 demo: .venv/run
 	$(PY) manage.py demo $(ARGS)
@@ -22,6 +22,10 @@ lint: .venv/dev
 	DEBUG=false SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	SUPPRESSION_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	ALLOWED_HOSTS=example.com $(PY) manage.py check --deploy --fail-level WARNING
+
+# The pages of /docs/ as files in build/docs; needs no database.
+docs: .venv/run
+	DATABASE_URL=postgresql:///none $(PY) manage.py build_docs $(ARGS)
 
 # Beside other libraries, in an environment of their own.
 bench: .venv-bench/bench
@@ -52,4 +56,4 @@ messages: .venv/run
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-bench var .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-bench var build .mypy_cache .ruff_cache .pytest_cache

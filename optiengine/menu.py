@@ -25,6 +25,11 @@ NAVIGATION = [
     {
         "items": [
             {"title": _("Dashboard"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
+            {
+                "title": _("Documentation"),
+                "icon": "menu_book",
+                "link": reverse_lazy("documentation"),
+            },
         ],
     },
     {

@@ -1,29 +1,6 @@
 """Settings, read from the environment; a value that cannot be read fails at start-up.
 
-| variable      | meaning, in brackets the default                                          |
-|---------------|---------------------------------------------------------------------------|
-| DATABASE_URL  | PostgreSQL server and database (an embedded server in DATA_DIR)           |
-| DEBUG         | pages show tracebacks; never in production (true)                         |
-| SECRET_KEY    | signs sessions and queued tasks; no default without DEBUG                 |
-| SUPPRESSION_KEY | hashes suppressed addresses; kept for ever and apart from backups of the
-|               | database, else the list forgets them all; no default without DEBUG         |
-| ALLOWED_HOSTS | host names, comma separated (this machine)                                |
-| PUBLIC_URL    | https address under which customers reach /u/ and /p/, the pages that     |
-|               | messages lead to; without it messages have no way out (none)              |
-| UNSUBSCRIBE_MAILBOX | a mailbox that people read, named in e-mails beside the page (none) |
-| NUM_PROXIES   | trusted proxies in front, whose X-Forwarded-For counts (0)                |
-| EMAIL_URL     | smtp://user:password@host:port, or filemail:///folder (files in DATA_DIR) |
-| ANYMAIL_ESP   | e-mail service provider, one of django-anymail's: mailgun, postmark … (none)  |
-| ANYMAIL_…     | its settings by anymail's names, e.g. ANYMAIL_POSTMARK_SERVER_TOKEN; with |
-|               | ANYMAIL_WEBHOOK_SECRET=user:password it reports to /anymail/<esp>/tracking/ |
-| SECRETS_KEYS  | seal the secrets of other systems; the first seals, all open (SECRET_KEY) |
-| WEBHOOK_ALLOW_PRIVATE | webhooks may go into private networks (false)                     |
-| WEBHOOK_ALLOW_HTTP    | webhooks may go unencrypted (false)                               |
-| FILE_DROP_DIR | where CSV files for other systems are put (DATA_DIR/file_drop)            |
-| Q_WORKERS     | processes for runs, imports and whatever else may take long (2)           |
-| Q_PROMPT_WORKERS | processes for what is rung for each minute: maps, events, sending (3)  |
-| SENDERS       | how many of those may send at once, on all machines together (all but one)  |
-| DATA_DIR      | uploads, rejected rows, the embedded database (var)                       |
+Every variable is described in docs/reference/settings.md; a test compares names and defaults.
 """
 
 from pathlib import Path
@@ -240,6 +217,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Read customers, campaigns, decisions and reports; start decision runs. "
     "Money is in cents, probabilities and rates are 0 to 1, null is unknown. Parameters that an "
     "operation does not name are refused.",
+    "EXTERNAL_DOCS": {"description": "Documentation", "url": "/docs/reference/api.html"},
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "ENUM_NAME_OVERRIDES": {

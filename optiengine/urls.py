@@ -18,6 +18,7 @@ urlpatterns = [
     path("u/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("p/<str:token>/", views.preferences, name="preferences"),
     path("api/", include("optiengine.api")),
+    path("docs/", include("optiengine.docs.views")),
 ]
 
 # What the e-mail service provider reports, of it alone, and not unless it has to prove itself.

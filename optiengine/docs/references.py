@@ -1,0 +1,289 @@
+"""What a page refers to must exist: files and headings, commands, settings, paths, addresses."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import CommandParser
+from django.urls import Resolver404, resolve
+from django.utils import translation
+
+from optiengine.docs.markdown import Document, read
+from optiengine.docs.site import ORIGINAL, Site
+
+ROOT = settings.BASE_DIR
+PLAIN_FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]  # beside the site
+PACKAGES = ("optiengine", "segments", "campaigns", "journeys", "reports", "tests")
+MADE_HERE = {
+    "var",
+    "build",
+    ".venv",
+    ".venv-bench",
+    "node_modules",
+}  # by running it: no part of a fresh copy
+
+COMMAND = re.compile(r"manage\.py +([a-z_]+)([^|;&#\n]*)")
+MAKE = re.compile(r"^make +([a-z-]+)", re.MULTILINE)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+VARIABLE = re.compile(r"^#? ?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
+PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
+SOURCE_SUFFIXES = {".py", ".md", ".toml", ".html", ".css", ".js", ".service", ".yml", ".po"}
+DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+(?:\(\))?")
+ADDRESS = re.compile(r"(?:([A-Z]{3,7}) )?(/(?:api|admin|docs|u|p|i18n)/[^\s?#…]*)(?:[?#].*)?")
+SHELLS = ("sh", "bash")
+FILE_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+NOT_RUN = re.compile(r"not-run: \S.*")
+
+
+def problems(site: Site | None = None) -> list[str]:
+    """Everything that is wrong with the documentation, one sentence each, with file and line."""
+    site = site or Site()
+    found = [*_navigation_problems(site)]
+    for path, file in site.files.items():
+        if path.endswith(".md"):
+            language, _page = site.split(path)
+            found += _page_problems(file, site.folder, language)
+    for file in PLAIN_FILES:
+        found += _page_problems(file, ROOT, ORIGINAL)
+    return found
+
+
+def _navigation_problems(site: Site) -> Iterator[str]:
+    for language in site.languages:
+        index = site.path("index", language)
+        if index not in site.files:
+            continue
+        listed = [entry.page for s in site.sections(language) for entry in s.entries]
+        yield from (
+            f"{index}: lists {page} twice."
+            for page in sorted(set(listed))
+            if listed.count(page) > 1
+        )
+        yield from (
+            f"{index}: does not list {page}."
+            for page in site.pages
+            if page not in {*listed, "index"}
+        )
+
+
+def _page_problems(file: Path, root: Path, language: str) -> Iterator[str]:
+    document = read(file)
+    where = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file.relative_to(root)
+    if [heading.level for heading in document.headings].count(1) != 1:
+        yield f"{where}: a page has one heading of level 1."
+    for line, problem in (
+        *_broken_links(document, file, root),
+        *_unknown_code(document),
+        *_unknown_menus(document, language),
+        *_unknown_in_blocks(document),
+    ):
+        yield f"{where}:{line}: {problem}"
+
+
+def _broken_links(document: Document, file: Path, root: Path) -> Iterator[tuple[int, str]]:
+    for link in document.links():
+        if re.match(r"(?:https?|mailto):", link.target):
+            continue
+        path, _, anchor = link.target.partition("#")
+        target = (file.parent / path).resolve() if path else file
+        if not target.is_relative_to(root.resolve()):
+            yield link.line, f"{link.target} leads out of {root.name}/."
+        elif not target.exists():
+            yield link.line, f"{link.target} does not exist."
+        elif anchor and (target.suffix != ".md" or anchor not in read(target).anchors):
+            yield link.line, f"{link.target}: there is no such heading."
+        elif link.is_image and not link.text:
+            yield link.line, f"{link.target}: the image has no description."
+
+
+def _unknown_code(document: Document) -> Iterator[tuple[int, str]]:
+    for line, code in document.code():
+        yield from ((line, problem) for problem in unknown_references(code))
+
+
+def unknown_references(code: str) -> list[str]:
+    """What is wrong with one piece of code in backticks."""
+    if found := [*_unknown_commands(code)]:
+        return found
+    if NAME.fullmatch(code.partition("=")[0]) and not is_known_name(code.partition("=")[0]):
+        return [f"`{code}` is neither a setting nor a name in the code."]
+    if OPTION.fullmatch(code.partition(" ")[0]) and code.partition(" ")[0] not in all_options():
+        return [f"`{code}` is no option of any command."]
+    if DOTTED.fullmatch(code) and not _is_importable(code.removesuffix("()")):
+        return [f"`{code}` cannot be imported."]
+    if match := ADDRESS.fullmatch(code):
+        return [] if is_served(match[2], match[1]) else [f"`{code}` is not served."]
+    if PATH.fullmatch(code) and _is_source(code) and not any(ROOT.glob(code.rstrip("/"))):
+        return [f"`{code}` is not in the repository."]
+    return []
+
+
+def _unknown_menus(document: Document, language: str) -> Iterator[tuple[int, str]]:
+    for line, text in document.emphasis():
+        if "→" in text and not is_in_menu(text, language):
+            yield line, f"“{text}” is not in the menu."
+
+
+def _unknown_in_blocks(document: Document) -> Iterator[tuple[int, str]]:
+    for block in document.blocks():
+        if block.argument and not (
+            block.argument == "output"
+            or FILE_NAME.fullmatch(block.argument)
+            or NOT_RUN.fullmatch(block.argument)
+        ):
+            yield block.line, f"“{block.argument}” is not a file, “output” or “not-run: reason”."
+        if block.language in SHELLS:
+            yield from ((block.line, problem) for problem in _unknown_commands(block.text))
+        if block.language == "env":
+            for name in VARIABLE.findall(block.text):
+                if not is_setting(name):
+                    yield block.line, f"{name} is not read by the settings."
+
+
+def _unknown_commands(code: str) -> Iterator[str]:
+    code = code.replace("\\\n", " ")
+    for name, rest in COMMAND.findall(code):
+        if name not in get_commands():
+            yield f"there is no command `manage.py {name}`."
+            continue
+        yield from (
+            f"`manage.py {name}` has no option {option}."
+            for option in OPTION.findall(rest)
+            if option not in options_of(name)
+        )
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    yield from (
+        f"there is no `make {target}`." for target in MAKE.findall(code) if target not in targets
+    )
+
+
+@cache
+def parser_of(command: str) -> CommandParser:
+    app = get_commands()[command]
+    found = load_command_class(app, command) if isinstance(app, str) else app
+    return found.create_parser("manage.py", command)
+
+
+def options_of(command: str) -> set[str]:
+    return set(parser_of(command)._option_string_actions)
+
+
+@cache
+def own_commands() -> list[str]:
+    """Commands of our apps, not of Django or of other packages."""
+    return sorted(
+        name for name, app in get_commands().items() if str(app).partition(".")[0] in PACKAGES
+    )
+
+
+@cache
+def all_options() -> set[str]:
+    return {option for name in own_commands() for option in options_of(name)}
+
+
+@cache
+def setting_defaults() -> dict[str, ast.expr | None]:
+    """Every variable that the settings read, with the expression of its default."""
+    found: dict[str, ast.expr | None] = {}
+    for node in ast.walk(ast.parse((ROOT / "optiengine/settings.py").read_text())):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "env"
+            and isinstance(node.args[0], ast.Constant)
+            and node.args[0].value not in found
+        ):
+            defaults = [keyword.value for keyword in node.keywords if keyword.arg == "default"]
+            found[str(node.args[0].value)] = defaults[0] if defaults else None
+    return found
+
+
+def is_setting(name: str) -> bool:
+    """Read by the settings; `ANYMAIL_…` is handed to anymail as it is."""
+    return name in setting_defaults() or name == "DATABASE_URL" or name.startswith("ANYMAIL_")
+
+
+def is_known_name(name: str) -> bool:
+    return is_setting(name) or hasattr(settings, name) or name in _names_in_code()
+
+
+@cache
+def _names_in_code() -> set[str]:
+    files = [
+        ROOT / "Makefile",
+        *(f for package in PACKAGES for f in (ROOT / package).rglob("*.py")),
+    ]
+    return {name for file in files for name in NAME.findall(file.read_text())}
+
+
+def _is_source(code: str) -> bool:
+    """Means a file of ours: begins in one of our folders, or ends as sources do."""
+    first, slash, _ = code.partition("/")
+    if first in MADE_HERE:
+        return False
+    is_ours = bool(slash) and (ROOT / first).is_dir() and first not in ("", ".")
+    return is_ours or Path(code).suffix in SOURCE_SUFFIXES
+
+
+def _is_importable(dotted: str) -> bool:
+    parts = dotted.split(".")
+    if parts[0] in PACKAGES[1:] and len(parts) == 2 and parts[1] in _permissions(parts[0]):
+        return True
+    for split in range(len(parts), 0, -1):
+        try:
+            found: Any = import_module(".".join(parts[:split]))
+        except ImportError:
+            continue
+        for name in parts[split:]:
+            found = getattr(found, name, None)
+        return found is not None
+    return False
+
+
+def _permissions(app: str) -> set[str]:
+    if not apps.is_installed(app):
+        return set()
+    return {
+        permission
+        for model in apps.get_app_config(app).get_models()
+        for permission in (
+            *(f"{action}_{model._meta.model_name}" for action in model._meta.default_permissions),
+            *(codename for codename, _name in model._meta.permissions),
+        )
+    }
+
+
+def is_served(address: str, method: str | None = None) -> bool:
+    """Whether the server answers the address, `{id}` standing for anything, and the method."""
+    if address == settings.SPECTACULAR_SETTINGS["SCHEMA_PATH_PREFIX"] + "/":
+        return True
+    try:
+        view = resolve(re.sub(r"\{[^}]*\}", "1", address)).func
+    except Resolver404:
+        return False
+    if getattr(view, "__name__", "") == "catch_all_view":  # the admin's, for what it does not know
+        return False
+    actions = getattr(view, "actions", None)
+    return method is None or actions is None or method.lower() in actions
+
+
+@cache
+def is_in_menu(text: str, language: str) -> bool:
+    """*Group → Item*, in the words of the menu; what follows is on the page itself."""
+    group, item = [part.strip() for part in text.split("→")][:2]
+    with translation.override(language):
+        return any(
+            group == str(section["title"])
+            and item in [str(entry["title"]) for entry in section["items"]]
+            for section in settings.UNFOLD["SIDEBAR"]["navigation"]
+            if "title" in section
+        )

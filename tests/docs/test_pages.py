@@ -1,0 +1,240 @@
+"""The documentation is sound, is served to anybody, and hands out nothing else."""
+
+import re
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import translation
+
+from optiengine.docs import references
+from optiengine.docs.markdown import Document
+from optiengine.docs.references import PLAIN_FILES, problems, unknown_references
+from optiengine.docs.site import Site
+
+PIXEL = bytes.fromhex("89504e470d0a1a0a")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two pages, one of them in Portuguese too, and an image."""
+    site = tmp_path / "docs"
+    for path, text in {
+        "index.md": "# Start\n\n## Guides\n\n- [Import](how-to/import.md): files\n",
+        "how-to/import.md": "# Import\n\n![A page](../images/a.png)\n\n## Quiet hours & caps\n\n"
+        "[Start](../index.md) [Caps](#quiet-hours--caps)\n",
+        "pt/index.md": "# Início\n\n## Guias\n\n- [Importar](../how-to/import.md): ficheiros\n",
+    }.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text)
+    (site / "images").mkdir()
+    (site / "images" / "a.png").write_bytes(PIXEL)
+    return site
+
+
+def test_nothing_is_wrong_with_the_documentation():
+    assert problems() == []
+
+
+def test_the_readme_is_one_page():
+    words = re.findall(r"\w+", PLAIN_FILES[0].read_text())
+    assert len(words) <= 900
+
+
+@pytest.mark.django_db
+def test_everybody_may_read_and_nothing_comes_from_elsewhere(client):
+    start = client.get("/docs/", follow=True)
+    assert start.redirect_chain == [("/docs/index.html", 302)]
+
+    for page in Site().pages:
+        response = client.get(f"/docs/{page}.html")
+        assert response.status_code == 200, page
+        assert "default-src 'none'" in response["Content-Security-Policy"]
+        text = response.content.decode()
+        assert not re.search(r"<(script|iframe|style)\b|\son\w+=", text), page
+        loaded = re.findall(r'(?:src|<link[^>]* href)="([^"]*)"', text)
+        assert not [address for address in loaded if "//" in address], page
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "../manage.py",
+        "..%2Fmanage.py",
+        "%2e%2e/%2e%2e/etc/passwd",
+        "images/../../README.md",
+        "/etc/passwd",
+        "index.md",
+        "index",
+        "nothing.html",
+        "pt/nothing.html",
+        "en/index.html",
+        "images/nothing.png",
+        "index.html%00.png",
+    ],
+)
+@pytest.mark.django_db
+def test_nothing_but_pages_and_images_can_be_reached(client, address):
+    assert client.get(f"/docs/{address}").status_code == 404
+
+
+@pytest.mark.django_db
+def test_links_out_of_the_folder_are_not_followed(client, folder, monkeypatch):
+    secret = folder.parent / "secret.png"
+    secret.write_bytes(PIXEL)
+    (folder / "images" / "link.png").symlink_to(secret)
+    monkeypatch.setattr("optiengine.docs.views.Site", lambda: Site(folder))
+
+    assert client.get("/docs/images/a.png")["Content-Type"] == "image/png"
+    assert client.get("/docs/images/link.png").status_code == 404
+
+
+def test_raw_html_is_shown_as_text(folder):
+    (folder / "how-to" / "import.md").write_text("# Import\n\n<script>alert(1)</script>\n")
+
+    html = Site(folder).render("how-to/import", "en")
+
+    assert "&lt;script&gt;" in html
+    assert "<script" not in html
+
+
+def test_a_page_without_translation_is_shown_in_english_with_a_note(folder):
+    site = Site(folder)
+
+    english, portuguese = site.render("how-to/import", "en"), site.render("how-to/import", "pt")
+
+    assert '<article lang="en">' in portuguese
+    assert 'class="note"' in portuguese
+    assert 'class="note"' not in english
+    assert 'src="../images/a.png"' in english
+    assert 'src="../../images/a.png"' in portuguese
+    assert 'href="../../pt/index.html"' in portuguese  # the reader stays in Portuguese
+    assert ">Importar</a>" in portuguese
+    assert 'href="../../how-to/import.html" lang="en"' in portuguese
+
+
+@pytest.mark.django_db
+def test_the_first_page_is_in_the_readers_language(client):
+    with translation.override("pt"):
+        response = client.get("/docs/", headers={"accept-language": "pt"})
+
+    assert response["Location"] == "/docs/pt/index.html"
+
+
+def test_headings_get_the_anchors_of_git_hosts():
+    document = Document("# A `code` and *more*!\n\n## Same\n\n## Same\n\n## Quiet hours & caps\n")
+
+    anchors = [heading.anchor for heading in document.headings]
+    assert anchors == ["a-code-and-more", "same", "same-1", "quiet-hours--caps"]
+
+
+def test_files_are_written_with_all_they_need(folder, tmp_path):
+    n_pages = Site(folder).build(tmp_path / "out")
+
+    assert n_pages == 4
+    for html in (tmp_path / "out").rglob("*.html"):
+        for address in re.findall(r'(?:src|href)="([^"#]+)', html.read_text()):
+            assert (html.parent / address).resolve().is_file(), (html, address)
+    css = tmp_path / "out/static/optiengine/docs.css"
+    for address in re.findall(r'url\("([^"]+)"\)', css.read_text()):
+        assert (css.parent / address).resolve().is_file(), address
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[x](missing.md)", "missing.md does not exist."),
+        ("[x](import.md#no)", "import.md#no: there is no such heading."),
+        ("[x](#no)", "#no: there is no such heading."),
+        ("[x](../../secret.md)", "../../secret.md leads out of docs/."),
+        ("![x](../images/b.png)", "../images/b.png does not exist."),
+        ("![](../images/a.png)", "../images/a.png: the image has no description."),
+        ("# Twice", "a page has one heading of level 1."),
+        ("*Who → Nobody*", "“Who → Nobody” is not in the menu."),
+        ("```env\nNO_SUCH=1\n```", "NO_SUCH is not read by the settings."),
+        ("```sh nonsense\n```", "“nonsense” is not a file, “output” or “not-run: reason”."),
+        ("```sh not-run:\n```", "“not-run:” is not a file, “output” or “not-run: reason”."),
+        ("```sh\nmake nothing\n```", "there is no `make nothing`."),
+        (
+            "```sh\nmanage.py run_day --as-of x \\\n  --no\n```",
+            "`manage.py run_day` has no option --no.",
+        ),
+    ],
+)
+def test_what_is_broken_is_named(folder, monkeypatch, text, problem):
+    (folder / "how-to" / "import.md").write_text(f"# Import\n\n{text}\n")
+    monkeypatch.setattr(references, "PLAIN_FILES", [])
+
+    found = problems(Site(folder))
+
+    assert len(found) == 1
+    assert found[0].endswith(problem)
+
+
+def test_the_index_lists_every_page(folder, monkeypatch):
+    (folder / "how-to" / "new.md").write_text("# New\n")
+    monkeypatch.setattr(references, "PLAIN_FILES", [])
+
+    found = problems(Site(folder))
+
+    assert found == [
+        "index.md: does not list how-to/new.",
+        "pt/index.md: does not list how-to/new.",
+    ]
+
+
+def test_nothing_is_written_when_something_is_broken(folder, monkeypatch, tmp_path):
+    (folder / "how-to" / "import.md").write_text("# Import\n\n[x](missing.md)\n")
+    monkeypatch.setattr(references, "PLAIN_FILES", [])
+    monkeypatch.setattr("optiengine.management.commands.build_docs.Site", lambda: Site(folder))
+
+    with pytest.raises(CommandError, match=r"missing\.md does not exist"):
+        call_command("build_docs", to=tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "manage.py run_day --days 3",
+        "make demo",
+        "DATABASE_URL",
+        "ANYMAIL_POSTMARK_SERVER_TOKEN",
+        "optiengine/settings.py",
+        "tests/journeys/*_peer.py",
+        "var/outbox",
+        "optiengine.lib.outbound",
+        "segments.view_customer",
+        "POST /api/v1/events/",
+        "/api/v1/customers/{id}/",
+        "/admin/segments/customer/",
+        "--json",
+        "text/html",
+        "customers.csv",
+        "e-mail",
+    ],
+)
+def test_references_that_exist(code):
+    assert unknown_references(code) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "manage.py no_such_command",
+        "manage.py run_day --no-such-option",
+        "make nothing",
+        "NO_SUCH_" + "SETTING",
+        "optiengine/nothing.py",
+        "tests/journeys/*_nothing.py",
+        "nothing.py",
+        "optiengine.lib.nothing",
+        "segments.view_nothing",
+        "POST /api/v1/campaigns/",
+        "/api/v1/nothing/",
+        "/admin/nothing/",
+        "--no-such-option",
+    ],
+)
+def test_references_that_do_not_exist(code):
+    assert unknown_references(code)
