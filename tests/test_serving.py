@@ -15,7 +15,9 @@ from optiengine.management.commands.serve import (
     EVERY_DAY,
     EVERY_MINUTE,
     MOVING,
+    PARTS,
     SENDING,
+    children_of,
     schedule_days,
     schedule_minutes,
 )
@@ -87,6 +89,15 @@ def test_schedules_are_made_once_and_moved_when_asked():
     daily = Schedule.objects.get(name=EVERY_DAY)
     assert daily.next_run > timezone.now()
     assert (daily.next_run.hour, daily.next_run.minute) == (3, 30)
+
+
+def test_a_machine_starts_the_parts_that_it_is_given():
+    def names(*parts):
+        return [child.name for child in children_of(parts, host="127.0.0.1", port=8000)]
+
+    assert names(*PARTS) == ["web server", "worker", "prompt worker"]
+    assert names("prompt") == ["prompt worker"]
+    assert names("workers", "prompt") == ["worker", "prompt worker"]
 
 
 def test_a_child_that_ignores_the_signal_ends_with_all_it_started(tmp_path):

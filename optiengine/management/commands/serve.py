@@ -1,4 +1,5 @@
 import socket
+from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,10 +9,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django_q.models import Schedule
 
-from optiengine.serving import LONG_CLUSTER, PROMPT_CLUSTER, watch, web_server, worker
+from optiengine.serving import LONG_CLUSTER, PROMPT_CLUSTER, Child, watch, web_server, worker
 from optiengine.world.install import holds_demo
 from segments.models import Organisation
 
+CLUSTERS = {"workers": LONG_CLUSTER, "prompt": PROMPT_CLUSTER}
+PARTS = ("web", *CLUSTERS)
 EVERY_MINUTE = "Keep runs going"
 SENDING = "Send messages"
 FORMERLY = "Keep runs going, send messages"  # one schedule for both
@@ -35,7 +38,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--no-worker", action="store_true", help="The web server alone.")
+        parser.add_argument(
+            "--only",
+            action="append",
+            choices=PARTS,
+            help="Start only this part: the web server, the workers for runs and imports, or the "
+            "prompt workers for journeys, events and sending. May be repeated.",
+        )
+        parser.add_argument("--no-worker", action="store_true", help="The same as --only web.")
         parser.add_argument(
             "--schedule",
             type=clock_time,
@@ -44,18 +54,24 @@ class Command(BaseCommand):
             "changed here or under Schedules in the admin.",
         )
 
-    def handle(self, *, host, port, no_worker, schedule, **options):
-        _require_free(host, port)
-        if not settings.DEBUG:
-            call_command("collectstatic", interactive=False, verbosity=0)
+    def handle(self, *, host, port, only, no_worker, schedule, **options):
+        parts = ["web"] if no_worker else only or list(PARTS)
+        if "web" in parts:
+            _require_free(host, port)
+            if not settings.DEBUG:
+                call_command("collectstatic", interactive=False, verbosity=0)
         if schedule is not None:
             schedule_days(schedule)
-        children = [web_server(f"{host}:{port}")]
         schedule_minutes()  # also for workers on other machines
-        if not no_worker:
-            children += [worker(LONG_CLUSTER), worker(PROMPT_CLUSTER)]
-        self.stdout.write(f"Serving on http://{host}:{port}/ — Ctrl-C stops.")
-        watch(children, say=self.stderr.write)
+        if "web" in parts:
+            self.stdout.write(f"Serving on http://{host}:{port}/ — Ctrl-C stops.")
+        watch(children_of(parts, host=host, port=port), say=self.stderr.write)
+
+
+def children_of(parts: Collection[str], *, host: str, port: int) -> list[Child]:
+    """The processes of some of PARTS, in the order of starting."""
+    children = [web_server(f"{host}:{port}")] if "web" in parts else []
+    return children + [worker(cluster) for part, cluster in CLUSTERS.items() if part in parts]
 
 
 def schedule_minutes() -> None:
