@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "campaigns",
     "journeys",
     "reports",
+    "optiengine.lab",
 ]
 
 MIDDLEWARE = [

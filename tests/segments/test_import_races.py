@@ -11,7 +11,7 @@ import time
 import pytest
 from django.db import connection, connections, transaction
 
-from optiengine.bench.customers_file import write_customers
+from optiengine.lab.bench.customers_file import write_customers
 from segments.errors import ImportRefused
 from segments.models import Customer, Event, ImportJob
 from segments.services.import_file import create_import, run_import

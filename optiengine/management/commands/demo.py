@@ -12,13 +12,13 @@ from django.db import connection
 from tqdm import tqdm
 
 from journeys.errors import JourneyError
+from optiengine.example.daily import LivedWorld, NotDecided
+from optiengine.example.hand_in import NotTaken
+from optiengine.example.helper import Helpers
+from optiengine.example.install import holds_demo, install
+from optiengine.example.scenario import Scenario, retailer
+from optiengine.example.summary import as_text, store, stored, summarise
 from optiengine.lib.command import FiguresCommand
-from optiengine.world.daily import LivedWorld, NotDecided
-from optiengine.world.hand_in import NotTaken
-from optiengine.world.helper import Helpers
-from optiengine.world.install import holds_demo, install
-from optiengine.world.scenario import Scenario, retailer
-from optiengine.world.summary import as_text, store, stored, summarise
 from segments.models import Customer, Organisation, TargetGroup
 from segments.services.count_target_group import count_target_group
 from segments.services.rule_fields import newest_state

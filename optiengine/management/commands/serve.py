@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django_q.models import Schedule
 
+from optiengine.example.install import holds_demo
 from optiengine.serving import LONG_CLUSTER, PROMPT_CLUSTER, Child, watch, web_server, worker
-from optiengine.world.install import holds_demo
 from segments.models import Organisation
 
 CLUSTERS = {"workers": LONG_CLUSTER, "prompt": PROMPT_CLUSTER}

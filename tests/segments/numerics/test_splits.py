@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from optiengine.bench.splits import World, live_a_year
+from optiengine.lab.bench.splits import World, live_a_year
 from segments.numerics.split_scores import (
     OTHERS,
     Cuts,

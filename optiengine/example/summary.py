@@ -1,0 +1,172 @@
+"""What came of the demo's days: counted, truly worth, and as the engine's own report has it."""
+
+import json
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db.models import Count
+
+from campaigns.models import Arm
+from journeys.models import DecisionRun, Delivery
+from optiengine.example.daily import LivedWorld, read_arms
+from optiengine.example.scenario import Scenario
+from optiengine.example.true_worth import ARMS, ChoiceWorth
+from reports.services.arm_report import arm_report
+
+SPAN_DAYS = 10
+COUNTS = (
+    "eligible",
+    "decided",
+    "contacts",
+    "controls",
+    "none",
+    "held",
+    "ranked",
+    "auto",
+    "baseline",
+)
+
+
+def summarise(lived: LivedWorld, n_days: int) -> dict[str, Any]:
+    """Figures of the days lived so far; money in cents, per customer of an arm."""
+    start = lived.scenario.population.start
+    end = start + timedelta(days=n_days)
+    return {
+        "customers": lived.scenario.n_customers,
+        "days": n_days,
+        **counted(start, end),
+        "true_worth": true_worth(lived),
+        "free_choices": free_choices(lived),
+        "report": [one.as_dict() for one in arm_report(as_of=end, since=start).comparisons],
+    }
+
+
+def counted(start: date, end: date) -> dict[str, Any]:
+    """Decisions by layer and messages sent by channel, from `start` to the day before `end`."""
+    totals: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
+    for counts in (
+        DecisionRun.objects.daily()
+        .filter(as_of__gte=start, as_of__lt=end)
+        .values_list("counts", flat=True)
+    ):
+        totals.update({name: counts.get(name, 0) for name in COUNTS})
+    sent = Delivery.objects.filter(as_of__gte=start, as_of__lt=end, status=Delivery.Status.SENT)
+    by_channel = sent.order_by().values_list("channel").annotate(n=Count("pk")).order_by("channel")
+    return {**totals, "sent": dict(by_channel)}
+
+
+def true_worth(lived: LivedWorld) -> dict[str, dict[str, float]]:
+    """By arm: what messages changed against the world without any, in margin less contact costs."""
+    worth, arms = lived.worth, read_arms(lived.scenario)
+    found = {}
+    for arm in Arm.values:
+        members = arms == arm
+        if not members.any():
+            continue
+        net = worth.gained_cents[members] - worth.cost_cents[members]
+        found[arm] = {
+            "customers": int(members.sum()),
+            "messages": round(float(worth.n_messages[members].mean()), 3),
+            "net_cents": round(float(net.mean()), 2),
+        }
+    return found
+
+
+def free_choices(lived: LivedWorld) -> list[dict[str, Any]]:
+    """How well was chosen, in spans of ten days: true expected value of what each arm chose.
+
+    The best is the most valuable of what was allowed, none included, for the same customers on
+    the same days; `share` is what the chosen brought of it.
+    """
+    days = lived.worth.choices
+    spans = [(first, days[first : first + SPAN_DAYS]) for first in range(0, len(days), SPAN_DAYS)]
+    found = []
+    for first, part in [*spans, (0, days)]:
+        row: dict[str, Any] = {"first_day": first + 1, "last_day": first + len(part)}
+        for arm in ARMS:
+            row[arm] = _shown(sum((day[arm] for day in part), start=ChoiceWorth()))
+        found.append(row)
+    return found
+
+
+def _shown(worth: ChoiceWorth) -> dict[str, float | int | None]:
+    def ratio(top: float, bottom: float, digits: int) -> float | None:
+        return round(top / bottom, digits) if bottom else None
+
+    return {
+        "choices": worth.n,
+        "contacts": worth.n_contacts,
+        "cents_per_contact": ratio(worth.chosen_cents, worth.n_contacts, 2),
+        "cents_per_choice": ratio(worth.chosen_cents, worth.n, 2),
+        "best_cents_per_choice": ratio(worth.best_cents, worth.n, 2),
+        "share": ratio(worth.chosen_cents, worth.best_cents, 4),
+    }
+
+
+def store(summary: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+
+
+def stored(scenario: Scenario, folder: Path, n_days: int) -> dict[str, Any] | None:
+    """The summary that was stored, if it speaks of the very days of this database; else None."""
+    try:
+        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    start = scenario.population.start
+    now = {
+        "customers": scenario.n_customers,
+        "days": n_days,
+        **counted(start, start + timedelta(days=n_days)),
+    }
+    return found if now.items() <= found.items() else None
+
+
+def as_text(summary: dict[str, Any], *, currency: str) -> list[str]:
+    """The summary for people, a line each."""
+    s = summary
+    sent = ", ".join(f"{n:,} by {channel}" for channel, n in s["sent"].items()) or "none"
+    lines = [
+        f"{s['customers']:,} customers, {s['days']} days: {s['decided']:,} decisions, "
+        f"{s['contacts']:,} contacts, {s['controls']:,} of them withheld as controls",
+        f"Decided by rank {s['ranked']:,}, by value {s['auto']:,}, by chance in the baseline arm "
+        f"{s['baseline']:,}, held {s['held']:,}",
+        f"Sent: {sent}",
+        "",
+        "What it was truly worth (known because the world is ours), per customer:",
+    ]
+    for arm, row in s["true_worth"].items():
+        lines.append(
+            f"  {arm:<10} {row['customers']:>7,} customers, {row['messages']:>5.2f} messages, "
+            f"{row['net_cents'] / 100:>7.2f} {currency}"
+        )
+    lines += [
+        "",
+        "How well was chosen: true value per contact, and share of the best that was allowed:",
+    ]
+    *spans, whole = s["free_choices"]
+    for row in [*spans, whole]:
+        name = "all days" if row is whole else f"days {row['first_day']}–{row['last_day']}"
+        lines.append(
+            f"  {name:<12} optimised {_cents(row['optimised'], currency)}   "
+            f"baseline {_cents(row['baseline'], currency)}"
+        )
+    lines += ["", "What the engine's own report says, per customer (95 % interval):"]
+    for row in s["report"]:
+        if row["explanation"]:
+            said = row["explanation"]
+        else:
+            value, low, high = (row[f"value_cents{end}"] / 100 for end in ("", "_low", "_high"))
+            said = f"{value:+.2f} {currency} ({low:+.2f} to {high:+.2f})"
+        lines.append(f"  {row['arm']} against {row['against']}: {said}")
+    return lines
+
+
+def _cents(row: dict[str, Any], currency: str) -> str:
+    if row["cents_per_contact"] is None:
+        return f"{'–':>16}"
+    share = f"{row['share']:.0%}" if row["share"] is not None else "–"
+    return f"{row['cents_per_contact'] / 100:>6.2f} {currency} {share:>4}"

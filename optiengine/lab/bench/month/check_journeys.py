@@ -1,0 +1,270 @@
+"""Travellers follow the links of their own version; what waits for an event is moved by it."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from optiengine.lab.bench.month.evidence import SLACK, Evidence, Row, moment, rows
+from optiengine.lab.bench.month.findings import Findings
+
+MINUTE = timedelta(minutes=1)
+OVER = {"goal", "rule", "blocked", "left", "end"}  # results that end a journey where it stands
+OF_SEND = {"sent", "withheld", "skipped"}
+
+Events = dict[tuple[int, str], list[datetime]]
+
+
+class Drawing:
+    """One version's steps and links."""
+
+    def __init__(self, graph: dict[str, Any]) -> None:
+        self.steps = {step["id"]: step for step in graph["steps"]}
+        self.links = {(link["from"], link["port"]): link["to"] for link in graph["links"]}
+        [self.entry] = [step["id"] for step in graph["steps"] if step["kind"] == "entry"]
+
+    def after(self, step: str, result: str) -> str | None:
+        return self.links.get((step, "next" if result in OF_SEND else result))
+
+
+def check_journeys(evidence: Evidence, findings: Findings) -> None:
+    drawings = {row["id"]: Drawing(row["graph"]) for row in rows(
+        "SELECT id, graph FROM journeys_mapversion")}  # fmt: skip
+    passages: dict[int, list[Row]] = defaultdict(list)
+    for row in rows("SELECT * FROM journeys_steppassage ORDER BY id"):
+        passages[row["traveller_id"]].append(row)
+    events = _events()
+    travellers = list(rows("SELECT * FROM journeys_traveller ORDER BY id"))
+    asked = _decisions("step")
+    used: dict[int, int] = {}
+    for traveller in travellers:
+        way, drawing = passages[traveller["id"]], drawings[traveller["version_id"]]
+        _check_way(findings, traveller, way, drawing)
+        for passage in way:
+            _check_passage(evidence, findings, traveller, passage, drawing, events, asked)
+            if passage["contact_id"]:
+                used[passage["contact_id"]] = traveller["id"]
+    _check_contacts(evidence, findings, used)
+    _check_entries(evidence, findings, travellers, drawings)
+    _check_triggers(evidence, findings)
+
+
+def _events() -> Events:
+    found: Events = defaultdict(list)
+    for row in rows(
+        "SELECT customer_id, kind, occurred_at FROM segments_event"
+        " WHERE kind IN ('order', 'cart', 'wishlist') ORDER BY occurred_at"
+    ):
+        found[row["customer_id"], row["kind"]].append(row["occurred_at"].astimezone(UTC))
+    return found
+
+
+def _decisions(reason: str) -> dict[tuple[int, str], list[datetime]]:
+    """When it was decided for a customer in real time, by customer and kind of event."""
+    found: dict[tuple[int, str], list[datetime]] = defaultdict(list)
+    for row in rows(
+        "SELECT customer_id, trigger_kind, decided_at FROM journeys_livedecision WHERE reason = %s",
+        reason,
+    ):
+        found[row["customer_id"], row["trigger_kind"]].append(row["decided_at"].astimezone(UTC))
+    return found
+
+
+def _check_way(findings: Findings, traveller: Row, way: list[Row], drawing: Drawing) -> None:
+    """From the entry, by links, without a gap, to where the traveller stands or left."""
+    at, name = traveller["entered_at"], f"traveller {traveller['id']}"
+    step: str | None = drawing.entry
+    since = at
+    for passage in way:
+        text = f"{name} at {passage['step']} of version {passage['version_id']}, not at {step}"
+        is_kept = (passage["step"], passage["arrived_at"]) == (step, since)
+        is_kept &= passage["version_id"] == traveller["version_id"]
+        findings.check(
+            "travellers follow the links", is_kept, passage["left_at"], text, tested=True
+        )
+        step, since = drawing.after(passage["step"], passage["result"]), passage["left_at"]
+    if traveller["status"] == "done":
+        last = way[-1]["result"] if way else ""
+        outcome = traveller["outcome"]
+        is_kept = last == outcome or (outcome == "end" and step is None)
+        text = f"{name} ended by {outcome} after {last}"
+        findings.check(f"journeys end by: {outcome}", is_kept, since, text, tested=True)
+    else:
+        text = f"{name} stands at {traveller['step']}, not at {step}"
+        findings.check("travellers stand where they are", traveller["step"] == step, at, text)
+    findings.check("nobody is parked", not traveller["fault"], at, f"{name}: {traveller['fault']}")
+
+
+def _check_passage(
+    evidence: Evidence,
+    findings: Findings,
+    traveller: Row,
+    passage: Row,
+    drawing: Drawing,
+    events: Events,
+    asked: dict[tuple[int, str], list[datetime]],
+) -> None:
+    step, result = drawing.steps[passage["step"]], passage["result"]
+    arrived, left = passage["arrived_at"], passage["left_at"]
+    text = f"traveller {traveller['id']} at {passage['step']}: {result}, {arrived} to {left}"
+    late = evidence.tick + MINUTE
+    if step["kind"] == "send" and result in OF_SEND:
+        contact = evidence.contacts.get(passage["contact_id"] or 0)
+        is_kept = (contact is None) == (result == "skipped")
+        if contact is not None:
+            is_kept &= contact.customer == traveller["customer_id"]
+            is_kept &= contact.campaign == step["campaign"]
+            is_kept &= contact.is_control == (result == "withheld")
+            is_kept &= contact.is_control or not traveller["is_control"]
+        findings.check(f"send steps: {result}", is_kept, left, text, tested=True)
+    if step["kind"] == "send" and step["when"] == "at_once" and _is_live(evidence, arrived):
+        moments = asked.get((traveller["customer_id"], ""), [])
+        is_kept = left - arrived <= MINUTE or any(arrived <= m <= arrived + MINUTE for m in moments)
+        findings.check("at once means within a minute", is_kept, arrived, text, tested=True)
+    if step["kind"] == "wait" and step["for"] == "duration":
+        is_kept = timedelta(0) <= left - arrived - step["minutes"] * MINUTE <= late
+        findings.check(
+            "waits last as long as drawn", is_kept or result in OVER, left, text, tested=True
+        )
+    if step["kind"] == "wait" and step["for"] == "event" and result not in OVER:
+        _check_wait(evidence, findings, traveller, passage, step, events, text)
+
+
+def _is_live(evidence: Evidence, at: datetime) -> bool:
+    """Whether decisions in real time are possible: there is a state, and sending is on."""
+    begin, end = _lived(evidence)
+    stops = [(moment(n["at"]), moment(m["at"])) for n, m in
+             zip(evidence.noted("stopped"), evidence.noted("started"), strict=False)]  # fmt: skip
+    return begin <= at <= end and not any(a <= at <= b for a, b in stops)
+
+
+def _lived(evidence: Evidence) -> tuple[datetime, datetime]:
+    """From the first run until the day after the last one ends."""
+    [row] = rows("SELECT min(decided_at) AS first, max(as_of) AS last FROM journeys_decisionrun"
+                 " WHERE kind = 'daily'")  # fmt: skip
+    zone = evidence.rules[0].zone
+    end = datetime(row["last"].year, row["last"].month, row["last"].day, tzinfo=zone)
+    return row["first"] + 5 * MINUTE, (end + timedelta(days=2)).astimezone(UTC)
+
+
+def _check_wait(
+    evidence: Evidence,
+    findings: Findings,
+    traveller: Row,
+    passage: Row,
+    step: Row,
+    events: Events,
+    text: str,
+) -> None:
+    """Happened: in time. Timed out: not before the time, and nothing had happened until then."""
+    arrived, left = passage["arrived_at"], passage["left_at"]
+    since = traveller["counts_from"] if arrived == traveller["entered_at"] else arrived
+    until = arrived + step["minutes"] * MINUTE
+    moments = events.get((traveller["customer_id"], step["event_kind"]), [])
+    in_time = [at for at in moments if since < at <= until]
+    if passage["result"] == "happened":
+        is_kept = bool(in_time) and left >= min(in_time)
+    else:
+        is_kept = not in_time and until <= left <= until + evidence.tick + MINUTE
+    findings.check(f"waits for an event: {passage['result']}", is_kept, left, text, tested=True)
+
+
+def _check_contacts(evidence: Evidence, findings: Findings, used: dict[int, int]) -> None:
+    """What only a map may send follows from a passage."""
+    for contact in evidence.contacts.values():
+        if evidence.rules[0].campaigns[contact.campaign]["recurrence"] == "step":
+            text = f"contact {contact.id} of no passage"
+            is_kept = contact.id in used
+            findings.check(
+                "a map's message is a step's", is_kept, contact.reserved_at, text, tested=True
+            )
+
+
+def _check_entries(
+    evidence: Evidence, findings: Findings, travellers: list[Row], drawings: dict[int, Drawing]
+) -> None:
+    """Nobody is left outside: who left a cart, who has a birthday soon."""
+    by_map: dict[int, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for traveller in travellers:
+        by_map[traveller["map_id"]][traveller["customer_id"]].append(traveller)
+    end = moment(evidence.journal[-1]["at"])
+    first = evidence.rules[0].since
+    pauses = evidence.spans("map paused", "map launched", of="map")
+    for journey in rows(
+        "SELECT m.id, m.name, m.reentry, m.reentry_days, v.graph FROM journeys_journeymap m"
+        " JOIN journeys_mapversion v ON v.id = m.active_version_id ORDER BY m.id"
+    ):
+        entry = next(s for s in journey["graph"]["steps"] if s["kind"] == "entry")
+        inside, rule = by_map[journey["id"]], f"everyone enters “{journey['name']}”"
+        closed = [(a, b) for pk, a, b in pauses if pk == journey["id"]]
+        if entry["by"] == "event":
+            for event in rows(
+                "SELECT id, customer_id, occurred_at, recorded_at FROM segments_event"
+                " WHERE kind = %s AND recorded_at > %s",
+                entry["event_kind"],
+                first,
+            ):
+                heard = event["recorded_at"]
+                if any(a <= heard and event["occurred_at"] <= b for a, b in closed):
+                    continue  # what happens in a pause begins no journey
+                known = inside[event["customer_id"]]
+                is_kept = any(_stood_in(journey, t, heard, evidence.tick + MINUTE) for t in known)
+                text = f"event {event['id']} of customer {event['customer_id']}"
+                findings.check(rule, is_kept, heard, text, tested=True)
+        elif entry["by"] == "date" and entry["field"] == "birth_date":
+            for person, at in _birthdays(
+                evidence, entry, first + evidence.tick, end - evidence.tick
+            ):
+                text = f"customer {person}, {at}"
+                entered = [t["entered_at"] for t in inside[person]]
+                is_kept = any(at <= e <= at + evidence.tick + MINUTE for e in entered)
+                findings.check(rule, is_kept, at, text, tested=True)
+
+
+def _stood_in(journey: Row, traveller: Row, heard: datetime, late: timedelta) -> bool:
+    """Whether a journey began with an event, or kept another one from beginning."""
+    back = timedelta(days=journey["reentry_days"] or 0)
+    over = (traveller["done_at"] or datetime.max.replace(tzinfo=UTC) - back) + back
+    return traveller["entered_at"] <= heard + late and heard <= over
+
+
+def _birthdays(
+    evidence: Evidence, entry: Row, first: datetime, end: datetime
+) -> list[tuple[int, datetime]]:
+    """Customers known in time and the moments, so many days before or after their birthdays."""
+    found = []
+    hour, minute = map(int, entry["time"].split(":"))
+    for row in rows(
+        "SELECT id, birth_date, created_at FROM segments_customer WHERE birth_date IS NOT NULL"
+    ):
+        for year in range(first.year, end.year + 1):
+            born = row["birth_date"]
+            if (born.month, born.day) == (2, 29):
+                continue
+            day = born.replace(year=year) + timedelta(days=entry["days"])
+            zone = evidence.people[row["id"]].zones[0]
+            at = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone).astimezone(UTC)
+            if max(first, row["created_at"]) < at < end:
+                found.append((row["id"], at))
+    return found
+
+
+def _check_triggers(evidence: Evidence, findings: Findings) -> None:
+    """Events that start a campaign are decided within a tick of being heard of."""
+    asked = _decisions("event")
+    begin, end = _lived(evidence)
+    kinds = {c["trigger_kind"] for c in evidence.rules[0].campaigns.values()
+             if c["recurrence"] == "event"}  # fmt: skip
+    for row in rows(
+        "SELECT id, customer_id, kind, recorded_at FROM segments_event WHERE kind = ANY(%s)"
+        " AND recorded_at BETWEEN %s AND %s",
+        sorted(kinds),
+        begin,
+        end,
+    ):
+        heard = row["recorded_at"]
+        if not _is_live(evidence, heard):
+            continue
+        moments = asked.get((row["customer_id"], row["kind"]), [])
+        is_kept = any(heard - SLACK <= m <= heard + evidence.tick + MINUTE for m in moments)
+        text = f"event {row['id']} of customer {row['customer_id']}"
+        findings.check(f"an event is answered: {row['kind']}", is_kept, heard, text, tested=True)

@@ -1,0 +1,106 @@
+"""Processor time of learning from a contact and of deciding for a customer, ours and the peers'.
+
+Policies of the bandit world play one dense world: all that learning took in its 30 days, refits
+included, over the contacts learned from; all that choosing took over the decisions. Models of
+uplift learn from 32,000 customers with nine features and two e-mails, once, and decide for as
+many others. The features are random: what they mean has no part in how long it takes.
+"""
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from journeys.numerics.choice import choice_probabilities
+from journeys.numerics.draws import keyed_uniform, pick
+from journeys.numerics.uplift import UpliftModel, UpliftStatistics
+from optiengine.lab.bench.bandits.entrants import ENTRANTS
+from optiengine.lab.bench.bandits.games import N_CUSTOMERS, Game, play_game
+from optiengine.lab.bench.hillstrom.peers import PEERS, Training
+from optiengine.lab.bench.parallel import is_installed
+
+N_TRAINING = 32_000
+N_FEATURES = 9
+ENGINE = "engine"
+BANDITS, UPLIFT = "bandit world", "two e-mails"
+
+
+@dataclass(frozen=True)
+class Timed:
+    on: str  # BANDITS or UPLIFT
+    method: str
+    n: int  # customers
+
+
+def timed(*, customers: int | None = None) -> list[Timed]:
+    players = [name for name in ENTRANTS if name not in ("oracle", "uniform")]
+    return [Timed(BANDITS, name, customers or N_CUSTOMERS) for name in players] + [
+        Timed(UPLIFT, name, customers or N_TRAINING) for name in (ENGINE, *PEERS)
+    ]
+
+
+def time_method(one: Timed) -> dict[str, Any]:
+    """Microseconds of the processor per decision and per learned contact, in one thread."""
+    row: dict[str, Any] = {"on": one.on, "method": one.method}
+    owner = ENTRANTS if one.on == BANDITS else PEERS
+    if one.method in owner and not is_installed(owner[one.method].package):
+        return row | {"decision_us": "not installed", "learned_us": None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the libraries' own, of versions to come
+        learning, choosing = (_bandit if one.on == BANDITS else _uplift)(one)
+    return row | {
+        "decision_us": round(choosing / one.n * 1e6, 3),
+        "learned_us": round(learning / one.n * 1e6, 3),
+    }
+
+
+def _bandit(one: Timed) -> tuple[float, float]:
+    _game, played = play_game(Game("dense", one.method, 0, one.n))
+    return played.learn_seconds, played.choose_seconds
+
+
+def _uplift(one: Timed) -> tuple[float, float]:
+    rng = np.random.default_rng(0)
+    X, sent = rng.normal(size=(one.n, N_FEATURES)), rng.integers(3, size=one.n)
+    y = (rng.random(one.n) < 0.1 + 0.05 * (sent > 0)).astype(float)
+    learn = _learn_engine if one.method == ENGINE else _learn_peer
+    began = time.process_time()
+    decide = learn(one.method, Training(X, sent, y, seed=0))
+    learned = time.process_time()
+    decide(X)
+    return learned - began, time.process_time() - learned
+
+
+def _learn_engine(name: str, data: Training):
+    """As in production: sums per action, the posterior, then probabilities and the keyed draw."""
+    X = np.column_stack([np.ones(len(data.X)), data.X])
+    segments = np.zeros(len(X), dtype=np.int64)
+    statistics = []
+    for option in (1, 2):
+        mine = (data.sent == 0) | (data.sent == option)
+        statistics.append(
+            UpliftStatistics.from_contacts(
+                X[mine], segments[mine], data.sent[mine] == option, data.y[mine], data.y[mine]
+            )
+        )
+    model = UpliftModel().fit(statistics, [1, 2])
+
+    def decide(features):
+        found = model.predict(np.column_stack([np.ones(len(features)), features]), segments)
+        nothing = np.zeros((len(features), 1))
+        value, sd = np.hstack([nothing, found.uplift]), np.hstack([nothing, found.sd])
+        p = choice_probabilities(value, sd, np.ones(value.shape, bool), np.ones(3, bool))
+        return pick(p, keyed_uniform(np.arange(len(p)), seed=0, purpose="choice"))
+
+    return decide
+
+
+def _learn_peer(name: str, data: Training):
+    peer = PEERS[name]
+    if peer.policy:
+        return peer.policy(data, cost=0.0)
+    assert peer.effects
+    effects = peer.effects(data)
+    return lambda X: np.column_stack([np.zeros(len(X)), effects(X)]).argmax(axis=1)

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+from django.core.management.base import CommandError
+from django.db.models import Avg, Count
+
+from journeys.services.measure import measure_outcomes
+from journeys.services.run_day import run_day
+from optiengine.lab.datasets.completejourney import DECIDED_ON, FIRST_CONTACT, load_completejourney
+from optiengine.lib.command import FiguresCommand
+from segments.errors import ImportRefused
+from segments.models import CustomerState
+from segments.services.build_state import build_state
+
+
+class Command(FiguresCommand):
+    help = (
+        "Load The Complete Journey (2,469 households of a grocer) into an empty database: baskets\n"
+        "and redemptions as events, 27 campaigns, contact history; then features, lifetime value,\n"
+        "micro-segments and decisions for 2017-12-31."
+    )
+    columns = {
+        "customers, baskets, redemptions, contacts": "rows imported",
+        "value_cents": "mean predicted value of a household over the horizon",
+        "micro_segments": "households of each micro-segment",
+        "measured": "outcomes of contacts; they were not randomised, so none teaches an effect",
+        "run": "customers eligible and decided; contacts, controls, none, held back, …",
+    }
+
+    def add_arguments(self, parser):
+        parser.add_argument("folder", type=Path, help="The folder with the data set's CSV files.")
+
+    def compute(self, *, folder, **options):
+        try:
+            jobs = load_completejourney(folder)
+        except (ImportRefused, OSError) as refused:
+            raise CommandError(str(refused)) from refused
+        build_state(DECIDED_ON)
+        n_measured = measure_outcomes(DECIDED_ON, since=FIRST_CONTACT)
+        day = run_day(DECIDED_ON, send=False)
+        states = CustomerState.objects.filter(as_of=DECIDED_ON)
+        segments = states.values("micro_segment__stage", "micro_segment__name").annotate(
+            n=Count("pk")
+        )
+        return {
+            **{name: job.n_rows for name, job in jobs.items()},
+            "value_cents": round(states.aggregate(mean=Avg("clv_cents"))["mean"]),
+            "micro_segments": {
+                f"{row['micro_segment__stage']}: {row['micro_segment__name']}": row["n"]
+                for row in segments.order_by("-n")
+            },
+            "measured": n_measured,
+            "run": day.run.counts,
+        }
