@@ -14,17 +14,17 @@ from django.utils.translation import gettext as _
 from django_q.tasks import async_task
 
 from campaigns.models import Approval
+from journeys.decisions.answer_events import answer_events
+from journeys.decisions.reconcile import reconcile_recent
+from journeys.decisions.work import work_off
+from journeys.delivery.deliver import deliver
+from journeys.delivery.sending_place import sending_place
 from journeys.errors import StaleState
+from journeys.explain.queue_dry_run import make_dry_run
+from journeys.jobs.advance import advance
+from journeys.jobs.run_day import run_day
+from journeys.maps.enter import enter
 from journeys.models import DecisionRun
-from journeys.services.advance import advance
-from journeys.services.answer_events import answer_events
-from journeys.services.deliver import deliver
-from journeys.services.enter import enter
-from journeys.services.queue_dry_run import make_dry_run
-from journeys.services.reconcile import reconcile_recent
-from journeys.services.run_day import run_day
-from journeys.services.sending_place import sending_place
-from journeys.services.work import work_off
 from optiengine.lib.worker import worker_name
 from segments.models import Organisation
 

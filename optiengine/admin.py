@@ -28,7 +28,7 @@ from campaigns.admin.capacity import CapacityLimitAdmin
 from campaigns.admin.second_person import SecondPerson
 from campaigns.models import Action, Campaign, CapacityLimit
 from campaigns.services.rules_in_force import MEASURES
-from journeys.admin.preview import MessagePreview, PreviewLink
+from journeys.delivery.admin.preview import MessagePreview, PreviewLink
 from journeys.models import Contact, Decision, DecisionRun
 from optiengine.capacity_use import use_over_time
 from optiengine.lib.figures import number, percent

@@ -14,11 +14,11 @@ from campaigns.api.limits import (
     QuietHoursViewSet,
 )
 from campaigns.api.views import CampaignViewSet, CapacityLimitViewSet
-from journeys.api.approvals import ApprovalViewSet
-from journeys.api.decisions import DecisionViewSet
-from journeys.api.maps import JourneyMapViewSet
-from journeys.api.next_best import NextBestViewSet
-from journeys.api.runs import RunViewSet
+from journeys.decisions.api.next_best import NextBestViewSet
+from journeys.decisions.api.runs import RunViewSet
+from journeys.explain.api.approvals import ApprovalViewSet
+from journeys.explain.api.decisions import DecisionViewSet
+from journeys.maps.api.maps import JourneyMapViewSet
 from optiengine.login import LoginViewSet
 from reports.api.mix import MixViewSet
 from reports.api.views import ArmReportViewSet, UpliftReportViewSet

@@ -3,7 +3,7 @@
 from typing import Any
 
 from campaigns.models import CapacityLimit
-from journeys.admin.capacity import in_words, unit
+from journeys.decisions.admin.capacity import in_words, unit
 from journeys.models import CapacityAccount, CapacityUse
 from optiengine.charts import stacked_bars
 

@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from campaigns.models import CapacityLimit, Exclusion, FollowUp, FrequencyCap, Tag
+from journeys.learning.learn import learn
+from journeys.learning.measure import measure_outcomes
 from journeys.models import Decision
-from journeys.services.learn import learn
-from journeys.services.measure import measure_outcomes
 from segments.models import (
     ConsentChange,
     Event,

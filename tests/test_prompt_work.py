@@ -11,15 +11,15 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
+from journeys.delivery.sending_place import sending_place
+from journeys.jobs.run_day import PREPARING
+from journeys.maps.enter import enter
 from journeys.models import Delivery, Traveller
-from journeys.services.enter import enter
-from journeys.services.run_day import PREPARING
-from journeys.services.sending_place import sending_place
 from journeys.tasks import deliver_task
 from optiengine.management.commands.serve import MOVING, SENDING, schedule_minutes
 from optiengine.serving import LONG_CLUSTER, PROMPT_CLUSTER, worker
 from tests.factories import make_customer, make_delivery
-from tests.journeys.maps import ENTRY, draw, launch, make_event
+from tests.journeys.drawn_maps import ENTRY, draw, launch, make_event
 from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
 from tests.test_serving import wait_for
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from campaigns.models import ArmMembership
+from journeys.jobs.run_day import run_day
 from journeys.models import DecisionRun, Delivery
-from journeys.services.run_day import run_day
 from optiengine.example.events import Messages
 from optiengine.example.hand_in import (
     hand_in_contacts,

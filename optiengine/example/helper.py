@@ -62,8 +62,8 @@ def _work(jobs: Any, database: str) -> None:
 
     settings.DATABASES["default"]["NAME"] = database  # a test's, in tests
     connections["default"].settings_dict["NAME"] = database
-    from journeys.services.deliver import deliver
-    from journeys.services.work import work_off
+    from journeys.decisions.work import work_off
+    from journeys.delivery.deliver import deliver
     from optiengine.lib.worker import worker_name
 
     while True:

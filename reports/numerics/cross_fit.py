@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from journeys.numerics.choice import choice_probabilities, has_minimum_evidence
-from journeys.numerics.design import FeatureScaling
-from journeys.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
+from journeys.decisions.numerics.choice import choice_probabilities, has_minimum_evidence
+from journeys.learning.numerics.design import FeatureScaling
+from journeys.learning.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
 from reports.numerics.intervals import UNKNOWN, Interval
 from reports.numerics.off_policy import (
     Log,

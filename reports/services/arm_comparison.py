@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from campaigns.models import Arm
-from journeys.numerics.choice import (
+from journeys.decisions.numerics.choice import (
     MIN_CONTROL,
     MIN_CONTROL_RESPONDERS,
     MIN_TEST,

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from campaigns.models import Action, Campaign
 from campaigns.numerics.rulebook_entries import EvidenceCounts
 from campaigns.services.minimum_evidence import MinimumEvidences
+from journeys.learning.average_values import AverageValues, average_values
 from journeys.models import UpliftModelVersion
-from journeys.services.average_values import AverageValues, average_values
 from reports.numerics.intervals import UNKNOWN
 from reports.numerics.mix import PairSums, State, lead_p_value, mix_state, prob_best, proven
 from reports.services import mix_sums, mix_words

@@ -12,9 +12,9 @@ from campaigns.models import Campaign, Exclusion, FrequencyCap, MinimumGap, Quie
 from journeys.models import DecisionRun
 from segments.models import TargetGroup
 from tests.factories import DAY, make_action, make_campaign, make_customer
+from tests.journeys.drawn_maps import ENTRY, draw, make_step_campaign, send, wait
+from tests.journeys.drawn_maps import launch as launch_map
 from tests.journeys.engine import decide_day, make_plan
-from tests.journeys.maps import ENTRY, draw, make_step_campaign, send, wait
-from tests.journeys.maps import launch as launch_map
 from tests.reports.ledger import make_contacts
 
 

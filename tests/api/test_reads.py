@@ -13,8 +13,8 @@ from journeys.models import Decision, DecisionRun, JourneyMap
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Customer, CustomerState
 from tests.factories import DAY, NOW, make_action, make_campaign, make_customer
+from tests.journeys.drawn_maps import move, put_in
 from tests.journeys.engine import decide_day, make_customers, make_plan
-from tests.journeys.maps import move, put_in
 
 pytestmark = pytest.mark.django_db
 

@@ -9,8 +9,8 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from journeys.decisions import queue_run as queueing
 from journeys.models import DecisionRun
-from journeys.services import queue_run as queueing
 from journeys.tasks import run_day_task
 from segments.models import Organisation
 from tests.api.conftest import client_of

@@ -6,12 +6,11 @@ import pytest
 from django.core import mail
 from playwright.sync_api import Page, expect
 
+from journeys.delivery.deliver import deliver
+from journeys.maps.edit_map import save_graph
 from journeys.models import JourneyMap
-from journeys.services.deliver import deliver
-from journeys.services.edit_map import save_graph
 from tests.factories import NOW
-from tests.journeys.engine import decide_day, make_customers, make_plan
-from tests.journeys.maps import (
+from tests.journeys.drawn_maps import (
     ENTRY,
     draw,
     make_event,
@@ -19,6 +18,7 @@ from tests.journeys.maps import (
     move,
     wait,
 )
+from tests.journeys.engine import decide_day, make_customers, make_plan
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 

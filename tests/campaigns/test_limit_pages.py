@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from campaigns.models import FrequencyCap, MinimumGap, QuietHours
 from campaigns.numerics.quiet_hours import QuietEntry
 from campaigns.services.load_rulebook import load_rulebook
+from journeys.explain.explain import explain
 from journeys.models import Contact, Decision
-from journeys.services.explain import explain
 from tests.factories import DAY, make_action, make_campaign, make_contact
 from tests.journeys.engine import decide_day, make_customers, make_plan
 

@@ -14,11 +14,11 @@ from django.utils import timezone
 from campaigns.models import Tag
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.preferences import masked
+from journeys.delivery.begin_attempt import begin_attempt
+from journeys.delivery.deliver import deliver
+from journeys.delivery.outbox import claim_batch
+from journeys.delivery.recheck import load_limits
 from journeys.models import Delivery
-from journeys.services.begin_attempt import begin_attempt
-from journeys.services.deliver import deliver
-from journeys.services.outbox import claim_batch
-from journeys.services.recheck import load_limits
 from optiengine.day_figures import warnings_of
 from segments.models import ConsentChange, Customer, Event
 from segments.services.customer_links import (

@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 
 from campaigns.models import ArmPlan
+from journeys.jobs.run_day import run_day
 from journeys.models import DecisionRun
-from journeys.services.run_day import run_day
 from optiengine.lib.days import day_start
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Customer, Event

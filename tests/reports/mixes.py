@@ -7,8 +7,8 @@ from uuid import uuid4
 import numpy as np
 
 from campaigns.models import Action, Arm
+from journeys.learning.record_mix import record_evidence, record_mix
 from journeys.models import Contact, Outcome, UpliftModelVersion, UpliftScaling
-from journeys.services.record_mix import record_evidence, record_mix
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Customer, FeatureSet, MicroSegment
 from tests.factories import DAY

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from django.db import connection
 
-from journeys.services.deliver import deliver
+from journeys.delivery.deliver import deliver
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import ConsentChange, Customer, Event
 from segments.services.change_consent import change_consents

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from journeys.jobs.advance import advance
 from journeys.management.commands.deliver import aware_moment, whole_number
-from journeys.services.advance import advance
-from journeys.services.enter import enter
+from journeys.maps.enter import enter
 from optiengine.lib.command import FiguresCommand, iso_date
 from optiengine.lib.worker import worker_name
 from segments.models import Organisation

@@ -7,8 +7,8 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
-from journeys.services.deliver import deliver
-from journeys.services.reconcile import reconcile_recent
+from journeys.decisions.reconcile import reconcile_recent
+from journeys.delivery.deliver import deliver
 from optiengine.lib.command import FiguresCommand, iso_date
 from optiengine.lib.worker import worker_name
 from segments.models import Channel, Organisation

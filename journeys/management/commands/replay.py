@@ -1,7 +1,7 @@
 from django.core.management.base import CommandError
 
+from journeys.explain.replay import replay, replay_live
 from journeys.models import DecisionRun
-from journeys.services.replay import replay, replay_live
 from optiengine.lib.command import FiguresCommand
 
 

@@ -5,8 +5,8 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from journeys.errors import JourneyError
+from journeys.jobs.run_day import run_day
 from journeys.models import DecisionRun
-from journeys.services.run_day import run_day
 from optiengine.lib.command import FiguresCommand, iso_date
 
 STEPS = 6  # that run_day names, of each day

@@ -5,8 +5,8 @@ from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from journeys.errors import JourneyError
+from journeys.learning.split_segments import split_segments
 from journeys.models import SplitAttempt
-from journeys.services.split_segments import split_segments
 from optiengine.lib.command import FiguresCommand, iso_date
 from segments.models import MicroSegment
 from segments.services.split_segment import cut_in_words

@@ -11,14 +11,14 @@ from django.db import connection
 
 from campaigns.models import Arm
 from campaigns.numerics.verdicts import fact_verdicts
+from journeys.decisions.decide import facts_of, load_arms, pinned, predict
+from journeys.decisions.numerics.arbitration import arbitrate
+from journeys.decisions.numerics.worth import worth_of
+from journeys.decisions.start_run import request_run, start_run
+from journeys.decisions.work import work_off
+from journeys.explain.replay import replay
+from journeys.learning.learn import learn
 from journeys.models import DecisionChunk, DecisionRun
-from journeys.numerics.arbitration import arbitrate
-from journeys.numerics.worth import worth_of
-from journeys.services.decide import facts_of, load_arms, pinned, predict
-from journeys.services.learn import learn
-from journeys.services.replay import replay
-from journeys.services.start_run import request_run, start_run
-from journeys.services.work import work_off
 from optiengine.lab.bench.decisions_data import AS_OF
 from optiengine.lab.bench.process import BenchFailed, measure
 from optiengine.lib.worker import worker_name

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, vstack
 
-from journeys.numerics.prices import solve_prices
+from journeys.decisions.numerics.prices import solve_prices
 from optiengine.lab.bench.process import BenchFailed
 
 N_CUSTOMERS, N_ACTIONS, N_LIMITS = 100_000, 50, 8

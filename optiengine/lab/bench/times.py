@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from journeys.numerics.choice import choice_probabilities
-from journeys.numerics.draws import keyed_uniform, pick
-from journeys.numerics.uplift import UpliftModel, UpliftStatistics
+from journeys.decisions.numerics.choice import choice_probabilities
+from journeys.draws import keyed_uniform, pick
+from journeys.learning.numerics.uplift import UpliftModel, UpliftStatistics
 from optiengine.lab.bench.bandits.entrants import ENTRANTS
 from optiengine.lab.bench.bandits.games import N_CUSTOMERS, Game, play_game
 from optiengine.lab.bench.hillstrom.peers import PEERS, Training

@@ -5,10 +5,15 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from journeys.numerics.choice import has_minimum_evidence
-from journeys.numerics.delays import arrived_share
-from journeys.numerics.design import FeatureScaling
-from journeys.numerics.uplift import Prediction, UpliftModel, UpliftStatistics, winsor_limit
+from journeys.decisions.numerics.choice import has_minimum_evidence
+from journeys.learning.numerics.delays import arrived_share
+from journeys.learning.numerics.design import FeatureScaling
+from journeys.learning.numerics.uplift import (
+    Prediction,
+    UpliftModel,
+    UpliftStatistics,
+    winsor_limit,
+)
 from optiengine.lab.worlds.lab import Contacts, Lab, Situation
 from optiengine.lab.worlds.population import FEATURES, morning
 
@@ -19,7 +24,7 @@ SAMPLE = 20_000  # customers that the scale of features, and the limit of money,
 
 
 class Learner:
-    """What `journeys.services.learn` does with rows, done with arrays."""
+    """What `journeys.learning.learn` does with rows, done with arrays."""
 
     def __init__(self, lab: Lab) -> None:
         scenario, population = lab.scenario, lab.population

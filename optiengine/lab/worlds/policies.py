@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.capacity import use_of
 from campaigns.numerics.verdicts import Verdict
-from journeys.numerics.arbitration import NONE, arbitrate, control_draw
-from journeys.numerics.prices import solve_prices
-from journeys.numerics.uplift import Prediction
-from journeys.numerics.within_limits import arbitrate_within
-from journeys.numerics.worth import Worth, with_slot_cost, worth_of
+from journeys.decisions.numerics.arbitration import NONE, arbitrate, control_draw
+from journeys.decisions.numerics.prices import solve_prices
+from journeys.decisions.numerics.within_limits import arbitrate_within
+from journeys.decisions.numerics.worth import Worth, with_slot_cost, worth_of
+from journeys.learning.numerics.uplift import Prediction
 from optiengine.lab.worlds.foresight import FatiguePlan, SeriesPlan
 from optiengine.lab.worlds.lab import LOAD_FADES, START, Contacts, Lab, Situation
 from optiengine.lab.worlds.learning import Learner

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from journeys.numerics.choice import has_minimum_evidence
+from journeys.decisions.numerics.choice import has_minimum_evidence
 from optiengine.lab.worlds.lab import Contacts, Lab
 from optiengine.lab.worlds.policies import Auto, Myopic, Policy, Ranked, Uniform, oracle
 from optiengine.lab.worlds.ranking import best_order, best_single

@@ -262,5 +262,5 @@ def test_the_checker_takes_nothing_from_the_engine(name):
     own = {n for n in names if n.startswith("optiengine.lab.bench.month.")}
     engine = ("segments", "campaigns", "journeys", "reports", "optiengine")
     assert not [n for n in names - own if n.split(".")[0] in engine]
-    modules = {n.split(".")[3] for n in own}
+    modules = {n.split(".")[4] for n in own}
     assert modules <= set(CHECKER)

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from campaigns.numerics.verdicts import Verdict
-from journeys.numerics.arbitration import NONE
+from journeys.decisions.numerics.arbitration import NONE
 from optiengine.lab.worlds.effects import Change, Term
 from optiengine.lab.worlds.lab import Lab
 from optiengine.lab.worlds.policies import Uniform

@@ -6,7 +6,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from journeys.numerics.arbitration import NONE
+from journeys.decisions.numerics.arbitration import NONE
 from optiengine.lab.worlds.effects import Effect
 from optiengine.lab.worlds.foresight import FatiguePlan, SeriesPlan
 from optiengine.lab.worlds.lab import LOAD_FADES, OWN_VISIT, Lab

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from journeys.numerics.choice import choice_probabilities, has_minimum_evidence
+from journeys.decisions.numerics.choice import choice_probabilities, has_minimum_evidence
 from reports.numerics.flags import always_valid_p
 from reports.numerics.mix import (
     PairSums,

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from journeys.numerics.choice import action_mix
-from journeys.numerics.delays import arrived_share
-from journeys.numerics.draws import keyed_uniform, pick
-from journeys.numerics.uplift import UpliftModel
-from journeys.numerics.uplift_statistics import UpliftStatistics
+from journeys.decisions.numerics.choice import action_mix
+from journeys.draws import keyed_uniform, pick
+from journeys.learning.numerics.delays import arrived_share
+from journeys.learning.numerics.uplift import UpliftModel
+from journeys.learning.numerics.uplift_statistics import UpliftStatistics
 from optiengine.lab.bench.bandits.world import Contacts, Floats, Integers
 
 WINDOW_DAYS = 14  # of the goal: later responses are not counted

@@ -17,7 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
-from journeys.numerics.design import FeatureScaling
+from journeys.learning.numerics.design import FeatureScaling
 
 Floats = NDArray[np.float64]
 Effects = Callable[[Floats], Floats]  # (n, d) features to (n, 2) effects of the e-mails

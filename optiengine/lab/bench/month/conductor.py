@@ -3,8 +3,8 @@
     python -m optiengine.lab.bench.month.conductor EXTENT
 
 with DJANGO_SETTINGS_MODULE=optiengine.lab.bench.month.settings, MONTH_FOLDER and MONTH_DATABASE.
-All
-work of the engine is done by its cluster and web server; between two ticks nothing is under way.
+All work of the engine is done by its cluster and web server; between two ticks nothing is under
+way.
 """
 
 import json

@@ -7,13 +7,13 @@ from django.db import connection
 
 from campaigns.models import Campaign, FrequencyCap, QuietHours
 from campaigns.services.launch import launch, pause
-from journeys.models import JourneyMap
-from journeys.services.edit_map import (
+from journeys.maps.edit_map import (
     launch_map,
     newest_version,
     pause_map,
     save_graph,
 )
+from journeys.models import JourneyMap
 from optiengine.lab.bench.month.conductor import HOUR, Extent
 from optiengine.lab.bench.month.journal import Journal
 from segments.models import Customer, TargetGroup

@@ -6,9 +6,9 @@ from datetime import date, datetime, time
 from typing import Any
 
 from campaigns import models as campaigns
+from journeys.maps.edit_map import launch_map
+from journeys.maps.map_templates import make_from_template
 from journeys.models import ChannelRoute, JourneyMap, WebhookEndpoint
-from journeys.services.edit_map import launch_map
-from journeys.services.map_templates import make_from_template
 from segments.models import Organisation, TargetGroup
 
 SECRET = "whsec_" + b64encode(b"a month's secret, thirty-two byte").decode()

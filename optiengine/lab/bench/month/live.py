@@ -9,8 +9,8 @@ import numpy as np
 from django.db import connection
 from django_q.tasks import async_task
 
+from journeys.decisions.queue_run import TASK, queue_run
 from journeys.models import DecisionRun
-from journeys.services.queue_run import TASK, queue_run
 from optiengine.lab.bench.month.clock import clock_of_environment
 from optiengine.lab.bench.month.conductor import HOUR, Extent, run_moment, ticks_of
 from optiengine.lab.bench.month.edits import Edits

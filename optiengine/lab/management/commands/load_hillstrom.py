@@ -2,7 +2,7 @@ from pathlib import Path
 
 from django.core.management.base import CommandError
 
-from journeys.services.run_day import run_day
+from journeys.jobs.run_day import run_day
 from optiengine.lab.datasets.hillstrom import DECIDED_ON, SENT_ON, load_hillstrom
 from optiengine.lib.command import FiguresCommand
 from reports.services.uplift_report import uplift_report

@@ -1,0 +1,232 @@
+"""A decision at once, for one customer or a few: under the same rules, locks and log as a run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from hashlib import blake2b
+from itertools import groupby
+
+import numpy as np
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
+from numpy.typing import NDArray
+
+from campaigns.models import Arm
+from campaigns.services.assign_arms import assign_newcomers
+from journeys.decisions.capacity import book_use, take_left
+from journeys.decisions.decide import (
+    Ready,
+    choose,
+    judged,
+    limited,
+    load_arms,
+    next_contact_id,
+    with_due,
+)
+from journeys.decisions.live_rules import LiveRules, live_rules
+from journeys.decisions.numerics.arbitration import NONE
+from journeys.decisions.numerics.occasion import Occasion
+from journeys.decisions.save_decisions import Decided, Saved, Stamp, save_decisions
+from journeys.decisions.step_results import results_of
+from journeys.errors import SendingStopped
+from journeys.locks import lock_block
+from journeys.maps.due_steps import load_due, settle_due
+from journeys.maps.numerics.due_steps import DueSteps
+from journeys.models import Decision, LiveDecision
+from segments.models.customer import BLOCK_BITS
+from segments.services.load_batch import CustomerBatch
+
+Reason = LiveDecision.Reason
+
+
+@dataclass(frozen=True)
+class Request:
+    """Why a decision is asked for, and about what."""
+
+    reason: str  # of LiveDecision.Reason
+    channels: tuple[str, ...] = ()  # inbound: by which an answer is possible
+    trigger_kind: str = ""  # of the event that arrived
+    key: str = ""  # of one customer's request: asked again, the answer is the same
+
+    @property
+    def occasion(self) -> Occasion:
+        return Occasion(self.channels, self.trigger_kind, self.reason == Reason.STEP)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was decided for a customer, and where it is written down."""
+
+    customer_id: int
+    decision_id: int
+    as_of: date
+    contact_id: int | None  # None: nothing was chosen
+    action_id: int | None
+    is_control: bool
+
+    @property
+    def has_message(self) -> bool:
+        """Whether there is something to say; a control's message is withheld."""
+        return self.action_id is not None and not self.is_control
+
+
+def decide_now(customer_ids: Sequence[int], *, at: datetime, request: Request) -> dict[int, Answer]:
+    """Decide for customers, from what is known of them at this moment; by customer.
+
+    Whoever is unknown or came after `at` is left out. A block of customers at a time is locked,
+    decided and committed in one transaction. Raises StaleState, SendingStopped; a key that was
+    used before on the day brings back its answer.
+    """
+    rules = live_rules(at)
+    if rules.organisation.sending_stopped:
+        raise SendingStopped(_("Sending is stopped: nothing is decided."))
+    if request.key and (before := _answer_before(rules.day, request.key)):
+        return {before.customer_id: before}
+    found: dict[int, Answer] = {}
+    for block, ids in groupby(sorted(set(customer_ids)), key=lambda pk: pk >> BLOCK_BITS):
+        try:
+            found |= _decide_block(rules, block, list(ids), at, request)
+        except IntegrityError:  # the same request, at the same time
+            if not (request.key and (before := _answer_before(rules.day, request.key))):
+                raise
+            return {before.customer_id: before}
+    return found
+
+
+def _decide_block(
+    rules: LiveRules, block: int, ids: list[int], at: datetime, request: Request
+) -> dict[int, Answer]:
+    ready = _prepare(rules, ids, at, request)
+    if ready is None:
+        return {}
+    given, book = rules.given, rules.given.book
+    with transaction.atomic():
+        lock_block(block)
+        watermark = next_contact_id()
+        due = DueSteps.none()  # what is not asked for here waits on
+        if request.reason == Reason.STEP:
+            due = load_due(ready.batch.customer_ids, at=at, at_once=True)
+        ready = with_due(given, ready, due)
+        ready = limited(given, ready, watermark=watermark, at=at)
+        left = take_left(given.capacity) if given.capacity else None
+        seed = _seed(given.run.seed, watermark)
+        decided, used = choose(given, ready, left=left, seed=seed)
+        stamp = Stamp(given.run.pk, rules.day, at, given.time_zone, occasion=watermark)
+        decision_ids = _decision_ids(len(ready.batch))
+        saved = save_decisions(
+            stamp, book, decided, first_contact_id=watermark, decision_ids=decision_ids
+        )
+        settle_due(decided.due, results_of(book, decided, saved), at)
+        if given.capacity:
+            book_use(given.capacity, used)
+        _remember(stamp, decided, decision_ids, request, seed, left)
+    return _answers(stamp, rules, decided, saved, decision_ids)
+
+
+def _prepare(rules: LiveRules, ids: list[int], at: datetime, request: Request) -> Ready | None:
+    given = rules.given
+    assert given.run.plan is not None
+    batch = rules.customers.read(ids, at)
+    if not len(batch):
+        return None
+    batch = _with_segments(rules, batch)
+    arms = load_arms(given.run, batch.customer_ids, otherwise="")
+    if (new := batch.customer_ids[arms == ""]).size:
+        given_out = assign_newcomers(given.run.plan, new.tolist(), rules.day)
+        arms[arms == ""] = [given_out.get(pk, Arm.HOLDOUT).value for pk in new.tolist()]
+    return judged(given, batch, arms, request.occasion)
+
+
+def _with_segments(rules: LiveRules, batch: CustomerBatch) -> CustomerBatch:
+    """Whoever came since the day's state gets the leaf that fits by now."""
+    new = np.flatnonzero(batch.micro_segment_ids == 0)
+    if not len(new):
+        return batch
+    columns = {name: batch.features[new, i] for i, name in enumerate(batch.feature_names)}
+    leaves = batch.micro_segment_ids.copy()
+    leaves[new] = rules.tree.leaves(batch.stages[new], columns)
+    return replace(batch, micro_segment_ids=leaves)
+
+
+def _seed(run_seed: int, occasion: int) -> int:
+    """Of one occasion's draws: a later one draws anew."""
+    digest = blake2b(f"{run_seed}:{occasion}".encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "big")
+
+
+def _decision_ids(n: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('journeys_decision', 'id'))"
+            " FROM generate_series(1, %s)",
+            [n],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _remember(
+    stamp: Stamp,
+    decided: Decided,
+    decision_ids: list[int],
+    request: Request,
+    seed: int,
+    left: NDArray[np.int64] | None,
+) -> None:
+    """Store what only this moment knows; see LiveDecision."""
+    batch = decided.batch
+    LiveDecision.objects.bulk_create(
+        LiveDecision(
+            as_of=stamp.as_of,
+            decision_id=decision_id,
+            customer_id=int(customer_id),
+            reason=request.reason,
+            channels=list(request.channels),
+            trigger_kind=request.trigger_kind,
+            decided_at=stamp.at,
+            seed=seed,
+            contact_watermark=stamp.occasion,
+            features=features.tolist(),
+            micro_segment_id=int(segment),
+            capacity_left=None if left is None else left.tolist(),
+            request_key=request.key or f"#{decision_id}",
+        )
+        for decision_id, customer_id, features, segment in zip(
+            decision_ids, batch.customer_ids, batch.features, batch.micro_segment_ids, strict=True
+        )
+    )
+
+
+def _answers(
+    stamp: Stamp, rules: LiveRules, decided: Decided, saved: Saved, decision_ids: list[int]
+) -> dict[int, Answer]:
+    """By customer; what goes in addition is in the ledger alone."""
+    choice, book = decided.choice, rules.given.book
+    slots = saved.reached.takes_slot
+    contact = dict(
+        zip(saved.reached.row[slots].tolist(), saved.contact_ids[slots].tolist(), strict=True)
+    )
+    answers = {}
+    for row, (customer_id, decision_id) in enumerate(
+        zip(decided.batch.customer_ids.tolist(), decision_ids, strict=True)
+    ):
+        action = int(choice.action[row])
+        answers[customer_id] = Answer(
+            customer_id,
+            decision_id,
+            stamp.as_of,
+            contact.get(row),
+            None if action == NONE else int(book.action_ids[action]),
+            bool(choice.is_control[row]),
+        )
+    return answers
+
+
+def _answer_before(day: date, key: str) -> Answer | None:
+    """What a request with this key was answered on the day."""
+    live = LiveDecision.objects.filter(as_of=day, request_key=key).first()
+    if live is None:
+        return None
+    decision = Decision.objects.get(pk=live.decision_id, as_of=day)
+    return Answer(
+        decision.customer_id, decision.pk, day, None, decision.action_id, decision.is_control
+    )

@@ -1,0 +1,74 @@
+"""The end of a run: every customer accounted for, in SQL."""
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from journeys.learning.record_mix import record_mix
+from journeys.models import DecisionChunk, DecisionRun
+
+MAX_QUARANTINED = 20  # customers of a run; with more of them the run has failed
+
+COUNTS = """
+SELECT count(*) AS decided,
+       count(campaign_id) AS contacts,
+       count(*) FILTER (WHERE is_control) AS controls,
+       count(*) FILTER (WHERE campaign_id IS NULL) AS none,
+       count(*) FILTER (WHERE layer = 'held') AS held,
+       count(*) FILTER (WHERE layer = 'ranked') AS ranked,
+       count(*) FILTER (WHERE layer = 'journey') AS journey,
+       count(*) FILTER (WHERE layer = 'auto') AS auto,
+       count(*) FILTER (WHERE layer = 'baseline') AS baseline
+FROM journeys_decision WHERE run_id = %(run)s AND as_of = %(as_of)s
+"""
+
+
+def finish_run(run_id: int) -> DecisionRun:
+    """Close a run whose chunks are all done, once, with its reconciled counts.
+
+    eligible = decided + quarantined, counted from the rows; a run for which that is not so is
+    marked as failed and says by how many. A run with open chunks is returned as it is.
+    """
+    with transaction.atomic():
+        run = DecisionRun.objects.select_for_update().get(pk=run_id)
+        chunks = DecisionChunk.objects.filter(run=run)
+        if run.status != DecisionRun.Status.RUNNING or chunks.filter(done=False).exists():
+            return run
+        quarantined = chunks.exclude(error="").count()
+        with connection.cursor() as cursor:
+            cursor.execute(COUNTS, {"run": run.pk, "as_of": run.as_of})
+            counts = dict(
+                zip([column.name for column in cursor.description], cursor.fetchone(), strict=True)
+            )
+        run.counts = {"eligible": run.n_customers, **counts, "quarantined": quarantined}
+        missing = run.n_customers - counts["decided"] - quarantined
+        run.error = _error(missing, quarantined, run.n_customers)
+        run.status = DecisionRun.Status.FAILED if run.error else DecisionRun.Status.DONE
+        run.save(update_fields=["counts", "status", "error"])
+        record_mix(run.as_of)
+    return run
+
+
+def give_up(run_id: int) -> bool:
+    """Fail a run in which too many customers could not be decided; says whether it has failed.
+
+    A few poisoned customers are quarantined; many mean that the fault is ours, and splitting every
+    chunk down to one customer would only repeat it. Once mended, the run can be started again.
+    """
+    alone = DecisionChunk.objects.filter(run=run_id, done=True).exclude(error="")
+    last = alone.order_by("pk").last()
+    if last is None or alone.count() < MAX_QUARANTINED:
+        return False
+    DecisionRun.objects.filter(pk=run_id, status=DecisionRun.Status.RUNNING).update(
+        status=DecisionRun.Status.FAILED,
+        error=_("%(n)d customers could not be decided; for the last one: %(error)s")
+        % {"n": MAX_QUARANTINED, "error": last.error},
+    )
+    return True
+
+
+def _error(missing: int, quarantined: int, n_customers: int) -> str:
+    if missing:
+        return _("%d customers are not accounted for.") % missing
+    if n_customers and quarantined == n_customers:  # of very few
+        return _("Not one customer could be decided; the chunks say why.")
+    return ""

@@ -1,0 +1,58 @@
+"""A run that someone asks for from outside: made and queued together, once."""
+
+from datetime import date
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+from journeys.decisions.start_run import request_run
+from journeys.errors import RunRefused
+from journeys.models import DecisionRun
+
+TASK = "journeys.tasks.run_day_task"
+
+
+@transaction.atomic
+def queue_run(as_of: date) -> DecisionRun:
+    """The day's run; its task is queued unless the run has begun or the task waits already.
+
+    Asked twice or at once, from any number of places, one run is made and one task queued: the
+    others wait for the row and then see the task. A failed run is queued again.
+    Raises RunRefused for a new run of a day before one that was decided: its messages would go
+    out today, chosen on what was known then.
+    """
+    later = DecisionRun.objects.daily().filter(as_of__gt=as_of).order_by("-as_of").first()
+    if later and not DecisionRun.objects.daily().filter(as_of=as_of).exists():
+        text = _("Day %(later)s was run already: no day before it can begin now.")
+        raise RunRefused(text % {"later": later.as_of})
+    run = DecisionRun.objects.select_for_update().get(pk=request_run(as_of).pk)
+    if run.status in (DecisionRun.Status.RUNNING, DecisionRun.Status.DONE) or is_queued(as_of):
+        return run
+    run.status, run.error = DecisionRun.Status.WAITING, ""
+    run.save(update_fields=["status", "error"])
+    async_task(TASK, as_of.isoformat())
+    return run
+
+
+@transaction.atomic
+def run_anyway(run: DecisionRun, *, by: str) -> DecisionRun:
+    """Have all campaigns of a day that was not run decided on the latest state that there is.
+
+    by : who says so, kept with the run. Raises RunRefused for a run of any other status.
+    """
+    run = DecisionRun.objects.select_for_update().get(pk=run.pk)
+    if run.status != DecisionRun.Status.NOT_RUN:
+        raise RunRefused(_("%s is not waiting for its customer data.") % run)
+    run.run_anyway_by = by
+    run.save(update_fields=["run_anyway_by"])
+    return queue_run(run.as_of)
+
+
+def is_queued(as_of: date) -> bool:
+    """Whether the day's task waits or is being worked on: it leaves the queue when it is done."""
+    return any(
+        queued.func() == TASK and queued.args() == (as_of.isoformat(),)
+        for queued in OrmQ.objects.all()
+    )

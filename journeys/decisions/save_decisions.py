@@ -1,0 +1,310 @@
+"""From arrays back to rows: decisions, contacts and deliveries of a batch, by COPY."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import repeat
+from uuid import UUID, uuid5
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+from psycopg import sql
+
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.time_zones import zones_of
+from campaigns.numerics.verdicts import Codes
+from journeys.decisions.numerics.arbitration import NONE, Choice
+from journeys.decisions.numerics.worth import Worth
+from journeys.decisions.plan_moments import Chosen, expiry, plan_moments
+from journeys.maps.numerics.due_steps import DueSteps
+from journeys.models import Contact, Delivery
+from segments.models.customer import INBOUND
+from segments.services.load_batch import CustomerBatch
+
+Status = Delivery.Status
+KEYS = UUID("6f1f5d0e-4c3b-5b0a-9a55-2c0f9e1f7a11")  # name space of contact and delivery keys
+NULL = "\\N"  # in COPY's text format, which every value here is written in
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A batch of n customers with all that was computed for it."""
+
+    batch: CustomerBatch
+    arms: NDArray[np.str_]  # (n,)
+    worth: Worth
+    choice: Choice
+    due: DueSteps = field(default_factory=DueSteps.none)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What all rows of a batch have in common."""
+
+    run_id: int
+    as_of: date
+    at: datetime
+    time_zone: str  # the organisation's
+    plan_from: datetime | None = None  # no contact is planned before; None: from `at` on
+    occasion: int = 0  # of real-time decisions, which may be several for a customer
+
+    def contact_key(self, customer_id: int, campaign_id: int, channel: str) -> UUID:
+        """Of a contact and its message: the same however often it is tried, so that a provider
+        can drop repeats by it."""
+        run = f"{self.run_id}/{self.occasion}" if self.occasion else f"{self.run_id}"
+        return uuid5(KEYS, f"{run}:{customer_id}:{campaign_id}:{channel}")
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The batch's contacts: the day's slots, then what goes in addition. k of them."""
+
+    row: NDArray[np.int64]  # (k,) of the batch
+    action: NDArray[np.int64]  # (k,) index on the rulebook's action axis
+    assignment_prob: NDArray[np.float64]  # (k,)
+    is_control: NDArray[np.bool_]  # (k,)
+    takes_slot: NDArray[np.bool_]  # (k,)
+
+    @classmethod
+    def by(cls, choice: Choice) -> "Reached":
+        slots = np.flatnonzero(choice.action != NONE)
+        rows, actions = np.nonzero(choice.additions)
+        return cls(
+            row=np.concatenate([slots, rows]),
+            action=np.concatenate([choice.action[slots], actions]),
+            assignment_prob=np.concatenate(
+                [choice.assignment_prob[slots], choice.addition_probs[rows, actions]]
+            ),
+            is_control=np.concatenate(
+                [choice.is_control[slots], choice.addition_control[rows, actions]]
+            ),
+            takes_slot=np.arange(len(slots) + len(rows)) < len(slots),
+        )
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The contacts of a batch as they were written: k of them."""
+
+    reached: Reached
+    contact_ids: NDArray[np.int64]  # (k,)
+    planned: list[datetime]  # k of them: when each may leave
+
+
+def save_decisions(
+    stamp: Stamp,
+    book: Rulebook,
+    decided: Decided,
+    *,
+    first_contact_id: int,
+    decision_ids: list[int] | None = None,
+) -> Saved:
+    """Write a batch inside the caller's transaction: one decision per customer, none included.
+
+    first_contact_id : drawn under the lock; it marks where the batch's own contacts begin.
+    decision_ids : n of them, where the caller needs to know them.
+    """
+    ids = {} if decision_ids is None else {"id": list(map(str, decision_ids))}
+    _copy("journeys_decision", ids | _decisions(stamp, book, decided))
+    reached = Reached.by(decided.choice)
+    planned, expiries = _planned(stamp, book, decided, reached)
+    contacts = _contacts(stamp, book, decided, reached, first_contact_id)
+    contacts["reserved_at"] = [moment.isoformat() for moment in planned]
+    _copy("journeys_contact", contacts)
+    _copy("journeys_delivery", _deliveries(stamp, contacts, expiries))
+    return Saved(reached, np.array(contacts["id"], dtype=np.int64), planned)
+
+
+def _decisions(stamp: Stamp, book: Rulebook, decided: Decided) -> dict[str, list[str]]:
+    choice, worth = decided.choice, decided.worth
+    n = len(choice.action)
+    taken = np.flatnonzero(choice.action != NONE)
+    chosen = choice.action[taken]
+
+    def where_taken(values: NDArray, none: str = "0") -> list[str]:
+        """Values of the contacts (len(taken),), `none` elsewhere."""
+        found = np.full(n, none, dtype=object)
+        found[taken] = _texts(values)
+        return found.tolist()
+
+    return {
+        "as_of": [stamp.as_of.isoformat()] * n,
+        "run_id": [str(stamp.run_id)] * n,
+        "occasion": [str(stamp.occasion)] * n,
+        "customer_id": _texts(decided.batch.customer_ids),
+        "arm": decided.arms.tolist(),
+        "layer": choice.layer.tolist(),
+        "campaign_id": where_taken(book.campaign_ids[book.campaign_of[chosen]], NULL),
+        "action_id": where_taken(book.action_ids[chosen], NULL),
+        "is_control": _texts(choice.is_control),
+        "assignment_prob": _texts(choice.assignment_prob),
+        "response_prob": where_taken(worth.response_prob[taken, chosen], NULL),
+        "value_now_cents": where_taken(worth.now[taken, chosen] + book.cost_cents[chosen]),
+        "value_later_cents": where_taken(worth.later[taken, chosen]),
+        "slot_cost_cents": where_taken(worth.slot[taken, chosen]),
+        "price_cents": where_taken(np.broadcast_to(worth.price, worth.slot.shape)[taken, chosen]),
+        "cost_cents": where_taken(book.cost_cents[chosen]),
+        "verdicts": _arrays(choice.codes),
+    }
+
+
+def _contacts(
+    stamp: Stamp, book: Rulebook, decided: Decided, reached: Reached, first_id: int
+) -> dict[str, list[str]]:
+    k, source = len(reached.row), Contact.Source.DECISION.value
+    customer_ids = decided.batch.customer_ids[reached.row].tolist()
+    actions = [book.actions[index] for index in reached.action.tolist()]
+    campaigns = [book.campaigns[action.campaign] for action in actions]
+    channels = [action.channel for action in actions]
+    mix_ids, mix_shares = _mixes(book, decided.choice, reached)
+    return {
+        "id": _contact_ids(first_id, k),
+        "as_of": [stamp.as_of.isoformat()] * k,
+        "customer_id": list(map(str, customer_ids)),
+        "campaign_id": [str(campaign.id) for campaign in campaigns],
+        "action_id": [str(action.id) for action in actions],
+        "channel": channels,
+        "tags": ["{" + ",".join(map(str, campaign.tags)) + "}" for campaign in campaigns],
+        "takes_slot": _texts(reached.takes_slot),
+        "counted": [repr(not campaign.not_counted_by_caps) for campaign in campaigns],
+        "transactional": [repr(campaign.transactional) for campaign in campaigns],
+        "arm": decided.arms[reached.row].tolist(),
+        "is_control": _texts(reached.is_control),
+        "assignment_prob": _texts(reached.assignment_prob),
+        "control_share": _texts(_control_shares(book, decided, reached)),
+        "mix_action_ids": mix_ids,
+        "mix_shares": mix_shares,
+        "micro_segment_id": _texts(decided.batch.micro_segment_ids[reached.row]),
+        "source": [source] * k,
+        "key": [
+            str(stamp.contact_key(customer_id, campaign.id, channel))
+            for customer_id, campaign, channel in zip(
+                customer_ids, campaigns, channels, strict=True
+            )
+        ],
+    }
+
+
+def _control_shares(book: Rulebook, decided: Decided, reached: Reached) -> NDArray[np.float64]:
+    """(k,) P(withheld): by the campaign's own draw, or by that of the map whose step it is."""
+    shares = np.array([campaign.control_share for campaign in book.campaigns], dtype=np.float64)
+    campaign = book.campaign_of[reached.action]
+    due = decided.due
+    steps = zip(due.row.tolist(), due.campaigns(book).tolist(), strict=True)
+    of_map = dict(zip(steps, due.control_share.tolist(), strict=True))
+    pairs = zip(reached.row.tolist(), campaign.tolist(), strict=True)
+    withheld = np.array([of_map.get(pair, 0.0) for pair in pairs], dtype=np.float64)
+    own = shares[campaign]
+    return np.where(withheld > 0, 1 - (1 - own) * (1 - withheld), own)
+
+
+def _planned(
+    stamp: Stamp, book: Rulebook, decided: Decided, reached: Reached
+) -> tuple[list[datetime], list[str]]:
+    """Of each contact: its planned moment, and until when a message may leave."""
+    time_zone = stamp.time_zone
+    actions = [book.actions[index] for index in reached.action.tolist()]
+    batch, rows = decided.batch, reached.row
+    places = zip(batch.time_zones[rows].tolist(), batch.countries[rows].tolist(), strict=True)
+    chosen = Chosen(
+        customer_ids=batch.customer_ids[rows],
+        channels=np.array([action.channel for action in actions], dtype=object),
+        countries=batch.countries[rows],
+        zones=[zones_of(*place, time_zone) for place in places],
+        campaigns=[book.campaigns[action.campaign] for action in actions],
+    )
+    at = stamp.plan_from or stamp.at
+    found = plan_moments(chosen, quiet_hours=book.quiet_hours, at=at, time_zone=time_zone)
+    moments = [moment.replace(tzinfo=UTC) for moment in found.tolist()]
+    ends = map(expiry, chosen.campaigns, moments, repeat(time_zone))
+    return moments, [end.isoformat() if end else NULL for end in ends]
+
+
+def _mixes(book: Rulebook, choice: Choice, reached: Reached) -> tuple[list[str], list[str]]:
+    """Of each contact: among which of the campaign's actions was drawn, and with which shares.
+
+    NULL where one action alone was possible. With these shares the campaign's actions can be
+    compared without bias, whoever the mix preferred for whom.
+    """
+    k = len(reached.row)
+    ids, shares = np.full(k, NULL, dtype=object), np.full(k, NULL, dtype=object)
+    campaign = book.campaign_of[reached.action]
+    for index in np.unique(campaign):
+        columns = np.flatnonzero(book.campaign_of == index)
+        if len(columns) < 2:
+            continue
+        mine = np.flatnonzero(campaign == index)
+        cells = np.ix_(reached.row[mine], columns)
+        slots = choice.option_probs[np.ix_(reached.row[mine], 1 + columns)]
+        p = np.where(reached.takes_slot[mine, None], slots, choice.addition_probs[cells])
+        p = p / p.sum(axis=1, keepdims=True)
+        for place, row in zip(mine.tolist(), p, strict=True):
+            possible = np.flatnonzero(row)
+            if len(possible) > 1:
+                ids[place] = _array(book.action_ids[columns[possible]])
+                shares[place] = _array(row[possible])
+    return ids.tolist(), shares.tolist()
+
+
+def _array(values: NDArray) -> str:
+    return "{" + ",".join(_texts(values)) + "}"
+
+
+def _contact_ids(first: int, k: int) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('journeys_contact', 'id'))::text "
+            "FROM generate_series(2, %s)",
+            [k],
+        )
+        return [str(first), *(row[0] for row in cursor.fetchall())][:k]
+
+
+def _deliveries(
+    stamp: Stamp, contacts: Mapping[str, list[str]], expiries: list[str]
+) -> dict[str, list[str]]:
+    """A message for every contact that is not a control's.
+
+    An answer to somebody who came to us is handed over by being given.
+    """
+    sent = [place for place, control in enumerate(contacts["is_control"]) if control == "False"]
+    is_given = [contacts["channel"][place] in INBOUND for place in sent]
+    same = {"as_of": "as_of", "contact_id": "id", "customer_id": "customer_id",
+            "action_id": "action_id", "channel": "channel", "key": "key",
+            "due_at": "reserved_at"}  # fmt: skip
+    given_at = [stamp.at.isoformat() if given else NULL for given in is_given]
+    return {
+        **{mine: [contacts[theirs][place] for place in sent] for mine, theirs in same.items()},
+        "status": [(Status.SENT if given else Status.NEW).value for given in is_given],
+        "sent_at": given_at,
+        "attempted_at": given_at,
+        "expires_at": [expiries[place] for place in sent],
+        "owner": [""] * len(sent),
+        "attempts": ["0"] * len(sent),
+        "reason": [""] * len(sent),
+    }
+
+
+def _texts(values: NDArray) -> list[str]:
+    """Numbers as Python writes them, which PostgreSQL reads back to the last bit."""
+    return list(map(repr, values.tolist()))
+
+
+def _arrays(codes: Codes) -> list[str]:
+    """Rows of codes as PostgreSQL arrays; few differ, so each is written once."""
+    if not codes.shape[1]:
+        return ["{}"] * len(codes)
+    different, place = np.unique(codes, axis=0, return_inverse=True)
+    texts = ["{" + ",".join(map(str, row)) + "}" for row in different.tolist()]
+    return [texts[i] for i in place.ravel().tolist()]
+
+
+def _copy(table: str, columns: Mapping[str, Iterable[str]]) -> None:
+    """Append columns of one length, their values written in COPY's text format."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    lines = map("\t".join, zip(*columns.values(), strict=True))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write("".join(line + "\n" for line in lines))

@@ -1,0 +1,23 @@
+"""What a decided batch means for the steps of journey maps that were due in it."""
+
+import numpy as np
+
+from campaigns.numerics.rulebook import Rulebook
+from journeys.decisions.save_decisions import Decided, Saved
+from journeys.maps.due_steps import BLOCKED, SENT, WITHHELD, StepResults
+
+
+def results_of(book: Rulebook, decided: Decided, saved: Saved) -> StepResults:
+    """For each due step of the batch, in order: sent, withheld, or not possible this time."""
+    reached = saved.reached
+    pairs = zip(reached.row.tolist(), book.campaign_of[reached.action].tolist(), strict=True)
+    made = zip(reached.is_control.tolist(), saved.contact_ids.tolist(), saved.planned, strict=True)
+    contact_of = dict(zip(pairs, made, strict=True))
+    due = decided.due
+    steps = zip(due.row.tolist(), due.campaigns(book).tolist(), strict=True)
+    found = [contact_of.get(step) for step in steps]
+    return StepResults(
+        result=np.array([BLOCKED if not c else WITHHELD if c[0] else SENT for c in found], str),
+        contact_id=np.array([c[1] if c else 0 for c in found], dtype=np.int64),
+        leaves_at=[c[2] if c else None for c in found],
+    )

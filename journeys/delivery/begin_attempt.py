@@ -1,0 +1,216 @@
+"""The last look before a message leaves: consent, campaign, limits and throttle, at this moment."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_noop
+
+from journeys.delivery.numerics.recheck import Limits, hold
+from journeys.delivery.outbox import LEASE, MAY_SEND, MINE, Batch
+from journeys.delivery.recheck import in_words, load_contacted, waiting_of
+from journeys.delivery.render import COLUMNS
+from journeys.delivery.throttle import next_minute, take
+from journeys.locks import lock_blocks
+from journeys.models import Delivery
+from segments.models.customer import BLOCK_BITS
+from segments.services.suppress import SUPPRESSED_SQL
+
+Row = dict[str, Any]
+
+# A step's message belongs to a map by the passage that was settled with its contact. Found by the
+# customer, who has few journeys. A traveller on an older version of a map that runs gets theirs.
+MAP_STOPPED = """EXISTS (
+    SELECT FROM journeys_traveller t
+    JOIN journeys_journeymap m ON m.id = t.map_id AND m.status <> 'active'
+    JOIN journeys_steppassage p ON p.traveller_id = t.id
+    WHERE t.customer_id = d.customer_id AND p.contact_id = d.contact_id)"""
+
+# Why a message may not leave. The first that holds is the reason. d: delivery, c: customer,
+# a: action, k: campaign.
+REFUSALS = [
+    ("c.id IS NULL", gettext_noop("The customer is no longer known.")),
+    ("c.erased_at IS NOT NULL", gettext_noop("The customer was erased.")),
+    ("c.suppressed", gettext_noop("The customer is suppressed.")),
+    (SUPPRESSED_SQL, gettext_noop("The address is suppressed.")),
+    ("d.channel <> ALL (c.consents)", gettext_noop("There is no consent for the channel.")),
+    (
+        "d.channel = 'email' AND c.email = '' OR d.channel IN ('sms', 'call') AND c.phone = ''",
+        gettext_noop("There is no address for the channel."),
+    ),
+    (
+        "k.id IS NULL OR k.status <> 'active' OR k.ends_on < %(today)s",
+        gettext_noop("The campaign is no longer active."),
+    ),
+    (MAP_STOPPED, gettext_noop("The journey map is no longer active.")),
+    (
+        "c.topics_declined <> '{}' AND c.topics_declined && ARRAY"
+        "(SELECT t.tag_id FROM campaigns_campaign_tags t WHERE t.campaign_id = k.id)",
+        gettext_noop("The customer declined a topic of the campaign."),
+    ),
+    ("NOT a.is_active", gettext_noop("The action is no longer active.")),
+    ("d.expires_at < %(now)s", gettext_noop("It is too late for this message.")),
+]
+CASES = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in REFUSALS)
+BLOCKS = f"""
+SELECT DISTINCT d.customer_id >> {BLOCK_BITS} FROM journeys_delivery d
+WHERE {MINE} AND d.status = %(status)s
+"""
+# By id, so that two who lock some of the same rows never wait in a circle.
+MESSAGES = f"""
+SELECT d.id, d.key, d.as_of, d.customer_id, d.action_id, d.due_at, d.expires_at,
+    CASE {CASES} ELSE '' END AS refusal,
+    CASE WHEN d.channel = 'email' THEN c.email
+         WHEN d.channel IN ('sms', 'call') THEN c.phone ELSE '' END AS address,
+    {", ".join(f"c.{column}" for column in COLUMNS)}, c.time_zone,
+    o.campaign_id, o.channel, o.tags, o.takes_slot, o.counted, o.transactional,
+    k.exempt_from_caps, k.ignores_durations,
+    ARRAY(SELECT i.to_campaign_id FROM campaigns_campaign_ignores_durations_of i
+          WHERE i.from_campaign_id = k.id) AS ignores_durations_of
+FROM journeys_delivery d
+JOIN journeys_contact o ON o.id = d.contact_id AND o.as_of = d.as_of
+LEFT JOIN segments_customer c ON c.id = d.customer_id
+LEFT JOIN campaigns_action a ON a.id = d.action_id
+LEFT JOIN campaigns_campaign k ON k.id = a.campaign_id
+WHERE {MINE} AND d.status = %(status)s AND {MAY_SEND}
+ORDER BY d.id FOR UPDATE OF d
+"""
+WRITE = f"""
+UPDATE journeys_delivery d
+SET status = became.status,
+    reason = became.reason,
+    due_at = became.due_at,
+    owner = CASE WHEN became.status = 'new' THEN '' ELSE d.owner END,
+    attempts = d.attempts + became.leaves::int,
+    attempted_at = CASE WHEN became.leaves THEN %(now)s ELSE d.attempted_at END,
+    unclear_since = CASE WHEN became.leaves AND d.status = 'claimed' THEN %(now)s
+                         ELSE d.unclear_since END,
+    lease_until = CASE WHEN became.leaves THEN clock_timestamp() + {LEASE}
+                       WHEN became.status = 'attempting' THEN clock_timestamp() END
+FROM unnest(%(became)s::bigint[], %(statuses)s::text[], %(reasons)s::text[],
+            %(due)s::timestamptz[], %(leaves)s::boolean[])
+    AS became (id, status, reason, due_at, leaves)
+WHERE d.id = became.id AND {MINE}
+"""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a delivery that is not stopped by a throttle."""
+
+    id: int
+    status: str
+    reason: str
+    due_at: datetime
+    leaves: bool = False
+
+
+def begin_attempt(
+    batch: Batch, ids: Sequence[int], *, now: datetime, limits: Limits
+) -> tuple[list[Row], Counter[str]]:
+    """Check some of a batch's deliveries once more and commit that those left are attempted.
+
+    Under the locks of the customers' blocks the limits are counted over what really happened by
+    `now`; so that of two workers with messages for one customer the second sees the first's. A
+    message that a limit holds waits again (new, due later), or is suppressed where it would be too
+    late. A repeat that a limit holds stays attempting and waits, too: it may not have arrived the
+    first time. All of a repeat leave together, or none does: they may be one file, which a part of
+    them would replace; where the minute has no room for all, they wait for the next one.
+
+    Returns who to write to, by delivery id, and how many left with which status. The others stay
+    claimed: sending is stopped, the route closed, or the minute's messages are used up.
+    """
+    parameters = batch.parameters(ids) | {
+        "status": "attempting" if batch.is_repeat else "claimed",
+        "today": now.astimezone(ZoneInfo(limits.time_zone)).date(),
+        "now": now,
+    }
+    # durable: inside another transaction the attempt would be forgotten by a crash.
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(BLOCKS, parameters)
+        lock_blocks(block for (block,) in cursor.fetchall())
+        cursor.execute(MESSAGES, parameters)
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        fates = _fates(batch, rows, limits, now)
+        if batch.is_repeat:
+            fates = _together(fates)
+        may_leave = [fate.id for fate in fates if fate.leaves]
+        n_taken = take(batch.channel, len(may_leave), now=now, together=batch.is_repeat)
+        leaving = set(may_leave[:n_taken])
+        if batch.is_repeat and not leaving:
+            fates = [_wait(fate, next_minute(now)) if fate.leaves else fate for fate in fates]
+        written = [fate for fate in fates if not fate.leaves or fate.id in leaving]
+        cursor.execute(
+            WRITE,
+            parameters
+            | {
+                "became": [fate.id for fate in written],
+                "statuses": [fate.status for fate in written],
+                "reasons": [fate.reason for fate in written],
+                "due": [fate.due_at for fate in written],
+                "leaves": [fate.leaves for fate in written],
+            },
+        )
+    stopped = Counter(fate.status for fate in written if not fate.leaves)
+    return [row for row in rows if row["id"] in leaving], stopped
+
+
+def _fates(batch: Batch, rows: Sequence[Row], limits: Limits, now: datetime) -> list[Fate]:
+    """What becomes of each message, those due first first: each counts for the next ones."""
+    fates = []
+    customers = {row["customer_id"] for row in rows}
+    own = [row["id"] for row in rows] if batch.is_repeat else []  # others are not attempted yet
+    contacted = load_contacted(customers, limits, now=now, apart=own)
+    for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
+        if row["refusal"]:  # a repeat may have left before
+            status = Delivery.Status.UNKNOWN if batch.is_repeat else Delivery.Status.SUPPRESSED
+            fates.append(Fate(row["id"], status, row["refusal"], row["due_at"]))
+            continue
+        waiting, before = waiting_of(row, limits), contacted.setdefault(row["customer_id"], [])
+        held = hold(limits, waiting, before, at=now)
+        if held is None:
+            before.append(waiting.sent(now))
+            status = Delivery.Status.ATTEMPTING
+            fates.append(Fate(row["id"], status, "", row["due_at"], leaves=True))
+            continue
+        is_over = held.until is None or _is_over(row, held.until)
+        fates.append(
+            Fate(
+                id=row["id"],
+                status=_held_status(batch, is_over=is_over),
+                reason=in_words(held, limits, is_over=is_over)[:200],
+                due_at=row["due_at"] if is_over or held.until is None else held.until,
+            )
+        )
+    return fates
+
+
+def _held_status(batch: Batch, *, is_over: bool) -> str:
+    if batch.is_repeat:
+        return Delivery.Status.UNKNOWN if is_over else Delivery.Status.ATTEMPTING
+    return Delivery.Status.SUPPRESSED if is_over else Delivery.Status.NEW
+
+
+def _together(fates: Sequence[Fate]) -> list[Fate]:
+    """Where one of them has to wait, all wait for the last of those."""
+    waiting = [f for f in fates if f.status == Delivery.Status.ATTEMPTING and not f.leaves]
+    if not waiting:
+        return list(fates)
+    last = max(waiting, key=lambda fate: fate.due_at)
+    return [
+        _wait(fate, last.due_at, last.reason) if fate.status == Delivery.Status.ATTEMPTING else fate
+        for fate in fates
+    ]
+
+
+def _wait(fate: Fate, until: datetime, reason: str = "") -> Fate:
+    return replace(fate, leaves=False, reason=reason, due_at=until)
+
+
+def _is_over(row: Mapping[str, Any], until: datetime) -> bool:
+    return row["expires_at"] is not None and until > row["expires_at"]

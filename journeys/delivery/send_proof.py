@@ -1,0 +1,125 @@
+"""A message as one customer would read it, to people who want to see it where it arrives.
+
+It takes the way that the channel's messages take, and leaves no trace in what is counted or
+learned: no contact, no delivery.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from uuid import uuid4
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator, validate_email
+from django.utils.translation import gettext as _
+
+from campaigns.models import Action
+from journeys.delivery.channels import (
+    TRANSPORTS,
+    Message,
+    Outcome,
+    Receipt,
+    SessionOver,
+    Unreachable,
+)
+from journeys.delivery.render import Links, Recipient, Words, render
+from journeys.errors import ProofRefused
+from journeys.models import ChannelRoute
+from optiengine.lib.text_scan import TextError
+from segments.models import Channel, Customer, Organisation
+
+MOST_ADDRESSES = 10
+MARK = "[Proof]"
+NO_DELIVERY = 0  # the delivery_id of a message that is none of ours
+# A proof is read by somebody else: nothing in it may act for the customer.
+SAMPLE_LINKS = Links("https://example.com/unsubscribe", "https://example.com/preferences")
+
+_validate_phone = RegexValidator(r"^\+?[0-9][0-9 ()./-]{3,38}$")
+# Channels with addresses that can be typed, and what holds them to their form.
+ADDRESSES: Mapping[str, Callable[[str], object]] = {
+    Channel.EMAIL: validate_email,
+    Channel.SMS: _validate_phone,
+}
+
+
+def send_proof(
+    action: Action, customer: Customer, addresses: Sequence[str], *, as_of: date, now: datetime
+) -> list[tuple[str, Receipt]]:
+    """Send an action's message, filled in for a customer, to other addresses.
+
+    Returns what became of each. Raises ProofRefused, with the reason, before anything is sent.
+    """
+    addresses = _checked(action.channel, addresses)
+    route = ChannelRoute.for_channel(action.channel)
+    if Organisation.current().sending_stopped:
+        raise ProofRefused(_("Sending is stopped for all messages."))
+    if not route.is_open:
+        raise ProofRefused(_("The channel's route is closed."))
+    try:
+        words = render(action, Recipient.of(customer), SAMPLE_LINKS)
+    except TextError as error:
+        raise ProofRefused(str(error)) from error
+    messages = [_message(action, customer, words, address, as_of) for address in addresses]
+    return list(zip(addresses, _hand_over(route, messages, now), strict=True))
+
+
+def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
+    """The addresses, each once. Raises ProofRefused."""
+    validate = ADDRESSES.get(channel)
+    if validate is None:
+        text = _("There is no proof by this channel (%s): it knows no address that can be typed.")
+        raise ProofRefused(text % Channel(channel).label)
+    addresses = list(dict.fromkeys(filter(None, (address.strip() for address in addresses))))
+    if not 1 <= len(addresses) <= MOST_ADDRESSES:
+        raise ProofRefused(
+            _("A proof goes to one address at least, to %s at most.") % MOST_ADDRESSES
+        )
+    for address in addresses:
+        try:
+            validate(address)
+        except ValidationError as error:
+            text = _("“%(address)s” is no address for this channel (%(channel)s).")
+            words = {"address": address, "channel": Channel(channel).label}
+            raise ProofRefused(text % words) from error
+    return addresses
+
+
+def _message(
+    action: Action, customer: Customer, words: Words, address: str, as_of: date
+) -> Message:
+    is_email = action.channel == Channel.EMAIL
+    return Message(
+        delivery_id=NO_DELIVERY,
+        key=uuid4(),
+        as_of=as_of,
+        channel=action.channel,
+        customer_id=customer.external_id,
+        address=address,
+        campaign=action.campaign.name,
+        action=action.name,
+        offer=action.offer,
+        subject=f"{MARK} {words.subject}",
+        text=words.text if is_email else f"{MARK} {words.text}",
+        html=words.html,
+    )
+
+
+def _hand_over(route: ChannelRoute, messages: Sequence[Message], now: datetime) -> list[Receipt]:
+    """What is known of each message, in their order. Raises ProofRefused before the first."""
+    receipts: list[Receipt] = []
+    reason = ""
+    try:
+        with TRANSPORTS[route.transport].open(route.peer_id) as send:
+            for message in messages:  # each a batch of its own: one may fail alone
+                for receipt in send(uuid4(), [message], now):
+                    receipts.append(receipt)
+    except Unreachable as error:
+        if not receipts:
+            raise ProofRefused(str(error)) from error
+        reason = str(error)
+    except SessionOver:
+        reason = _("The other side took no more messages.")
+    except Exception as error:  # whatever it is, whoever asked is to read it
+        reason = f"{type(error).__name__}: {error}"
+        receipts.append(Receipt(NO_DELIVERY, Outcome.UNKNOWN, reason))
+    untouched = Receipt(NO_DELIVERY, Outcome.UNTOUCHED, reason)
+    return (receipts + [untouched] * len(messages))[: len(messages)]

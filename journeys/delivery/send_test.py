@@ -1,0 +1,51 @@
+from datetime import datetime
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from journeys.delivery.channels import TRANSPORTS, Message, Outcome, SessionOver, Unreachable
+from journeys.models import ChannelRoute
+
+Transport = ChannelRoute.Transport
+TEST_CHANNEL = "test"  # what the other side reads as the channel: it is none of ours
+
+
+def send_test(
+    transport: str, peer_id: int | None, *, address: str, key: UUID, now: datetime
+) -> tuple[bool, str]:
+    """Hand over a test message of no customer; whether that went well, and a sentence about it.
+
+    address : where it goes by e-mail. Never raises: what went wrong is the answer.
+    """
+    if transport == Transport.CALL_LIST:
+        return True, _("Calls are listed here: there is no other side to test.")
+    if transport in (Transport.SMTP, Transport.ANYMAIL) and not address:
+        return False, _("Your user has no e-mail address: enter one, the test goes there.")
+    message = Message(
+        delivery_id=0,
+        key=key,
+        as_of=now.date(),
+        channel=TEST_CHANNEL,
+        customer_id="test",
+        address=address,
+        campaign="Test",
+        action="Test",
+        offer="",
+        subject=_("Test message"),
+        text=_("This is a test. It is for no customer."),
+    )
+    receipts = []
+    try:
+        with TRANSPORTS[transport].open(peer_id) as send:
+            for receipt in send(key, [message], now):
+                receipts.append(receipt)
+    except (Unreachable, SessionOver) as error:
+        reason = str(error)
+    except Exception as error:  # whatever it is, whoever asked is to read it
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        reason = ""
+    if receipts and receipts[0].outcome == Outcome.SENT:
+        return True, _("The test message was taken.")
+    reason = (receipts[0].reason if receipts else "") or reason or _("no reason was given")
+    return False, _("The test message was not taken: %(reason)s") % {"reason": reason[:300]}

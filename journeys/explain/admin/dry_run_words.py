@@ -1,0 +1,133 @@
+"""A stored dry run, for its page: cards, bars, flows, examples."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaigns.models import Approval
+from campaigns.services.describe_capacity import amount
+from journeys.explain.admin.flow_chart import flow_chart
+from optiengine.lib.figures import number, percent
+from segments.models import Organisation
+
+N_BARS = 20  # campaigns shown
+N_CONFLICTS = 10
+N_FLOWS = 24  # of the chart; smaller ones together change little
+NOTES = {
+    "step": gettext_lazy(
+        "It is sent as a step of journey maps alone: launching it sends nothing by itself."
+    ),
+    "event": gettext_lazy(
+        "It is decided when an event arrives, so a day's run shows nothing of it."
+    ),
+    "as_if_today": gettext_lazy("It is not its day: shown as if it were."),
+    "later_steps": gettext_lazy(
+        "Shown is the first message of those who would enter at once; what follows waits and "
+        "splits comes later and is not looked at."
+    ),
+    "unknown_feature": gettext_lazy(
+        "A target group asks for a feature that the customer data does not have yet: until it has, "
+        "its campaign reaches nobody."
+    ),
+    "not_seen": gettext_lazy(
+        "It changes what customers and days are measured by: whom that brings into other target "
+        "groups, or when messages leave, is not seen here."
+    ),
+    "nobody_at_once": gettext_lazy(
+        "Nobody comes to a message at once: customers enter by events or dates, or wait or are "
+        "split before."
+    ),
+}
+
+
+def in_figures(count: list[float]) -> str:
+    """“1,234”, or with its limits where it comes from a sample."""
+    n, low, high = count
+    return number(n) if low == high else f"{number(n)} ({number(low)} … {number(high)})"
+
+
+def dry_run_context(approval: Approval) -> dict[str, Any]:
+    """What the page shows of a dry run that is done; empty before."""
+    found = approval.dry_run
+    if not found:
+        return {}
+    nothing = _("nothing")
+    names = {0: nothing, **{int(pk): name for pk, name in found["names"].items()}}
+    flows = [(names[c["from"]], names[c["to"]], c["n"][0]) for c in found["changes"][:N_FLOWS]]
+    most = max((max(c["before"][0], c["after"][0]) for c in found["campaigns"]), default=0) or 1
+    by_change = sorted(found["campaigns"], key=lambda c: -abs(c["after"][0] - c["before"][0]))
+    return {
+        "cards": [
+            (_("Lose a message"), in_figures(found["losing"]), _("customers get one less")),
+            (_("Gain a message"), in_figures(found["gaining"]), _("customers get one more")),
+            (_("Get another one"), in_figures(found["swapping"]), _("instead of today's")),
+            (_("Looked at"), number(found["n_looked_at"]), _looked_at(found)),
+        ],
+        "bars": [
+            {
+                "pk": row["id"],
+                "name": row["name"],
+                "before": in_figures(row["before"]),
+                "after": in_figures(row["after"]),
+                "before_width": f"{100 * row['before'][0] / most:.1f}",
+                "after_width": f"{100 * row['after'][0] / most:.1f}",
+            }
+            for row in by_change[:N_BARS]
+        ],
+        "flows": flow_chart(flows),
+        "flow_rows": [
+            (names[c["from"]], names[c["to"]], in_figures(c["n"]))
+            for c in found["changes"][:N_FLOWS]
+        ],
+        "limits": [_limit(row) for row in found["limits"]],
+        "examples": [
+            {
+                **row,
+                "before": ", ".join(names[one] for one, _other in row["changes"]),
+                "after": ", ".join(names[other] for _one, other in row["changes"]),
+            }
+            for row in found["examples"]
+        ],
+        "conflicts": found["conflicts"][:N_CONFLICTS],
+        "n_more_conflicts": max(0, len(found["conflicts"]) - N_CONFLICTS),
+        "notes": [NOTES[note] for note in found["notes"]],
+        "dry_run_day": found["as_of"],
+        "is_sample": found["n_looked_at"] < found["n_customers"],
+    }
+
+
+def _looked_at(found: dict[str, Any]) -> str:
+    n_all = found["n_customers"]
+    if found["n_looked_at"] >= n_all:
+        return _("all customers")
+    share = percent(found["n_looked_at"] / (n_all or 1))
+    return _("%(share)s of %(n)s customers, spread over all") % {
+        "share": share,
+        "n": number(n_all),
+    }
+
+
+def _limit(row: dict[str, Any]) -> dict[str, Any]:
+    currency = Organisation.current().currency
+    said = {"name": row["name"]}
+    for side in ("before", "after"):
+        part = row.get(side)
+        said[side] = amount(row["measure"], part["used"], currency) if part else "–"
+        said[f"{side}_of"] = amount(row["measure"], part["available"], currency) if part else "–"
+    return said
+
+
+def progress_of(approval: Approval) -> dict[str, Any]:
+    DryRun = Approval.DryRun
+    share = approval.n_done / approval.n_steps if approval.n_steps else 0.0
+    text = _("%(done)s of %(all)s blocks of customers") % {
+        "done": number(approval.n_done),
+        "all": number(approval.n_steps),
+    }
+    if approval.dry_run_status == DryRun.WAITING:
+        text = _("Waiting for a worker.")
+    elif not approval.n_steps:
+        text = _("Reading the rules.")
+    finished = approval.dry_run_status in (DryRun.DONE, DryRun.FAILED)
+    return {"share": round(share, 4), "text": text, "finished": finished}

@@ -1,0 +1,179 @@
+"""Journey maps: the list that says what runs, and who is on the way."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from campaigns.admin.launch_approval import LaunchApproval
+from campaigns.admin.second_person import SecondPerson
+from campaigns.models import Approval
+from journeys.errors import MapNotReady
+from journeys.maps.admin.canvas import CanvasPages
+from journeys.maps.admin.new_map import NewMapPage
+from journeys.maps.edit_map import end_map, pause_map
+from journeys.models import JourneyMap, MapCursor, Traveller
+from optiengine.lib.figures import number, percent
+from segments.admin.rule_editor import RuleFormField, RuleWidget
+
+COLOURS = {"draft": "info", "active": "success", "paused": "warning"}
+
+
+class ExitRuleWidget(RuleWidget):
+    """Without a condition nobody leaves, where other rules without one mean everybody."""
+
+    def settings(self) -> dict[str, Any]:
+        offered = super().settings()
+        texts = offered["texts"] | {"everyone": _("No conditions: nobody leaves by a rule.")}
+        return offered | {"texts": texts, "emptyIsNobody": True}
+
+
+class JourneyMapForm(forms.ModelForm):
+    exit_rule = RuleFormField(
+        label=gettext_lazy("Exit rule"),
+        widget=ExitRuleWidget,
+        required=False,
+        help_text=JourneyMap._meta.get_field("exit_rule").help_text,
+    )
+
+    class Meta:
+        model = JourneyMap
+        fields = ["name", "goal", "exit_rule", "reentry", "reentry_days", "control_share"]
+
+
+class JourneyMapAdmin(CanvasPages, NewMapPage, SecondPerson, LaunchApproval):
+    """Registered by explain.admin.rehearsal, which adds the canvas's test run."""
+
+    approval_kind = Approval.Kind.MAP
+    form = JourneyMapForm
+    list_display = [
+        "drawn",
+        "status_label",
+        "version",
+        "travelling",
+        "goal",
+        "control",
+        "trouble",
+        "settings",
+    ]
+    list_display_links = None
+    list_filter = ["status"]
+    list_select_related = ["active_version", "goal"]
+    search_fields = ["name"]
+    autocomplete_fields = ["goal"]
+    conditional_fields = {"reentry_days": "reentry == 'after'"}
+    fields = ["name", "goal", "exit_rule", ("reentry", "reentry_days"), "control_share"]
+    actions = ["launch_selected", "pause_selected", "end_selected"]
+    actions_detail = ["open_canvas", "ask_for_launch", "try_launch"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[JourneyMap]:
+        """With who is on the way, how many are parked, and why nobody can enter."""
+        parked = Traveller.objects.filter(map=OuterRef("pk")).exclude(fault="").order_by()
+        n_parked = parked.values("map").annotate(n=Count("pk")).values("n")
+        cursor = MapCursor.objects.filter(map=OuterRef("pk"))
+        return (
+            super()
+            .get_queryset(request)
+            .with_travelling()
+            .annotate(
+                n_parked=Coalesce(Subquery(n_parked), 0),
+                hindered=Coalesce(Subquery(cursor.values("fault")[:1]), Value("")),
+            )
+        )
+
+    @action(
+        description=gettext_lazy("Canvas"),
+        icon="account_tree",
+        variant=ActionVariant.PRIMARY,
+        url_path="draw",
+        permissions=["view"],
+    )
+    def open_canvas(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:journeys_journeymap_canvas", object_id)
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def drawn(self, journey: JourneyMap) -> str:
+        url = reverse("admin:journeys_journeymap_canvas", args=[journey.pk])
+        return format_html('<a class="oe-link" href="{}">{}</a>', url, journey.name)
+
+    @admin.display(description=gettext_lazy("on the way"), ordering="n_here")
+    def travelling(self, journey: JourneyMap) -> str:
+        return number(journey.n_here)  # type: ignore[attr-defined]
+
+    @admin.display(description=gettext_lazy("trouble"))
+    def trouble(self, journey: JourneyMap) -> str:
+        """Why nobody can enter, and how many a fault has stopped on the way."""
+        said = [journey.hindered]  # type: ignore[attr-defined]
+        if n := journey.n_parked:  # type: ignore[attr-defined]
+            said.append(ngettext("%d traveller is parked.", "%d travellers are parked.", n) % n)
+        return " ".join(filter(None, said))
+
+    @admin.display(description="")
+    def settings(self, journey: JourneyMap) -> str:
+        url = reverse("admin:journeys_journeymap_change", args=[journey.pk])
+        return format_html('<a class="oe-link" href="{}">{}</a>', url, _("Settings"))
+
+    @display(description=gettext_lazy("status"), ordering="status", label=COLOURS)
+    def status_label(self, journey: JourneyMap) -> tuple[str, str]:
+        return journey.status, journey.get_status_display()
+
+    @admin.display(description=gettext_lazy("version"))
+    def version(self, journey: JourneyMap) -> str:
+        return str(journey.active_version.number) if journey.active_version else "–"
+
+    @admin.display(description=gettext_lazy("control"), ordering="control_share")
+    def control(self, journey: JourneyMap) -> str:
+        return percent(journey.control_share, 0)
+
+    @admin.action(description=gettext_lazy("Launch"), permissions=["launch"])
+    def launch_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:
+        self._move(request, queryset, partial(self.launch, request), _("Launched."))
+
+    @admin.action(description=gettext_lazy("Pause"), permissions=["launch"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:
+        self._move(request, queryset, pause_map, _("Paused."))
+
+    @admin.action(description=gettext_lazy("End"), permissions=["launch"])
+    def end_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:
+        self._move(request, queryset, end_map, _("Ended."))
+
+    def has_launch_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("journeys.launch_journeymap")
+
+    def has_delete_permission(self, request: HttpRequest, obj: JourneyMap | None = None) -> bool:
+        """What was launched is history: only a draft can be deleted."""
+        is_draft = obj is None or obj.status == JourneyMap.Status.DRAFT
+        return is_draft and super().has_delete_permission(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)  # drafts are deleted on their page
+        return actions
+
+    def _move(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[JourneyMap],
+        move: Callable[[JourneyMap], JourneyMap],
+        said: str,
+    ) -> None:
+        for journey in queryset:
+            try:
+                move(journey)
+            except MapNotReady as error:
+                self.message_user(request, f"{journey}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, journey, said)
+                self.message_user(request, f"{journey}: {said}", messages.SUCCESS)

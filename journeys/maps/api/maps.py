@@ -1,0 +1,119 @@
+"""Journey maps: who goes through them, and how many are at each step."""
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import serializers
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from journeys.maps.describe_graph import KINDS, describe_graph
+from journeys.maps.map_counts import StepCounts, step_counts
+from journeys.maps.numerics.journey_graph import parse_graph
+from journeys.models import JourneyMap
+from optiengine.lib.fields import ReadOnly
+from optiengine.lib.parameters import PageParameters, StrictView
+
+
+class LinkSerializer(ReadOnly, serializers.Serializer):
+    """A way on from a step."""
+
+    port = serializers.CharField(help_text=_("By which way out: next, yes, timed_out …"))
+    to = serializers.CharField(help_text=_("Id of the step it leads to."))
+
+
+class StepSerializer(ReadOnly, serializers.Serializer):
+    """A step of the version that customers enter, with what went through it."""
+
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=[(kind, kind) for kind in KINDS])
+    words = serializers.CharField(help_text=_("What it does."))
+    campaign = serializers.IntegerField(allow_null=True, help_text=_("Of a send step."))
+    links = LinkSerializer(many=True)
+    n_arrived = serializers.IntegerField()
+    n_here = serializers.IntegerField(help_text=_("Travellers at the step now."))
+    n_left = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text=_("By the way taken, by what became of the message, or by what ended it there."),
+    )
+
+
+class JourneyMapSerializer(ReadOnly, serializers.ModelSerializer):
+    """A flow drawn by hand."""
+
+    goal = serializers.IntegerField(source="goal_id", allow_null=True)
+    version = serializers.IntegerField(
+        source="active_version.number",
+        default=None,
+        allow_null=True,
+        help_text=_("Which version customers enter; null: never launched."),
+    )
+    exit_rule = serializers.DictField(
+        help_text=_("A tree of conditions; empty: nobody leaves by it.")
+    )
+    n_travelling = serializers.IntegerField(
+        source="n_here", help_text=_("On the way now, in any version.")
+    )
+
+    class Meta:
+        model = JourneyMap
+        fields = ["id", "name", "status", "version", "goal", "exit_rule", "reentry"]
+        fields += ["reentry_days", "control_share", "running_since", "n_travelling"]
+
+
+class JourneyMapDetailSerializer(JourneyMapSerializer):
+    """A flow drawn by hand, with its steps."""
+
+    steps = serializers.SerializerMethodField()
+
+    class Meta(JourneyMapSerializer.Meta):
+        fields = [*JourneyMapSerializer.Meta.fields, "steps"]
+
+    @extend_schema_field(StepSerializer(many=True))
+    def get_steps(self, journey: JourneyMap) -> list[dict]:
+        if journey.active_version is None:
+            return []
+        graph = parse_graph(journey.active_version.graph)
+        words, counts = describe_graph(graph), step_counts(journey.active_version)
+        rows = []
+        for step in graph.steps.values():
+            count = counts.get(step.id, StepCounts())
+            rows.append(
+                {
+                    "id": step.id,
+                    "kind": step.kind,
+                    "words": words[step.id],
+                    "campaign": step.get("campaign"),
+                    "links": [
+                        {"port": link.port, "to": link.target}
+                        for link in graph.links
+                        if link.source == step.id
+                    ],
+                    "n_arrived": count.arrived,
+                    "n_here": count.here,
+                    "n_left": dict(count.left),
+                }
+            )
+        return list(StepSerializer(rows, many=True).data)
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="Journey maps", description="All maps, and how many customers are on their way."
+    ),
+    retrieve=extend_schema(
+        summary="A journey map",
+        description="One map by its id, with the steps of the version that customers enter and "
+        "the live counts of each. Who is on the way in an earlier version finishes there and is "
+        "not in these counts.",
+    ),
+)
+class JourneyMapViewSet(StrictView, ReadOnlyModelViewSet):
+    """Maps are drawn in the admin; callers read them."""
+
+    queryset = JourneyMap.objects.select_related("active_version").with_travelling()
+    serializer_class = JourneyMapSerializer
+    parameters = {"list": PageParameters}
+    page_key = "pk"
+    lookup_value_regex = r"[0-9]{1,18}"
+
+    def get_serializer_class(self) -> type[serializers.Serializer]:
+        return JourneyMapDetailSerializer if self.action == "retrieve" else JourneyMapSerializer

@@ -1,0 +1,210 @@
+"""Travellers on their way: loaded under their locks, moved in memory, written back together."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+from psycopg import sql
+
+from campaigns.numerics.time_zones import zones_of
+from journeys.locks import lock_blocks
+from journeys.maps.numerics.journey_graph import Graph, parse_graph
+from journeys.models import MapVersion, StepTally, Traveller
+from segments.models import Organisation
+from segments.models.customer import BLOCK_BITS
+
+DONE, TRAVELLING = Traveller.Status.DONE.value, Traveller.Status.TRAVELLING.value
+LONGEST_FAULT = 300
+
+LOAD = """
+    SELECT t.id, t.map_id, t.version_id, t.customer_id, t.entered_at, t.counts_from, t.step,
+           t.step_since, t.due_at, t.campaign_id, t.give_up_at, t.at_once,
+           c.time_zone, c.country, c.erased_at IS NOT NULL
+    FROM journeys_traveller t JOIN segments_customer c ON c.id = t.customer_id
+    WHERE t.status = 'travelling' AND {condition} ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED
+"""
+SAVED = {  # what a move may change, with its type in PostgreSQL
+    "step": "text",
+    "step_since": "timestamptz",
+    "due_at": "timestamptz",
+    "campaign_id": "bigint",
+    "give_up_at": "timestamptz",
+    "at_once": "boolean",
+    "status": "text",
+    "outcome": "text",
+    "done_at": "timestamptz",
+    "fault": "text",
+}
+
+
+@dataclass(slots=True)
+class Walker:
+    """A traveller who may move. The fields are those of the row, then the customer's."""
+
+    id: int
+    map_id: int
+    version_id: int
+    customer_id: int
+    entered_at: datetime
+    counts_from: datetime
+    step: str
+    step_since: datetime
+    due_at: datetime | None
+    campaign_id: int | None
+    give_up_at: datetime | None
+    at_once: bool
+    time_zone: str  # of the customer, else the main one of the country, else the organisation's
+    is_erased: bool
+    status: str = TRAVELLING
+    outcome: str = ""
+    done_at: datetime | None = None
+    fault: str = ""
+
+    @property
+    def events_from(self) -> datetime:
+        """Events after this moment happened at the step. Between the event that began the journey
+        and its first step lies a minute in which the next event may happen: it counts. The event
+        that began it does not, even where a clock ahead of ours stamped it later than the step."""
+        if self.step_since == self.entered_at:
+            return self.counts_from
+        return max(self.counts_from, self.step_since)
+
+
+@dataclass
+class Journal:
+    """What walkers went through since they were loaded."""
+
+    passages: list[tuple[Any, ...]] = field(default_factory=list)
+    tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+
+    def move(
+        self,
+        walker: Walker,
+        port: str,
+        graph: Graph,
+        *,
+        at: datetime,
+        result: str = "",
+        contact_id: int | None = None,
+        probability: float | None = None,
+    ) -> None:
+        """Through a port to the next step, due there at `at`; an open port is the end.
+
+        at : the present, or later, where a message leaves later: what follows begins then.
+
+        result : what the passage says instead of the port.
+        """
+        self._leave(walker, result or port, at, contact_id, probability)
+        target = graph.target(walker.step, port)
+        if target is None:
+            self._close(walker, Traveller.Outcome.END, at)
+            return
+        walker.step, walker.step_since, walker.due_at = target, at, at
+        clear_request(walker)
+        self.tallies[walker.version_id, target, StepTally.ARRIVED] += 1
+
+    def finish(self, walker: Walker, outcome: str, *, at: datetime) -> None:
+        """The journey is over at the present step, even if it only begins later there."""
+        self._leave(walker, outcome, max(at, walker.step_since))
+        self._close(walker, outcome, at)
+
+    def save(self, walkers: Iterable[Walker]) -> None:
+        """Write walkers, passages and tallies inside the caller's transaction."""
+        _update(list(walkers))
+        _copy_passages(self.passages)
+        _add_tallies(self.tallies)
+
+    def _leave(
+        self,
+        walker: Walker,
+        result: str,
+        at: datetime,
+        contact_id: int | None = None,
+        probability: float | None = None,
+    ) -> None:
+        here = (walker.id, walker.version_id, walker.step)
+        self.passages.append((*here, walker.step_since, at, result, contact_id, probability))
+        self.tallies[walker.version_id, walker.step, result] += 1
+
+    def _close(self, walker: Walker, outcome: str, at: datetime) -> None:
+        walker.status, walker.outcome, walker.done_at = DONE, str(outcome), at
+        walker.due_at = None
+        clear_request(walker)
+
+
+def park(walker: Walker, reason: str) -> None:
+    """Stands still until a person resumes it; nothing is sent meanwhile."""
+    walker.fault = reason[:LONGEST_FAULT]
+    walker.due_at = None
+    clear_request(walker)
+
+
+def clear_request(walker: Walker) -> None:
+    """No message is asked for any more."""
+    walker.campaign_id, walker.give_up_at, walker.at_once = None, None, False
+
+
+def lock_customers(customer_ids: Iterable[int]) -> None:
+    """Hold the locks of all blocks of the customers: to be taken before any traveller's row."""
+    lock_blocks(customer_id >> BLOCK_BITS for customer_id in customer_ids)
+
+
+def load_walkers(condition: str, params: Sequence[Any]) -> list[Walker]:
+    """Travellers under way that fit, t being the traveller; their rows stay locked.
+
+    The caller holds the locks of their blocks. Rows that another transaction holds are left out.
+    """
+    organisation_zone = Organisation.current().time_zone
+    with connection.cursor() as cursor:
+        cursor.execute(LOAD.format(condition=condition), list(params))
+        rows = cursor.fetchall()
+    return [
+        Walker(*(*row, zones_of(zone, country, organisation_zone)[0], is_erased))
+        for *row, zone, country, is_erased in rows
+    ]
+
+
+@lru_cache(maxsize=256)
+def graph_of(version_id: int) -> Graph:
+    """The drawing that a launched version holds: it never changes, so a worker reads it once."""
+    return parse_graph(MapVersion.objects.values_list("graph", flat=True).get(pk=version_id))
+
+
+def _update(walkers: list[Walker]) -> None:
+    if not walkers:
+        return
+    columns = sql.SQL(", ").join(map(sql.Identifier, SAVED))
+    statement = sql.SQL(
+        "UPDATE journeys_traveller t SET ({columns}) = ROW({values}) "
+        "FROM unnest(%s::bigint[], {arrays}) AS u(id, {columns}) WHERE t.id = u.id"
+    ).format(
+        columns=columns,
+        values=sql.SQL(", ").join(sql.Identifier("u", name) for name in SAVED),
+        arrays=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(t)) for t in SAVED.values()),
+    )
+    values = [[getattr(walker, name) for walker in walkers] for name in SAVED]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [[walker.id for walker in walkers], *values])
+
+
+def _copy_passages(passages: list[tuple[Any, ...]]) -> None:
+    if not passages:
+        return
+    statement = (
+        "COPY journeys_steppassage (traveller_id, version_id, step, arrived_at, left_at, result,"
+        " contact_id, probability) FROM STDIN"
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for passage in passages:
+            copy.write_row(passage)
+
+
+def _add_tallies(tallies: Counter[tuple[int, str, str]]) -> None:
+    StepTally.objects.bulk_create(
+        StepTally(version_id=version_id, step=step, result=result, n=n)
+        for (version_id, step, result), n in tallies.items()
+    )

@@ -1,0 +1,196 @@
+"""The pages of approvals: who may see and decide, what they show, what the dashboard says."""
+
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+
+from campaigns.models import Approval, Campaign, FrequencyCap
+from campaigns.services.approvals import ask_for_launch
+from journeys.explain.admin.flow_chart import flow_chart
+from journeys.explain.queue_dry_run import make_dry_run
+from journeys.tasks import dry_run_task
+from segments.models import StateBuild
+from tests.campaigns.test_approvals import limit_to, make_user
+from tests.campaigns.test_second_person import change_page, form_of
+from tests.factories import DAY, NOW, make_action, make_campaign
+from tests.journeys.engine import decide_day, make_customers, make_plan
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/admin/campaigns/approval/"
+
+
+@pytest.fixture
+def maker(db) -> User:
+    return make_user("maker", superuser=True)
+
+
+@pytest.fixture
+def second(db) -> User:
+    return make_user("second", "approve_approval", "view_approval")
+
+
+@pytest.fixture
+def asked(maker) -> Approval:
+    """A draft that goes first, beside one that everybody gets today."""
+    make_plan()
+    make_customers(10)
+    make_action(make_campaign(name="Old offer", rank=2, control_share=0))
+    decide_day()
+    limit_to(5)
+    draft = make_campaign(name="Spring sale", status="draft", rank=1, control_share=0)
+    make_action(draft, offer="Half price")
+    return ask_for_launch(Approval.Kind.CAMPAIGN, draft.pk, by=maker, at=NOW, note="For <spring>")
+
+
+def text_of(response) -> str:
+    assert response.status_code == 200
+    return unescape(response.content.decode())
+
+
+def decide(client, asked: Approval, act: str, **data):
+    return client.post(f"{PAGE}{asked.pk}/{act}/decide/", data, follow=True)
+
+
+def test_the_page_shows_what_is_asked_and_what_it_would_do(client, asked, second):
+    client.force_login(second)
+    waiting = client.get(f"{PAGE}{asked.pk}/progress/").json()
+
+    dry_run_task(asked.pk)
+    raw = client.get(f"{PAGE}{asked.pk}/change/").content.decode()
+    text = unescape(raw)
+
+    assert waiting == {"share": 0.0, "text": "Waiting for a worker.", "finished": False}
+    assert "For &lt;spring&gt;" in raw
+    for words in ("Half price", "Old offer → Spring sale: 10", "all customers", "Get another one"):
+        assert words in text
+    assert text.count("/admin/segments/customer/") >= 4
+    assert "formaction" in text
+
+
+def test_a_second_person_approves_on_the_page_and_it_is_logged(client, asked, second):
+    client.force_login(second)
+
+    text = text_of(decide(client, asked, "approve", note="Go"))
+
+    asked.refresh_from_db()
+    assert (asked.status, asked.answer, asked.decided_by) == ("approved", "Go", second)
+    assert "Approved." in text
+    assert "formaction" not in text
+    logged = LogEntry.objects.filter(user=second)
+    assert {entry.content_type.model for entry in logged} == {"approval", "campaign"}
+
+
+def test_who_asked_sees_no_way_to_approve_and_finds_none(client, asked, maker):
+    client.force_login(maker)
+    text = text_of(client.get(f"{PAGE}{asked.pk}/change/"))
+    assert "/approve/decide/" not in text
+    assert "/withdraw/decide/" in text
+
+    said = text_of(decide(client, asked, "approve"))
+
+    assert "A second person decides" in said
+    asked.refresh_from_db()
+    assert asked.status == "waiting"
+    decide(client, asked, "withdraw")
+    asked.refresh_from_db()
+    assert asked.status == "withdrawn"
+
+
+def test_seeing_is_no_deciding_and_strangers_see_nothing(client, asked):
+    client.force_login(make_user("viewer", "view_approval"))
+    assert client.get(PAGE).status_code == 200
+    assert "You may not approve" in text_of(decide(client, asked, "approve"))
+    assert client.post(f"{PAGE}{asked.pk}/again/").status_code == 403
+    assert client.get(f"{PAGE}{asked.pk}/approve/decide/").status_code == 405
+    assert client.post(f"{PAGE}{asked.pk}/nothing/decide/").status_code == 404
+    client.force_login(make_user("stranger"))
+    for url in (PAGE, f"{PAGE}{asked.pk}/change/", f"{PAGE}{asked.pk}/progress/"):
+        assert client.get(url).status_code == 403
+    assert client.post(f"{PAGE}{asked.pk}/approve/decide/").status_code == 403
+    asked.refresh_from_db()
+    assert asked.status == "waiting"
+
+
+def test_an_edit_is_told_on_both_pages(client, asked, maker, second):
+    client.force_login(maker)
+    url = change_page(Campaign.objects.get(pk=asked.object_id))
+    client.post(url, form_of(client, url) | {"actions-0-offer": "Two for one"})
+
+    on_campaign = text_of(client.get(url))
+    on_approval = text_of(client.get(f"{PAGE}{asked.pk}/change/"))
+
+    assert "“Spring sale” is no longer what was approved: ask for approval again." in on_campaign
+    assert "“Spring sale” has been changed since." in on_approval
+
+
+def test_the_dashboard_and_the_list_say_what_waits(client, asked, maker, second):
+    second.is_superuser = True
+    second.save()
+    client.force_login(second)
+    assert "1 approval waits for you." in text_of(client.get("/admin/"))
+    assert "Launch of a campaign: Spring sale" in text_of(client.get(PAGE))
+    client.force_login(maker)
+    assert "waits for you" not in text_of(client.get("/admin/"))
+
+
+def test_a_campaigns_page_leads_to_a_request_and_to_a_dry_run(client, asked, maker):
+    client.force_login(maker)
+    draft = make_campaign(name="Autumn sale", status="draft")
+    make_action(draft)
+    base = f"/admin/campaigns/campaign/{draft.pk}"
+    form = {"_form_submitted": "1", "note": "Please"}
+
+    tried = client.post(f"/admin/campaigns/campaign/{draft.pk}/dry-run/", form)
+    waits = client.post(f"{base}/ask-for-approval/", form)
+
+    newest = Approval.objects.filter(object_id=draft.pk).order_by("pk")
+    assert [(one.status, one.note) for one in newest] == [("tried", ""), ("waiting", "Please")]
+    assert tried["HX-Redirect"] == f"{PAGE}{newest[0].pk}/change/"
+    assert waits["HX-Redirect"] == f"{PAGE}{newest[1].pk}/change/"
+    launched = client.post(f"{base}/launch/", {"_form_submitted": "1"})
+    assert "HX-Redirect" in launched
+    draft.refresh_from_db()
+    assert draft.status == "draft"
+
+
+def test_a_dry_run_that_cannot_be_made_says_why(asked):
+    StateBuild.objects.update(as_of=DAY - timedelta(days=900))
+
+    assert "nothing to try" in make_dry_run(asked).dry_run_error
+
+
+def test_a_change_of_rules_is_shown_before_and_after(client, asked, maker, second):
+    cap = FrequencyCap.objects.create(name="Week", limit=1)
+    client.force_login(maker)
+    client.post(change_page(cap), form_of(client, change_page(cap)) | {"limit": "", "length": "9"})
+    change = Approval.objects.get(kind="rules")
+    make_dry_run(change)
+
+    text = text_of(client.get(f"{PAGE}{change.pk}/change/"))
+
+    assert "Frequency cap: Week" in text
+    rows = text.split("Frequency cap: Week")[1].split("</section>")[0]
+    for words in ("Limit", "<td>1</td><td><strong>–</strong>", "<td>7</td><td><strong>9</strong>"):
+        assert words in rows
+    assert "Scope" not in rows
+
+
+def test_the_bands_of_the_chart_are_as_thick_as_their_shares():
+    # 260 pixels for 40 customers: 6.5 each; the left bars 30 and 10, the right ones 20 and 20.
+    chart = flow_chart([("a", "x", 20), ("a", "y", 10), ("b", "y", 10)])
+
+    assert chart is not None
+    heights = {(bar.label, bar.anchor): bar.height for bar in chart.bars}
+    assert heights == {
+        ("a", "end"): 195.0,
+        ("b", "end"): 65.0,
+        ("x", "start"): 130.0,
+        ("y", "start"): 130.0,
+    }
+    assert [band.colour for band in chart.bands] == [1, 1, 2]
+    assert chart.bands[0].path.startswith("M242,0.0 ")
+    assert flow_chart([]) is None
