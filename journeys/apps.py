@@ -14,7 +14,7 @@ class JourneysConfig(AppConfig):
         from journeys.explain import queue_dry_run  # noqa: F401 - follows when an approval is asked for
         from journeys.learning import import_contacts  # noqa: F401 - registers its kind of import
         from journeys.maps import approve_map  # noqa: F401 - adds maps to what a second person approves
-        from segments.services.erase_customer import also_erase
+        from segments.customers.erase_customer import also_erase
 
         also_erase(erase_reasons)
         also_erase(erase_scripts)

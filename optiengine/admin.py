@@ -35,12 +35,12 @@ from optiengine.lib.figures import number, percent
 from optiengine.lib.panel import Panel
 from optiengine.value_panel import value_panel
 from reports.admin.mix import MixPanel
-from segments.admin.customer import CustomerAdmin
-from segments.admin.customer_panels import N_RECENT
-from segments.admin.feature import FeatureDefinitionAdmin
-from segments.admin.organisation import OrganisationAdmin
-from segments.admin.target_group import TargetGroupAdmin
+from segments.customers.admin.customer import CustomerAdmin
+from segments.customers.admin.customer_panels import N_RECENT
+from segments.customers.admin.organisation import OrganisationAdmin
 from segments.models import Customer, FeatureDefinition, Organisation, TargetGroup
+from segments.rules.admin.target_group import TargetGroupAdmin
+from segments.state.admin.feature import FeatureDefinitionAdmin
 
 admin.site.index_template = "optiengine/dashboard.html"
 

@@ -22,8 +22,8 @@ from journeys.maps.api.maps import JourneyMapViewSet
 from optiengine.login import LoginViewSet
 from reports.api.mix import MixViewSet
 from reports.api.views import ArmReportViewSet, UpliftReportViewSet
-from segments.api.events import EventViewSet
-from segments.api.views import CustomerViewSet
+from segments.customers.api.views import CustomerViewSet
+from segments.events.api.events import EventViewSet
 
 router = SimpleRouter()
 router.register("login", LoginViewSet, "login")

@@ -31,8 +31,8 @@ from optiengine.day_figures import (
 from optiengine.lib.figures import number, percent
 from reports.errors import ReportError
 from reports.services.arm_report import arm_report
+from segments.customers.stop_sending import set_sending_stopped
 from segments.models import Organisation, StateBuild
-from segments.services.stop_sending import set_sending_stopped
 
 SEES = ["segments.view_customer", "campaigns.view_campaign", "journeys.view_decisionrun"]
 MAY_STOP = "segments.change_organisation"

@@ -9,7 +9,7 @@ from optiengine.charts import marked_line
 from optiengine.lib.figures import money, percent
 from optiengine.lib.panel import Panel
 from segments.models import Customer, Organisation, StateBuild
-from segments.services.value_history import Cause, ValueHistory, ValueStep, value_history
+from segments.state.value_history import Cause, ValueHistory, ValueStep, value_history
 
 N_STEPS = 10  # rows
 

@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
+from segments.imports.import_file import run_import
 from segments.models import ImportJob
-from segments.services.import_file import run_import
 
 
 def run_import_task(job_id: int) -> str:

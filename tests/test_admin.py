@@ -23,7 +23,7 @@ from segments.models import (
     SegmentMove,
     TargetGroup,
 )
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_order, make_plan
 

@@ -6,10 +6,10 @@ import pytest
 from django.urls import reverse
 
 from segments.models import ClvModel
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import make_customer
+from tests.segments.state.test_value_history import CDNOW_BG, CDNOW_GG
 from tests.segments.stories import AS_OF, days_before, event, store
-from tests.segments.test_value_history import CDNOW_BG, CDNOW_GG
 
 pytestmark = pytest.mark.django_db
 

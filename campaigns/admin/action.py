@@ -9,7 +9,7 @@ from campaigns.admin.second_person import SecondPerson
 from campaigns.message_variables import help_on_variables
 from campaigns.models import Action
 from optiengine.lib.figures import money
-from segments.services.currency import with_currency
+from segments.currency import with_currency
 
 
 @admin.register(Action)

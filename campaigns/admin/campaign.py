@@ -29,10 +29,10 @@ from campaigns.services.approvals import needs_approval
 from campaigns.services.find_conflicts import conflicts_of
 from optiengine.lib.export import ExportAdmin
 from optiengine.lib.figures import percent
-from segments.numerics.rule import RuleError, parse_rule
-from segments.services.currency import with_currency
-from segments.services.describe_rule import describe, problem_in_words
-from segments.services.rule_fields import newest_state, rule_fields
+from segments.currency import with_currency
+from segments.rules.describe_rule import describe, problem_in_words
+from segments.rules.numerics.rule import RuleError, parse_rule
+from segments.rules.rule_fields import newest_state, rule_fields
 
 Status = Campaign.Status
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.admin.second_person import SecondPerson
 from campaigns.models import CapacityLimit
 from campaigns.services.describe_capacity import amount, contradiction_on, scope_in_words
+from segments.currency import with_currency
 from segments.models import Organisation
-from segments.services.currency import with_currency
 
 WHAT = ["measure", "period", "scope", "channel", "tag", "campaign", "action"]
 

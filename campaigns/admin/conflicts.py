@@ -13,8 +13,8 @@ from unfold.admin import ModelAdmin
 from campaigns.models import Campaign
 from campaigns.services.find_conflicts import Conflict, find_conflicts
 from segments.models import Organisation
-from segments.numerics.rule import RuleError
-from segments.services.describe_rule import problem_in_words
+from segments.rules.describe_rule import problem_in_words
+from segments.rules.numerics.rule import RuleError
 
 
 class ConflictsPage(ModelAdmin):

@@ -11,7 +11,7 @@ from campaigns.admin.second_person import SecondPerson
 from campaigns.models import Exclusion, FollowUp, FrequencyCap, Goal, Tag
 from campaigns.services.describe_limit import cap_in_words
 from optiengine.lib.figures import money, number
-from segments.services.currency import with_currency
+from segments.currency import with_currency
 
 
 @admin.register(Goal)

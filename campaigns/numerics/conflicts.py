@@ -15,8 +15,8 @@ from campaigns.numerics.capacity import use_of
 from campaigns.numerics.quiet_hours import next_open
 from campaigns.numerics.rulebook import FORESIGHT_DAYS, INBOUND_CHANNELS, Rulebook
 from campaigns.numerics.rulebook_entries import SCHEDULE
-from segments.numerics.rule import FEATURE
-from segments.numerics.rule_proof import both, in_stage, is_contradiction, is_within
+from segments.rules.numerics.rule import FEATURE
+from segments.rules.numerics.rule_proof import both, in_stage, is_contradiction, is_within
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)  # a week in which no clock changes
 CLOCK_CHANGE = 1  # hours by which a day may be longer

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.rulebook import NEVER, Rulebook
 from campaigns.numerics.rulebook_entries import CampaignEntry
-from segments.numerics.rule_ahead import RuleAhead
-from segments.numerics.rule_tree import Columns, Mask
+from segments.rules.numerics.rule_ahead import RuleAhead
+from segments.rules.numerics.rule_tree import Columns, Mask
 
 Days = NDArray[np.int64]
 

@@ -23,7 +23,7 @@ from campaigns.numerics.rulebook_entries import (
     FollowUpEntry,
     GapEntry,
 )
-from segments.numerics.rule import FEATURE, Rule, parse_rule
+from segments.rules.numerics.rule import FEATURE, Rule, parse_rule
 
 FORESIGHT_DAYS = 90  # ahead of the day that campaigns, and what they open, are looked at
 NEVER = FORESIGHT_DAYS + 1  # as a number of days: not within the foresight

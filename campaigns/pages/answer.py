@@ -8,8 +8,8 @@ from django.utils import translation
 from django.utils.translation import get_language_from_request, get_supported_language_variant
 from rest_framework.throttling import SimpleRateThrottle
 
+from segments.customers.customer_links import Reader, read_token
 from segments.models import Customer
-from segments.services.customer_links import Reader, read_token
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "

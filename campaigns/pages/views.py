@@ -19,10 +19,10 @@ from campaigns.services.preferences import (
     save_preferences,
     topic_choices,
 )
+from segments.channels import ADDRESS_COLUMNS
+from segments.customers.customer_links import PREFERENCES, UNSUBSCRIBE, Reader, make_token
+from segments.customers.withdraw_consent import withdraw_consent
 from segments.models import Channel, Customer, EventKind, Organisation
-from segments.services.address_hash import ADDRESS_COLUMNS
-from segments.services.customer_links import PREFERENCES, UNSUBSCRIBE, Reader, make_token
-from segments.services.withdraw_consent import withdraw_consent
 
 ONE_CLICK = ("List-Unsubscribe", "One-Click")  # RFC 8058, 3.1
 

@@ -15,9 +15,9 @@ from django.db.models import Model, Q, QuerySet
 from campaigns.models import Approval, Campaign, Exclusion, FollowUp
 from campaigns.services.rule_rows import values_of
 from segments.models import Customer, FeatureDefinition
-from segments.numerics.rule import FEATURE, RuleError, parse_rule
-from segments.services.count_target_group import count_customers
-from segments.services.rule_fields import newest_state
+from segments.rules.count_target_group import count_customers
+from segments.rules.numerics.rule import FEATURE, RuleError, parse_rule
+from segments.rules.rule_fields import newest_state
 
 
 @dataclass(frozen=True)

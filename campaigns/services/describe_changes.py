@@ -13,9 +13,9 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 
 from campaigns.services.rule_rows import RowChange, differences, values_of
-from segments.numerics.rule import RuleError, parse_rule
-from segments.services.describe_rule import describe, problem_in_words
-from segments.services.rule_fields import newest_state, rule_fields
+from segments.rules.describe_rule import describe, problem_in_words
+from segments.rules.numerics.rule import RuleError, parse_rule
+from segments.rules.rule_fields import newest_state, rule_fields
 
 NOTHING = "–"
 LONGEST = 600  # characters of a value that are shown

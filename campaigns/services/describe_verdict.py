@@ -15,7 +15,7 @@ from campaigns.numerics.rulebook_entries import (
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.describe_limit import window_in_words
 from segments.models import Channel
-from segments.numerics.rule import FEATURE
+from segments.rules.numerics.rule import FEATURE
 
 
 class VerdictWords:

@@ -30,12 +30,12 @@ from campaigns.services.describe_limit import where_in_words
 from campaigns.services.load_rulebook import load_rulebook
 from segments.models import Channel, Customer, Organisation, Stage, StateBuild
 from segments.models.customer import INBOUND
-from segments.numerics.rule import RuleError
-from segments.numerics.rule_proof import is_contradiction
-from segments.services.count_reachable import count_reachable
-from segments.services.count_target_group import CountTooSlow
-from segments.services.describe_rule import problem_in_words
-from segments.services.rule_fields import newest_state
+from segments.rules.count_target_group import CountTooSlow
+from segments.rules.describe_rule import problem_in_words
+from segments.rules.numerics.rule import RuleError
+from segments.rules.numerics.rule_proof import is_contradiction
+from segments.rules.rule_fields import newest_state
+from segments.state.count_reachable import count_reachable
 
 NEVER, WARNING = "never", "warning"
 PATIENCE_MS = 2_000  # for a count that a page or a launch waits for

@@ -29,7 +29,7 @@ from campaigns.numerics.rulebook_entries import (
     GapEntry,
 )
 from campaigns.services.minimum_evidence import MinimumEvidences
-from segments.services.features import active_features
+from segments.state.features import active_features
 
 SPREAD_DAYS = 366  # a limit that ends later than in a year is spread over a year
 

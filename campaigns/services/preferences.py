@@ -8,11 +8,11 @@ from datetime import datetime
 from django.db import transaction
 
 from campaigns.models import Tag
+from segments.channels import ADDRESS_COLUMNS
+from segments.customers.change_consent import change_consents
+from segments.customers.withdraw_consent import withdraw_consent
 from segments.models import Customer, EventKind
 from segments.models.customer import OUTBOUND
-from segments.services.address_hash import ADDRESS_COLUMNS
-from segments.services.change_consent import change_consents
-from segments.services.withdraw_consent import withdraw_consent
 
 SOURCE = "preference page"
 

@@ -12,8 +12,8 @@ from journeys.decisions.decide_now import Request, decide_now
 from journeys.decisions.live_rules import live_rules
 from journeys.errors import SendingStopped, StaleState
 from journeys.models import LiveDecision, WaitingTrigger
+from segments.events.new_events import events_after
 from segments.models.customer import BLOCK_BITS
-from segments.services.new_events import events_after
 
 CURSOR = "event campaigns"
 BATCH = 2_000  # events read at once

@@ -32,8 +32,8 @@ from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import DecisionRun
 from segments.models import Organisation
 from segments.models.customer import BLOCK_BITS
-from segments.services.load_batch import CustomerBatch, load_batch
-from segments.services.split_segment import ancestors, nearest_known
+from segments.state.load_batch import CustomerBatch, load_batch
+from segments.state.split_segment import ancestors, nearest_known
 
 MINIMUM = ("min_test", "min_test_responders", "min_control", "min_control_responders")
 

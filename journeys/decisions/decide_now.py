@@ -34,7 +34,7 @@ from journeys.maps.due_steps import load_due, settle_due
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Decision, LiveDecision
 from segments.models.customer import BLOCK_BITS
-from segments.services.load_batch import CustomerBatch
+from segments.state.load_batch import CustomerBatch
 
 Reason = LiveDecision.Reason
 

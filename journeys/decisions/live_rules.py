@@ -35,11 +35,11 @@ from journeys.errors import StaleState
 from journeys.models import CapacityUse, DecisionRun
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import FeatureDefinition, Organisation, StateBuild, TargetGroup
-from segments.services.build_state import Tree
-from segments.services.features import FeatureError, features_named
-from segments.services.fresh_batch import FreshQuery
-from segments.services.segment import stage_segments
-from segments.services.split_segment import splits_of_day
+from segments.state.build_state import Tree
+from segments.state.features import FeatureError, features_named
+from segments.state.fresh_batch import FreshQuery
+from segments.state.segment import stage_segments
+from segments.state.split_segment import splits_of_day
 
 OLDEST = timedelta(days=1)  # of the state: until the night's work is done, yesterday's serves
 RULES: tuple[Any, ...] = (

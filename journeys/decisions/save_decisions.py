@@ -20,7 +20,7 @@ from journeys.decisions.plan_moments import Chosen, expiry, plan_moments
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Contact, Delivery
 from segments.models.customer import INBOUND
-from segments.services.load_batch import CustomerBatch
+from segments.state.load_batch import CustomerBatch
 
 Status = Delivery.Status
 KEYS = UUID("6f1f5d0e-4c3b-5b0a-9a55-2c0f9e1f7a11")  # name space of contact and delivery keys

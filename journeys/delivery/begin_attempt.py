@@ -17,8 +17,8 @@ from journeys.delivery.render import COLUMNS
 from journeys.delivery.throttle import next_minute, take
 from journeys.locks import lock_blocks
 from journeys.models import Delivery
+from segments.customers.suppress import SUPPRESSED_SQL
 from segments.models.customer import BLOCK_BITS
-from segments.services.suppress import SUPPRESSED_SQL
 
 Row = dict[str, Any]
 

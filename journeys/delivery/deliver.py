@@ -29,8 +29,8 @@ from journeys.delivery.report_bounces import record_bounces
 from journeys.delivery.throttle import left_in_minute
 from journeys.models import ChannelRoute
 from optiengine.lib.text_scan import TextError
+from segments.customers.customer_links import Reader
 from segments.models.customer import OUTBOUND
-from segments.services.customer_links import Reader
 
 STATUSES = ("sent", "failed", "unknown", "suppressed", "new")
 

@@ -1,5 +1,5 @@
 from journeys.delivery.render import Links
-from segments.services.customer_links import PREFERENCES, UNSUBSCRIBE, Reader, page_url
+from segments.customers.customer_links import PREFERENCES, UNSUBSCRIBE, Reader, page_url
 
 
 def links_for(reader: Reader) -> Links:

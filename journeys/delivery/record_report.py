@@ -1,7 +1,7 @@
 """What an e-mail service provider reports of a message, as events of the customer.
 
 Delivered, opened and clicked are events and no more. What follows from a bounce, a complaint and an
-unsubscribe is the same whoever reports it: segments.services.feedback. A report that comes again
+unsubscribe is the same whoever reports it: segments.events.feedback. A report that comes again
 changes nothing. One of a delivery that was unclear settles it: whoever reports on a message has
 taken it.
 """
@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 from journeys.delivery.settle_delivery import settle
 from journeys.models import Delivery
 from optiengine.lib.partitions import ensure_partitions
+from segments.customers.with_address import customers_with, is_address
 from segments.errors import AddressRefused
+from segments.events.feedback import FEEDBACK, act_on_feedback
 from segments.models import Channel, Customer, Event, EventKind
-from segments.services.feedback import FEEDBACK, act_on_feedback
-from segments.services.with_address import customers_with, is_address
 
 SOURCE = "anymail"
 DELIVERED = "delivered"  # a kind of event

@@ -10,8 +10,8 @@ from django.db import DatabaseError, transaction
 
 from journeys.delivery.channels import Receipt
 from journeys.delivery.outbox import Batch, record_receipts
+from segments.events.feedback import record_feedback
 from segments.models import Customer, EventKind
-from segments.services.feedback import record_feedback
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from django.db import transaction
 from journeys.errors import CallSettled
 from journeys.models import Call
 from optiengine.lib.partitions import ensure_partitions
+from segments.customers.change_consent import change_consents
 from segments.models import Channel, Customer, Event
-from segments.services.change_consent import change_consents
 
 SOURCE = "call list"
 CALL = "call"  # the kind of the events; their outcome is a property

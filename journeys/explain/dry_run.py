@@ -48,8 +48,8 @@ from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Decision, DecisionRun
 from segments.models import Customer, Organisation, StateBuild
 from segments.models.customer import BLOCK_BITS
-from segments.services.load_batch import CustomerBatch, load_batch
-from segments.services.rule_fields import newest_state
+from segments.rules.rule_fields import newest_state
+from segments.state.load_batch import CustomerBatch, load_batch
 
 BLOCKS = """
 SELECT min(customer_id), max(customer_id) FROM segments_customerstate WHERE as_of = %s

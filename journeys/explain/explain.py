@@ -17,8 +17,8 @@ from journeys.explain.replay import recompute, recompute_live, stored_facts
 from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
 from optiengine.lib.figures import money, percent
 from segments.models import Organisation
-from segments.services.features import feature_labels
-from segments.services.load_batch import CustomerBatch, load_batch
+from segments.state.features import feature_labels
+from segments.state.load_batch import CustomerBatch, load_batch
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from journeys.decisions.decide import facts_of
 from journeys.decisions.load_history import load_history
 from journeys.maps.walk_steps import state_on
 from segments.models import Customer, Organisation
-from segments.services.features import FeatureError, features_named
-from segments.services.fresh_batch import FreshQuery
+from segments.state.features import FeatureError, features_named
+from segments.state.fresh_batch import FreshQuery
 
 AFTER_ALL = np.iinfo(np.int64).max  # a watermark above every contact there is
 

@@ -22,9 +22,9 @@ from journeys.maps.numerics.due_steps import DueSteps
 from journeys.maps.numerics.journey_graph import Graph, parse_graph
 from journeys.models import JourneyMap, Traveller
 from segments.models import FeatureDefinition, Organisation
-from segments.numerics.rule import RuleError, parse_rule
-from segments.numerics.rule_tree import Rule
-from segments.services.load_batch import CustomerBatch
+from segments.rules.numerics.rule import RuleError, parse_rule
+from segments.rules.numerics.rule_tree import Rule
+from segments.state.load_batch import CustomerBatch
 
 BY_ITS_STEP = "step"  # notes: the campaign is sent as a step of maps, or by an event, alone
 BY_EVENT = "event"

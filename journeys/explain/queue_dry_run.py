@@ -9,8 +9,8 @@ from campaigns.models import Approval
 from campaigns.services.approvals import WHEN_ASKED
 from journeys.errors import JourneyError
 from journeys.explain.dry_run import dry_run
-from segments.numerics.rule import RuleError
-from segments.services.describe_rule import problem_in_words
+from segments.rules.describe_rule import problem_in_words
+from segments.rules.numerics.rule import RuleError
 
 TASK = "journeys.tasks.dry_run_task"
 DryRun = Approval.DryRun

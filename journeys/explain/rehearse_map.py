@@ -25,8 +25,8 @@ from journeys.maps.walk_steps import (
 from journeys.models import MapVersion
 from optiengine.lib.text_scan import TextError
 from segments.models import Customer, Organisation
-from segments.numerics.rule import RuleError
-from segments.services.describe_rule import problem_in_words
+from segments.rules.describe_rule import problem_in_words
+from segments.rules.numerics.rule import RuleError
 
 MOST = 60  # happenings of one test run: a loop comes round again and again
 

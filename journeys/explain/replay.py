@@ -22,7 +22,7 @@ from journeys.decisions.save_decisions import Decided
 from journeys.learning.numerics.uplift import Prediction
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
-from segments.services.load_batch import CustomerBatch, load_batch
+from segments.state.load_batch import CustomerBatch, load_batch
 
 LIMITS = (Verdict.SERIES_NOT_OPEN, Verdict.REPEATED_TOO_SOON, Verdict.OUTRANKED)
 

@@ -36,8 +36,8 @@ from journeys.maps.walk_steps import Ports
 from journeys.models import JourneyMap, Traveller
 from segments.models import Organisation
 from segments.models.event import MAX_AHEAD
-from segments.numerics.rule import RuleError
-from segments.services.describe_rule import problem_in_words
+from segments.rules.describe_rule import problem_in_words
+from segments.rules.numerics.rule import RuleError
 
 logger = logging.getLogger(__name__)
 

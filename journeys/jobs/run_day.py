@@ -18,7 +18,7 @@ from journeys.learning.measure import measure_outcomes
 from journeys.learning.split_segments import is_due, split_segments
 from journeys.models import DecisionRun
 from optiengine.lib.worker import worker_name
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 
 logger = logging.getLogger(__name__)
 PREPARING = "hashtext('journeys.run_day')"  # advisory lock of whoever prepares a day

@@ -12,19 +12,20 @@ from psycopg.sql import quote
 
 from campaigns.models import Action, Arm, Campaign, Goal
 from journeys.models import Contact
-from segments.models import Channel
-from segments.services.import_customers import CUSTOMER_ID_ALIASES, reject_by_mode
-from segments.services.import_events import make_partitions, reject_unknown_customers
-from segments.services.imports import fields as read
-from segments.services.imports.fields import Field
-from segments.services.imports.spec import (
+from segments.imports import fields as read
+from segments.imports.fields import Field
+from segments.imports.import_customers import CUSTOMER_ID_ALIASES, reject_by_mode
+from segments.imports.import_events import make_partitions, reject_unknown_customers
+from segments.imports.spec import (
     ImportCounts,
     ImportPlan,
     ImportSpec,
     RacedByOthers,
     register,
 )
-from segments.services.imports.staging import CHECKED, count, reject
+from segments.imports.staging import CHECKED, count, reject
+from segments.models import Channel
+from segments.shapes import EARLIEST_EVENT
 
 CONTROL = ("control", "c", "holdout", "ghost", *read.YES)
 TEST = ("test", "treatment", "treated", "target", *read.NO)
@@ -59,7 +60,7 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "contacted_at",
             gettext_lazy("date"),
-            read.moment(read.EARLIEST_EVENT, plan.at, plan.options.dates),
+            read.moment(EARLIEST_EVENT, plan.at, plan.options.dates),
             gettext_lazy("“%s” is not a past date from 1970, written YYYY-MM-DD."),
             ("date", "day", "contactedon", "contactdate", "senton", "sentat", "asof"),
             is_required=True,

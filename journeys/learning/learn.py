@@ -18,7 +18,7 @@ from journeys.learning.record_mix import record_evidence
 from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from optiengine.lib.columns import read_columns
 from segments.models import FeatureSet, Organisation, StateBuild
-from segments.services.split_segment import leaves_of, splits_changed
+from segments.state.split_segment import leaves_of, splits_changed
 
 SCALING_SAMPLE = 50_000  # customers that the scale of features is learned from
 GATE_SAMPLE = 5_000  # customers on whom personal choices must be worth it

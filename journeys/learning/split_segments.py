@@ -12,9 +12,9 @@ from journeys.errors import StaleState
 from journeys.models import SplitAttempt, SplitProof, SplitSearchState, UpliftScaling
 from optiengine.lib.columns import read_columns
 from segments.models import MicroSegment, SegmentSplit, StateBuild
-from segments.numerics.split_scores import Cuts, SplitContacts, SplitSums, stratify
-from segments.numerics.splits import WEEKS, Look, SplitSearch
-from segments.services.split_segment import ancestors, split_segment
+from segments.state.numerics.split_scores import Cuts, SplitContacts, SplitSums, stratify
+from segments.state.numerics.splits import WEEKS, Look, SplitSearch
+from segments.state.split_segment import ancestors, split_segment
 
 Result = SplitAttempt.Result
 

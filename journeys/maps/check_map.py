@@ -10,7 +10,7 @@ from journeys.maps.describe_graph import (
 )
 from journeys.maps.numerics.journey_graph import Graph, GraphError, Problem, parse_graph, problems
 from segments.models import TargetGroup
-from segments.numerics.rule import RuleError, parse_rule
+from segments.rules.numerics.rule import RuleError, parse_rule
 
 
 def check_graph(json: object) -> list[dict[str, str | None]]:

@@ -11,9 +11,9 @@ from campaigns.models import Campaign
 from journeys.maps.numerics.journey_graph import Graph, GraphError, Problem, Step
 from segments.models import TargetGroup
 from segments.models.event import EventKind
-from segments.numerics.rule import RuleError, parse_rule
-from segments.services.describe_rule import describe, problem_in_words
-from segments.services.rule_fields import RuleFields, newest_state, rule_fields
+from segments.rules.describe_rule import describe, problem_in_words
+from segments.rules.numerics.rule import RuleError, parse_rule
+from segments.rules.rule_fields import RuleFields, newest_state, rule_fields
 
 Words = str | Promise
 

@@ -16,9 +16,9 @@ from journeys.maps.describe_graph import describe_graph_error
 from journeys.maps.enter import READER
 from journeys.maps.numerics.journey_graph import GraphError, parse_graph
 from journeys.models import JourneyMap, MapCursor, MapVersion
-from segments.numerics.rule import RuleError, parse_rule
-from segments.services.describe_rule import problem_in_words
-from segments.services.new_events import start_cursor
+from segments.events.new_events import start_cursor
+from segments.rules.describe_rule import problem_in_words
+from segments.rules.numerics.rule import RuleError, parse_rule
 
 Status = JourneyMap.Status
 

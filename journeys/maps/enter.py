@@ -20,12 +20,12 @@ from journeys.maps.wake import wake, wake_for_exit
 from journeys.maps.walk import graph_of, lock_customers
 from journeys.maps.walk_steps import draw_control, for_whom, state_on
 from journeys.models import JourneyMap, MapCursor, StepTally
+from segments.events.new_events import events_after
 from segments.models import Event, Organisation, TargetGroup
 from segments.models.event import MAX_AHEAD
-from segments.numerics.rule import RuleError, parse_rule
-from segments.services.describe_rule import problem_in_words
-from segments.services.new_events import events_after
-from segments.services.rule_sql import rule_sql
+from segments.rules.describe_rule import problem_in_words
+from segments.rules.numerics.rule import RuleError, parse_rule
+from segments.rules.rule_sql import rule_sql
 
 READER = "journey maps"  # our place among the new events
 BATCH = 5_000  # events or customers of one transaction

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from journeys.maps.walk import lock_customers
 from journeys.maps.walk_steps import state_on
 from journeys.models import JourneyMap, Traveller
-from segments.numerics.rule import parse_rule
-from segments.services.rule_sql import rule_sql
+from segments.rules.numerics.rule import parse_rule
+from segments.rules.rule_sql import rule_sql
 
 BATCH = 5_000
 

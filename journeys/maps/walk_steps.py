@@ -17,8 +17,8 @@ from journeys.maps.walk import Walker
 from journeys.models import JourneyMap
 from segments.models import FeatureSet, StateBuild
 from segments.models.event import MAX_AHEAD
-from segments.numerics.rule import parse_rule
-from segments.services.rule_sql import rule_sql
+from segments.rules.numerics.rule import parse_rule
+from segments.rules.rule_sql import rule_sql
 
 Ports = list[str | None]
 

@@ -12,9 +12,9 @@ import numpy as np
 from optiengine.example.chance import keyed_uniform, stream_key
 from optiengine.example.events import Events
 from optiengine.example.population import CUSTOMER_COLUMNS, Population
+from segments.imports.import_file import create_import, run_import
+from segments.imports.spec import ImportOptions
 from segments.models import ImportJob
-from segments.services.import_file import create_import, run_import
-from segments.services.imports.spec import ImportOptions
 
 SOURCE = "demo"
 EARLIER_CAMPAIGN, EARLIER_DAYS = "Earlier newsletter", 21

@@ -24,9 +24,9 @@ from reports.numerics.clv_backtest import (
 )
 from segments.feature_catalogue import BUILT_IN
 from segments.models import ClvModel, Organisation
-from segments.numerics.clv import BetaGeometric
-from segments.services.customer_facts import FACTS, collect_facts
-from segments.services.fit_clv import Histories, Valuation, fit_models
+from segments.state.customer_facts import FACTS, collect_facts
+from segments.state.fit_clv import Histories, Valuation, fit_models
+from segments.state.numerics.clv import BetaGeometric
 
 BATCH = 50_000  # customers whose histories are in memory at once; 36 bytes of each are kept
 HOLDOUT = "clv_holdout"  # temporary, of this transaction

@@ -28,7 +28,7 @@ from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 from reports.numerics.change_value import LoggedDecisions
 from segments.models import Organisation
-from segments.services.load_batch import CustomerBatch, load_batch
+from segments.state.load_batch import CustomerBatch, load_batch
 
 BATCH = 16 * 4096  # customer ids whose decisions of all runs are added up at a time
 DECISIONS = """

@@ -26,7 +26,7 @@ from segments.models import (
     Stage,
     StateBuild,
 )
-from segments.services.customer_facts import every_kth
+from segments.state.customer_facts import every_kth
 
 PERIOD_DAYS = 28
 MOST_PERIODS = 13  # looked back at unless told: a year of four weeks each

@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from optiengine.lib.command import FiguresCommand
 from segments.errors import ImportRefused
+from segments.imports.import_file import create_import, run_import
+from segments.imports.spec import ImportOptions
 from segments.models import ImportJob
-from segments.services.import_file import create_import, run_import
-from segments.services.imports.spec import ImportOptions
 
 
 def pair(text: str) -> tuple[str, str]:

@@ -5,8 +5,8 @@ import json
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from segments.customers.suppress import suppress_address
 from segments.models import ConsentChange, Customer
-from segments.services.suppress import suppress_address
 from tests.api.conftest import client_of
 from tests.factories import NOW, make_customer
 

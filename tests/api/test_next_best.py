@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from campaigns.models import Campaign
 from journeys.models import Contact, Decision, Delivery
+from segments.customers.stop_sending import set_sending_stopped
 from segments.models import Customer, FeatureDefinition, TargetGroup
-from segments.services.stop_sending import set_sending_stopped
 from tests.factories import DAY, make_action, make_campaign
 
 NOON = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)

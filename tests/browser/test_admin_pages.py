@@ -5,7 +5,7 @@ import pytest
 from campaigns.models import FrequencyCap
 from journeys.models import Decision
 from segments.models import Customer, ImportJob, TargetGroup
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_plan
 

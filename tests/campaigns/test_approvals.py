@@ -21,7 +21,7 @@ from campaigns.services.approvals import (
 )
 from campaigns.services.launch import end, launch, pause
 from segments.models import FeatureDefinition, Organisation, TargetGroup
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign, make_goal
 from tests.journeys.engine import make_customers
 

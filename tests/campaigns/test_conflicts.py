@@ -21,7 +21,7 @@ from campaigns.numerics.rulebook_entries import EVENT, ExclusionEntry, FollowUpE
 from campaigns.services.find_conflicts import NEVER, WARNING, conflicts_of, find_conflicts
 from campaigns.services.launch import launch
 from segments.models import TargetGroup
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.campaigns.test_verdicts import book, campaign, cap
 from tests.factories import DAY, make_action, make_campaign, make_customer
 

@@ -20,8 +20,7 @@ from journeys.delivery.outbox import claim_batch
 from journeys.delivery.recheck import load_limits
 from journeys.models import Delivery
 from optiengine.day_figures import warnings_of
-from segments.models import ConsentChange, Customer, Event
-from segments.services.customer_links import (
+from segments.customers.customer_links import (
     PREFERENCES,
     UNSUBSCRIBE,
     Reader,
@@ -29,6 +28,7 @@ from segments.services.customer_links import (
     page_url,
     read_token,
 )
+from segments.models import ConsentChange, Customer, Event
 from tests.factories import DAY, NOW, make_action, make_campaign, make_customer, make_delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -300,7 +300,7 @@ def test_a_declined_topic_stops_what_waits():
 
 
 def test_a_suppressed_address_stops_what_waits():
-    from segments.services.suppress import suppress_address
+    from segments.customers.suppress import suppress_address
 
     delivery = make_delivery()
     suppress_address("email", delivery.customer.email, reason="bounce", source="t", at=NOW)

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from segments.imports.import_file import create_import, run_import
+from segments.imports.spec import ImportOptions
 from segments.models import ImportJob
-from segments.services.import_file import create_import, run_import
-from segments.services.imports.spec import ImportOptions
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from campaigns.services.describe_capacity import amount, contradiction_in_words
 from journeys.models import CapacityAccount, CapacityUse, DecisionRun
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import money, percent
-from segments.services.currency import with_currency
+from segments.currency import with_currency
 
 
 @admin.register(CapacityAccount)

@@ -11,7 +11,7 @@ from campaigns.numerics.capacity import MILLS
 from journeys.models import CapacityUse, Decision, DecisionRun
 from optiengine.lib.fields import DayField, NumberField, ReadOnly
 from optiengine.lib.parameters import PageParameters, Strict
-from segments.api.fields import CustomerField
+from segments.customers.api.fields import CustomerField
 from segments.models import Organisation
 
 

@@ -9,7 +9,7 @@ from unfold.decorators import display
 from journeys.models import Contact, Outcome
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import money, number, percent
-from segments.services.currency import with_currency
+from segments.currency import with_currency
 
 
 @admin.register(Contact)

@@ -25,10 +25,10 @@ from journeys.delivery.preview import Preview, previews
 from journeys.delivery.send_proof import MOST_ADDRESSES, send_proof
 from journeys.errors import ProofRefused
 from segments.models import Customer, Organisation
-from segments.numerics.rule import RuleError
-from segments.services.count_target_group import CountTooSlow
-from segments.services.describe_rule import problem_in_words
-from segments.services.pick_customer import customer_near
+from segments.rules.count_target_group import CountTooSlow
+from segments.rules.describe_rule import problem_in_words
+from segments.rules.numerics.rule import RuleError
+from segments.rules.pick_customer import customer_near
 
 # The frame is sandboxed: no script, no form, no way to the page around it. Its own policy keeps it
 # from loading anything but pictures, which an e-mail without would not be seen as it is.

@@ -19,8 +19,8 @@ from journeys.explain.messages_of import messages_of
 from journeys.models import Decision, DecisionRun
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import money, number, percent
+from segments.currency import with_currency
 from segments.models import Channel, Organisation
-from segments.services.currency import with_currency
 
 ARM_COLOURS = {"optimised": "success", "baseline": "info", "holdout": "warning"}
 N_DAYS = 31  # newest runs that the day filter offers

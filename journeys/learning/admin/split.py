@@ -19,7 +19,7 @@ from optiengine.lib.figures import DASH, money, number
 from optiengine.lib.panel import Panel
 from segments.errors import SplitRefused
 from segments.models import Organisation, SegmentSplit
-from segments.services.split_segment import cut_in_words, undo_split
+from segments.state.split_segment import cut_in_words, undo_split
 
 RESULT_COLOURS = {"waiting": "info", "nothing": "info", "split": "success"}
 

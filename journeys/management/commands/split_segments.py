@@ -9,7 +9,7 @@ from journeys.learning.split_segments import split_segments
 from journeys.models import SplitAttempt
 from optiengine.lib.command import FiguresCommand, iso_date
 from segments.models import MicroSegment
-from segments.services.split_segment import cut_in_words
+from segments.state.split_segment import cut_in_words
 
 Result = SplitAttempt.Result
 

@@ -39,8 +39,8 @@ from journeys.maps.save_drawing import (
 )
 from journeys.models import JourneyMap, MapVersion
 from optiengine.lib.figures import number
-from segments.admin.rule_editor import RuleWidget
-from segments.services.rule_fields import newest_state, rule_fields
+from segments.rules.admin.rule_editor import RuleWidget
+from segments.rules.rule_fields import newest_state, rule_fields
 
 Status = JourneyMap.Status
 SCRIPTS = [

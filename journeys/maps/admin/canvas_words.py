@@ -13,8 +13,8 @@ from journeys.maps.describe_graph import PORTS
 from journeys.maps.map_counts import StepCounts
 from journeys.models import JourneyMap, MapVersion, StepTally, Traveller
 from optiengine.lib.figures import DASH, number, percent
-from segments.numerics.rule import RuleError, parse_rule
-from segments.services.describe_rule import describe, problem_in_words
+from segments.rules.describe_rule import describe, problem_in_words
+from segments.rules.numerics.rule import RuleError, parse_rule
 
 Status = JourneyMap.Status
 

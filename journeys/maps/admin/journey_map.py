@@ -26,7 +26,7 @@ from journeys.maps.admin.new_map import NewMapPage
 from journeys.maps.edit_map import end_map, pause_map
 from journeys.models import JourneyMap, MapCursor, Traveller
 from optiengine.lib.figures import number, percent
-from segments.admin.rule_editor import RuleFormField, RuleWidget
+from segments.rules.admin.rule_editor import RuleFormField, RuleWidget
 
 COLOURS = {"draft": "info", "active": "success", "paused": "warning"}
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign, Goal
 from journeys.maps.describe_graph import KINDS, WEEKDAYS
 from segments.models import EventKind, TargetGroup
-from segments.services.rule_fields import RuleFields
+from segments.rules.rule_fields import RuleFields
 
 Field = dict[str, Any]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from segments.numerics.rule import RuleError, parse_rule
+from segments.rules.numerics.rule import RuleError, parse_rule
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,20}")
 PORT_PATTERN = re.compile(r"[a-z0-9_-]{1,12}")

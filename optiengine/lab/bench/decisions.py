@@ -22,8 +22,8 @@ from journeys.models import DecisionChunk, DecisionRun
 from optiengine.lab.bench.decisions_data import AS_OF
 from optiengine.lab.bench.process import BenchFailed, measure
 from optiengine.lib.worker import worker_name
-from segments.services.build_state import build_state
-from segments.services.load_batch import load_batch
+from segments.state.build_state import build_state
+from segments.state.load_batch import load_batch
 
 N_CUSTOMERS, N_CAMPAIGNS = 100_000, 50
 N_STEPS = 6

@@ -8,7 +8,7 @@ from django.db import connection
 from campaigns.models import Action, ArmPlan, Campaign, Exclusion, FrequencyCap, Goal, Tag
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import TargetGroup
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 
 AS_OF = date(2026, 3, 11)
 TAUGHT = timedelta(days=14)  # before: another month, so the run's own partitions can be dropped

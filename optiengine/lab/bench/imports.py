@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from optiengine.lab.bench.customers_file import HEADER, write_customers
 from optiengine.lab.bench.process import BenchFailed, Measured, measure
-from segments.services.import_file import create_import, run_import
+from segments.imports.import_file import create_import, run_import
 
 N_ROWS = 1_000_000
 N_STEPS = 5

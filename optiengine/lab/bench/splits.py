@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segments.numerics.split_scores import OTHERS, Cuts, SplitContacts, SplitSums, stratify
-from segments.numerics.splits import WEEKS, SplitSearch
+from segments.state.numerics.split_scores import OTHERS, Cuts, SplitContacts, SplitSums, stratify
+from segments.state.numerics.splits import WEEKS, SplitSearch
 
 Floats = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ import pandas as pd
 from django.db import connection
 
 from segments.errors import ImportRefused
+from segments.imports.import_file import create_import, run_import
 from segments.models import Customer, ImportJob
-from segments.services.import_file import create_import, run_import
 
 
 def hand_over(kind: str, table: pd.DataFrame, *, source: str, at: datetime) -> ImportJob:

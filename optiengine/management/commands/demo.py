@@ -20,8 +20,8 @@ from optiengine.example.scenario import Scenario, retailer
 from optiengine.example.summary import as_text, store, stored, summarise
 from optiengine.lib.command import FiguresCommand
 from segments.models import Customer, Organisation, TargetGroup
-from segments.services.count_target_group import count_target_group
-from segments.services.rule_fields import newest_state
+from segments.rules.count_target_group import count_target_group
+from segments.rules.rule_fields import newest_state
 
 LOGIN = PASSWORD = "demo"  # noqa: S105 - printed, and never made where DEBUG is off
 LEAST_LIVED = 60  # days for which the population has newcomers, also when fewer are lived at first

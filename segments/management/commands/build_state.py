@@ -7,8 +7,8 @@ from django.db.models import Avg, Count
 
 from optiengine.lib.command import FiguresCommand, iso_date
 from segments.models import CustomerState, SegmentMove, Stage
-from segments.services.build_state import build_state
-from segments.services.features import FeatureError
+from segments.state.build_state import build_state
+from segments.state.features import FeatureError
 
 
 class Command(FiguresCommand):

@@ -13,9 +13,9 @@ from journeys.decisions.live_rules import live_rules
 from journeys.explain.replay import replay_live
 from journeys.models import Contact, Decision, DecisionRun, LiveDecision, WaitingTrigger
 from optiengine.lib.partitions import ensure_partitions
+from segments.customers.stop_sending import set_sending_stopped
 from segments.models import Event
 from segments.models.customer import BLOCK_BITS
-from segments.services.stop_sending import set_sending_stopped
 from tests.factories import DAY, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_plan
 

@@ -14,8 +14,8 @@ from journeys.explain.explain import explain
 from journeys.explain.messages_of import messages_of
 from journeys.explain.replay import replay_live
 from journeys.models import Contact, Decision, DecisionRun, Delivery, LiveDecision
+from segments.customers.stop_sending import set_sending_stopped
 from segments.models import Organisation
-from segments.services.stop_sending import set_sending_stopped
 from tests.factories import (
     DAY,
     make_action,

@@ -21,7 +21,7 @@ from journeys.jobs.run_day import run_day
 from journeys.learning.learn import learn
 from journeys.models import Contact, Decision, DecisionRun
 from segments.models import FeatureDefinition, Organisation, TargetGroup
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_order, make_plan
 

@@ -22,7 +22,7 @@ from journeys.errors import LeaseLost
 from journeys.learning.learn import learn
 from journeys.models import Contact, Decision, DecisionChunk, DecisionRun
 from segments.models import Customer
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign
 from tests.journeys.engine import make_customers, make_plan
 

@@ -14,8 +14,8 @@ from journeys.delivery.deliver import deliver
 from journeys.delivery.settle_call import settle_call
 from journeys.errors import CallSettled
 from journeys.models import Call
+from segments.customers.erase_customer import erase_customer
 from segments.models import Customer, Event
-from segments.services.erase_customer import erase_customer
 from tests.factories import DAY, NOW, make_action, make_customer, make_delivery
 from tests.journeys.routes import let_time_pass, make_deliveries, route, statuses
 

@@ -12,8 +12,8 @@ from journeys.delivery.channels.anymail import ServiceProvider
 from journeys.delivery.channels.in_flight import N_THREADS
 from journeys.delivery.deliver import deliver
 from journeys.models import Delivery
+from segments.customers.suppress import find_suppression
 from segments.models import Customer, Event
-from segments.services.suppress import find_suppression
 from tests.factories import NOW, make_action, make_campaign, make_customer, make_delivery
 from tests.journeys.http_peer import HttpPeer, Reply, Taken, running_http_peer
 from tests.journeys.routes import let_time_pass, make_deliveries, route, statuses

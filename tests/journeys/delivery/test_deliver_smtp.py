@@ -14,9 +14,9 @@ from django_q.exceptions import TimeoutException
 from journeys.delivery.channels import EmailServer
 from journeys.delivery.deliver import deliver
 from journeys.models import Delivery
+from segments.customers.suppress import find_suppression
+from segments.events.feedback import record_feedback
 from segments.models import Customer, Event, Suppression
-from segments.services.feedback import record_feedback
-from segments.services.suppress import find_suppression
 from tests.factories import NOW, make_action, make_customer, make_delivery
 from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
 

@@ -11,9 +11,9 @@ from django.urls import clear_url_caches, set_urlconf
 
 import optiengine.urls
 from journeys.models import Delivery
+from segments.customers.change_consent import change_consents
+from segments.customers.suppress import find_suppression
 from segments.models import ConsentChange, Customer, Event, Suppression
-from segments.services.change_consent import change_consents
-from segments.services.suppress import find_suppression
 from tests.factories import make_customer, make_delivery
 
 pytestmark = pytest.mark.django_db

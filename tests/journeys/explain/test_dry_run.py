@@ -15,7 +15,7 @@ from journeys.learning.learn import learn
 from journeys.learning.measure import measure_outcomes
 from journeys.models import Contact, Decision, Delivery
 from segments.models import FeatureDefinition, TargetGroup
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign
 from tests.journeys.drawn_maps import ENTRY, draw, launch, make_step_campaign, move, put_in, send
 from tests.journeys.engine import decide_day, make_customers, make_plan

@@ -11,7 +11,7 @@ from journeys.explain.rehearse_map import rehearse
 from journeys.maps.edit_map import newest_version
 from journeys.models import Contact, StepPassage, Traveller
 from segments.models import Organisation
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, NOW, make_customer
 from tests.journeys.drawn_maps import ENTRY, draw, launch, make_step_campaign, send, wait
 from tests.journeys.engine import make_plan

@@ -9,7 +9,7 @@ from journeys.learning.measure import measure_outcomes
 from journeys.learning.numerics.uplift import UpliftModel, UpliftStatistics
 from journeys.models import Contact, UpliftDay, UpliftTotal
 from optiengine.lib.partitions import ensure_partitions
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign, make_contact, make_goal
 from tests.journeys.engine import make_customers, make_order
 

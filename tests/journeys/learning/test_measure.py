@@ -5,7 +5,7 @@ import pytest
 from journeys.learning.measure import measure_outcomes
 from journeys.models import Outcome
 from optiengine.lib.partitions import ensure_partitions
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign, make_contact, make_customer, make_goal
 from tests.journeys.engine import make_order
 

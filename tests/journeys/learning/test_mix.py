@@ -24,7 +24,7 @@ from journeys.models import (
 )
 from reports.services.mix_report import mix_report
 from segments.models import Organisation
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign, make_goal
 from tests.journeys.engine import decide_day, make_customers, make_order, make_plan
 from tests.reports.mixes import draw_contacts, make_segment

@@ -18,7 +18,7 @@ from journeys.learning.open_windows import open_contacts
 from journeys.models import Outcome
 from optiengine.lib.days import day_start
 from segments.models import FeatureSet, Organisation
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign, make_contact, make_goal
 from tests.journeys.engine import make_customers, make_order
 

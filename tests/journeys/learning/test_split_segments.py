@@ -16,7 +16,7 @@ from journeys.learning.split_segments import is_due, split_segments
 from journeys.models import Contact, Outcome, SplitAttempt, SplitProof, UpliftModelVersion
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import CustomerState, MicroSegment, SegmentSplit
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign, make_contact
 from tests.journeys.engine import make_customers, make_order
 from tests.segments.stories import days_before, event, store

@@ -9,7 +9,7 @@ from journeys.maps.edit_map import end_map, launch_map, pause_map, save_graph
 from journeys.maps.numerics.journey_graph import parse_graph
 from journeys.models import JourneyMap
 from segments.models import TargetGroup
-from segments.services.rule_fields import rule_fields
+from segments.rules.rule_fields import rule_fields
 from tests.factories import NOW, make_action, make_campaign
 from tests.journeys.drawn_maps import ENTRY, draw, launch, make_step_campaign, send, wait
 

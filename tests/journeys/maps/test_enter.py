@@ -14,7 +14,7 @@ from journeys.maps.edit_map import launch_map, pause_map
 from journeys.maps.enter import enter
 from journeys.models import JourneyMap, MapCursor, Traveller
 from segments.models import Customer, TargetGroup
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, NOW, make_customer
 from tests.journeys.drawn_maps import ENTRY, draw, launch, make_event, move, only_traveller, wait
 from tests.journeys.engine import make_customers

@@ -10,8 +10,8 @@ from journeys.delivery.deliver import deliver
 from journeys.jobs.advance import RETRY, advance
 from journeys.maps.edit_map import end_map, launch_map, pause_map, save_graph
 from journeys.models import Contact, Delivery, StepPassage, Traveller
+from segments.customers.stop_sending import set_sending_stopped
 from segments.models import Organisation
-from segments.services.stop_sending import set_sending_stopped
 from tests.factories import DAY, make_action, make_campaign, make_delivery
 from tests.journeys.drawn_maps import (
     ENTRY,

@@ -12,7 +12,7 @@ from reports.admin.heat_map import CELL, HEAD, LABEL, heat_map
 from reports.admin.pair_bars import pair_bars
 from reports.numerics.intervals import UNKNOWN, Interval
 from segments.models import Organisation
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import make_customer
 from tests.segments.stories import AS_OF, days_before, event, store
 

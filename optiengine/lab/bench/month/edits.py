@@ -16,9 +16,9 @@ from journeys.maps.edit_map import (
 from journeys.models import JourneyMap
 from optiengine.lab.bench.month.conductor import HOUR, Extent
 from optiengine.lab.bench.month.journal import Journal
+from segments.customers.erase_customer import erase_customer
+from segments.customers.stop_sending import set_sending_stopped
 from segments.models import Customer, TargetGroup
-from segments.services.erase_customer import erase_customer
-from segments.services.stop_sending import set_sending_stopped
 
 # The daily campaign of which most messages wait just now.
 BUSIEST = """

@@ -16,10 +16,10 @@ from optiengine.lab.bench.month.engine import Engine, post
 from optiengine.lab.bench.month.journal import Journal
 from optiengine.lab.bench.month.sinks import luck
 from optiengine.lab.bench.month.town import Deed, Town, write_deeds
+from segments.customers.write_customer import say_consents, write_customer
+from segments.events.store_events import NewEvent, store_events
+from segments.imports.import_file import create_import
 from segments.models import Customer
-from segments.services.import_file import create_import
-from segments.services.store_events import NewEvent, store_events
-from segments.services.write_customer import say_consents, write_customer
 
 SOURCE = "town"
 CHANNELS = ("email", "sms", "push")

@@ -19,8 +19,8 @@ from optiengine.lab.bench.month.feed import Feed, some
 from optiengine.lab.bench.month.install import install
 from optiengine.lab.bench.month.journal import Journal
 from optiengine.lab.bench.month.town import Deed, Town
+from segments.events.new_events import start_cursor
 from segments.models import Customer, Organisation
-from segments.services.new_events import start_cursor
 
 KILL_SECONDS = 120  # real ones, in which a worker has to be seen at work
 FILE_EVERY = 5  # ticks: then events come by a file

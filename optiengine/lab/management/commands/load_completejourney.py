@@ -9,7 +9,7 @@ from optiengine.lab.datasets.completejourney import DECIDED_ON, FIRST_CONTACT, l
 from optiengine.lib.command import FiguresCommand
 from segments.errors import ImportRefused
 from segments.models import CustomerState
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 
 
 class Command(FiguresCommand):

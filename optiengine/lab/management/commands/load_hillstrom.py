@@ -7,7 +7,7 @@ from optiengine.lab.datasets.hillstrom import DECIDED_ON, SENT_ON, load_hillstro
 from optiengine.lib.command import FiguresCommand
 from reports.services.uplift_report import uplift_report
 from segments.errors import ImportRefused
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 
 
 class Command(FiguresCommand):

@@ -10,7 +10,7 @@ from django.urls import reverse
 from campaigns.models import Campaign
 from journeys.models import ChannelRoute, Contact, Delivery
 from segments.models import Organisation, TargetGroup
-from segments.services.build_state import build_state
+from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign, make_customer
 from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
 

@@ -1,0 +1,19 @@
+"""The admin pages of customers and segments; Django looks for them here."""
+
+from segments.customers.admin import customer, organisation, suppression
+from segments.events.admin import event
+from segments.imports.admin import imports
+from segments.rules.admin import target_group
+from segments.state.admin import feature, micro_segment, state
+
+__all__ = [
+    "customer",
+    "event",
+    "feature",
+    "imports",
+    "micro_segment",
+    "organisation",
+    "state",
+    "suppression",
+    "target_group",
+]

@@ -1,0 +1,279 @@
+"""Customers: who they are, what they allow, and what is known of them today."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from import_export import resources
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from optiengine.lib.admin import LargeTable, ReadOnlyAdmin
+from optiengine.lib.export import ExportAdmin
+from optiengine.lib.figures import money
+from optiengine.lib.panel import Panel
+from segments.currency import with_currency
+from segments.customers.admin.customer_panels import customer_panels
+from segments.customers.admin.import_links import ImportLink
+from segments.customers.change_consent import change_consents
+from segments.customers.erase_customer import erase_customer
+from segments.customers.suppress import mark_customer
+from segments.models import (
+    Channel,
+    ConsentChange,
+    Customer,
+    CustomerState,
+    Organisation,
+    Stage,
+    StateBuild,
+)
+from segments.state.admin.micro_segment import STAGE_COLOURS
+
+CUSTOMER_FIELDS = [
+    "external_id",
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "country",
+    "time_zone",
+    "language",
+    "birth_date",
+    "registered_on",
+    "attributes",
+    "consents",
+    "suppressed",
+]
+
+
+class CustomerResource(resources.ModelResource):
+    class Meta:
+        model = Customer
+        fields = CUSTOMER_FIELDS
+        export_order = CUSTOMER_FIELDS
+
+
+class CustomerForm(forms.ModelForm):
+    # The hidden copy of what the page showed: a withdrawal that came in since is not undone by
+    # somebody who saved the page for another reason.
+    consents = forms.MultipleChoiceField(
+        label=gettext_lazy("consents"),
+        choices=Channel.choices,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        show_hidden_initial=True,
+        help_text=gettext_lazy("Every change is kept with who made it, as the proof of consent."),
+    )
+
+    class Meta:
+        model = Customer
+        fields = CUSTOMER_FIELDS
+
+
+class ChannelFilter(admin.SimpleListFilter):
+    title = gettext_lazy("consent")
+    parameter_name = "consent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Channel.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        channel = self.value()
+        return queryset.filter(consents__contains=[channel]) if channel else queryset
+
+
+@admin.register(Customer)
+class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
+    import_kind = "customers"
+    actions_detail = ["erase"]
+    form = CustomerForm
+    resource_classes = [CustomerResource]
+    list_display = [
+        "external_id",
+        "name",
+        "email",
+        "allowed",
+        "stage_label",
+        "value",
+        "silence",
+    ]
+    list_filter = [ChannelFilter, "suppressed"]
+    search_fields = ["external_id__exact", "email__iexact"]
+    search_help_text = gettext_lazy("The whole customer id or e-mail address.")
+    ordering = ["-pk"]
+    sortable_by = ["external_id"]
+    readonly_fields = ["not_by", "erased_at", "created_at", "updated_at"]
+    change_form_outer_before_template = "optiengine/panels.html"
+    fieldsets = [
+        (None, {"fields": [("external_id", "suppressed"), "consents", "not_by"]}),
+        (
+            gettext_lazy("Person"),
+            {
+                "fields": [
+                    ("first_name", "last_name"),
+                    ("email", "phone"),
+                    ("birth_date", "registered_on"),
+                    ("country", "language", "time_zone"),
+                    "attributes",
+                ]
+            },
+        ),
+        (gettext_lazy("Record"), {"fields": [("created_at", "updated_at", "erased_at")]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        """With the stage and value of the newest day."""
+        newest = StateBuild.objects.order_by("-as_of").values("as_of")[:1]
+        state = CustomerState.objects.filter(customer=OuterRef("pk"), as_of=Subquery(newest))
+        customers = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                stage=Subquery(state.values("stage")[:1]),
+                clv_cents=Subquery(state.values("clv_cents")[:1]),
+            )
+        )
+        return with_currency(customers)
+
+    def has_change_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.erased_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        """Events and contacts would hang in the air; erasure keeps the row and blanks it."""
+        return False
+
+    @admin.display(description=gettext_lazy("name"))
+    def name(self, customer: Customer) -> str:
+        return f"{customer.first_name} {customer.last_name}".strip()
+
+    @admin.display(description=gettext_lazy("consents"))
+    def allowed(self, customer: Customer) -> str:
+        labels = dict(Channel.choices)
+        return ", ".join(str(labels.get(c, c)) for c in customer.consents) or _("none")
+
+    @admin.display(description=gettext_lazy("suppressed addresses"))
+    def not_by(self, customer: Customer) -> str:
+        labels = dict(Channel.choices)
+        return ", ".join(str(labels[c]) for c in customer.suppressed_channels) or _("none")
+
+    @action(
+        description=gettext_lazy("Erase"),
+        icon="person_remove",
+        permissions=["erase"],
+        url_path="erase",
+        dialog={
+            "title": gettext_lazy("Erase the customer for good?"),
+            "description": gettext_lazy(
+                "Names, addresses and attributes go and nobody can bring them back; the addresses "
+                "stay suppressed. Decisions and counts stay under a number."
+            ),
+            "form_class": None,
+            "form_submit_text": gettext_lazy("Erase"),
+        },
+    )
+    def erase(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        if not self.has_erase_permission(request, object_id):
+            raise PermissionDenied
+        customer = Customer.objects.get(pk=object_id)
+        source = f"erasure (admin: {request.user.get_username()})"
+        erase_customer(customer, source=source, at=timezone.now())
+        self.log_change(request, customer, _("Erased."))
+        self.message_user(request, _("Erased. The addresses stay suppressed."))
+        page = reverse("admin:segments_customer_change", args=[object_id])
+        return HttpResponse(headers={"HX-Redirect": page})
+
+    def has_erase_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return (
+            request.user.has_perm("segments.delete_customer")
+            and str(object_id).isdecimal()
+            and Customer.objects.filter(pk=object_id, erased_at=None).exists()
+        )
+
+    @display(description=gettext_lazy("stage"), label=STAGE_COLOURS)
+    def stage_label(self, customer: Customer) -> tuple[str, Any] | None:
+        stage = customer.stage  # type: ignore[attr-defined]
+        return (stage, Stage(stage).label) if stage else None
+
+    @display(description=gettext_lazy("never contacted"), label="danger")
+    def silence(self, customer: Customer) -> str | None:
+        if customer.erased_at:
+            return _("erased")
+        if customer.suppressed:
+            return _("suppressed")
+        labels = dict(Channel.choices)
+        return ", ".join(str(labels[channel]) for channel in customer.suppressed_channels) or None
+
+    @admin.display(description=gettext_lazy("predicted value"))
+    def value(self, customer: Customer) -> str:
+        return money(customer.clv_cents, customer.currency)  # type: ignore[attr-defined]
+
+    @transaction.atomic
+    def save_model(
+        self, request: HttpRequest, obj: Customer, form: forms.ModelForm, change: bool
+    ) -> None:
+        """Consents go through the service that keeps the proof; nothing else is written along."""
+        wanted = set(form.cleaned_data.get("consents") or [])
+        if change:
+            shown = set(form.fields["consents"].to_python(_initial(form)) or [])
+            changed = [name for name in form.changed_data if name != "consents"]
+            obj.consents = Customer.objects.values_list("consents", flat=True).get(pk=obj.pk)
+            if changed:
+                obj.save(update_fields=[*changed, "updated_at"])
+            wanted = (set(obj.consents) | (wanted - shown)) - (shown - wanted)
+        else:
+            obj.consents = []
+            super().save_model(request, obj, form, change)
+        mark_customer(obj, at=timezone.now())
+        source = f"admin: {request.user.get_username()}"[:100]
+        change_consents(obj, wanted, source=source, at=timezone.now())
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        customer = self.get_object(request, object_id)
+        panels = self.panels(request, customer) if customer else []
+        context = {"panels": panels, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def panels(self, request: HttpRequest, customer: Customer) -> list[Panel]:
+        """What the page shows beside the form; later apps add theirs."""
+        return customer_panels(customer, Organisation.current().currency)
+
+
+def _initial(form: forms.ModelForm) -> list[str]:
+    """The consents that the page showed when it was opened."""
+    field, name = form.fields["consents"], form.add_initial_prefix("consents")
+    return field.hidden_widget().value_from_datadict(form.data, form.files, name) or []
+
+
+@admin.register(ConsentChange)
+class ConsentChangeAdmin(ReadOnlyAdmin):
+    list_display = ["changed_at", "customer", "was", "became", "source"]
+    list_select_related = ["customer"]
+    search_fields = ["customer__external_id__exact"]
+    search_help_text = gettext_lazy("The whole customer id.")
+    ordering = ["-pk"]
+    sortable_by: list[str] = []
+    raw_id_fields = ["customer"]
+
+    @admin.display(description=gettext_lazy("before"))
+    def was(self, change: ConsentChange) -> str:
+        return ", ".join(change.before) or "–"
+
+    @admin.display(description=gettext_lazy("after"))
+    def became(self, change: ConsentChange) -> str:
+        return ", ".join(change.after) or "–"

@@ -1,0 +1,111 @@
+"""What partner systems may say of a customer: the shapes that imports accept, field by field."""
+
+import re
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from optiengine.lib.days import known_zones
+from optiengine.lib.fields import MomentField
+from optiengine.lib.parameters import Strict
+from segments.models import Channel
+from segments.shapes import EARLIEST_BIRTH, EMAIL, MAX_EXTRA, PHONE
+
+MAX_ATTRIBUTES = 100
+
+
+class BirthField(serializers.DateField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(input_formats=["%Y-%m-%d"], required=False, allow_null=True, **kwargs)
+
+    def to_internal_value(self, value: Any) -> date:
+        day = super().to_internal_value(value)
+        if not EARLIEST_BIRTH <= day <= self.context["today"]:
+            raise serializers.ValidationError(_("The day must lie between 1900 and today."))
+        return day
+
+
+def _text(max_length: int, pattern: str = r"^[^\n]*$", **kwargs: Any) -> serializers.RegexField:
+    return serializers.RegexField(
+        pattern, max_length=max_length, required=False, allow_blank=True, **kwargs
+    )
+
+
+class CustomerWrite(Strict):
+    """A customer's fields: those that are given replace what was known, the others stay."""
+
+    email = _text(254)
+    phone = _text(40)
+    first_name = _text(100)
+    last_name = _text(100)
+    country = _text(2, "^[A-Za-z]{2}$", help_text=gettext_lazy("ISO 3166 code."))
+    time_zone = _text(64, help_text=gettext_lazy("Such as Europe/Lisbon."))
+    language = _text(10, "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?$")
+    birth_date = BirthField()
+    registered_on = BirthField()
+    attributes = serializers.DictField(
+        required=False,
+        help_text=gettext_lazy("All of them: numbers, texts, true or false, by name."),
+    )
+
+    def validate_email(self, address: str) -> str:
+        local, at, domain = address.rpartition("@")
+        if address and (len(local) > 64 or ".." in address or not re.match(EMAIL, address)):
+            raise serializers.ValidationError(_("This is not an e-mail address in plain ASCII."))
+        return f"{local}{at}{domain.lower()}"
+
+    def validate_phone(self, number: str) -> str:
+        if number and not re.match(PHONE, number, re.ASCII):
+            raise serializers.ValidationError(_("This is not a phone number."))
+        return number
+
+    def validate_country(self, country: str) -> str:
+        return country.upper()
+
+    def validate_time_zone(self, zone: str) -> str:
+        if zone and zone not in known_zones():
+            raise serializers.ValidationError(_("This is not a known time zone."))
+        return zone
+
+    def validate_attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise serializers.ValidationError(_("There are more than 100."))
+        check = serializers.CharField(max_length=MAX_EXTRA, allow_blank=True)
+        for name, value in attributes.items():
+            check.run_validation(name)
+            if isinstance(value, str):
+                check.run_validation(value)
+            elif not isinstance(value, int | float | None):
+                text = _("%s is neither a number nor a text, nor true or false.")
+                raise serializers.ValidationError(text % name)
+        return attributes
+
+
+class ConsentsWrite(Strict):
+    """What a customer allowed or withdrew, and where that can be looked up."""
+
+    consents = serializers.DictField(
+        child=serializers.BooleanField(),
+        allow_empty=False,
+        help_text=gettext_lazy("By channel, true or false; channels not named stay as they are."),
+    )
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=80,
+        help_text=gettext_lazy("The proof: where the customer said so, and to which wording."),
+    )
+    at = MomentField(
+        required=False, help_text=gettext_lazy("When the customer said so; now, unless told.")
+    )
+
+    def validate_consents(self, consents: dict[str, bool]) -> dict[str, bool]:
+        if unknown := set(consents) - set(Channel.values):
+            raise serializers.ValidationError(_("Not a channel: %s.") % ", ".join(sorted(unknown)))
+        return consents
+
+    def validate_at(self, moment: Any) -> Any:
+        if moment > self.context["at"]:
+            raise serializers.ValidationError(_("It lies in the future."))
+        return moment

@@ -1,0 +1,155 @@
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from optiengine.lib.parameters import StrictView
+from segments.customers.api.customer_writes import ConsentsWrite, CustomerWrite
+from segments.customers.api.serializers import CustomerParameters, CustomerSerializer
+from segments.customers.erase_customer import erase_customer
+from segments.customers.write_customer import say_consents, write_customer
+from segments.errors import CustomerRefused
+from segments.models import Customer, CustomerState, StateBuild
+
+ODD_ID = re.compile(r"[\x00-\x1f\x7f]|^\s|\s$")
+
+
+def check_id(external_id: str) -> None:
+    """Of a customer who is to be made. Raises ValidationError."""
+    if ODD_ID.search(external_id):
+        raise ValidationError({"external_id": [_("An id has no spaces around it.")]})
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    try:
+        yield
+    except CustomerRefused as refused:
+        raise ValidationError({"external_id": [str(refused)]}) from refused
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="Customers",
+        description="All customers, or those asked for, each with consents and newest state.",
+    ),
+    retrieve=extend_schema(
+        summary="A customer",
+        description="One customer by the id of your own systems. An id with a slash does not fit "
+        "into a path: ask the list for it, `?external_id=`.",
+    ),
+)
+class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
+    """Customers arrive by import or one by one; callers read them."""
+
+    http_method_names = ["get", "head", "put", "patch", "delete"]
+    queryset = Customer.objects.all()
+    serializer_class = CustomerSerializer
+    parameters = {"list": CustomerParameters}
+    page_key = "pk"
+    lookup_field = "external_id"
+    lookup_value_regex = r"[^/\x00]{1,100}"
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        asked = self.asked
+        if "external_id" in asked:
+            queryset = queryset.filter(external_id=asked["external_id"])
+        if "email" in asked:
+            queryset = queryset.filter(email__iexact=asked["email"])
+        if "updated_since" in asked:
+            queryset = queryset.filter(updated_at__gte=asked["updated_since"])
+        states = CustomerState.objects.select_related("micro_segment")
+        states = states.filter(as_of=self.build.as_of) if self.build else states.none()
+        return queryset.prefetch_related(Prefetch("states", states, to_attr="latest_states"))
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.build = StateBuild.objects.select_related("feature_set").first()
+
+    @extend_schema(
+        summary="Write a customer",
+        description="Makes the customer, or sets the fields that are given and leaves the others "
+        "alone. Consents are no field: they need a proof, see `/consents/`. Repeating the request "
+        "changes nothing.",
+        request=CustomerWrite,
+        responses={
+            200: OpenApiResponse(CustomerSerializer, description="The customer as it is now."),
+            201: OpenApiResponse(CustomerSerializer, description="The customer is new."),
+        },
+    )
+    def update(self, request: Request, external_id: str) -> Response:
+        at = timezone.now()
+        asked = CustomerWrite(data=request.data, context={"today": at.date()})
+        asked.is_valid(raise_exception=True)
+        fields = asked.validated_data
+        may_create = request.user.has_perm("segments.add_customer")
+        check_id(external_id)
+        with refusals_told():
+            customer, is_new = write_customer(external_id, fields, at=at, may_create=may_create)
+        if customer is None:
+            raise PermissionDenied(_("You may change customers and make none."))
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return self._answer(external_id, code)
+
+    @extend_schema(
+        summary="Change consents",
+        description="Adds the channels said true and takes away those said false. The source is "
+        "kept with the change, as the proof. A withdrawal reaches every message that has not been "
+        "handed over yet.",
+        request=ConsentsWrite,
+        responses={200: OpenApiResponse(CustomerSerializer, description="As it is now.")},
+        examples=[
+            OpenApiExample(
+                "A form",
+                {"consents": {"email": True, "sms": False}, "source": "account page, wording 4"},
+                request_only=True,
+            )
+        ],
+    )
+    @action(detail=True, methods=["patch"])
+    def consents(self, request: Request, external_id: str) -> Response:
+        at = timezone.now()
+        asked = ConsentsWrite(data=request.data, context={"at": at})
+        asked.is_valid(raise_exception=True)
+        said, by = asked.validated_data, request.user.get_username()
+        source = f"{said['source']} (API: {by})"[:100]
+        with refusals_told():
+            say_consents(self.get_object(), said["consents"], source=source, at=said.get("at", at))
+        return self._answer(external_id, status.HTTP_200_OK)
+
+    @extend_schema(
+        summary="Erase a customer",
+        description="Blanks what says who the customer is, and suppresses the addresses for good. "
+        "Decisions and counts stay under a number. It cannot be undone; repeating it changes "
+        "nothing.",
+        responses={204: OpenApiResponse(description="The customer is erased.")},
+    )
+    def destroy(self, request: Request, external_id: str) -> Response:
+        source = f"erasure (API: {request.user.get_username()})"
+        erase_customer(self.get_object(), source=source, at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _answer(self, external_id: str, code: int) -> Response:
+        customer = self.filter_queryset(self.get_queryset()).get(external_id=external_id)
+        return Response(self.get_serializer(customer).data, code)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        build = getattr(self, "build", None)  # none while the schema is drawn
+        names = build.feature_set.names if build else []
+        return {**super().get_serializer_context(), "feature_names": names}

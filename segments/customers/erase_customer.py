@@ -1,0 +1,64 @@
+"""Erasure: what says who a customer is goes, what was decided and counted stays under a number.
+
+Kept are the customer's id, by which a later import is refused, the proof of consents, and the
+ledgers, which speak of numbers alone. Addresses stay suppressed, as keyed hashes.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from segments.channels import ADDRESS_COLUMNS
+from segments.customers.change_consent import change_consents
+from segments.customers.suppress import suppress_addresses
+from segments.customers.with_address import is_address
+from segments.models import Customer, Event, Suppression
+
+BLANK: dict[str, Any] = {
+    "email": "",
+    "phone": "",
+    "first_name": "",
+    "last_name": "",
+    "country": "",
+    "time_zone": "",
+    "language": "",
+    "birth_date": None,
+    "registered_on": None,
+    "attributes": {},
+    "topics_declined": [],
+    "suppressed_channels": [],
+}
+
+_others: list[Callable[[int], None]] = []
+
+
+def also_erase(erase: Callable[[int], None]) -> None:
+    """Later apps name what they keep: called with the customer's key, inside the transaction."""
+    _others.append(erase)
+
+
+@transaction.atomic
+def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
+    """Blank what is known of a person; False where it was done before.
+
+    source : who asked, kept with the proof of consents. What waits in the outbox is stopped by
+    its last check. Withheld is what others may not read either: the addresses' hashes.
+    """
+    locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+    if locked.erased_at is not None:
+        return False
+    addresses = [
+        (channel, getattr(locked, column))
+        for channel, column in ADDRESS_COLUMNS.items()
+        if is_address(column, getattr(locked, column))
+    ]
+    reason = Suppression.Reason.ERASURE
+    suppress_addresses(addresses, reason=reason, source=source, at=at)
+    change_consents(locked, [], source=source[:100], at=at)
+    Customer.objects.filter(pk=locked.pk).update(**BLANK, erased_at=at, updated_at=at)
+    Event.objects.filter(customer=locked).exclude(properties={}).update(properties={})
+    for erase in _others:
+        erase(locked.pk)
+    return True

@@ -1,0 +1,161 @@
+"""The list of suppressed addresses, and its marks on the customers who have them.
+
+A customer's `suppressed_channels` say which of the addresses in the row are on the list, so that
+decisions and the outbox compare words and hash nothing. Whoever writes addresses sets the marks
+again in the same transaction; whoever changes the list sets them on all customers with the address.
+
+Order of locks: rows of customers, then the list.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from segments.channels import ADDRESS_COLUMNS
+from segments.customers.address_hash import (
+    address_column,
+    address_hash,
+    address_hasher,
+)
+from segments.customers.with_address import customers_with
+from segments.models import Customer, Suppression
+
+# Of customers c and deliveries d: the address that the message would go to is on the list.
+SUPPRESSED_SQL = "d.channel = ANY (c.suppressed_channels)"
+
+COLUMNS = ("id", "email", "phone", "suppressed_channels")
+CHUNK = 20_000  # customers whose addresses are hashed at a time
+LIST_LOCK = "hashtext('suppressed addresses')"
+
+
+def suppress_address(
+    channel: str, address: str, *, reason: str, source: str, at: datetime
+) -> Suppression | None:
+    """Never write to an address by a channel again; None where that was so already.
+
+    Raises AddressRefused for a channel without addresses and for what is no address.
+    """
+    made = suppress_addresses([(channel, address)], reason=reason, source=source, at=at)
+    return made[0] if made else None
+
+
+@transaction.atomic
+def suppress_addresses(
+    pairs: Collection[tuple[str, str]], *, reason: str, source: str, at: datetime
+) -> list[Suppression]:
+    """As suppress_address, of several (channel, address) at once; returns those that are new."""
+    with_them = _locked(pairs)
+    made = []
+    for channel, address in pairs:
+        row, is_new = Suppression.objects.get_or_create(
+            channel=channel,
+            address_hash=address_hash(address_column(channel), address),
+            defaults={"reason": reason, "source": source[:100], "since": at},
+        )
+        made += [row] if is_new else []
+    # Asked again: under the lock of the list nobody else can come to have the address unmarked.
+    mark_customers("c.id = ANY(%s)", [sorted(with_them | _ids(pairs))], at=at)
+    return made
+
+
+@transaction.atomic
+def lift_suppression(channel: str, address: str, *, at: datetime) -> bool:
+    """Take an address off the list; False where it was not on it."""
+    pairs = [(channel, address)]
+    with_it = _locked(pairs)
+    hashed = address_hash(address_column(channel), address)
+    n_gone, _by_model = Suppression.objects.filter(channel=channel, address_hash=hashed).delete()
+    mark_customers("c.id = ANY(%s)", [sorted(with_it)], at=at)
+    return n_gone > 0
+
+
+def find_suppression(channel: str, address: str) -> Suppression | None:
+    hashed = address_hash(address_column(channel), address)
+    return Suppression.objects.filter(channel=channel, address_hash=hashed).first()
+
+
+def mark_customer(customer: Customer, *, at: datetime) -> None:
+    """Set one customer's marks again, after an address of theirs was written."""
+    mark_customers("c.id = %s", [customer.pk], at=at)
+    customer.refresh_from_db(fields=["suppressed_channels"])
+
+
+@transaction.atomic
+def mark_customers(where: str, params: Sequence[Any], *, at: datetime) -> int:
+    """Set the marks of customers again, after addresses of theirs were written in this transaction.
+
+    where : SQL over segments_customer c, whose rows the transaction wrote or locked. Memory is
+    bounded by CHUNK. Returns how many customers' marks changed.
+    """
+    with connection.cursor() as cursor:
+        # Shared by those who write addresses, and held until they commit: who changes the list
+        # waits, and then sees what they wrote.
+        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({LIST_LOCK})")
+    channels = set(Suppression.objects.order_by().values_list("channel", flat=True).distinct())
+    if not channels:
+        where = f"({where}) AND c.suppressed_channels <> '{{}}'"
+    columns = {ADDRESS_COLUMNS[channel] for channel in channels}
+    n_changed = 0
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(f'c.{name}' for name in COLUMNS)} FROM segments_customer c "
+            f"WHERE {where} ORDER BY c.id",
+            params,
+        )
+        while rows := cursor.fetchmany(CHUNK):
+            n_changed += _mark(rows, columns, at)
+    return n_changed
+
+
+def _mark(rows: list[tuple[Any, ...]], columns: Collection[str], at: datetime) -> int:
+    marks: dict[int, set[str]] = defaultdict(set)  # by row
+    for column in columns:
+        addresses = [row[COLUMNS.index(column)] for row in rows]
+        for place, channel in _listed(column, addresses):
+            marks[place].add(channel)
+    changed = []
+    for place, (pk, *_addresses, before) in enumerate(rows):
+        if (after := marks.get(place, set())) != set(before):
+            changed.append((pk, ",".join(sorted(after))))
+    if changed:
+        ids, words = zip(*changed, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE segments_customer c "
+                "SET suppressed_channels = string_to_array(n.marks, ','), updated_at = %s "
+                "FROM unnest(%s::bigint[], %s::text[]) AS n (id, marks) WHERE c.id = n.id",
+                [at, list(ids), list(words)],
+            )
+    return len(changed)
+
+
+def _listed(column: str, addresses: Sequence[str]) -> list[tuple[int, str]]:
+    """Which of the addresses are on the list: each one's place and the channel."""
+    hashed = address_hasher(column)
+    hashes = ",".join([hashed(address).hex() for address in addresses])
+    channels = [channel for channel, its in ADDRESS_COLUMNS.items() if its == column]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n.place - 1, s.channel "
+            "FROM string_to_table(%s, ',') WITH ORDINALITY AS n (hash, place) "
+            "JOIN segments_suppression s ON s.address_hash = decode(n.hash, 'hex') "
+            "WHERE s.channel = ANY(%s)",
+            [hashes, channels],
+        )
+        return cursor.fetchall()
+
+
+def _locked(pairs: Collection[tuple[str, str]]) -> set[int]:
+    """Locks the customers who have one of the addresses, then the list; returns their ids."""
+    ids = _ids(pairs)
+    list(Customer.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock({LIST_LOCK})")
+    return ids
+
+
+def _ids(pairs: Collection[tuple[str, str]]) -> set[int]:
+    return {pk for channel, address in pairs for pk in customers_with(channel, address)}

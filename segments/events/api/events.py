@@ -1,0 +1,212 @@
+"""Events handed in by partner systems."""
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from optiengine.lib.fields import MomentField
+from optiengine.lib.json_body import BatchJson
+from optiengine.lib.parameters import Strict, StrictView
+from segments.events.feedback import FEEDBACK
+from segments.events.store_events import NewEvent, Stored, store_events
+from segments.models import Event
+from segments.models.customer import OUTBOUND
+from segments.models.event import MAX_AHEAD
+from segments.shapes import KIND, MAX_CENTS
+
+MAX_EVENTS = 1_000
+MAX_PROPERTIES = 10_000  # characters of one event's
+MAX_DEPTH = 8
+
+
+class EventItem(Strict):
+    """One thing a customer did."""
+
+    external_id = serializers.CharField(
+        max_length=100,
+        trim_whitespace=False,
+        help_text=gettext_lazy("Its id in your system: the same id again changes nothing."),
+    )
+    customer = serializers.CharField(
+        max_length=100, trim_whitespace=False, help_text=gettext_lazy("The customer's id.")
+    )
+    kind = serializers.CharField(
+        max_length=40,
+        help_text=gettext_lazy("order, return, visit, open, click, … or a word of your own."),
+    )
+    occurred_at = MomentField(help_text=gettext_lazy("When it happened, at most a day ahead."))
+    amount_cents = serializers.IntegerField(
+        min_value=-MAX_CENTS,
+        max_value=MAX_CENTS,
+        allow_null=True,
+        required=False,
+        help_text=gettext_lazy("Margin in cents; of orders without a known margin, the revenue."),
+    )
+    properties = serializers.DictField(
+        required=False,
+        help_text=gettext_lazy(
+            "What else is known. Of a bounce, complaint or unsubscribe: `channel`, and of a "
+            "bounce `hard`, true or false; these take effect at once."
+        ),
+    )
+
+    def validate_kind(self, kind: str) -> str:
+        if not re.match(KIND, kind):
+            raise serializers.ValidationError(_("Write a word of letters, digits and _."))
+        return kind.lower()
+
+    def validate_occurred_at(self, moment: Any) -> Any:
+        if moment > self.context["at"] + MAX_AHEAD:
+            raise serializers.ValidationError(_("It lies more than a day ahead."))
+        return moment
+
+    def validate_properties(self, properties: dict[str, Any]) -> dict[str, Any]:
+        if _depth(properties) > MAX_DEPTH:
+            raise serializers.ValidationError(_("They are nested too deeply."))
+        text = json.dumps(properties, ensure_ascii=False)
+        if len(text) > MAX_PROPERTIES:
+            raise serializers.ValidationError(_("They are longer than 10,000 characters."))
+        if "\\u0000" in text or _has_surrogate(text):  # the database has neither
+            raise serializers.ValidationError(_("They hold a character that is none."))
+        return properties
+
+    def validate(self, event: dict[str, Any]) -> dict[str, Any]:
+        if event["kind"] in FEEDBACK:
+            properties = event.get("properties", {})
+            if properties.get("channel") not in list(OUTBOUND):
+                text = _("Name the channel of the message in `channel`.")
+                raise serializers.ValidationError({"properties": [text]})
+            if event["kind"] == "bounce" and not isinstance(properties.get("hard"), bool):
+                text = _("Say of a bounce whether it is `hard`: true or false.")
+                raise serializers.ValidationError({"properties": [text]})
+        return event
+
+
+class EventBatch(Strict):
+    """Up to 1,000 events; each is taken or refused by itself."""
+
+    source = serializers.RegexField(  # type: ignore[assignment]
+        r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        max_length=40,
+        default="api",
+        help_text=gettext_lazy("Which system they come from: ids are unique within it."),
+    )
+    events = serializers.ListField(
+        child=serializers.DictField(), min_length=1, max_length=MAX_EVENTS
+    )
+
+
+class EventBatchSchema(EventBatch):
+    """Up to 1,000 events; each is taken or refused by itself."""
+
+    events = EventItem(many=True)  # type: ignore[assignment]
+
+
+class EventResult(serializers.Serializer):
+    """What became of one event."""
+
+    index = serializers.IntegerField(help_text=gettext_lazy("Its place in the batch, from 0."))
+    status = serializers.ChoiceField(choices=["stored", "repeated", "refused"])
+    reason = serializers.CharField(help_text=gettext_lazy("Why it was refused; else empty."))
+
+
+class EventResults(serializers.Serializer):
+    """What became of a batch."""
+
+    stored = serializers.IntegerField()
+    repeated = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = EventResult(many=True)
+
+
+class EventViewSet(StrictView, GenericViewSet):
+    """Events arrive by import or here."""
+
+    queryset = Event.objects.all()
+    serializer_class = EventBatch
+    parser_classes = (BatchJson,)
+
+    @extend_schema(
+        summary="Hand in events",
+        description="Stores up to 1,000 events, each by itself, and says of each what became of "
+        "it. An event is known by `source` and `external_id`: handing it in again is `repeated` "
+        "and changes nothing, so a request without an answer can simply be sent again. Answers "
+        "come after the events are stored for good. 207: some were refused.",
+        request=EventBatchSchema,
+        responses={
+            200: OpenApiResponse(EventResults, description="All are stored."),
+            207: OpenApiResponse(EventResults, description="Some were refused, with the reason."),
+        },
+        examples=[
+            OpenApiExample(
+                "A cart",
+                {
+                    "source": "shop",
+                    "events": [
+                        {
+                            "external_id": "cart-17",
+                            "customer": "K-1",
+                            "kind": "cart",
+                            "occurred_at": "2026-03-01T09:00:00Z",
+                            "properties": {"category": "shoes"},
+                        }
+                    ],
+                },
+                request_only=True,
+            )
+        ],
+    )
+    def create(self, request: Request) -> Response:
+        batch = EventBatch(data=request.data)
+        batch.is_valid(raise_exception=True)
+        at, rows = timezone.now(), batch.validated_data["events"]
+        items = [EventItem(data=row, context={"at": at}) for row in rows]
+        sound = {
+            place: NewEvent(**i.validated_data) for place, i in enumerate(items) if i.is_valid()
+        }
+        stored = store_events(list(sound.values()), source=batch.validated_data["source"], at=at)
+        results = dict(zip(sound, stored, strict=True))
+        told = [
+            results.get(place) or Stored("refused", _in_words(item.errors))
+            for place, item in enumerate(items)
+        ]
+        counts = Counter(result.status for result in told)
+        answer = {name: counts[name] for name in ("stored", "repeated", "refused")} | {
+            "results": [
+                {"index": place, "status": result.status, "reason": result.reason}
+                for place, result in enumerate(told)
+            ]
+        }
+        code = status.HTTP_207_MULTI_STATUS if counts["refused"] else status.HTTP_200_OK
+        return Response(answer, code)
+
+
+def _in_words(errors: Any) -> str:
+    """A serializer's errors as one line: "kind: This field is required."."""
+    if isinstance(errors, dict):
+        return " ".join(f"{name}: {_in_words(inner)}" for name, inner in errors.items())
+    if isinstance(errors, list):
+        return " ".join(_in_words(inner) for inner in errors)
+    return str(errors)
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,103 @@
+"""Events that partner systems hand in one by one: each stored once, under its source and id."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from optiengine.lib.partitions import ensure_partitions, month_start
+from segments.events.feedback import FEEDBACK, act_on_feedback
+from segments.models import Customer, Event
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """What is said of one event; its fields have been read and are sound."""
+
+    external_id: str
+    customer: str  # as the customer's own systems know them
+    kind: str
+    occurred_at: datetime
+    amount_cents: int | None = None
+    properties: dict[str, Any] = field(default_factory=dict)
+
+    def says_the_same(self, other: Event) -> bool:
+        return (
+            (self.kind, self.occurred_at, self.amount_cents, self.properties)
+            == (other.kind, other.occurred_at, other.amount_cents, other.properties)
+        ) and self.customer == other.customer.external_id
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one event."""
+
+    status: Literal["stored", "repeated", "refused"]
+    reason: str = ""
+
+
+def store_events(events: Sequence[NewEvent], *, source: str, at: datetime) -> list[Stored]:
+    """Store what is new; one answer for each event, in their order. Committed when it returns.
+
+    An event that is known under its id is repeated where it says the same and refused where it
+    says something else. Unsubscribes, complaints and bounces take effect with their storing.
+    """
+    for month in sorted({month_start(event.occurred_at.date()) for event in events}):
+        ensure_partitions("segments_event", month, month)
+    with transaction.atomic():
+        # Ids are unique within a month alone: of two who hand in the same one, one waits.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtext('events of'), hashtext(%s))", [source]
+            )
+        return _store(events, source=source, at=at)
+
+
+def _store(events: Sequence[NewEvent], *, source: str, at: datetime) -> list[Stored]:
+    ids = [event.external_id for event in events]
+    found = Event.objects.filter(source=source, external_id__in=ids).select_related("customer")
+    known = {event.external_id: event for event in found}
+    customers = {
+        customer.external_id: customer
+        for customer in Customer.objects.filter(external_id__in={e.customer for e in events})
+    }
+    results, new = [], []
+    for event in events:
+        customer = customers.get(event.customer)
+        if earlier := known.get(event.external_id):
+            results.append(_again(event, earlier))
+        elif customer is None:
+            results.append(Stored("refused", _("There is no customer “%s”.") % event.customer))
+        elif customer.erased_at:
+            results.append(Stored("refused", _("This customer was erased and stays so.")))
+        else:
+            row = Event(
+                customer=customer,
+                kind=event.kind,
+                occurred_at=event.occurred_at,
+                amount_cents=event.amount_cents,
+                properties=event.properties,
+                source=source,
+                external_id=event.external_id,
+                recorded_at=at,
+            )
+            known[event.external_id] = row
+            new.append(row)
+            results.append(Stored("stored"))
+    Event.objects.bulk_create(new)
+    reports = [row for row in new if row.kind in FEEDBACK]
+    # Rows of customers are locked before the list of suppressed addresses: here all at once.
+    concerned = Customer.objects.filter(pk__in={row.customer_id for row in reports})
+    list(concerned.order_by("pk").select_for_update(no_key=True))
+    for row in reports:
+        act_on_feedback(row, at=at)
+    return results
+
+
+def _again(event: NewEvent, earlier: Event) -> Stored:
+    if event.says_the_same(earlier):
+        return Stored("repeated")
+    return Stored("refused", _("It is known under this id, with other content."))

@@ -1,0 +1,151 @@
+"""The forms of an import: the file, then how its columns and cells are understood."""
+
+from typing import Any
+
+from django import forms
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from segments.imports.import_file import Preview
+from segments.imports.mapping import factors
+from segments.imports.spec import ImportOptions
+from segments.models import ImportJob
+
+DATES = [
+    ("iso", _("2026-12-31")),
+    ("dmy", _("31.12.2026, day first")),
+    ("mdy", _("12/31/2026, month first")),
+]
+DECIMALS = [(".", _("point: 12.50")), (",", _("comma: 12,50"))]
+PREFIX = "map_"  # of the selects that say which column is which field
+TIMES = "amount_times"  # the second factor of an amount such as quantity × price
+
+
+class UploadForm(forms.Form):
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=ImportJob.Kind, widget=UnfoldAdminSelectWidget
+    )
+    file = forms.FileField(
+        label=_("File"),
+        widget=UnfoldAdminFileFieldWidget,
+        allow_empty_file=True,  # the format's own sentence says more
+        help_text=_("CSV, plain or packed with gzip. Encoding and delimiter are found out."),
+    )
+
+
+class MappingForm(forms.Form):
+    """Built for one file: a select for each of our fields, and what cannot be read from a file."""
+
+    mode = forms.ChoiceField(
+        label=_("Mode"), choices=ImportJob.Mode, widget=UnfoldAdminSelectWidget
+    )
+    source = forms.CharField(
+        label=_("Source"),
+        max_length=40,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Name of the system it comes from; event ids are unique within it."),
+    )
+    dates = forms.ChoiceField(
+        label=_("Dates are written"), choices=DATES, widget=UnfoldAdminSelectWidget
+    )
+    decimal = forms.ChoiceField(
+        label=_("Decimal mark"), choices=DECIMALS, widget=UnfoldAdminSelectWidget
+    )
+    encoding = forms.CharField(
+        label=_("Encoding"), required=False, max_length=20, widget=UnfoldAdminTextInputWidget
+    )
+    default_kind = forms.CharField(
+        label=_("Kind of event"),
+        max_length=40,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Where no column says it."),
+    )
+    create_customers = forms.BooleanField(
+        label=_("Make customers that are not known"), required=False, widget=UnfoldBooleanWidget
+    )
+    create_campaigns = forms.BooleanField(
+        label=_("Make campaigns that are not known, as ended"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+    )
+    ignore = forms.MultipleChoiceField(
+        label=_("Leave these columns out"),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("Columns that are none of our fields are kept as attributes or properties."),
+    )
+
+    ONLY_FOR = {
+        "default_kind": {"events"},
+        "create_customers": {"events", "contacts"},
+        "create_campaigns": {"contacts"},
+        "ignore": {"customers", "events"},
+    }
+
+    def __init__(self, data: Any = None, *, kind: str, preview: Preview) -> None:
+        super().__init__(data)
+        for name, kinds in self.ONLY_FOR.items():
+            if kind not in kinds:
+                del self.fields[name]
+        self.initial = {
+            "mode": ImportJob.Mode.UPSERT,
+            "source": "file",
+            "dates": "iso",
+            "decimal": ".",
+            "encoding": preview.format.encoding,
+            "default_kind": "order",
+        }
+        columns = [(column, column) for column in preview.columns]
+        if "ignore" in self.fields:
+            self.fields["ignore"].choices = columns  # type: ignore[attr-defined]
+        for name, label, is_required in preview.fields:
+            first, *rest = factors(preview.mapping.get(name, ""))
+            self._add_select(PREFIX + name, capfirst(label), columns, first, is_required)
+            if name == "amount":
+                times = _("… times (a quantity, say)")
+                self._add_select(PREFIX + TIMES, times, columns, rest[0] if rest else "", False)
+
+    def _add_select(
+        self, name: str, label: Any, columns: list, initial: str, is_required: bool
+    ) -> None:
+        self.fields[name] = forms.ChoiceField(
+            label=label,
+            choices=[("", "–"), *columns],
+            required=is_required,
+            widget=UnfoldAdminSelectWidget,
+        )
+        self.initial[name] = initial
+
+    @property
+    def mapping_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name.startswith(PREFIX)]
+
+    @property
+    def option_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if not field.name.startswith(PREFIX)]
+
+    def mapping(self) -> dict[str, str]:
+        """Our field → column; an empty column leaves the field out."""
+        found = {
+            name.removeprefix(PREFIX): column
+            for name, column in self.cleaned_data.items()
+            if name.startswith(PREFIX)
+        }
+        times = found.pop(TIMES, "")
+        if times and found.get("amount"):
+            found["amount"] = f"{found['amount']}*{times}"
+        return found
+
+    def options(self) -> ImportOptions:
+        """Raises ImportRefused where they contradict each other."""
+        said = self.cleaned_data
+        names = ("dates", "decimal", "default_kind", "create_customers", "create_campaigns")
+        given = {name: said[name] for name in names if name in said}
+        return ImportOptions(**given, ignore=tuple(said.get("ignore", ())))

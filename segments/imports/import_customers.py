@@ -1,0 +1,257 @@
+"""The import of customers: one row per customer; columns that a file lacks are left alone.
+
+An empty cell of a column that the file has clears the value, as the file says so; of a consent
+column it says nothing, because silence is neither consent nor withdrawal.
+"""
+
+from datetime import timedelta
+from functools import lru_cache
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from psycopg.sql import quote
+
+from optiengine.lib.days import known_zones
+from segments.customers.suppress import mark_customers
+from segments.imports import fields as read
+from segments.imports.fields import Field
+from segments.imports.spec import (
+    ImportCounts,
+    ImportPlan,
+    ImportSpec,
+    RacedByOthers,
+    register,
+)
+from segments.imports.staging import CHECKED, count, reject
+from segments.models import Channel
+from segments.shapes import EARLIEST_BIRTH, PHONE
+
+TEXTS = ("email", "phone", "first_name", "last_name", "country", "time_zone", "language")
+DATES = ("birth_date", "registered_on")
+CHANGES = "import_changes"
+
+
+@lru_cache(maxsize=1)
+def server_zones() -> frozenset[str]:
+    """Time zones that both this machine and the database know: both compute local days."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_timezone_names")
+        return known_zones() & {name for (name,) in cursor.fetchall()}
+
+
+def customer_fields(plan: ImportPlan) -> list[Field]:
+    today, order = plan.at.date(), plan.options.dates
+    return [
+        Field(
+            "external_id",
+            gettext_lazy("customer id"),
+            read.identifier(),
+            gettext_lazy("“%s” is no id: longer than 100 characters, or mangled by a spreadsheet."),
+            (*CUSTOMER_ID_ALIASES, "id", "customer"),
+            is_required=True,
+        ),
+        Field(
+            "email",
+            gettext_lazy("e-mail"),
+            read.email(),
+            gettext_lazy("“%s” is not an e-mail address in plain ASCII."),
+            ("emailaddress", "mail"),
+        ),
+        Field(
+            "phone",
+            gettext_lazy("phone"),
+            read.shape(PHONE, 40),
+            gettext_lazy("“%s” is not a phone number."),
+            ("phonenumber", "mobile", "mobilephone", "telephone", "tel"),
+        ),
+        _name("first_name", gettext_lazy("first name"), ("givenname", "forename")),
+        _name("last_name", gettext_lazy("last name"), ("surname", "familyname")),
+        Field(
+            "country",
+            gettext_lazy("country"),
+            read.two_letters("upper({x})"),
+            gettext_lazy("“%s” is not a country code of two letters (ISO 3166)."),
+            ("countrycode",),
+        ),
+        Field(
+            "time_zone",
+            gettext_lazy("time zone"),
+            read.one_of(server_zones()),
+            gettext_lazy("“%s” is not a known time zone such as Europe/Lisbon."),
+            ("tz", "zone"),
+        ),
+        Field(
+            "language",
+            gettext_lazy("language"),
+            read.language(),
+            gettext_lazy("“%s” is not a language code such as en or pt-BR."),
+            ("lang", "locale"),
+        ),
+        Field(
+            "birth_date",
+            gettext_lazy("birth date"),
+            read.day(EARLIEST_BIRTH, today, order),
+            gettext_lazy("“%s” is not a date from 1900 to today, written YYYY-MM-DD."),
+            ("birthday", "dateofbirth", "dob", "bornon"),
+        ),
+        Field(
+            "registered_on",
+            gettext_lazy("registered on"),
+            read.day(EARLIEST_BIRTH, today + timedelta(days=1), order),
+            gettext_lazy("“%s” is not a date from 1900 to today, written YYYY-MM-DD."),
+            ("registered", "registrationdate", "signupdate", "customersince", "createdat"),
+        ),
+        *read.consent_fields(),
+    ]
+
+
+CUSTOMER_ID_ALIASES = ("customerid", "customerno", "customernumber", "clientid", "userid")
+
+
+def _name(name: str, label, aliases: tuple[str, ...]) -> Field:
+    refusal = gettext_lazy("“%s” is longer than 100 characters or more than one line.")
+    return Field(name, label, read.text(100), refusal, aliases)
+
+
+def customer_outputs(plan: ImportPlan) -> dict[str, str]:
+    columns = {"external_id": "s.external_id"}
+    columns |= {name: f"coalesce(s.{name}, '')" for name in TEXTS if name in plan.used}
+    columns |= {name: f"s.{name}" for name in (*DATES, *_consents(plan)) if name in plan.used}
+    if plan.extras:
+        columns["extra_columns"] = "s.extra_columns"
+    return columns
+
+
+def _consents(plan: ImportPlan) -> list[str]:
+    return [f"consent_{channel}" for channel in Channel.values if f"consent_{channel}" in plan.used]
+
+
+def _consents_after(plan: ImportPlan, before: str) -> str:
+    """SQL of the channels allowed after a row, in the channels' order; `before` is an array."""
+    parts = []
+    for channel in Channel.values:
+        had = f"CASE WHEN {quote(channel)} = ANY ({before}) THEN {quote(channel)} END"
+        if f"consent_{channel}" in plan.used:
+            cell = f"v.consent_{channel}"
+            had = f"CASE WHEN {cell} THEN {quote(channel)} WHEN {cell} IS NULL THEN {had} END"
+        parts.append(had)
+    return f"array_remove(ARRAY[{', '.join(parts)}], NULL)::varchar(8)[]"
+
+
+def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
+    known = "EXISTS (SELECT FROM segments_customer c WHERE c.external_id = v.external_id{})"
+    reject_by_mode(cursor, plan.mode, known.format(""))
+    erased = quote(_("This customer was erased and stays so."))
+    reject(cursor, known.format(" AND c.erased_at IS NOT NULL"), erased)
+    n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
+    n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known.format('')}")
+    n_updated = _update_customers(cursor, plan) if n_known else 0
+    n_created = 0
+    if n_known < n_valid:
+        n_created = _create_customers(cursor, plan, known.format("") if n_known else "false")
+    if n_created != n_valid - n_known:
+        raise RacedByOthers
+    return ImportCounts(n_created, n_updated, n_known - n_updated)
+
+
+def _suppress_listed(where: str, params: list, plan: ImportPlan) -> None:
+    """Mark who has a suppressed address among the customers (c) whose addresses were written."""
+    if plan.used & {"email", "phone"}:
+        mark_customers(where, params, at=plan.at)
+
+
+def reject_by_mode(cursor: CursorWrapper, mode: str, is_known: str) -> None:
+    """What "create only" and "update only" forbid; `is_known` is SQL over v."""
+    if mode == "create":
+        reject(cursor, is_known, quote(_("It exists already, and this import only creates.")))
+    elif mode == "update":
+        reason = quote(_("It does not exist, and this import only updates."))
+        reject(cursor, f"NOT {is_known}", reason)
+
+
+def _create_customers(cursor: CursorWrapper, plan: ImportPlan, known: str) -> int:
+    """Insert the customers that are new, with the proof of their consents.
+
+    known : SQL of whether v exists already. Where none does it is "false": a planner that has
+    seen the table empty would search all rows inserted so far for each one that follows.
+    """
+    newest_before = count(cursor, "SELECT coalesce(max(id), 0) FROM segments_customer")
+    columns = dict.fromkeys(TEXTS, "''") | {"consents": _consents_after(plan, "'{}'::text[]")}
+    columns |= {name: f"v.{name}" for name in (*TEXTS, *DATES) if name in plan.used}
+    columns["attributes"] = "v.extra_columns" if plan.extras else "'{}'"
+    columns |= {"external_id": "v.external_id", "suppressed": "false"}
+    columns |= {"created_at": _at(plan), "updated_at": _at(plan)}
+    cursor.execute(
+        f"WITH made AS (INSERT INTO segments_customer ({', '.join(columns)}) "
+        f"SELECT {', '.join(columns.values())} FROM {CHECKED} v WHERE NOT {known} "
+        "ON CONFLICT (external_id) DO NOTHING RETURNING id, consents), "
+        'proof AS (INSERT INTO segments_consentchange (customer_id, "before", "after", changed_at, '
+        f"source) SELECT id, '{{}}', consents, {_at(plan)}, {quote(plan.source)} FROM made "
+        "WHERE consents <> '{}') SELECT count(*) FROM made"
+    )
+    n_created = cursor.fetchone()[0]
+    # Ids grow, so ours are above all that were there; what others made meanwhile does no harm.
+    _suppress_listed("c.id > %s", [newest_before], plan)
+    return n_created
+
+
+def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
+    """Change the customers that a row says something new about, with the proof of consents.
+
+    The rows are locked before they are compared, so a withdrawal that comes in meanwhile is seen
+    rather than overwritten.
+    """
+    columns = {name: f"v.{name}" for name in (*TEXTS, *DATES) if name in plan.used}
+    differs = [f"c.{name} IS DISTINCT FROM {value}" for name, value in columns.items()]
+    if plan.extras:
+        names = ", ".join(quote(name) for name in plan.extras)
+        columns["attributes"] = f"(c.attributes - ARRAY[{names}]) || v.extra_columns"
+        differs.append(f"c.attributes <> {columns['attributes']}")
+    if _consents(plan):
+        columns["consents"] = after = _consents_after(plan, "c.consents")
+        differs.append(f"NOT (c.consents @> {after} AND {after} @> c.consents)")
+    if not columns:
+        return 0
+    news = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+    moves = [f"c.{name} <> v.{name}" for name in ("email", "phone") if name in plan.used]
+    cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT c.id, c.consents AS consents_before, {news}, "
+        f"{' OR '.join(moves) or 'false'} AS has_moved "
+        f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.external_id "
+        f"WHERE {' OR '.join(differs)} FOR NO KEY UPDATE OF c"
+    )
+    settings = ", ".join(f"{name} = n.{name}" for name in columns)
+    cursor.execute(
+        f"UPDATE segments_customer c SET {settings}, updated_at = {_at(plan)} "
+        f"FROM {CHANGES} n WHERE c.id = n.id"
+    )
+    n_updated = cursor.rowcount
+    moved = f"c.id IN (SELECT id FROM {CHANGES} WHERE has_moved)"
+    _suppress_listed(moved, [], plan)
+    if "consents" in columns:
+        cursor.execute(
+            'INSERT INTO segments_consentchange (customer_id, "before", "after", changed_at, '
+            f"source) SELECT id, consents_before, consents, {_at(plan)}, {quote(plan.source)} "
+            f"FROM {CHANGES} "
+            "WHERE NOT (consents @> consents_before AND consents_before @> consents)"
+        )
+    return n_updated
+
+
+def _at(plan: ImportPlan) -> str:
+    return f"{quote(plan.at.isoformat())}::timestamptz"
+
+
+CUSTOMERS = ImportSpec(
+    kind="customers",
+    fields=customer_fields,
+    outputs=customer_outputs,
+    key=("external_id",),
+    extras="attributes",
+    prepare=lambda cursor, plan: None,
+    merge=merge_customers,
+)
+register(CUSTOMERS)

@@ -1,0 +1,253 @@
+"""The import of events: facts under (source, id), each stored once.
+
+Where a file has no column of ids, the id is a hash of the row's content and its number among the
+file's identical rows: legitimate identical rows are all kept, and the same file twice changes
+nothing. In the modes that update, other content under a known id replaces what was stored.
+"""
+
+from datetime import date, timedelta
+
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from psycopg.sql import quote
+
+from optiengine.lib.partitions import ensure_partitions
+from segments.imports import fields as read
+from segments.imports.fields import Field
+from segments.imports.import_customers import CHANGES, CUSTOMER_ID_ALIASES, TEXTS, reject_by_mode
+from segments.imports.import_feedback import (
+    act_on_gathered,
+    forget_gathered,
+    gather,
+    reject_unclear,
+    report_in,
+    write_plainly,
+)
+from segments.imports.mapping import factors
+from segments.imports.spec import (
+    ImportCounts,
+    ImportPlan,
+    ImportSpec,
+    RacedByOthers,
+    register,
+)
+from segments.imports.staging import CHECKED, count, reject
+from segments.shapes import EARLIEST_EVENT, KIND, MAX_CENTS
+
+CONTENT = ("customer", "kind", "occurred_at", "amount_cents", "properties")
+
+
+def event_fields(plan: ImportPlan) -> list[Field]:
+    options, column = plan.options, plan.mapping.get("amount", "")
+    amount = read.cents_of_amount(options.decimal)
+    if column and column not in plan.cells:
+        left, right = (plan.cells[part] for part in factors(column))
+        amount = read.cents_of_product(left, right, options.decimal)
+    return [
+        Field(
+            "customer",
+            gettext_lazy("customer id"),
+            read.identifier(),
+            gettext_lazy("“%s” is no id: longer than 100 characters, or mangled by a spreadsheet."),
+            (*CUSTOMER_ID_ALIASES, "customerexternalid"),
+            is_required=True,
+        ),
+        Field(
+            "occurred_at",
+            gettext_lazy("occurred at"),
+            read.moment(EARLIEST_EVENT, plan.at + timedelta(hours=24), options.dates),
+            gettext_lazy(
+                "“%s” is not a moment from 1970 to tomorrow, written YYYY-MM-DD hh:mm:ss."
+            ),
+            ("date", "datetime", "timestamp", "time", "eventdate", "orderdate", "invoicedate"),
+            is_required=True,
+        ),
+        Field(
+            "kind",
+            gettext_lazy("kind"),
+            read.shape(KIND, 40, "lower({x})"),
+            gettext_lazy("“%s” is not a word of at most 40 letters, digits and _."),
+            ("type", "event", "eventtype", "eventkind"),
+        ),
+        Field(
+            "amount",
+            gettext_lazy("amount"),
+            amount,
+            gettext_lazy("“%s” is not an amount with at most two decimals."),
+            ("value", "revenue", "total"),
+        ),
+        Field(
+            "amount_cents",
+            gettext_lazy("amount in cents"),
+            read.whole_number(-MAX_CENTS, MAX_CENTS),
+            gettext_lazy("“%s” is not a whole number of cents."),
+            ("cents",),
+        ),
+        Field(
+            "external_id",
+            gettext_lazy("event id"),
+            read.identifier(),
+            gettext_lazy("“%s” is no id: longer than 100 characters, or mangled by a spreadsheet."),
+            ("eventid", "transactionid", "id"),
+        ),
+        Field(
+            "properties",
+            gettext_lazy("properties"),
+            "CASE WHEN pg_input_is_valid({x}, 'jsonb') THEN CASE WHEN "
+            "jsonb_typeof(({x})::jsonb) = 'object' THEN ({x})::jsonb END END",
+            gettext_lazy("“%s” is not a JSON object."),
+        ),
+    ]
+
+
+def event_outputs(plan: ImportPlan) -> dict[str, str]:
+    options, used = plan.options, plan.used
+    default_kind = quote(options.default_kind.lower())
+    kind = f"coalesce(s.kind, {default_kind})" if "kind" in used else default_kind
+    if options.return_column:
+        cell = "s." + plan.cells[options.return_column].split(".")[1]
+        is_return = f"starts_with({cell}, {quote(options.return_prefix)})"
+        kind = f"CASE WHEN {is_return} THEN 'return' ELSE {kind} END"
+    amounts = [f"s.{name}" for name in ("amount_cents", "amount") if name in used]
+    parts = ["s.extra_columns"] if plan.extras else []
+    parts += ["coalesce(s.properties, '{}')"] if "properties" in used else []
+    return {
+        "customer": "s.customer",
+        "kind": kind,
+        "occurred_at": "s.occurred_at",
+        "amount_cents": f"coalesce({', '.join(amounts)})" if amounts else "NULL::bigint",
+        "properties": " || ".join(parts) or "'{}'::jsonb",
+        "external_id": "s.external_id" if "external_id" in used else "NULL::text",
+    }
+
+
+def options_problem(plan: ImportPlan) -> str:
+    """What the options ask for and the file does not have, in a sentence."""
+    column = plan.options.return_column
+    if column and column not in plan.cells:
+        return _("The file has no column “%s”, which should mark returns.") % column
+    return ""
+
+
+def prepare_events(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Ids where the file has none, and partitions for the months that occur."""
+    missing = "v.external_id IS NULL"
+    if "external_id" in plan.used:
+        reject(cursor, missing, quote(_("event id is missing.")))
+    else:
+        content = ", ".join(CONTENT)
+        hashed = content.replace("occurred_at", "occurred_at AT TIME ZONE 'UTC'")
+        digest = f"left(encode(sha256(convert_to(({hashed})::text, 'UTF8')), 'hex'), 32)"
+        cursor.execute("DROP TABLE IF EXISTS import_numbered")
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE import_numbered AS SELECT line, reason, {content}, "
+            "digest || '-' || row_number() OVER (PARTITION BY digest ORDER BY line) AS external_id "
+            f"FROM (SELECT *, {digest} AS digest FROM {CHECKED}) v"
+        )
+        cursor.execute(f"DROP TABLE {CHECKED}")
+        cursor.execute(f"ALTER TABLE import_numbered RENAME TO {CHECKED}")
+        cursor.execute(f"ANALYZE {CHECKED}")
+    write_plainly(cursor)  # after the ids: they are those of what the file says
+    make_partitions(cursor, "segments_event", "(occurred_at AT TIME ZONE 'UTC')::date")
+
+
+def make_partitions(cursor: CursorWrapper, table: str, day: str) -> None:
+    """Partitions for the months that occur in the checked rows; `day` is SQL of a date."""
+    cursor.execute(f"SELECT DISTINCT date_trunc('month', {day})::date FROM {CHECKED}")
+    months: list[date] = sorted(month for (month,) in cursor.fetchall())
+    for month in months:
+        ensure_partitions(table, month, month)
+
+
+def reject_unknown_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Rows of customers that are erased or, unless they may be made, not known."""
+    same = "SELECT FROM segments_customer c WHERE c.external_id = v.customer"
+    if plan.options.create_customers:
+        at = quote(plan.at.isoformat())
+        empty = ", ".join("''" for _name in TEXTS)
+        cursor.execute(
+            f"INSERT INTO segments_customer (external_id, {', '.join(TEXTS)}, attributes, "
+            "consents, suppressed, created_at, updated_at) "
+            f"SELECT DISTINCT v.customer, {empty}, '{{}}'::jsonb, '{{}}'::varchar[], false, "
+            f"{at}::timestamptz, {at}::timestamptz FROM {CHECKED} v WHERE NOT EXISTS ({same}) "
+            "ON CONFLICT (external_id) DO NOTHING"
+        )
+    else:
+        reason = quote(_("There is no customer “%s”."))
+        reject(cursor, f"NOT EXISTS ({same})", f"format({reason}, v.customer)")
+    erased = quote(_("This customer was erased and stays so."))
+    reject(cursor, f"EXISTS ({same} AND c.erased_at IS NOT NULL)", erased)
+
+
+def merge_events(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
+    known = (
+        f"EXISTS (SELECT FROM segments_event e WHERE e.source = {quote(plan.source)} "
+        "AND e.external_id = v.external_id)"
+    )
+    reject_by_mode(cursor, plan.mode, known)
+    reject_unknown_customers(cursor, plan)
+    n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
+    n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known}")
+    forget_gathered(cursor)
+    n_updated = _update_events(cursor, plan) if n_known else 0
+    n_created = 0
+    if n_known < n_valid:
+        n_created = _create_events(cursor, plan, known if n_known else "false")
+    if n_created != n_valid - n_known:
+        raise RacedByOthers
+    act_on_gathered(cursor, plan)
+    return ImportCounts(n_created, n_updated, n_known - n_updated)
+
+
+def _create_events(cursor: CursorWrapper, plan: ImportPlan, known: str) -> int:
+    """Insert the events that are new. known : as in _create_customers, and for the same reason."""
+    gather(
+        cursor,
+        f"SELECT c.id AS customer_id, v.kind, v.occurred_at, v.properties FROM {CHECKED} v "
+        f"JOIN segments_customer c ON c.external_id = v.customer WHERE NOT {known}",
+    )
+    cursor.execute(
+        "INSERT INTO segments_event (customer_id, kind, occurred_at, amount_cents, properties, "
+        "source, external_id, recorded_at) SELECT c.id, v.kind, v.occurred_at, v.amount_cents, "
+        f"v.properties, {quote(plan.source)}, v.external_id, {quote(plan.at.isoformat())} "
+        f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.customer "
+        f"WHERE NOT {known} ON CONFLICT (source, external_id, occurred_at) DO NOTHING"
+    )
+    return cursor.rowcount
+
+
+def _update_events(cursor: CursorWrapper, plan: ImportPlan) -> int:
+    columns = ("kind", "occurred_at", "amount_cents", "properties")
+    differs = " OR ".join(f"e.{name} IS DISTINCT FROM v.{name}" for name in columns)
+    cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT e.id, e.occurred_at AS occurred_before, "
+        f"c.id AS customer_id, {', '.join(f'v.{name}' for name in columns)}, "
+        f"(e.customer_id, {report_in('e')}) IS DISTINCT FROM (c.id, {report_in('v')}) AS is_news "
+        f"FROM {CHECKED} v "
+        "JOIN segments_customer c ON c.external_id = v.customer JOIN segments_event e "
+        f"ON e.source = {quote(plan.source)} AND e.external_id = v.external_id "
+        f"WHERE e.customer_id <> c.id OR {differs} FOR UPDATE OF e"
+    )
+    gather(cursor, f"SELECT * FROM {CHANGES} WHERE is_news")
+    settings = ", ".join(f"{name} = n.{name}" for name in ("customer_id", *columns))
+    cursor.execute(
+        f"UPDATE segments_event e SET {settings}, recorded_at = {quote(plan.at.isoformat())} "
+        f"FROM {CHANGES} n WHERE e.id = n.id AND e.occurred_at = n.occurred_before"
+    )
+    return cursor.rowcount
+
+
+EVENTS = ImportSpec(
+    kind="events",
+    fields=event_fields,
+    outputs=event_outputs,
+    key=("external_id",),
+    extras="properties",
+    prepare=prepare_events,
+    merge=merge_events,
+    judge=reject_unclear,
+    also_required=options_problem,
+)
+register(EVENTS)

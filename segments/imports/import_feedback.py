@@ -1,0 +1,202 @@
+"""What imported bounces, complaints and unsubscribes change: what segments.events.feedback says,
+for all rows of a file at once.
+
+However old they are: as with reports handed in one by one, what counts is that they are new here.
+A row that is known already changes nothing when it comes again, unless it reports something else
+by now: of another customer or channel, another kind, or a bounce that is lasting after all.
+"""
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+from psycopg.sql import quote
+
+from segments.channels import ADDRESS_COLUMNS
+from segments.customers.address_hash import NORMAL, address_hasher
+from segments.customers.suppress import CHUNK, LIST_LOCK, mark_customers
+from segments.customers.with_address import is_address, spellings
+from segments.events.feedback import FEEDBACK, MAX_SOFT_BOUNCES, SOFT_BOUNCES_COUNT_FOR
+from segments.imports.fields import yes_or_no
+from segments.imports.spec import ImportPlan
+from segments.imports.staging import CHECKED, count, reject
+from segments.models import EventKind, Suppression
+from segments.models.customer import OUTBOUND
+
+NEWS, LASTING, LISTED = "import_feedback", "import_lasting", "import_listed"  # temporary
+KINDS = ", ".join(quote(kind.value) for kind in FEEDBACK)
+CHANNELS = ", ".join(quote(channel.value) for channel in OUTBOUND)
+REASONS = {  # the first is told where both are reported of an address
+    EventKind.COMPLAINT.value: Suppression.Reason.COMPLAINT.value,
+    EventKind.BOUNCE.value: Suppression.Reason.BOUNCE.value,
+}
+
+
+def reject_unclear(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Refuse, of the checked rows, feedback that does not say what it is about."""
+    has_channel = f"coalesce(v.properties ->> 'channel', '') IN ({CHANNELS})"
+    is_clear = f"({_hard('v')}) IS NOT NULL"
+    words = {"channels": ", ".join(channel.value for channel in OUTBOUND)}
+    channel = quote(_("channel: name the channel of the message: %(channels)s.") % words)
+    hard = quote(_("hard: say of a bounce whether it is lasting: yes or no."))
+    reject(
+        cursor,
+        f"v.kind IN ({KINDS}) AND NOT ({has_channel} AND (v.kind <> 'bounce' OR {is_clear}))",
+        f"CASE WHEN {has_channel} THEN {hard} ELSE {channel} END",
+    )
+
+
+def write_plainly(cursor: CursorWrapper) -> None:
+    """Of the checked bounces: `hard` as true or false, whichever word the file has for it."""
+    cursor.execute(
+        f"UPDATE {CHECKED} v SET properties = "
+        f"jsonb_set(v.properties, '{{hard}}', to_jsonb(({_hard('v')})::boolean)) "
+        "WHERE v.kind = 'bounce' AND jsonb_typeof(v.properties -> 'hard') <> 'boolean'"
+    )
+
+
+def _hard(row: str) -> str:
+    return yes_or_no().replace("{x}", f"{row}.properties ->> 'hard'")
+
+
+def forget_gathered(cursor: CursorWrapper) -> None:
+    """Begin with nothing, inside the transaction of the merge."""
+    cursor.execute(f"DROP TABLE IF EXISTS {NEWS}, {LASTING}, {LISTED}")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {NEWS} (customer_id bigint, kind text, channel text, "
+        "hard boolean, occurred_at timestamptz) ON COMMIT DROP"
+    )
+
+
+def report_in(event: str) -> str:
+    """SQL of what an event reports, if it is feedback: kind, channel, whether it is lasting."""
+    return (
+        f"{event}.kind, {event}.properties ->> 'channel', "
+        f"{event}.kind = 'bounce' AND {event}.properties -> 'hard' = 'true'::jsonb"
+    )
+
+
+def gather(cursor: CursorWrapper, rows: str) -> None:
+    """Keep what of `rows` is feedback until all rows of the file are stored.
+
+    rows : SQL whose columns are customer_id, kind, occurred_at and properties.
+    """
+    cursor.execute(
+        f"INSERT INTO {NEWS} SELECT n.customer_id, {report_in('n')}, n.occurred_at "
+        f"FROM ({rows}) n WHERE n.kind IN ({KINDS})"
+    )
+
+
+def act_on_gathered(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Withdraw consents and suppress addresses. Memory is bounded by CHUNK."""
+    if not count(cursor, f"SELECT count(*) FROM {NEWS}"):
+        return
+    cursor.execute(f"ANALYZE {NEWS}")
+    _lock_customers(cursor, f"SELECT customer_id FROM {NEWS}")
+    for kind in (EventKind.UNSUBSCRIBE, EventKind.COMPLAINT):
+        _withdraw_consents(cursor, plan, kind.value)
+    _find_lasting(cursor)
+    _hash_addresses(cursor)
+    _suppress(cursor, plan)
+
+
+def _withdraw_consents(cursor: CursorWrapper, plan: ImportPlan, kind: str) -> None:
+    """Whoever said so allows these channels no more; with the proof."""
+    cursor.execute(
+        "WITH gone AS (SELECT customer_id, array_agg(DISTINCT channel) AS channels "
+        f"FROM {NEWS} WHERE kind = %(kind)s GROUP BY customer_id), "
+        "n AS (SELECT c.id, c.consents AS consents_before, ARRAY(SELECT one.channel "
+        "FROM unnest(c.consents) WITH ORDINALITY AS one (channel, place) "
+        "WHERE one.channel <> ALL (g.channels) ORDER BY one.place) AS consents_after "
+        "FROM segments_customer c JOIN gone g ON g.customer_id = c.id "
+        "WHERE c.consents::text[] && g.channels), "
+        "changed AS (UPDATE segments_customer c SET consents = n.consents_after, "
+        "updated_at = %(at)s FROM n WHERE c.id = n.id) "
+        'INSERT INTO segments_consentchange (customer_id, "before", "after", changed_at, source) '
+        "SELECT id, consents_before, consents_after, %(at)s, %(source)s FROM n",
+        {"kind": kind, "at": plan.at, "source": _source(plan, kind)},
+    )
+
+
+def _find_lasting(cursor: CursorWrapper) -> None:
+    """What suppresses the address: complaints, hard bounces, and soft ones that go on."""
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {LASTING} ON COMMIT DROP AS SELECT n.* FROM {NEWS} n "
+        "WHERE n.channel = ANY (%(channels)s) AND (n.kind = 'complaint' OR n.hard "
+        "OR n.kind = 'bounce' AND (SELECT count(*) FROM segments_event e "
+        "WHERE e.customer_id = n.customer_id AND e.kind = 'bounce' "
+        "AND e.occurred_at > n.occurred_at - %(span)s::interval AND e.occurred_at <= n.occurred_at "
+        "AND e.properties ->> 'channel' = n.channel) >= %(most)s)",
+        {
+            "channels": list(ADDRESS_COLUMNS),
+            "span": f"{SOFT_BOUNCES_COUNT_FOR.total_seconds()} seconds",
+            "most": MAX_SOFT_BOUNCES,
+        },
+    )
+
+
+def _hash_addresses(cursor: CursorWrapper) -> None:
+    """The customers' addresses by their hashes, and as they may be spelt in others' rows.
+
+    Hashed here, for the database sees no key.
+    """
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {LISTED} (channel text, address_hash bytea, "
+        "kind text, address_column text, spelt text) ON COMMIT DROP"
+    )
+    hashers = {column: address_hasher(column) for column in NORMAL}
+    into = f"COPY {LISTED} (channel, address_hash, kind, address_column, spelt) FROM STDIN"
+    with connection.chunked_cursor() as reader:
+        reader.execute(
+            f"SELECT n.channel, n.kind, c.email, c.phone FROM {LASTING} n "
+            "JOIN segments_customer c ON c.id = n.customer_id"
+        )
+        while rows := reader.fetchmany(CHUNK):
+            with cursor.copy(into) as copy:
+                for channel, kind, *addresses in rows:
+                    column = ADDRESS_COLUMNS[channel]
+                    address = dict(zip(("email", "phone"), addresses, strict=True))[column]
+                    if not is_address(column, address):
+                        continue
+                    hashed = hashers[column](address)
+                    for spelt in spellings(column, NORMAL[column](address)):
+                        copy.write_row((channel, hashed, kind, column, spelt))
+    cursor.execute(f"ANALYZE {LISTED}")
+
+
+# Whoever has one of the addresses. More than those do no harm: marks are set by the list.
+WITH_ADDRESS = f"""
+    SELECT c.id FROM {LISTED} l JOIN segments_customer c ON upper(c.email) = l.spelt
+    WHERE l.address_column = 'email'
+    UNION
+    SELECT c.id FROM {LISTED} l
+    JOIN segments_customer c ON translate(c.phone, '+ ()./-', '') = l.spelt AND c.phone <> ''
+    WHERE l.address_column = 'phone'
+"""
+
+
+def _suppress(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """As segments.customers.suppress does: rows of customers are locked before the list."""
+    if not count(cursor, f"SELECT count(*) FROM {LISTED}"):
+        return
+    _lock_customers(cursor, WITH_ADDRESS)
+    cursor.execute(f"SELECT pg_advisory_xact_lock({LIST_LOCK})")
+    for kind, reason in REASONS.items():
+        cursor.execute(
+            "INSERT INTO segments_suppression (channel, address_hash, reason, source, since) "
+            "SELECT DISTINCT channel, address_hash, %s, %s, %s::timestamptz "
+            f"FROM {LISTED} WHERE kind = %s ON CONFLICT (address_hash, channel) DO NOTHING",
+            [reason, _source(plan, kind), plan.at, kind],
+        )
+    mark_customers(f"c.id IN ({WITH_ADDRESS})", [], at=plan.at)
+
+
+def _lock_customers(cursor: CursorWrapper, ids: str) -> None:
+    count(
+        cursor,
+        "SELECT count(*) FROM (SELECT FROM segments_customer c "
+        f"WHERE c.id IN ({ids}) ORDER BY c.id FOR NO KEY UPDATE) locked",
+    )
+
+
+def _source(plan: ImportPlan, kind: str) -> str:
+    return f"{plan.source}: {kind}"

@@ -1,0 +1,47 @@
+"""One import, understood: the file's columns against our fields."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from segments.errors import ImportRefused
+from segments.imports.fields import Field
+from segments.imports.file_format import FileFormat
+from segments.imports.mapping import complete_mapping, require_fields
+from segments.imports.spec import ImportOptions, ImportPlan, ImportSpec
+from segments.imports.staging import cells_of, extras_of
+from segments.models import Organisation
+
+
+def make_plan(
+    spec: ImportSpec,
+    file_format: FileFormat,
+    mapping: Mapping[str, str] | None,
+    options: ImportOptions,
+    *,
+    at: datetime,
+    source: str = "file",
+    mode: str = "upsert",
+    is_final: bool = False,
+) -> ImportPlan:
+    """Understand one import. `is_final` takes the mapping as it is, without suggestions."""
+    columns = file_format.columns
+    plan = ImportPlan(
+        at=at,
+        zone=Organisation.current().time_zone,
+        source=source,
+        mode=mode,
+        options=options,
+        cells=cells_of(file_format),
+    )
+    if not is_final:
+        mapping = complete_mapping(columns, spec.fields(plan), mapping or {})
+    plan = replace(plan, mapping=dict(mapping or {}))
+    return replace(plan, extras=extras_of(columns, plan) if spec.extras else ())
+
+
+def require_columns(spec: ImportSpec, plan: ImportPlan, file_format: FileFormat) -> None:
+    fields: list[Field] = spec.fields(plan)
+    require_fields(plan.mapping, fields, file_format.columns)
+    if problem := spec.also_required(plan):
+        raise ImportRefused(problem)

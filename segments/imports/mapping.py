@@ -1,0 +1,68 @@
+"""Which column of a file is which of our fields."""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext as _
+
+from segments.errors import ImportRefused
+from segments.imports.fields import Field
+
+IGNORED = {"rejected_line", "rejected_reason"}  # of our own files of rejected rows, corrected
+
+
+def suggest_mapping(columns: tuple[str, ...], fields: list[Field]) -> dict[str, str]:
+    """Our field → the file's column, by the fields' names and synonyms; each column once."""
+    free = [column for column in columns if column not in IGNORED]
+    mapping = {}
+    for field in fields:
+        exact = [c for c in free if c == field.name]
+        if found := exact or [c for c in free if field.answers_to(c)]:
+            mapping[field.name] = found[0]
+            free.remove(found[0])
+    return mapping
+
+
+def complete_mapping(
+    columns: tuple[str, ...], fields: list[Field], given: Mapping[str, str]
+) -> dict[str, str]:
+    """The given mapping, and suggestions for fields that it does not name.
+
+    An empty column in `given` leaves the field out. Only `amount` may be a product: "A*B".
+    Raises ImportRefused for names that do not exist.
+    """
+    names = {field.name for field in fields}
+    for name, column in given.items():
+        if name not in names:
+            raise ImportRefused(
+                _("“%(name)s” is not one of our fields: %(fields)s.")
+                % {"name": name, "fields": ", ".join(sorted(names))}
+            )
+        parts = [column] if name != "amount" or column in columns else factors(column)
+        for part in filter(None, parts):
+            if part not in columns:
+                raise ImportRefused(
+                    _("The file has no column “%(column)s”; it has %(columns)s.")
+                    % {"column": part, "columns": ", ".join(columns)}
+                )
+    taken = set(given.values())
+    suggested = suggest_mapping(
+        tuple(c for c in columns if c not in taken), [f for f in fields if f.name not in given]
+    )
+    return suggested | {name: column for name, column in given.items() if column}
+
+
+def factors(column: str) -> list[str]:
+    """The columns of a product such as "Quantity*UnitPrice"; of anything else, itself."""
+    parts = [part.strip() for part in column.split("*")]
+    return parts if len(parts) == 2 and all(parts) else [column]
+
+
+def require_fields(
+    mapping: Mapping[str, str], fields: list[Field], columns: tuple[str, ...]
+) -> None:
+    missing = [field.name for field in fields if field.is_required and field.name not in mapping]
+    if missing:
+        raise ImportRefused(
+            _("No column is known to be %(missing)s. The file has %(columns)s.")
+            % {"missing": ", ".join(missing), "columns": ", ".join(columns)}
+        )

@@ -1,0 +1,123 @@
+"""What the kinds of import differ in; everything else they share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+
+from segments.errors import ImportRefused
+from segments.imports.fields import DAY_IN_WORDS_ORDER, Field
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What cannot be read from a file and has to be said. Stored as ImportJob.options."""
+
+    dates: str = "iso"  # iso, dmy or mdy: what 03/04/2026 means
+    decimal: str = "."  # or a comma
+    default_kind: str = "order"  # of events, where no column says it
+    return_column: str = ""  # an event whose cell here begins with `return_prefix` is a return
+    return_prefix: str = ""
+    create_customers: bool = False  # of events and contacts: make customers that are not known
+    create_campaigns: bool = False  # of contacts: make campaigns that are not known, as ended
+    channel: str = "email"  # of the actions that are made with them
+    ignore: tuple[str, ...] = ()  # columns of the file that are not wanted
+
+    def __post_init__(self) -> None:
+        if self.dates not in DAY_IN_WORDS_ORDER:
+            raise ImportRefused(_("Dates are read as iso, dmy or mdy, not as “%s”.") % self.dates)
+        if self.decimal not in (".", ","):
+            raise ImportRefused(_("The decimal mark is a point or a comma."))
+        if bool(self.return_column) != bool(self.return_prefix):
+            raise ImportRefused(_("Returns need both a column and the prefix that marks them."))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"ignore": list(self.ignore)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "ImportOptions":
+        return cls(**{**stored, "ignore": tuple(stored.get("ignore", ()))})
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """One import, understood: which of our fields is which column, and what else counts.
+
+    cells : SQL of each of the file's columns. used : names of the mapped fields.
+    extras : the file's columns that no field uses.
+    """
+
+    at: datetime
+    zone: str
+    source: str
+    mode: str
+    options: ImportOptions
+    cells: Mapping[str, str]
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    extras: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> set[str]:
+        return set(self.mapping)
+
+
+@dataclass(frozen=True)
+class ImportCounts:
+    """What became of the rows of a file. Adds up: every row is in exactly one of these."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "ImportCounts") -> "ImportCounts":
+        return ImportCounts(
+            self.created + other.created,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+        )
+
+
+class RacedByOthers(Exception):
+    """Someone else wrote rows of ours between our look and our write: look again."""
+
+
+@dataclass(frozen=True)
+class ImportSpec:
+    """One kind of import.
+
+    fields : our fields, as they are read under a plan's options.
+    outputs : columns of the table of checked rows, as SQL over the fields' values; NULL of a
+        mapped field is "no value". The merge reads these.
+    key : outputs that name a row; a file may hold each key once.
+    judge : refuses rows for what several of their values say together.
+    prepare : makes what must be there before the transaction, such as partitions.
+    merge : the rows that are left, into our tables, in one transaction under the kind's lock.
+    """
+
+    kind: str
+    fields: Callable[[ImportPlan], list[Field]]
+    outputs: Callable[[ImportPlan], dict[str, str]]
+    key: tuple[str, ...]
+    prepare: Callable[[CursorWrapper, ImportPlan], None]
+    merge: Callable[[CursorWrapper, ImportPlan], ImportCounts]
+    extras: str = ""  # the output that holds the other columns as JSON; empty: they are left out
+    judge: Callable[[CursorWrapper, ImportPlan], None] = lambda cursor, plan: None
+    also_required: Callable[[ImportPlan], str] = lambda plan: ""  # a sentence, when not satisfied
+
+
+_SPECS: dict[str, ImportSpec] = {}
+
+
+def register(spec: ImportSpec) -> None:
+    """Make a kind of import known. Later apps register theirs when they are loaded."""
+    _SPECS[spec.kind] = spec
+
+
+def spec_of(kind: str) -> ImportSpec:
+    try:
+        return _SPECS[kind]
+    except KeyError:
+        raise ImportRefused(_("There is no import of the kind “%s”.") % kind) from None

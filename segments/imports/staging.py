@@ -1,0 +1,222 @@
+"""A file's rows as text in a temporary table, and what is typed and valid of them in another.
+
+Temporary tables belong to the connection: a worker that dies leaves nothing behind, and nothing
+is written to the log that a crash would need. They cost no transaction while the file is read.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+from psycopg.sql import quote
+
+from segments.imports.fields import Field, json_value
+from segments.imports.file_format import FileFormat
+from segments.imports.mapping import IGNORED, factors
+from segments.imports.open_file import OpenFile
+from segments.imports.read_rows import RowReader
+from segments.imports.spec import ImportPlan, ImportSpec
+from segments.shapes import MAX_EXTRA
+
+STAGED, CHECKED, REJECTED = "import_staged", "import_checked", "import_rejected"
+REPEATED = "import_repeated"
+STATISTICS_TARGET = 10  # joins need the number of rows, not how each column's values are spread
+WORK_MEM = "256MB"  # for the hash tables of one import; imports of one kind merge one at a time
+
+
+def cells_of(file_format: FileFormat) -> dict[str, str]:
+    """SQL of each column's cell in the staged rows."""
+    return {name: f"s.c{number}" for number, name in enumerate(file_format.columns)}
+
+
+def extras_of(columns: Iterable[str], plan: ImportPlan) -> tuple[str, ...]:
+    """Columns that no field uses as they are; those of a product are kept beside it."""
+    left_out = set(plan.mapping.values()) | IGNORED | set(plan.options.ignore)
+    return tuple(column for column in columns if column not in left_out)
+
+
+@contextmanager
+def staging_session(plan: ImportPlan) -> Iterator[CursorWrapper]:
+    """A cursor that reads dates without a zone in the organisation's, with room for big joins."""
+    with connection.cursor() as cursor:
+        wanted = {
+            "TimeZone": plan.zone,
+            "DateStyle": "ISO, YMD",
+            "work_mem": WORK_MEM,
+            "default_statistics_target": str(STATISTICS_TARGET),
+        }
+        before = {}
+        for name, value in wanted.items():
+            cursor.execute("SELECT current_setting(%s)", [name])
+            before[name] = cursor.fetchone()[0]
+            cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
+        try:
+            yield cursor
+        finally:
+            if connection.is_usable() and not connection.needs_rollback:
+                drop_staging(cursor)
+                for name, value in before.items():
+                    cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
+
+
+def stage(
+    cursor: CursorWrapper,
+    path: Path,
+    file_format: FileFormat,
+    *,
+    on_bytes: Callable[[int], None] = lambda n: None,
+    max_rows: int | None = None,
+) -> tuple[int, str]:
+    """COPY a file into the staging table; returns the number of rows and the file's SHA-256.
+
+    max_rows : stop reading once there are so many, for a preview; the rows beyond are removed.
+    """
+    make_staging(cursor, file_format)
+    reader = RowReader(file_format)
+    with OpenFile(path) as file:
+        with transaction.atomic(), cursor.copy(copy_statement(file_format)) as copy:
+            for block in reader.blocks(file.chunks()):
+                copy.write(block)
+                on_bytes(file.n_bytes_read)
+                if max_rows and reader.n_rows >= max_rows:
+                    break
+        while not max_rows and file.read(1 << 20):  # what may follow the end of the packed data
+            pass
+    if max_rows:
+        cursor.execute(
+            f"DELETE FROM {STAGED} WHERE line NOT IN "
+            f"(SELECT line FROM {STAGED} ORDER BY line LIMIT %s)",
+            [max_rows],
+        )
+    return reader.n_rows, file.sha256
+
+
+def make_staging(cursor: CursorWrapper, file_format: FileFormat) -> None:
+    drop_staging(cursor)
+    cells = ", ".join(f"c{number} text" for number in range(len(file_format.columns)))
+    cursor.execute(f"CREATE TEMPORARY TABLE {STAGED} (line bigint, problem text, {cells})")
+    cursor.execute(f"CREATE TEMPORARY TABLE {REJECTED} (line bigint, reason text)")
+
+
+def copy_statement(file_format: FileFormat) -> str:
+    return (
+        f"COPY {STAGED} FROM STDIN (FORMAT csv, DELIMITER {quote(file_format.delimiter)}, "
+        f"QUOTE {quote(file_format.quote)}, ESCAPE {quote(file_format.quote)})"
+    )
+
+
+def drop_staging(cursor: CursorWrapper) -> None:
+    cursor.execute(
+        f"DROP TABLE IF EXISTS {STAGED}, {CHECKED}, {REJECTED}, {REPEATED}, import_changes"
+    )
+
+
+def check(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
+    """Read all cells and refuse what has no value: CHECKED keeps the valid rows, REJECTED the rest.
+
+    The fence (OFFSET 0) keeps the planner from computing each value twice.
+    """
+    fields = [field for field in spec.fields(plan) if field.name in plan.used]
+    values = [f"{field.sql(_source(field, plan))} AS {field.name}" for field in fields]
+    reasons = [_refusal(field, plan) for field in fields]
+    if spec.extras and plan.extras:
+        values.append(f"{_extras(plan)} AS extra_columns")
+        reasons += [_too_long(name, plan) for name in plan.extras]
+    cells = ", ".join(plan.cells.values())
+    outputs = ", ".join(f"{sql} AS {name}" for name, sql in spec.outputs(plan).items())
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {CHECKED} AS SELECT s.line, "
+        f"coalesce(s.problem, nullif(concat_ws(' ', VARIADIC ARRAY[{', '.join(reasons)}]), '')) "
+        f"AS reason, {outputs} FROM "
+        f"(SELECT s.line, s.problem, {cells}, {', '.join(values)} FROM {STAGED} s OFFSET 0) s"
+    )
+    reject(cursor, "reason IS NOT NULL", "reason")
+    spec.judge(cursor, plan)
+    cursor.execute(f"ANALYZE {CHECKED}")
+
+
+def reject(cursor: CursorWrapper, condition: str, reason: str) -> int:
+    """Move rows of CHECKED (alias v) to REJECTED; `condition` and `reason` are SQL."""
+    cursor.execute(
+        f"WITH gone AS (DELETE FROM {CHECKED} v WHERE {condition} "
+        f"RETURNING v.line, {reason} AS reason) INSERT INTO {REJECTED} (line, reason) "
+        "SELECT line, reason FROM gone"
+    )
+    return cursor.rowcount
+
+
+def count(cursor: CursorWrapper, query: str) -> int:
+    cursor.execute(query)
+    return cursor.fetchone()[0]
+
+
+def set_repeats_aside(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
+    """Take out rows whose key an earlier row of the file has; those that say the same: REPEATED.
+
+    The same again is no change. Something else is a contradiction that only the sender can
+    resolve, so the earlier row counts and the later one is rejected: an import of the same file
+    then always ends with the same values.
+    """
+    key, names = ", ".join(spec.key), list(spec.outputs(plan))
+    joined = " AND ".join(f"v.{name} = k.{name}" for name in spec.key)
+    differs = " OR ".join(f"v.{name} IS DISTINCT FROM f.{name}" for name in names)
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {REPEATED} AS "
+        f"SELECT v.line, f.line AS first_line, {differs} AS differs FROM "
+        f"(SELECT {key}, min(line) AS line FROM {CHECKED} GROUP BY {key} HAVING count(*) > 1) k "
+        f"JOIN {CHECKED} v ON {joined} AND v.line > k.line JOIN {CHECKED} f ON f.line = k.line"
+    )
+    reason = quote(_("Line %s has the same key with other values."))
+    cursor.execute(f"DELETE FROM {CHECKED} v USING {REPEATED} r WHERE v.line = r.line")
+    cursor.execute(
+        f"WITH gone AS (DELETE FROM {REPEATED} WHERE differs RETURNING line, first_line) "
+        f"INSERT INTO {REJECTED} SELECT line, format({reason}, first_line) FROM gone"
+    )
+
+
+def settle_repeats(cursor: CursorWrapper) -> int:
+    """A repeated row shares the fate its first had in the merge; returns how many are unchanged."""
+    n_repeats = count(cursor, f"SELECT count(*) FROM {REPEATED}")
+    cursor.execute(
+        f"INSERT INTO {REJECTED} SELECT r.line, f.reason FROM {REPEATED} r "
+        f"JOIN {REJECTED} f ON f.line = r.first_line"
+    )
+    return n_repeats - cursor.rowcount
+
+
+def _too_long(name: str, plan: ImportPlan) -> str:
+    counts = {"column": name, "n": MAX_EXTRA}
+    sentence = quote(_("“%(column)s” is longer than %(n)d characters.") % counts)
+    return f"CASE WHEN length({plan.cells[name]}) > {MAX_EXTRA} THEN {sentence} END"
+
+
+def _source(field: Field, plan: ImportPlan) -> str:
+    return plan.cells.get(plan.mapping[field.name], "")
+
+
+def _refusal(field: Field, plan: ImportPlan) -> str:
+    """SQL of the sentence that refuses a row for one field, or NULL."""
+    column = plan.mapping[field.name]
+    cells = [plan.cells[part] for part in ([column] if column in plan.cells else factors(column))]
+    shown = f"left(concat_ws(' * ', {', '.join(cells)}), 60)"
+    is_filled = " AND ".join(f"{cell} IS NOT NULL" for cell in cells)
+    if len(cells) > 1:
+        is_filled = " OR ".join(f"{cell} IS NOT NULL" for cell in cells)
+    sentence = quote(f"{field.label}: {field.refusal}".replace("%s", "%1$s"))
+    whens = f"WHEN ({is_filled}) AND s.{field.name} IS NULL THEN format({sentence}, {shown})"
+    if field.is_required:
+        missing = quote(_("%s is missing.") % field.label)
+        whens = f"WHEN {cells[0]} IS NULL THEN {missing} {whens}"
+    return f"CASE {whens} END"
+
+
+def _extras(plan: ImportPlan) -> str:
+    pairs = [f"{quote(name)}, {json_value(plan.cells[name])}" for name in plan.extras]
+    # A function takes at most 100 arguments.
+    objects = [
+        f"jsonb_build_object({', '.join(pairs[i : i + 45])})" for i in range(0, len(pairs), 45)
+    ]
+    return f"jsonb_strip_nulls({' || '.join(objects)})"

@@ -1,1 +1,0 @@
-"""The parts of an import, in the order a file meets them: format, rows, staging, check, merge."""

@@ -1,0 +1,163 @@
+"""The crossing from rows to arrays: what is known of a block of customers on a day."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import psycopg
+from django.db import connection
+from numpy.typing import NDArray
+from psycopg import sql
+
+from optiengine.lib.columns import read_columns
+from segments.channels import ADDRESS_COLUMNS
+from segments.models import Channel, StateBuild
+from segments.models.customer import INBOUND
+from segments.rules.numerics.rule import Kind, kinds_of
+from segments.rules.rule_sql import field_sql
+
+ADDRESS = {  # what a message by a channel is sent to; for the others the consent is enough
+    Channel.EMAIL.value: "c.email <> ''",
+    Channel.SMS.value: "c.phone <> ''",
+    Channel.CALL.value: "c.phone <> ''",
+}
+BASE = {
+    "customer_id": "c.id",
+    "features": "s.features",
+    "stage": "s.stage",
+    "micro_segment_id": "s.micro_segment_id",
+    "clv_cents": "s.clv_cents",
+    "p_alive": "coalesce(s.p_alive, 'NaN')",
+    "suppressed": "(c.suppressed OR c.erased_at IS NOT NULL)",
+    "time_zone": "c.time_zone",
+    "country": "c.country",
+    **{
+        f"consent of {channel}": "TRUE"
+        if channel in INBOUND
+        else f"('{channel}' = ANY(c.consents))"
+        for channel in Channel.values
+    },
+    **{f"address of {channel}": ADDRESS.get(channel, "TRUE") for channel in Channel.values},
+    "topics_declined": "array_to_string(c.topics_declined, ' ')",
+    **{f"barred {each}": f"('{each}' = ANY(c.suppressed_channels))" for each in ADDRESS_COLUMNS},
+}
+
+
+@dataclass(frozen=True)
+class CustomerBatch:
+    """n customers in order of id, on one day, as arrays; d features."""
+
+    as_of: date
+    customer_ids: NDArray[np.int64]  # (n,), ascending
+    feature_names: tuple[str, ...]  # d of them
+    features: NDArray[np.float64]  # (n, d), NaN where unknown
+    stages: NDArray[np.object_]  # (n,)
+    micro_segment_ids: NDArray[np.int64]  # (n,)
+    clv_cents: NDArray[np.float64]  # (n,)
+    p_alive: NDArray[np.float64]  # (n,), NaN where unknown
+    consents: Mapping[str, NDArray[np.bool_]]  # by channel, (n,)
+    addresses: Mapping[str, NDArray[np.bool_]]  # by channel, (n,): there is where to send to
+    suppressed: NDArray[np.bool_]  # (n,): suppressed or erased
+    time_zones: NDArray[np.object_]  # (n,), '' where unknown
+    countries: NDArray[np.object_]  # (n,), ISO 3166, '' where unknown
+    # By channel, (n,): the address there is on the list of suppressed ones; others have no list.
+    barred: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    # By tag, (n,): the customer declined the topic; tags that somebody of these declined.
+    declined: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # of rules, by field, (n,)
+
+    def __len__(self) -> int:
+        return len(self.customer_ids)
+
+
+def load_batch(
+    state: StateBuild, first_id: int, last_id: int, *, fields: Collection[str] = ()
+) -> CustomerBatch:
+    """The customers with ids first_id to last_id, both included, that have a state on the day.
+
+    fields : of rules; their columns are read by the same SQL as the rules' own counts: numbers as
+    float64, NaN where unknown, consents as bool, text and attributes as objects, None where
+    unknown. One query, so that every column shows the same moment. Raises RuleError for a feature
+    that the day's state does not hold.
+    """
+    where = sql.SQL("s.as_of = {} AND s.customer_id BETWEEN {} AND {}").format(
+        state.as_of, first_id, last_id
+    )
+    query = batch_sql(state, sql.SQL("segments_customerstate"), where, fields)
+    return batch_of(state, read_columns(query, batch_names(fields)), fields)
+
+
+def batch_sql(
+    state: StateBuild, source: sql.Composable, where: sql.Composable, fields: Collection[str]
+) -> sql.Composed:
+    """The query of a batch. source : of rows s like those of CustomerState; where : a condition."""
+    select, params = [f'{column} AS "{name}"' for name, column in BASE.items()], []
+    for place, (name, kind) in enumerate((name, _kind(name)) for name in fields):
+        column, values = field_sql(name, state)
+        if kind is Kind.NUMBER:
+            column = f"coalesce({column}, 'NaN')::float8"
+        select.append(f'{column} AS "field {place}"')
+        params += values
+    connection.ensure_connection()
+    # The values go in first: a source may hold a % of its own, which a parameter would trip over.
+    columns = psycopg.ClientCursor(connection.connection).mogrify(", ".join(select), params)
+    return sql.SQL(" ").join(
+        [
+            sql.SQL("SELECT"),
+            sql.SQL(columns),
+            sql.SQL("FROM"),
+            source,
+            sql.SQL("s JOIN segments_customer c ON c.id = s.customer_id WHERE"),
+            where,
+            sql.SQL("ORDER BY s.customer_id"),
+        ]
+    )
+
+
+def batch_names(fields: Collection[str]) -> list[str]:
+    """The columns of the query, in order."""
+    return [*BASE, *(f"field {place}" for place in range(len(fields)))]
+
+
+def batch_of(
+    state: StateBuild, found: Mapping[str, NDArray[Any]], fields: Collection[str]
+) -> CustomerBatch:
+    """The batch that the query's columns make."""
+    feature_names = tuple(state.feature_set.names)
+    return CustomerBatch(
+        as_of=state.as_of,
+        customer_ids=found["customer_id"],
+        feature_names=feature_names,
+        features=found["features"].reshape(-1, len(feature_names)),
+        stages=found["stage"],
+        micro_segment_ids=found["micro_segment_id"],
+        clv_cents=found["clv_cents"],
+        p_alive=found["p_alive"],
+        consents={channel: found[f"consent of {channel}"] for channel in Channel.values},
+        addresses={channel: found[f"address of {channel}"] for channel in Channel.values},
+        suppressed=found["suppressed"],
+        time_zones=found["time_zone"],
+        countries=found["country"],
+        declined=_by_topic(found["topics_declined"]),
+        barred={channel: found[f"barred {channel}"] for channel in ADDRESS_COLUMNS},
+        columns={name: found[f"field {place}"] for place, name in enumerate(fields)},
+    )
+
+
+def _by_topic(declined: NDArray[np.object_]) -> dict[int, NDArray[np.bool_]]:
+    """declined : (n,) ids of tags, as text."""
+    by_topic: dict[int, NDArray[np.bool_]] = {}
+    for row in np.flatnonzero(declined != ""):
+        for tag in declined[row].split():
+            by_topic.setdefault(int(tag), np.zeros(len(declined), dtype=bool))[row] = True
+    return by_topic
+
+
+def _kind(name: str) -> Kind:
+    """As what a field's column comes. Attributes come as text, which rules read numbers from."""
+    kinds = kinds_of(name)
+    if not kinds:
+        raise ValueError(f"There is no field “{name}”.")
+    return Kind.TEXT if Kind.TEXT in kinds else kinds[0]

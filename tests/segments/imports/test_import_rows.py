@@ -1,0 +1,208 @@
+"""A bad row costs that row, whatever is bad about it; a bad file is refused in a sentence."""
+
+import csv
+import gzip
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from segments.errors import ImportRefused
+from segments.imports.import_file import detect_format, preview
+from segments.models import Customer
+from tests.segments.importing import NOW, counts, import_bytes, import_text, rejected
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def data_dir(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+
+GOOD = "id,first_name,note\n1,Anna,a\n2,Bruno,b\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("9,Eve", "The row has 2 cells"),
+        ("9,Eve,x,y", "The row has 4 cells"),
+        ('9,"Eve"x,c', "A quote is not closed"),
+        ('9,"Eve,c', "A quote is not closed"),
+        ("9,E\0ve,c", "NUL"),
+        (f"9,{'E' * 101},c", "longer than 100 characters"),
+        (f"9,Eve,{'c' * 200_000}", "longer than 131072 characters"),
+        (f'9,Eve,"{"c" * 200_000}"', "too long"),
+        (f"9,Eve,{'c' * 2_000_000}", "too long"),
+        (f"9,Eve,{'c' * 1_001}", "“note” is longer than 1000"),
+        (",Eve,c", "customer id is missing"),
+        ("1.23E+15,Eve,c", "mangled by a spreadsheet"),
+        (f"{'9' * 101},Eve,c", "longer than 100"),
+    ],
+)
+def test_a_bad_row_costs_only_itself(tmp_path, row, reason):
+    job = import_text(tmp_path, f"{GOOD}{row}\n4,Dora,d\n")
+
+    assert counts(job) == (4, 3, 0, 0, 1)
+    assert list(rejected(job)) == [4]
+    assert reason in rejected(job)[4]
+    assert Customer.objects.filter(external_id="4").exists()
+
+
+def test_bytes_that_are_not_of_the_encoding_cost_their_row(tmp_path):
+    rows = "".join(f"{i},Çağla,ü\n" for i in range(20))
+    job = import_bytes(tmp_path, f"id,first_name,note\n{rows}".encode() + b"99,Ren\xe9,x\n")
+
+    assert job.encoding == "utf-8"
+    assert counts(job) == (21, 20, 0, 0, 1)
+    assert "not utf-8" in rejected(job)[22]
+
+
+def test_a_cell_may_hold_line_breaks_delimiters_and_quotes(tmp_path):
+    job = import_text(tmp_path, 'id,note\n1,"a, ""b""\nc"\n2,5" pipe\n3,\\.\n')
+
+    assert counts(job) == (3, 3, 0, 0, 0)
+    notes = dict(Customer.objects.values_list("external_id", "attributes__note"))
+    assert notes == {"1": 'a, "b"\nc', "2": '5" pipe', "3": "\\."}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "newline", "delimiter"),
+    [
+        ("utf-8", "\n", ","),
+        ("utf-8", "\r", "|"),
+        ("utf-8-sig", "\r\n", ";"),
+        ("utf-16", "\r\n", "\t"),
+        ("utf-16-le", "\n", ","),
+        ("utf-16-be", "\r", ";"),
+        ("cp1252", "\r\n", ";"),
+        ("cp1252", "\n", "|"),
+    ],
+)
+def test_encodings_line_ends_and_delimiters_are_found(tmp_path, encoding, newline, delimiter):
+    names = ["José", "Müller", "Zoë", "François", "Peña", "Ørsted", "Ångström", "Weiß"]
+    lines = ["id;first_name;note"] + [f"{i};{name};für später" for i, name in enumerate(names)]
+    text = newline.join(lines).replace(";", delimiter)
+    path = tmp_path / "file.csv"
+    path.write_bytes(text.encode(encoding))
+
+    shown = preview(path, "customers", at=NOW)
+
+    assert shown.format.delimiter == delimiter
+    assert [row.cells[1] for row in shown.rows] == names
+    assert [row.problem for row in shown.rows] == [""] * 8
+    assert shown.mapping == {"external_id": "id", "first_name": "first_name"}
+    assert shown.extras == ("note",)
+
+
+def test_a_preview_stores_nothing_and_says_what_is_wrong(tmp_path):
+    path = tmp_path / "file.csv"
+    path.write_text("Customer ID,E-Mail,Country\n1,a@b.example,PT\n2,nonsense,Portugal\n")
+
+    shown = preview(path, "customers", at=NOW)
+
+    assert shown.mapping == {"external_id": "Customer ID", "email": "E-Mail", "country": "Country"}
+    assert shown.rows[0].problem == ""
+    assert "“nonsense” is not an e-mail" in shown.rows[1].problem
+    assert "“Portugal” is not a country code" in shown.rows[1].problem
+    assert not Customer.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b" \n\n", "empty"),
+        (b"name,city\nAnna,Porto\n", "No column is known to be external_id"),
+        (b"id,name,name\n1,a,b\n", "same name: name"),
+        (b"id" + b"".join(b",c%d" % i for i in range(2_000)) + b"\n", "2001 columns"),
+        (b'"id,name\n1,a\n', "header line"),
+        (b"PK\x03\x04rest of a workbook", "spreadsheet"),
+        (gzip.compress(gzip.compress(b"id\n1\n")), "another archive"),
+        (gzip.compress(GOOD.encode())[:-4], "damaged"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_in_a_sentence(tmp_path, content, reason):
+    with pytest.raises(ImportRefused, match=reason):
+        import_bytes(tmp_path, content)
+
+
+def test_a_header_alone_is_an_import_of_no_rows(tmp_path):
+    assert counts(import_text(tmp_path, "id,email\n")) == (0, 0, 0, 0, 0)
+
+
+def test_a_packed_file_is_read_and_a_bomb_is_not(tmp_path):
+    assert counts(import_bytes(tmp_path, gzip.compress(GOOD.encode()))) == (2, 2, 0, 0, 0)
+
+    bomb = tmp_path / "bomb.csv.gz"
+    with gzip.open(bomb, "wb") as file:
+        file.write(b"id,first_name\n")
+        for _ in range(64):
+            file.write(bytes(1 << 20))
+    job = import_bytes(tmp_path, bomb.read_bytes(), encoding="utf-8")
+    assert (job.status, Customer.objects.count()) == ("failed", 2)
+    assert "far more" in job.error
+
+
+def test_a_file_that_changed_since_its_preview_is_refused(tmp_path):
+    from segments.imports.import_file import create_import, run_import
+
+    path = tmp_path / "file.csv"
+    path.write_text(GOOD)
+    job = create_import(kind="customers", path=path, at=NOW)
+    path.write_text(GOOD.replace("Anna", "Eve"))
+
+    assert "changed since" in run_import(job).error
+    assert not Customer.objects.exists()
+
+
+def test_rejected_cells_are_no_formulas_and_come_back_as_they_were(tmp_path):
+    evil = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "＝1"]
+    harmless = ["-12.5", "+351 912 345 678", "plain"]
+    cells = evil + harmless
+    text = "id,email,note\n" + "".join(f"{i},nonsense,{cell}\n" for i, cell in enumerate(cells))
+    job = import_text(tmp_path, text)
+
+    with Path(job.rejected_path).open(encoding="utf-8-sig", newline="") as file:
+        notes = [row["note"] for row in csv.DictReader(file)]
+    assert notes == [f"'{cell}" for cell in evil] + harmless
+
+    corrected = Path(job.rejected_path).read_bytes().replace(b"nonsense", b"")
+    assert counts(import_bytes(tmp_path, corrected)) == (8, 8, 0, 0, 0)
+    stored = dict(Customer.objects.values_list("external_id", "attributes"))
+    assert [stored[str(i)]["note"] for i in range(5)] == evil
+    assert "rejected_line" not in stored["0"]
+
+
+def test_malformed_rows_among_good_ones_never_stop_an_import(tmp_path):
+    """Seeded rubbish between good rows: each good row is stored, each other has a reason."""
+    chance = random.Random(7)  # noqa: S311 - test data
+    alphabet = ['"', ",", "\0", "\x1a", "é", "\u202e", "\u200b", "x", " ", "'", "\t", "1e999"]
+    lines, good = ["id,email,birth_date"], []
+    for number in range(3_000):
+        if chance.random() < 0.4:
+            rubbish = "".join(chance.choices(alphabet, k=chance.randint(1, 9)))
+            lines.append(f'"{number}{rubbish}')  # a quote that no later good line can close
+        else:
+            good.append(str(number))
+            lines.append(f"{number},c{number}@shop.example,1980-02-{1 + number % 28:02d}")
+    job = import_text(tmp_path, "\n".join(lines) + "\n")
+
+    n_rows, n_created, _, _, n_rejected = counts(job)
+    assert n_rows == n_created + n_rejected
+    stored = set(Customer.objects.values_list("external_id", flat=True))
+    assert set(good) <= stored
+    assert len(rejected(job)) == n_rejected
+    assert all(rejected(job).values())
+
+
+def test_long_runs_of_one_character_are_read_in_bounded_time(tmp_path):
+    path = tmp_path / "zeros.csv"
+    path.write_bytes(b"id,note\n1,a\n" + b"x" * (20 << 20) + b"\n2,b\n")
+    started = time.monotonic()
+    assert detect_format(path).columns == ("id", "note")
+    job = import_bytes(tmp_path, path.read_bytes())
+    assert counts(job) == (3, 2, 0, 0, 1)
+    assert time.monotonic() - started < 60
