@@ -15,15 +15,15 @@ from django_q.tasks import async_task
 
 from campaigns.models import Approval
 from journeys.decisions.answer_events import answer_events
-from journeys.decisions.reconcile import reconcile_recent
-from journeys.decisions.work import work_off
-from journeys.delivery.deliver import deliver
-from journeys.delivery.sending_place import sending_place
+from journeys.decisions.reconcile_messages import reconcile_recent
+from journeys.decisions.work_chunks import work_chunks
+from journeys.delivery.deliver_messages import deliver_messages
+from journeys.delivery.send_slots import send_slot
 from journeys.errors import StaleState
 from journeys.explain.queue_dry_run import make_dry_run
-from journeys.jobs.advance import advance
+from journeys.jobs.advance_travellers import advance_travellers
 from journeys.jobs.run_day import run_day
-from journeys.maps.enter import enter
+from journeys.maps.enter_maps import enter_maps
 from journeys.models import DecisionRun
 from optiengine.lib.worker import worker_name
 from segments.models import Organisation
@@ -36,11 +36,11 @@ def deliver_task() -> str:
 
     After a minute another task goes on, so that what was asked for meanwhile has its turn.
     """
-    with sending_place() as is_free:
+    with send_slot() as is_free:
         if not is_free:
             return _("others are sending")
         end = time.monotonic() + SEND_SECONDS
-        counts = deliver(
+        counts = deliver_messages(
             now=now(), clock=now, owner=worker_name(), has_time=lambda: time.monotonic() < end
         )
     if time.monotonic() >= end:
@@ -58,13 +58,15 @@ def move_travellers() -> str:
     Woken twice, or at once, each moves once.
     """
     moment = now()
-    counts = enter(moment) + advance(moment, owner=worker_name()) + answer_events(moment)
+    counts = (
+        enter_maps(moment) + advance_travellers(moment, owner=worker_name()) + answer_events(moment)
+    )
     return ", ".join(f"{n} {what}" for what, n in counts.items())
 
 
 def decide_chunks(run_id: int) -> str:
     """Decide what is left of one run. Woken twice, or on two machines, it still decides once."""
-    run = work_off(run_id, owner=worker_name(), clock=now)
+    run = work_chunks(run_id, owner=worker_name(), clock=now)
     return f"{run}: {run.get_status_display()}"
 
 
@@ -95,7 +97,7 @@ def keep_going() -> str:
     """
     running = DecisionRun.objects.filter(status=DecisionRun.Status.RUNNING)
     pks = running.values_list("pk", flat=True)
-    runs = [work_off(pk, owner=worker_name(), clock=now) for pk in pks]
+    runs = [work_chunks(pk, owner=worker_name(), clock=now) for pk in pks]
     if runs:
         ring_for_delivery()
     told = [f"{run}: {run.get_status_display()}" for run in runs]

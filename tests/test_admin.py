@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from campaigns.models import CapacityLimit, Exclusion, FollowUp, FrequencyCap, Tag
-from journeys.learning.learn import learn
-from journeys.learning.measure import measure_outcomes
+from journeys.learning.fit_uplift import fit_uplift
+from journeys.learning.measure_outcomes import measure_outcomes
 from journeys.models import Decision
 from segments.models import (
     ConsentChange,
@@ -103,7 +103,7 @@ def test_every_list_opens_and_costs_no_more_queries_for_more_rows(admin_client):
     live(12, first=20)
     build_state(DAY + timedelta(days=40))
     measure_outcomes(DAY + timedelta(days=40))
-    learn(DAY + timedelta(days=40))
+    fit_uplift(DAY + timedelta(days=40))
     many = {model: queries(admin_client, page(model, "changelist")) for model in listed()}
 
     growing = {m._meta.label: (few[m], many[m]) for m in few if many[m] > few[m]}

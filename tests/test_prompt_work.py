@@ -11,9 +11,9 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
-from journeys.delivery.sending_place import sending_place
+from journeys.delivery.send_slots import send_slot
 from journeys.jobs.run_day import PREPARING
-from journeys.maps.enter import enter
+from journeys.maps.enter_maps import enter_maps
 from journeys.models import Delivery, Traveller
 from journeys.tasks import deliver_task
 from optiengine.management.commands.serve import MOVING, SENDING, schedule_minutes
@@ -74,7 +74,7 @@ def test_travellers_move_while_a_long_run_and_a_long_send_take_what_workers_they
     """Where all may send, or in the cluster of the runs, they would wait: the negative controls."""
     now, sent = timezone.now(), threading.Event()
     launch(draw({"e": ENTRY, "w": {"kind": "wait", "for": "duration", "minutes": 60}}, "e>w"))
-    enter(now - timedelta(minutes=1))
+    enter_maps(now - timedelta(minutes=1))
     schedule_minutes()
     Schedule.objects.update(next_run=now + timedelta(days=1))  # the test rings
     with (
@@ -113,7 +113,7 @@ def test_travellers_move_while_a_long_run_and_a_long_send_take_what_workers_they
 def test_a_worker_that_finds_no_place_leaves_the_messages_to_the_others(settings):
     settings.SENDERS = 1
     make_delivery()
-    with sending_place() as is_free, ThreadPoolExecutor(1) as other:
+    with send_slot() as is_free, ThreadPoolExecutor(1) as other:
         assert is_free
         assert other.submit(_told).result() == "others are sending"
 

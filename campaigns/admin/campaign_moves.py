@@ -17,7 +17,7 @@ from unfold.enums import ActionVariant
 
 from campaigns.errors import CampaignNotReady
 from campaigns.models import Campaign
-from campaigns.services.launch import end, launch, pause
+from campaigns.services.launch_campaign import end_campaign, launch_campaign, pause_campaign
 
 Status = Campaign.Status
 
@@ -38,15 +38,15 @@ class CampaignMoves(ModelAdmin):
 
     @admin.action(description=gettext_lazy("Launch"), permissions=["launch"])
     def launch_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
-        self._move(request, queryset, launch, _("Launched."))
+        self._move(request, queryset, launch_campaign, _("Launched."))
 
     @admin.action(description=gettext_lazy("Pause"), permissions=["launch"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
-        self._move(request, queryset, pause, _("Paused."))
+        self._move(request, queryset, pause_campaign, _("Paused."))
 
     @admin.action(description=gettext_lazy("End"), permissions=["launch"])
     def end_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
-        self._move(request, queryset, end, _("Ended."))
+        self._move(request, queryset, end_campaign, _("Ended."))
 
     @action(
         description=gettext_lazy("Launch"),
@@ -61,7 +61,7 @@ class CampaignMoves(ModelAdmin):
         ),
     )
     def launch_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return self._move_one(request, object_id, launch, _("Launched."))
+        return self._move_one(request, object_id, launch_campaign, _("Launched."))
 
     @action(
         description=gettext_lazy("Pause"),
@@ -75,7 +75,7 @@ class CampaignMoves(ModelAdmin):
         ),
     )
     def pause_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return self._move_one(request, object_id, pause, _("Paused."))
+        return self._move_one(request, object_id, pause_campaign, _("Paused."))
 
     @action(
         description=gettext_lazy("End"),
@@ -89,7 +89,7 @@ class CampaignMoves(ModelAdmin):
         ),
     )
     def end_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return self._move_one(request, object_id, end, _("Ended."))
+        return self._move_one(request, object_id, end_campaign, _("Ended."))
 
     def has_launch_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("campaigns.launch_campaign")
@@ -130,5 +130,5 @@ class CampaignMoves(ModelAdmin):
             else:
                 self.log_change(request, campaign, said)
                 self.message_user(request, f"{campaign}: {said}", messages.SUCCESS)
-                for text in campaign.missing_links() if move is launch else []:
+                for text in campaign.missing_links() if move is launch_campaign else []:
                     self.message_user(request, f"{campaign}: {text}", messages.WARNING)

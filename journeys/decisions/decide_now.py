@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from campaigns.models import Arm
 from campaigns.services.assign_arms import assign_newcomers
-from journeys.decisions.capacity import book_use, take_left
-from journeys.decisions.decide import (
+from journeys.decisions.capacity_accounts import book_use, take_left
+from journeys.decisions.decide_chunk import (
     Ready,
     choose,
     judged,

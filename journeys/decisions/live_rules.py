@@ -27,18 +27,18 @@ from campaigns.models import (
 )
 from campaigns.services.assign_arms import current_plan
 from campaigns.services.load_rulebook import load_rulebook
-from journeys.decisions.capacity import open_accounts
-from journeys.decisions.decide import Pinned, pinned
+from journeys.decisions.capacity_accounts import open_accounts
+from journeys.decisions.decide_chunk import Pinned, pinned
 from journeys.decisions.newest_pair import newest_pair_sql
 from journeys.decisions.start_run import TABLES, default_seed
 from journeys.errors import StaleState
 from journeys.models import CapacityUse, DecisionRun
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import FeatureDefinition, Organisation, StateBuild, TargetGroup
+from segments.state.assign_segments import stage_segments
 from segments.state.build_state import Tree
 from segments.state.features import FeatureError, features_named
 from segments.state.fresh_batch import FreshQuery
-from segments.state.segment import stage_segments
 from segments.state.split_segment import splits_of_day
 
 OLDEST = timedelta(days=1)  # of the state: until the night's work is done, yesterday's serves

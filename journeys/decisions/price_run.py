@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.verdicts import Verdict
-from journeys.decisions.capacity import expected_use, open_accounts, units_of
-from journeys.decisions.decide import Pinned, choose, limited, next_contact_id, pin, prepare
+from journeys.decisions.capacity_accounts import expected_use, open_accounts, units_of
+from journeys.decisions.decide_chunk import Pinned, choose, limited, next_contact_id, pin, prepare
 from journeys.decisions.numerics.arbitration import AUTO
 from journeys.decisions.numerics.prices import Prices, solve_prices
 from journeys.models import CapacityUse, DecisionRun

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.utils.translation import gettext_noop
 
-from journeys.delivery.numerics.recheck import Limits, hold
+from journeys.delivery.channel_throttle import next_minute, take
+from journeys.delivery.load_limits import in_words, load_contacted, waiting_of
+from journeys.delivery.numerics.last_check import Limits, hold
 from journeys.delivery.outbox import LEASE, MAY_SEND, MINE, Batch
-from journeys.delivery.recheck import in_words, load_contacted, waiting_of
-from journeys.delivery.render import COLUMNS
-from journeys.delivery.throttle import next_minute, take
+from journeys.delivery.render_message import COLUMNS
 from journeys.locks import lock_blocks
 from journeys.models import Delivery
-from segments.customers.suppress import SUPPRESSED_SQL
+from segments.customers.suppress_addresses import SUPPRESSED_SQL
 from segments.models.customer import BLOCK_BITS
 
 Row = dict[str, Any]

@@ -1,4 +1,4 @@
-from journeys.delivery.render import Links
+from journeys.delivery.render_message import Links
 from segments.customers.customer_links import PREFERENCES, UNSUBSCRIBE, Reader, page_url
 
 

@@ -21,7 +21,7 @@ from journeys.delivery.channels import (
     SessionOver,
     Unreachable,
 )
-from journeys.delivery.render import Links, Recipient, Words, render
+from journeys.delivery.render_message import Links, Recipient, Words, render_message
 from journeys.errors import ProofRefused
 from journeys.models import ChannelRoute
 from optiengine.lib.text_scan import TextError
@@ -55,7 +55,7 @@ def send_proof(
     if not route.is_open:
         raise ProofRefused(_("The channel's route is closed."))
     try:
-        words = render(action, Recipient.of(customer), SAMPLE_LINKS)
+        words = render_message(action, Recipient.of(customer), SAMPLE_LINKS)
     except TextError as error:
         raise ProofRefused(str(error)) from error
     messages = [_message(action, customer, words, address, as_of) for address in addresses]

@@ -23,8 +23,8 @@ from campaigns.models import Approval
 from campaigns.numerics.capacity import use_of
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.services.assign_arms import arm_at, current_plan
-from journeys.decisions.capacity import Capacity, expected_use, left_for, units_of
-from journeys.decisions.decide import (
+from journeys.decisions.capacity_accounts import Capacity, expected_use, left_for, units_of
+from journeys.decisions.decide_chunk import (
     Pinned,
     assemble,
     choose,

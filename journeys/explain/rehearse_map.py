@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from campaigns.models import Action, Campaign
 from campaigns.numerics.time_zones import zones_of
 from journeys.decisions.start_run import DECISION_TIME
-from journeys.delivery.render import Links, Recipient, render
+from journeys.delivery.render_message import Links, Recipient, render_message
 from journeys.explain.map_limits import Outlook, limits_of
 from journeys.maps.describe_graph import describe_graph
 from journeys.maps.numerics.journey_graph import Graph, Step, parse_graph
 from journeys.maps.numerics.journey_settings import setting_problems
-from journeys.maps.walk_steps import (
+from journeys.maps.steps import (
     draw_control,
     first_events,
     for_whom,
@@ -54,7 +54,7 @@ class Happening:
     messages: tuple[Message, ...] = ()
 
 
-def rehearse(
+def rehearse_map(
     version: MapVersion,
     customer: Customer,
     *,
@@ -193,6 +193,6 @@ class _Rehearsal:
     def _subject(self, action: Action) -> str:
         links = Links(unsubscribe_url="#", preferences_url="#")
         try:
-            return render(action, Recipient.of(self.customer), links).subject
+            return render_message(action, Recipient.of(self.customer), links).subject
         except TextError as error:
             return str(error)

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.models import Arm
-from journeys.decisions.decide import Ready, judged, load_arms
+from journeys.decisions.decide_chunk import Ready, judged, load_arms
 from journeys.decisions.live_rules import LiveRules, live_rules
 from journeys.decisions.numerics.choice import choice_probabilities
 from journeys.decisions.numerics.occasion import Occasion
 from journeys.draws import keyed_uniform, pick
 from journeys.errors import StaleState
 from journeys.maps.numerics.journey_graph import Graph, Step
-from journeys.maps.walk import graph_of
+from journeys.maps.travellers import graph_of
 from journeys.models import JourneyMap, MapVersion
 
 

@@ -8,13 +8,13 @@ from datetime import date, datetime
 
 from django.db import DatabaseError, connection
 
-from journeys.decisions.reconcile import reconcile_recent
+from journeys.decisions.reconcile_messages import reconcile_recent
 from journeys.decisions.start_run import request_run, start_run
-from journeys.decisions.work import work_off
-from journeys.delivery.deliver import deliver
+from journeys.decisions.work_chunks import work_chunks
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.errors import StaleState
-from journeys.learning.learn import learn
-from journeys.learning.measure import measure_outcomes
+from journeys.learning.fit_uplift import fit_uplift
+from journeys.learning.measure_outcomes import measure_outcomes
 from journeys.learning.split_segments import is_due, split_segments
 from journeys.models import DecisionRun
 from optiengine.lib.worker import worker_name
@@ -71,12 +71,12 @@ def run_day(
                 failure = error
         run = _start(run, failure)
     tell("decisions")
-    run = work_off(run.pk, owner=worker_name(), clock=clock)
+    run = work_chunks(run.pk, owner=worker_name(), clock=clock)
     deliveries = {}
     if send:
         tell("deliveries")
         moment = clock() if clock else now or run.decided_at
-        deliveries = deliver(now=moment, clock=clock, owner=worker_name())
+        deliveries = deliver_messages(now=moment, clock=clock, owner=worker_name())
         reconcile_recent()
     return Day(run, n_measured, deliveries)
 
@@ -101,7 +101,7 @@ def _prepare(run: DecisionRun, tell: Callable[[str], None]) -> int:
     tell("outcomes")
     n_measured = measure_outcomes(run.as_of)
     tell("learning")
-    learn(run.as_of)
+    fit_uplift(run.as_of)
     tell("splits")
     if is_due(run.as_of):
         split_segments(run.as_of)

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.maps.numerics.journey_graph import Step
-from journeys.maps.walk import Journal, Walker, graph_of, load_walkers, park
+from journeys.maps.travellers import Journal, Walker, graph_of, load_walkers, park
 from journeys.models import Traveller
 from optiengine.lib.columns import read_columns
 

@@ -8,12 +8,12 @@ from django.utils.translation import gettext as _
 from campaigns.errors import CampaignNotReady, NeedsApproval
 from campaigns.models import Approval
 from campaigns.services.approvals import expect_approved, withdraw_changed
-from campaigns.services.launch import launch
+from campaigns.services.launch_campaign import launch_campaign
 from campaigns.services.rule_rows import lock_rules
 from journeys.errors import MapNeedsApproval, MapNotReady
 from journeys.maps.check_map import check_graph, draft_campaigns
 from journeys.maps.describe_graph import describe_graph_error
-from journeys.maps.enter import READER
+from journeys.maps.enter_maps import READER
 from journeys.maps.numerics.journey_graph import GraphError, parse_graph
 from journeys.models import JourneyMap, MapCursor, MapVersion
 from segments.events.new_events import start_cursor
@@ -112,7 +112,7 @@ def newest_version(journey: JourneyMap) -> MapVersion | None:
 def _launch_campaigns(version: MapVersion) -> None:
     for campaign in draft_campaigns(parse_graph(version.graph)):
         try:
-            launch(campaign, with_map=True)
+            launch_campaign(campaign, with_map=True)
         except CampaignNotReady as error:
             raise MapNotReady([f"{campaign}: {text}" for text in error.problems]) from error
 

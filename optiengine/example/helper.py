@@ -62,16 +62,16 @@ def _work(jobs: Any, database: str) -> None:
 
     settings.DATABASES["default"]["NAME"] = database  # a test's, in tests
     connections["default"].settings_dict["NAME"] = database
-    from journeys.decisions.work import work_off
-    from journeys.delivery.deliver import deliver
+    from journeys.decisions.work_chunks import work_chunks
+    from journeys.delivery.deliver_messages import deliver_messages
     from optiengine.lib.worker import worker_name
 
     while True:
         kind, what = jobs.get()
         try:
             if kind == "decide":
-                work_off(what, owner=worker_name())
+                work_chunks(what, owner=worker_name())
             else:
-                deliver(now=what, owner=worker_name())
+                deliver_messages(now=what, owner=worker_name())
         finally:
             jobs.task_done()

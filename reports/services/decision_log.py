@@ -19,9 +19,9 @@ from campaigns.models import Goal
 from campaigns.numerics.rule_changes import Change, changed
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes, Verdict, block, fact_verdicts
-from journeys.decisions.decide import Pinned, facts_of, load_arms, pinned, predict
+from journeys.decisions.decide_chunk import Pinned, facts_of, load_arms, pinned, predict
 from journeys.decisions.numerics.arbitration import NONE, Choice
-from journeys.explain.replay import decide_again, stored_facts
+from journeys.explain.replay_run import decide_again, stored_facts
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import DecisionChunk, DecisionRun
 from optiengine.lib.columns import read_columns

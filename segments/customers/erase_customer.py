@@ -12,7 +12,7 @@ from django.db import transaction
 
 from segments.channels import ADDRESS_COLUMNS
 from segments.customers.change_consent import change_consents
-from segments.customers.suppress import suppress_addresses
+from segments.customers.suppress_addresses import suppress_addresses
 from segments.customers.with_address import is_address
 from segments.models import Customer, Event, Suppression
 

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from segments.customers.change_consent import change_consents
-from segments.customers.suppress import mark_customer
+from segments.customers.suppress_addresses import mark_customer
 from segments.errors import CustomerRefused
 from segments.models import Customer
 

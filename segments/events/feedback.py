@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from optiengine.lib.partitions import ensure_partitions
 from segments.channels import ADDRESS_COLUMNS
 from segments.customers.change_consent import change_consents
-from segments.customers.suppress import suppress_address
+from segments.customers.suppress_addresses import suppress_address
 from segments.customers.with_address import is_address
 from segments.models import Customer, Event, EventKind, Suppression
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
 
 from optiengine.lib.days import known_zones
-from segments.customers.suppress import mark_customers
+from segments.customers.suppress_addresses import mark_customers
 from segments.imports import fields as read
 from segments.imports.fields import Field
 from segments.imports.spec import (

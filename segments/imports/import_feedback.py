@@ -13,7 +13,7 @@ from psycopg.sql import quote
 
 from segments.channels import ADDRESS_COLUMNS
 from segments.customers.address_hash import NORMAL, address_hasher
-from segments.customers.suppress import CHUNK, LIST_LOCK, mark_customers
+from segments.customers.suppress_addresses import CHUNK, LIST_LOCK, mark_customers
 from segments.customers.with_address import is_address, spellings
 from segments.events.feedback import FEEDBACK, MAX_SOFT_BOUNCES, SOFT_BOUNCES_COUNT_FOR
 from segments.imports.fields import yes_or_no
@@ -175,7 +175,7 @@ WITH_ADDRESS = f"""
 
 
 def _suppress(cursor: CursorWrapper, plan: ImportPlan) -> None:
-    """As segments.customers.suppress does: rows of customers are locked before the list."""
+    """As suppress_addresses does: rows of customers are locked before the list."""
     if not count(cursor, f"SELECT count(*) FROM {LISTED}"):
         return
     _lock_customers(cursor, WITH_ADDRESS)

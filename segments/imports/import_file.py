@@ -26,7 +26,6 @@ from segments.imports import (
 from segments.imports.file_format import FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
 from segments.imports.open_file import fingerprint
-from segments.imports.preview import Preview, PreviewRow, preview
 from segments.imports.progress import Progress
 from segments.imports.rejected_file import write_rejected
 from segments.imports.spec import (
@@ -43,8 +42,6 @@ from segments.imports.staging import (
     staging_session,
 )
 from segments.models import ImportJob
-
-__all__ = ["Preview", "PreviewRow", "create_import", "detect_format", "preview", "run_import"]
 
 MAX_RACES = 5  # attempts to merge while others write the same rows
 

@@ -21,10 +21,7 @@ from segments.models import (
     Stage,
     StateBuild,
 )
-from segments.state.customer_facts import FACTS, collect_facts
-from segments.state.features import active_features, feature_set_of
-from segments.state.fit_clv import Histories, Valuation, value_customers
-from segments.state.segment import (
+from segments.state.assign_segments import (
     CLUSTER_FEATURES,
     StageSegments,
     assign_segments,
@@ -32,6 +29,9 @@ from segments.state.segment import (
     segmentation_of,
     stage_segments,
 )
+from segments.state.customer_facts import FACTS, collect_facts
+from segments.state.features import active_features, feature_set_of
+from segments.state.fit_clv import Histories, Valuation, value_customers
 from segments.state.split_segment import apply_splits, splits_of_day
 
 Progress = Callable[[int, int], None]  # customers done, customers in all

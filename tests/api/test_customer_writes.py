@@ -5,7 +5,7 @@ import json
 import pytest
 from django.contrib.auth.models import Permission, User
 
-from segments.customers.suppress import suppress_address
+from segments.customers.suppress_addresses import suppress_address
 from segments.models import ConsentChange, Customer
 from tests.api.conftest import client_of
 from tests.factories import NOW, make_customer

@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 from playwright.sync_api import Page, expect
 
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.maps.edit_map import save_graph
 from journeys.models import JourneyMap
 from tests.factories import NOW
@@ -112,7 +112,7 @@ def test_the_abandoned_cart_map_is_drawn_put_right_launched_and_gone_through(pag
     expect(step(page, 2).locator(".jm-here")).to_have_text("1 here", timeout=15_000)
     expect(step(page, 1).locator(".jm-passed")).to_have_text("1 passed")
     move(NOW + timedelta(minutes=66))
-    deliver(now=NOW + timedelta(minutes=67), owner="test")
+    deliver_messages(now=NOW + timedelta(minutes=67), owner="test")
     (message,) = mail.outbox
     assert message.to == [anna.email]
     expect(step(page, 3).locator(".jm-passed")).to_have_text("1 passed", timeout=15_000)

@@ -19,7 +19,7 @@ from campaigns.services.approvals import (
     withdraw,
     withdraw_changed,
 )
-from campaigns.services.launch import end, launch, pause
+from campaigns.services.launch_campaign import end_campaign, launch_campaign, pause_campaign
 from segments.models import FeatureDefinition, Organisation, TargetGroup
 from segments.state.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign, make_goal
@@ -71,31 +71,31 @@ def ask_and_approve(campaign: Campaign, maker: User, second: User) -> Approval:
 
 def test_a_launch_above_the_limit_waits_for_a_second_person(draft, maker, second):
     with pytest.raises(NeedsApproval, match="could reach 10 customers, more than 5"):
-        launch(draft)
+        launch_campaign(draft)
     asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW, note="For spring")
     assert (asked.audience, asked.status) == (10, "waiting")
     with pytest.raises(NeedsApproval, match="waits for the approval of a second person"):
-        launch(draft)
+        launch_campaign(draft)
 
     approve(asked, by=second, at=NOW + timedelta(hours=1), note="Fine")
 
-    assert launch(draft).status == "active"
+    assert launch_campaign(draft).status == "active"
 
 
 @pytest.mark.parametrize("limit", [10, 11, None])
 def test_up_to_the_limit_nobody_is_asked(draft, limit):
     limit_to(limit)
 
-    assert launch(draft).status == "active"
+    assert launch_campaign(draft).status == "active"
 
 
 def test_pausing_and_ending_never_wait(draft, maker, second):
     ask_and_approve(draft, maker, second)
-    launch(draft)
+    launch_campaign(draft)
 
-    assert pause(draft).status == "paused"
-    assert launch(draft).status == "active"  # in this very content it was approved
-    assert end(draft).status == "ended"
+    assert pause_campaign(draft).status == "paused"
+    assert launch_campaign(draft).status == "active"  # in this very content it was approved
+    assert end_campaign(draft).status == "ended"
 
 
 def test_nobody_approves_what_they_asked_for_not_even_a_superuser(draft, maker):
@@ -195,7 +195,7 @@ def test_any_edit_after_the_approval_takes_it_back_in_words(draft, maker, second
             edit(draft)
             draft.refresh_from_db()
             with pytest.raises(NeedsApproval, match="no longer what was approved"):
-                launch(draft)
+                launch_campaign(draft)
             given.refresh_from_db()
             assert (given.status, given.decided_by) == ("withdrawn", second), edit
             assert given.reason == f"“{draft}” has been changed since."
@@ -232,7 +232,7 @@ def test_another_definition_of_a_feature_that_the_rule_names_takes_the_approval_
     assert asked.status == "approved"
     widen(named)
     with pytest.raises(NeedsApproval, match="no longer what was approved"):
-        launch(draft)
+        launch_campaign(draft)
     asked.refresh_from_db()
     assert asked.status == "withdrawn"
 
@@ -241,11 +241,11 @@ def test_an_edit_undone_does_not_bring_the_approval_back(draft, maker, second):
     ask_and_approve(draft, maker, second)
     Campaign.objects.filter(pk=draft.pk).update(rank=1)
     with pytest.raises(NeedsApproval):
-        launch(draft)
+        launch_campaign(draft)
     Campaign.objects.filter(pk=draft.pk).update(rank=None)
 
     with pytest.raises(NeedsApproval, match="no longer what was approved"):
-        launch(draft)
+        launch_campaign(draft)
 
 
 def test_an_edit_before_the_approval_takes_the_request_back(draft, maker, second):
@@ -262,10 +262,10 @@ def test_an_edit_before_the_approval_takes_the_request_back(draft, maker, second
 def test_launching_and_counting_are_no_edits(draft, maker, second):
     ask_and_approve(draft, maker, second)
     TargetGroup.objects.update(n_customers=7, counted_on=DAY)
-    launch(draft)
-    pause(draft)
+    launch_campaign(draft)
+    pause_campaign(draft)
 
-    assert launch(draft).status == "active"
+    assert launch_campaign(draft).status == "active"
 
 
 def test_refused_stays_refused_and_can_be_asked_again(draft, maker, second):
@@ -274,7 +274,7 @@ def test_refused_stays_refused_and_can_be_asked_again(draft, maker, second):
     with pytest.raises(ApprovalRefused, match="It is “refused”"):
         approve(asked, by=second, at=NOW)
     with pytest.raises(CampaignNotReady, match="ask for approval first"):
-        launch(draft)
+        launch_campaign(draft)
 
     assert ask_for_launch(KIND, draft.pk, by=maker, at=NOW).pk != asked.pk
 
@@ -300,7 +300,7 @@ def test_a_dry_run_alone_lets_nothing_happen_until_it_is_asked_for(draft, maker,
 
     approve(ask(tried, by=maker, at=NOW), by=second, at=NOW)
 
-    assert launch(draft).status == "active"
+    assert launch_campaign(draft).status == "active"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,7 +19,7 @@ from campaigns.models import (
 from campaigns.numerics.conflicts import dead_steps, shut_outs, unreachable_caps
 from campaigns.numerics.rulebook_entries import EVENT, ExclusionEntry, FollowUpEntry, GapEntry
 from campaigns.services.find_conflicts import NEVER, WARNING, conflicts_of, find_conflicts
-from campaigns.services.launch import launch
+from campaigns.services.launch_campaign import launch_campaign
 from segments.models import TargetGroup
 from segments.state.build_state import build_state
 from tests.campaigns.test_verdicts import book, campaign, cap
@@ -249,7 +249,7 @@ def told(campaign: Campaign) -> list[tuple[str, str]]:
 @pytest.mark.django_db
 def test_a_campaign_without_conflicts_is_launched():
     assert told(birthday := draft("Birthday")) == []
-    assert launch(birthday).status == "active"
+    assert launch_campaign(birthday).status == "active"
 
 
 @pytest.mark.django_db
@@ -267,7 +267,7 @@ def test_a_launch_is_refused_with_the_rule_that_forbids_it():
 
     assert told(birthday) == [(NEVER, sentence)]
     with pytest.raises(CampaignNotReady, match="“Birthday” can never be sent"):
-        launch(birthday)
+        launch_campaign(birthday)
 
 
 @pytest.mark.django_db
@@ -286,7 +286,7 @@ def test_who_alone_cannot_get_it_is_said_and_does_not_hinder_the_launch():
             "exclusion “Rest” and comes again after 7 days.",
         )
     ]
-    assert launch(birthday).status == "active"
+    assert launch_campaign(birthday).status == "active"
 
 
 @pytest.mark.django_db
@@ -301,7 +301,7 @@ def test_who_declined_the_topic_of_the_other_gets_it_so_the_launch_is_possible()
     ((severity, text),) = told(birthday)
     assert severity == WARNING
     assert text.startswith("Where “Win-back” is sent each time, “Birthday” never is")
-    assert launch(birthday).status == "active"
+    assert launch_campaign(birthday).status == "active"
     Campaign.objects.filter(pk=birthday.pk).update(status="draft")
     Tag.objects.update(is_topic=False)  # a tag that nobody ever declined holds nobody back
     assert [severity for severity, _text in told(birthday)] == [NEVER]
@@ -322,7 +322,7 @@ def test_what_a_launch_would_do_to_others_is_said_on_its_page():
         "“Birthday” can never be sent: “Win-back” has customers to itself for 9 days and comes "
         "again after 7 days."
     )
-    assert launch(winback).status == "active"
+    assert launch_campaign(winback).status == "active"
 
 
 @pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from campaigns.models import FrequencyCap, MinimumGap, QuietHours
 from campaigns.numerics.quiet_hours import QuietEntry
 from campaigns.services.load_rulebook import load_rulebook
-from journeys.explain.explain import explain
+from journeys.explain.explain_decision import explain_decision
 from journeys.models import Contact, Decision
 from tests.factories import DAY, make_action, make_campaign, make_contact
 from tests.journeys.engine import decide_day, make_customers, make_plan
@@ -125,7 +125,9 @@ def test_a_run_keeps_gaps_and_tells_which_one():
 
     decision = Decision.objects.get(run=run)
     assert decision.campaign is None
-    (option,) = [o for o in explain(decision).options if o.campaign_id == action.campaign_id]
+    (option,) = [
+        o for o in explain_decision(decision).options if o.campaign_id == action.campaign_id
+    ]
     assert option.verdict == (
         "The minimum gap “Two days”: a contact, over all contacts, is less than 48 hours ago or "
         "still to come."

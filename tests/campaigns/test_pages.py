@@ -15,9 +15,9 @@ from campaigns.models import Tag
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.preferences import masked
 from journeys.delivery.begin_attempt import begin_attempt
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
+from journeys.delivery.load_limits import load_limits
 from journeys.delivery.outbox import claim_batch
-from journeys.delivery.recheck import load_limits
 from journeys.models import Delivery
 from optiengine.day_figures import warnings_of
 from segments.customers.customer_links import (
@@ -56,7 +56,7 @@ def test_one_click_in_the_mail_ends_the_consent_without_cookie_or_login(site):
     anna, action = make_customer(), make_action()
     make_delivery(anna, action)
     waiting = make_delivery(anna, make_action())
-    deliver(now=NOW, owner="a", limit=1)
+    deliver_messages(now=NOW, owner="a", limit=1)
     header = mail.outbox[0].message()["List-Unsubscribe"]
 
     answer = requests.post(header.strip("<>"), data=ONE_CLICK, timeout=5)
@@ -70,7 +70,7 @@ def test_one_click_in_the_mail_ends_the_consent_without_cookie_or_login(site):
     assert (change.source, change.after) == ("unsubscribe link", anna.consents)
     event = Event.objects.get()
     assert (event.kind, event.properties["campaign"]) == ("unsubscribe", action.campaign_id)
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
     waiting.refresh_from_db()
     assert (waiting.status, len(mail.outbox)) == ("suppressed", 1)
 
@@ -167,7 +167,7 @@ def test_headers_of_an_email(settings):
     settings.PUBLIC_URL = "https://brand.example"
     settings.UNSUBSCRIBE_MAILBOX = "leave@brand.example"
     delivery = make_delivery()
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     message = mail.outbox[0].message()
     page, mailbox = message["List-Unsubscribe"].split(", ")
@@ -183,7 +183,7 @@ def test_headers_of_an_email(settings):
 def test_no_header_without_an_address_or_in_a_transactional_message(settings, url, transactional):
     settings.PUBLIC_URL = url
     make_delivery(action=make_action(make_campaign(transactional=transactional)))
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     message = mail.outbox[0].message()
     assert message["List-Unsubscribe"] is message["List-Unsubscribe-Post"] is None
@@ -293,19 +293,19 @@ def test_a_declined_topic_stops_what_waits():
     about_shoes = make_delivery(anna, make_action(campaign))
     make_delivery(anna, make_action(), as_of=DAY - timedelta(days=1))
 
-    assert deliver(now=NOW, owner="a")["sent"] == 1
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 1
 
     about_shoes.refresh_from_db()
     assert about_shoes.reason == "The customer declined a topic of the campaign."
 
 
 def test_a_suppressed_address_stops_what_waits():
-    from segments.customers.suppress import suppress_address
+    from segments.customers.suppress_addresses import suppress_address
 
     delivery = make_delivery()
     suppress_address("email", delivery.customer.email, reason="bounce", source="t", at=NOW)
 
-    assert deliver(now=NOW, owner="a")["suppressed"] == 1
+    assert deliver_messages(now=NOW, owner="a")["suppressed"] == 1
     assert Verdict.TOPIC_DECLINED == 6
 
 

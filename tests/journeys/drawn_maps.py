@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from campaigns.models import Campaign
-from journeys.jobs.advance import advance
+from journeys.jobs.advance_travellers import advance_travellers
 from journeys.maps.edit_map import launch_map, save_graph
-from journeys.maps.enter import Entry, enter, insert
+from journeys.maps.enter_maps import Entry, enter_maps, insert
 from journeys.models import JourneyMap, Traveller
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Customer, Event
@@ -76,8 +76,8 @@ def put_in(journey: JourneyMap, *customers: Customer, at: datetime, key: str = "
 
 def move(now: datetime) -> Counter[str]:
     """A minute's work: enter, then advance."""
-    entered = enter(now)
-    return entered + advance(now, owner="test")
+    entered = enter_maps(now)
+    return entered + advance_travellers(now, owner="test")
 
 
 def way(traveller: Traveller) -> str:

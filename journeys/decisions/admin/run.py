@@ -21,7 +21,7 @@ from journeys.decisions.admin.capacity import capacity_panel
 from journeys.decisions.decide_again import decide_again, may_decide_again
 from journeys.decisions.plan_moments import earliest
 from journeys.decisions.queue_run import queue_run, run_anyway
-from journeys.decisions.reconcile import is_balanced
+from journeys.decisions.reconcile_messages import is_balanced
 from journeys.errors import RunRefused
 from journeys.models import DecisionChunk, DecisionRun
 from optiengine.lib.admin import ReadOnlyAdmin

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from journeys.decisions.answer import answer_customer
+from journeys.decisions.answer_customer import answer_customer
 from journeys.errors import SendingStopped, StaleState
 from journeys.models import LiveDecision
 from optiengine.lib.fields import ReadOnly

@@ -21,7 +21,7 @@ from unfold.decorators import action
 
 from campaigns.models import Action, Campaign
 from journeys.delivery.channels import Outcome
-from journeys.delivery.preview import Preview, previews
+from journeys.delivery.preview_message import Preview, previews
 from journeys.delivery.send_proof import MOST_ADDRESSES, send_proof
 from journeys.errors import ProofRefused
 from segments.models import Customer, Organisation

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from campaigns.models import Arm, Campaign
-from journeys.explain.explain import Option, explain
+from journeys.explain.explain_decision import Option, explain_decision
 from journeys.explain.messages_of import messages_of
 from journeys.models import Decision, DecisionRun
 from optiengine.lib.admin import ReadOnlyAdmin
@@ -160,7 +160,7 @@ class DecisionAdmin(ReadOnlyAdmin):
         decision = rows.filter(pk=_whole(object_id)).first()
         if decision is None:
             raise Http404(_("There is no such decision, or its day is no longer kept."))
-        told = explain(decision)
+        told = explain_decision(decision)
         currency = Organisation.current().currency
         context = {
             **self.admin_site.each_context(request),

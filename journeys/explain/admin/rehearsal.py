@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
 
-from journeys.explain.rehearse_map import Happening, rehearse
+from journeys.explain.rehearse_map import Happening, rehearse_map
 from journeys.maps.admin.canvas import Unreadable, read_body, refused
 from journeys.maps.admin.journey_map import JourneyMapAdmin
 from journeys.maps.describe_graph import PORTS, describe_graph_error
@@ -49,7 +49,7 @@ class RehearsedMapAdmin(JourneyMapAdmin):
             return refused(str(error))
         answers = body.get("answers")
         drawing = MapVersion(map=journey, graph=body["graph"])  # as it is drawn, saved or not
-        happenings = rehearse(
+        happenings = rehearse_map(
             drawing, customer, start=start, answers=answers if isinstance(answers, dict) else {}
         )
         words = {"customer": customer.external_id, "zone": _zone_of(happenings)}

@@ -20,7 +20,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from journeys.decisions.api.serializers import DecisionParameters, DecisionSerializer
 from journeys.explain.api.explanation import ExplanationSerializer
-from journeys.explain.explain import explain
+from journeys.explain.explain_decision import explain_decision
 from journeys.models import Decision, DecisionRun
 from optiengine.lib.parameters import StrictView
 
@@ -123,7 +123,7 @@ class DecisionViewSet(StrictView, ListModelMixin, GenericViewSet):
     )
     @action(detail=False, url_path=f"{ONE}/explanation", url_name="explanation")
     def explanation(self, request: Request, as_of: str, customer: str) -> Response:
-        explained = explain(self.find(as_of, customer))
+        explained = explain_decision(self.find(as_of, customer))
         return Response(ExplanationSerializer(explained).data)
 
     def find(self, as_of: str, customer: str) -> Decision:

@@ -3,7 +3,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from journeys.decisions.api.serializers import DecisionSerializer
-from journeys.explain.explain import Explanation
+from journeys.explain.explain_decision import Explanation
 from optiengine.lib.fields import NumberField, ReadOnly
 
 

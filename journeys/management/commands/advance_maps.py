@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from journeys.jobs.advance import advance
+from journeys.jobs.advance_travellers import advance_travellers
 from journeys.management.commands.deliver import aware_moment, whole_number
-from journeys.maps.enter import enter
+from journeys.maps.enter_maps import enter_maps
 from optiengine.lib.command import FiguresCommand, iso_date
 from optiengine.lib.worker import worker_name
 from segments.models import Organisation
@@ -48,5 +48,7 @@ class Command(FiguresCommand):
         if options["as_of"]:
             zone = ZoneInfo(Organisation.current().time_zone)
             now = datetime.combine(options["as_of"], time(9), zone)
-        counts = enter(now) + advance(now, owner=worker_name(), limit=options["limit"])
+        counts = enter_maps(now) + advance_travellers(
+            now, owner=worker_name(), limit=options["limit"]
+        )
         return {name: counts[name] for name in self.columns}

@@ -7,8 +7,8 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
-from journeys.decisions.reconcile import reconcile_recent
-from journeys.delivery.deliver import deliver
+from journeys.decisions.reconcile_messages import reconcile_recent
+from journeys.delivery.deliver_messages import deliver_messages
 from optiengine.lib.command import FiguresCommand, iso_date
 from optiengine.lib.worker import worker_name
 from segments.models import Channel, Organisation
@@ -64,7 +64,7 @@ class Command(FiguresCommand):
             zone = ZoneInfo(Organisation.current().time_zone)
             now = datetime.combine(options["as_of"], time(9), zone)
         with tqdm(unit=" deliveries", desc="deliver", disable=None) as bar:
-            counts = deliver(
+            counts = deliver_messages(
                 now=now,
                 channel=options["channel"],
                 limit=options["limit"],

@@ -1,6 +1,6 @@
 from django.core.management.base import CommandError
 
-from journeys.explain.replay import replay, replay_live
+from journeys.explain.replay_run import replay_live, replay_run
 from journeys.models import DecisionRun
 from optiengine.lib.command import FiguresCommand
 
@@ -28,7 +28,7 @@ class Command(FiguresCommand):
         is_live = found.kind == DecisionRun.Kind.LIVE
         if found.status != DecisionRun.Status.DONE and not is_live:
             raise CommandError(f"{found} is not finished: {found.get_status_display()}.")
-        result = replay_live(found) if is_live else replay(found)
+        result = replay_live(found) if is_live else replay_run(found)
         figures = {
             "run": found.pk,
             "as_of": found.as_of,

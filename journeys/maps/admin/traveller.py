@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
-from journeys.maps.wake import resume
+from journeys.maps.wake_travellers import resume
 from journeys.models import Traveller
 from optiengine.lib.admin import ReadOnlyAdmin
 

@@ -11,13 +11,13 @@ from django.db import connection
 
 from campaigns.models import Arm
 from campaigns.numerics.verdicts import fact_verdicts
-from journeys.decisions.decide import facts_of, load_arms, pinned, predict
+from journeys.decisions.decide_chunk import facts_of, load_arms, pinned, predict
 from journeys.decisions.numerics.arbitration import arbitrate
 from journeys.decisions.numerics.worth import worth_of
 from journeys.decisions.start_run import request_run, start_run
-from journeys.decisions.work import work_off
-from journeys.explain.replay import replay
-from journeys.learning.learn import learn
+from journeys.decisions.work_chunks import work_chunks
+from journeys.explain.replay_run import replay_run
+from journeys.learning.fit_uplift import fit_uplift
 from journeys.models import DecisionChunk, DecisionRun
 from optiengine.lab.bench.decisions_data import AS_OF
 from optiengine.lab.bench.process import BenchFailed, measure
@@ -121,16 +121,16 @@ def task_ready(as_of: str = AS_OF.isoformat()) -> dict[str, float]:
     started = time.perf_counter()
     build_state(day)
     built = time.perf_counter()
-    learn(day)
+    fit_uplift(day)
     return {"state_seconds": built - started, "learn_seconds": time.perf_counter() - built}
 
 
 def task_decide(run: int) -> None:
-    work_off(run, owner=worker_name())
+    work_chunks(run, owner=worker_name())
 
 
 def task_replay(run: int) -> dict[str, int]:
-    found = replay(DecisionRun.objects.get(pk=run))
+    found = replay_run(DecisionRun.objects.get(pk=run))
     return {
         "n_decisions": found.n_decisions,
         "n_differing": len(found.differing) + len(found.missing),

@@ -20,7 +20,7 @@ from rest_framework.authtoken.models import Token
 
 from campaigns.models import Campaign
 from campaigns.services.assign_arms import assign_arms
-from journeys.explain.replay import replay_live
+from journeys.explain.replay_run import replay_live
 from journeys.models import DecisionRun, LiveDecision
 from optiengine.lab.bench.process import BenchFailed, measure
 from optiengine.serving import web_server

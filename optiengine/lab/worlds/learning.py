@@ -24,7 +24,7 @@ SAMPLE = 20_000  # customers that the scale of features, and the limit of money,
 
 
 class Learner:
-    """What `journeys.learning.learn` does with rows, done with arrays."""
+    """What `journeys.learning.fit_uplift` does with rows, done with arrays."""
 
     def __init__(self, lab: Lab) -> None:
         scenario, population = lab.scenario, lab.population

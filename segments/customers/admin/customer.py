@@ -26,7 +26,7 @@ from segments.customers.admin.customer_panels import customer_panels
 from segments.customers.admin.import_links import ImportLink
 from segments.customers.change_consent import change_consents
 from segments.customers.erase_customer import erase_customer
-from segments.customers.suppress import mark_customer
+from segments.customers.suppress_addresses import mark_customer
 from segments.models import (
     Channel,
     ConsentChange,

@@ -19,7 +19,11 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from optiengine.lib.admin import LargeTable
 from segments.channels import ADDRESS_COLUMNS
-from segments.customers.suppress import find_suppression, lift_suppression, suppress_address
+from segments.customers.suppress_addresses import (
+    find_suppression,
+    lift_suppression,
+    suppress_address,
+)
 from segments.errors import AddressRefused
 from segments.models import Channel, Suppression
 

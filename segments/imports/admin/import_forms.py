@@ -13,8 +13,8 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from segments.imports.import_file import Preview
 from segments.imports.mapping import factors
+from segments.imports.preview_file import Preview
 from segments.imports.spec import ImportOptions
 from segments.models import ImportJob
 

@@ -23,7 +23,7 @@ from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import number
 from segments.errors import ImportRefused
 from segments.imports.admin.import_forms import MappingForm, UploadForm
-from segments.imports.import_file import Preview, preview
+from segments.imports.preview_file import Preview, preview_file
 from segments.imports.uploads import confirm_upload, store_upload, upload_path
 from segments.models import ImportJob
 
@@ -112,7 +112,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
             upload, kind = form.cleaned_data["file"], form.cleaned_data["kind"]
             name, sha256 = store_upload(upload.chunks(), at=timezone.now())
             try:
-                preview(upload_path(name), kind, at=timezone.now(), n_rows=1)
+                preview_file(upload_path(name), kind, at=timezone.now(), n_rows=1)
             except ImportRefused as refusal:
                 upload_path(name).unlink()
                 form.add_error("file", str(refusal))
@@ -138,7 +138,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         if user_id != request.user.pk:
             raise PermissionDenied
         at = timezone.now()
-        shown = preview(file, kind, at=at)
+        shown = preview_file(file, kind, at=at)
         form = MappingForm(request.POST or None, kind=kind, preview=shown)
         if request.method == "POST" and form.is_valid():
             said = form.cleaned_data
@@ -159,7 +159,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
                         at=at,
                     )
                     return redirect("admin:segments_importjob_change", job.pk)
-                shown = preview(
+                shown = preview_file(
                     file, kind, mapping, at=at, options=options, encoding=said["encoding"]
                 )
             except ImportRefused as refusal:

@@ -10,7 +10,7 @@ from campaigns.models import Campaign, CapacityLimit, QuietHours
 from journeys.decisions.answer_events import answer_events
 from journeys.decisions.decide_now import Request, decide_now
 from journeys.decisions.live_rules import live_rules
-from journeys.explain.replay import replay_live
+from journeys.explain.replay_run import replay_live
 from journeys.models import Contact, Decision, DecisionRun, LiveDecision, WaitingTrigger
 from optiengine.lib.partitions import ensure_partitions
 from segments.customers.stop_sending import set_sending_stopped

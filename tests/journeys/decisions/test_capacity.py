@@ -14,9 +14,9 @@ from campaigns.numerics.verdicts import Verdict
 from journeys.decisions import price_run
 from journeys.decisions.queue_run import request_run
 from journeys.decisions.start_run import start_run
-from journeys.decisions.work import work_off
-from journeys.explain.explain import explain
-from journeys.explain.replay import replay
+from journeys.decisions.work_chunks import work_chunks
+from journeys.explain.explain_decision import explain_decision
+from journeys.explain.replay_run import replay_run
 from journeys.jobs.run_day import run_day
 from journeys.models import (
     CapacityAccount,
@@ -67,7 +67,7 @@ def test_a_volume_is_never_exceeded_and_withheld_messages_use_none_of_it(fields)
     assert Delivery.objects.count() == 12
     assert Contact.objects.filter(is_control=True).exists()
     assert CapacityAccount.objects.get().used == CapacityUse.objects.get(run=run).used == 12
-    assert replay(run).differing == []
+    assert replay_run(run).differing == []
 
 
 def test_a_budget_counts_the_cost_of_what_is_sent_to_a_thousandth_of_a_cent():
@@ -106,11 +106,11 @@ def test_who_comes_too_late_chooses_anew_with_the_exact_probability():
     assert {round(d.assignment_prob, 12) for d in late} == {0.5}
     assert all(d.action_id != scarce.pk for d in late)
     for decision in (late[0], early[0]):
-        told = explain(decision)
+        told = explain_decision(decision)
         assert told.agrees
         assert sum(o.prob or 0 for o in told.options) == pytest.approx(1)
-    assert any("Too little was left" in o.verdict for o in explain(late[0]).options)
-    assert replay(run).differing == []
+    assert any("Too little was left" in o.verdict for o in explain_decision(late[0]).options)
+    assert replay_run(run).differing == []
 
 
 def test_turns_are_drawn_so_that_no_customer_is_always_first():
@@ -146,7 +146,7 @@ def test_overlapping_limits_with_additions_all_hold_over_days_and_replay():
 
     for day in DAYS:
         run = decide_day(day)
-        assert replay(run).differing == []
+        assert replay_run(run).differing == []
 
     sent = Contact.objects.filter(is_control=False)
     month, monday = date(2026, 3, 1), date(2026, 3, 2)  # the first day is a Sunday
@@ -219,14 +219,14 @@ def test_chunks_split_one_budget_and_each_replays_with_what_it_found():
 
     run = start_run(request_run(DAY))
     split_into_chunks(run, 5)
-    run = work_off(run.pk, owner="test")
+    run = work_chunks(run.pk, owner="test")
 
     left = [chunk.capacity_left[0] for chunk in run.chunks.all()]
     assert len(set(left)) > 1
     assert max(left) == 40_000
     cost = Contact.objects.filter(is_control=False).aggregate(n=Sum("action__cost_cents"))["n"]
     assert 38 <= cost <= 40
-    assert replay(run).differing == []
+    assert replay_run(run).differing == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -248,7 +248,7 @@ def test_many_workers_never_spend_the_same_unit():
 
     def worker(number: int) -> None:
         try:
-            work_off(run.pk, owner=f"worker {number}")
+            work_chunks(run.pk, owner=f"worker {number}")
         finally:
             connection.close()
 
@@ -265,7 +265,7 @@ def test_many_workers_never_spend_the_same_unit():
         "contacts": sent.count(),
         "money": sent.aggregate(n=Sum("action__cost_cents"))["n"] * 1000,
     }
-    assert replay(run).differing == []
+    assert replay_run(run).differing == []
 
 
 def test_prices_bound_and_gap_are_stored_and_the_price_is_a_part_of_the_value():
@@ -286,7 +286,7 @@ def test_prices_bound_and_gap_are_stored_and_the_price_is_a_part_of_the_value():
     assert run.prices["bound_cents"] >= run.prices["value_cents"] > 0
     decision = Decision.objects.contacting()[0]
     assert decision.price_cents == pytest.approx(0.75 * use.price)
-    told = explain(decision)
+    told = explain_decision(decision)
     chosen = told.chosen
     assert told.agrees
     assert chosen.price_cents == pytest.approx(decision.price_cents)

@@ -7,10 +7,10 @@ import pytest
 from campaigns.models import Campaign, CapacityLimit
 from journeys.decisions.decide_again import decide_again
 from journeys.decisions.decide_now import Request, decide_now
-from journeys.decisions.work import work_off
-from journeys.delivery.deliver import deliver
+from journeys.decisions.work_chunks import work_chunks
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.errors import RunRefused
-from journeys.explain.replay import replay
+from journeys.explain.replay_run import replay_run
 from journeys.models import CapacityAccount, Contact, Decision, DecisionRun, Delivery
 from segments.models import Organisation
 from tests.factories import DAY, make_action, make_campaign
@@ -43,7 +43,7 @@ def run_zone():
 
 def again(run, hour=10):
     made = decide_again(run, now=at(hour))
-    return work_off(made.pk, owner="test")
+    return work_chunks(made.pk, owner="test")
 
 
 def names():
@@ -61,7 +61,7 @@ def test_the_day_is_decided_by_the_changed_rules_and_nothing_is_left_of_the_firs
     assert Decision.objects.count() == 8
     assert Delivery.objects.count() == Contact.objects.count() == 6
     assert CapacityAccount.objects.get().used == 6  # not twice
-    assert replay(done).differing == []
+    assert replay_run(done).differing == []
 
 
 def test_with_the_same_rules_the_same_is_decided(run):
@@ -81,7 +81,7 @@ def test_from_the_lock_time_on_it_stays(run):
 
 def test_a_message_that_left_before_its_time_keeps_the_day(run):
     Delivery.objects.update(due_at=run.decided_at)
-    deliver(now=run.decided_at + timedelta(minutes=1), owner="test", limit=1)
+    deliver_messages(now=run.decided_at + timedelta(minutes=1), owner="test", limit=1)
 
     with pytest.raises(RunRefused, match="have left already"):
         again(run)

@@ -10,9 +10,9 @@ from django.urls import reverse
 from campaigns.models import ArmMembership, Campaign, Exclusion, FrequencyCap, MinimumGap
 from journeys.decisions.decide_now import Request, decide_now
 from journeys.errors import SendingStopped, StaleState
-from journeys.explain.explain import explain
+from journeys.explain.explain_decision import explain_decision
 from journeys.explain.messages_of import messages_of
-from journeys.explain.replay import replay_live
+from journeys.explain.replay_run import replay_live
 from journeys.models import Contact, Decision, DecisionRun, Delivery, LiveDecision
 from segments.customers.stop_sending import set_sending_stopped
 from segments.models import Organisation
@@ -69,7 +69,7 @@ def test_a_decision_in_real_time_is_logged_explained_and_replayed(shop):
 
     decision = Decision.objects.get(pk=answer.decision_id, as_of=DAY)
     assert decision.run.kind == "live"
-    explanation = explain(decision)
+    explanation = explain_decision(decision)
     assert explanation.agrees
     assert explanation.is_recomputed
     found = replay_live(decision.run)
@@ -175,7 +175,11 @@ def test_what_would_go_beside_an_answer_is_not_logged_as_said(shop, beside):
     assert decision.campaign.name == "Banner"
     assert [k.campaign.name for k in Contact.objects.all()] == ["Banner"]
     assert [d.channel for d in Delivery.objects.all()] == ["web"]
-    [web] = [o for o in explain(decision).options if (o.campaign, o.channel) == ("Second", "web")]
+    [web] = [
+        o
+        for o in explain_decision(decision).options
+        if (o.campaign, o.channel) == ("Second", "web")
+    ]
     assert web.verdict == (
         "An answer is one message: never one that is in addition or transactional."
     )
@@ -192,7 +196,7 @@ def test_whoever_came_since_the_state_gets_an_arm_and_a_leaf_at_once(shop):
     assert answer.has_message
     assert ArmMembership.objects.get(customer=new).arm == "optimised"
     assert LiveDecision.objects.get().micro_segment_id > 0
-    assert explain(Decision.objects.get(pk=answer.decision_id, as_of=DAY)).agrees
+    assert explain_decision(Decision.objects.get(pk=answer.decision_id, as_of=DAY)).agrees
 
 
 def test_nobody_is_answered_on_features_of_the_day_before_yesterday(shop):

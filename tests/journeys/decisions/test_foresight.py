@@ -7,10 +7,10 @@ import pytest
 
 from campaigns.models import FollowUp, FrequencyCap
 from campaigns.numerics.verdicts import Verdict
-from journeys.decisions import decide as decide_service
-from journeys.explain import replay as replay_service
-from journeys.explain.explain import explain
-from journeys.explain.replay import replay
+from journeys.decisions import decide_chunk as decide_service
+from journeys.explain import replay_run as replay_service
+from journeys.explain.explain_decision import explain_decision
+from journeys.explain.replay_run import replay_run
 from journeys.learning.numerics.uplift import Prediction
 from journeys.models import Decision
 from segments.models import TargetGroup
@@ -51,7 +51,7 @@ def make_birthday(**fields):
 
 
 def option(decision, campaign):
-    return next(o for o in explain(decision).options if o.campaign == campaign)
+    return next(o for o in explain_decision(decision).options if o.campaign == campaign)
 
 
 def test_a_ranked_birthday_in_three_days_keeps_the_slot_from_a_small_cross_sell(
@@ -79,11 +79,11 @@ def test_a_ranked_birthday_in_three_days_keeps_the_slot_from_a_small_cross_sell(
     page = admin_client.get(f"/admin/journeys/decision/{kept.pk}/change/").content.decode()
     assert "kept for “Birthday” in 3 days" in page
     if kept.campaign_id is None:
-        assert explain(kept).summary.endswith("The slot is kept for “Birthday” in 3 days.")
+        assert explain_decision(kept).summary.endswith("The slot is kept for “Birthday” in 3 days.")
     cross_sell = option(free, "Cross-sell")
     assert (cross_sell.slot_cents, cross_sell.kept_for) == (0, "")
     assert cross_sell.prob > 0.98
-    assert replay(run).differing == []
+    assert replay_run(run).differing == []
 
 
 def test_a_customer_who_cannot_get_the_birthday_message_does_not_wait_for_it(values):
@@ -123,7 +123,7 @@ def test_what_value_later_comes_from_is_named(values):
     assert told.opens == (
         "after a response “Thank you” after 2 days; without a response “Reminder” after 5 days"
     )
-    assert replay(run).differing == []
+    assert replay_run(run).differing == []
 
 
 def test_a_step_that_is_due_soon_keeps_its_slot_and_a_replay_agrees(values):
@@ -145,4 +145,4 @@ def test_a_step_that_is_due_soon_keeps_its_slot_and_a_replay_agrees(values):
     assert (small.kept_for, small.kept_days) == ("Second", 2)
     assert small.slot_cents == pytest.approx(300 * 0.999**2)
     assert Verdict.SERIES_NOT_OPEN in decision.verdicts
-    assert replay(run).differing == []
+    assert replay_run(run).differing == []

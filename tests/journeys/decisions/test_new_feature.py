@@ -13,12 +13,12 @@ from campaigns.services.load_rulebook import load_rulebook
 from journeys.decisions.decide_again import decide_again
 from journeys.decisions.decide_now import Request, decide_now
 from journeys.decisions.queue_run import run_anyway
-from journeys.decisions.work import work_off
+from journeys.decisions.work_chunks import work_chunks
 from journeys.errors import StaleState
-from journeys.explain.explain import explain
-from journeys.explain.replay import replay, replay_live
+from journeys.explain.explain_decision import explain_decision
+from journeys.explain.replay_run import replay_live, replay_run
 from journeys.jobs.run_day import run_day
-from journeys.learning.learn import learn
+from journeys.learning.fit_uplift import fit_uplift
 from journeys.models import Contact, Decision, DecisionRun
 from segments.models import FeatureDefinition, Organisation, TargetGroup
 from segments.state.build_state import build_state
@@ -76,7 +76,7 @@ def test_a_page_is_answered_by_all_other_campaigns(shop):
 
     decision = Decision.objects.get(pk=answer.decision_id)
     assert decision.campaign.name == "Banner"
-    explanation = explain(decision)
+    explanation = explain_decision(decision)
     assert {option.action: option.verdict for option in explanation.options}[new.name] == WORDS
     assert explanation.agrees
     assert replay_live(decision.run).differing == []
@@ -102,14 +102,14 @@ def test_a_day_decided_again_loses_the_new_campaign_alone(shop):
     new = launch_for_frequent_visitors("email")
 
     made = decide_again(run, now=datetime.combine(DAY, time(10), run.decided_at.tzinfo))
-    made = work_off(made.pk, owner="test")
+    made = work_chunks(made.pk, owner="test")
 
     assert (made.status, made.error) == ("done", "")
     assert Contact.objects.filter(as_of=DAY).count() == 4
     place = [action["id"] for action in made.rulebook["actions"]].index(new.pk)
     verdicts = Decision.objects.filter(run=made).values_list("verdicts", flat=True)
     assert {row[place] for row in verdicts} == {Verdict.UNKNOWN_FEATURE}
-    assert replay(made).differing == []
+    assert replay_run(made).differing == []
 
 
 def test_a_budget_is_priced_without_the_new_campaign(shop):
@@ -121,7 +121,7 @@ def test_a_budget_is_priced_without_the_new_campaign(shop):
     launch_for_frequent_visitors("email")
 
     made = decide_again(run, now=datetime.combine(DAY, time(10), run.decided_at.tzinfo))
-    made = work_off(made.pk, owner="test")
+    made = work_chunks(made.pk, owner="test")
 
     assert (made.status, Contact.objects.filter(as_of=DAY).count()) == ("done", 2)
 
@@ -134,7 +134,7 @@ def test_a_state_whose_features_nothing_was_learned_for_yet_waits_for_its_model(
     build_state(NEXT)
 
     before = ask(shop[0], at=NOON + timedelta(days=1))
-    learn(NEXT)
+    fit_uplift(NEXT)
     after = ask(shop[1], at=NOON + timedelta(days=1))
 
     runs = DecisionRun.objects.filter(kind="live").order_by("number")
@@ -162,20 +162,20 @@ def test_a_run_in_spite_of_missing_learning_takes_the_pair_before(shop, monkeypa
     def fail(*arguments, **how):
         raise OSError("Learning failed.")
 
-    monkeypatch.setattr("journeys.jobs.run_day.learn", fail)
+    monkeypatch.setattr("journeys.jobs.run_day.fit_uplift", fail)
     run = run_day(NEXT, send=False).run
 
     assert (run.status, run.error, run.state.as_of) == ("done", "", DAY)
     sent = Contact.objects.filter(as_of=NEXT).values_list("campaign__name", flat=True)
     assert list(sent) == ["Urgent"] * 4
-    assert replay(run).differing == []
+    assert replay_run(run).differing == []
 
 
 def test_whoever_has_all_campaigns_run_anyway_gets_those_that_can_be_decided(shop, monkeypatch):
     decide_day()
     make_feature()
     launch_for_frequent_visitors("email")
-    monkeypatch.setattr("journeys.jobs.run_day.learn", lambda day: 1 / 0)
+    monkeypatch.setattr("journeys.jobs.run_day.fit_uplift", lambda day: 1 / 0)
     with pytest.raises(StaleState):
         run_day(NEXT, send=False)
     run_anyway(DecisionRun.objects.get(as_of=NEXT), by="ana")

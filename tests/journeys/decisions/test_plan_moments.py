@@ -6,8 +6,8 @@ import pytest
 
 from campaigns.models import QuietHours
 from journeys.decisions.plan_moments import population
-from journeys.delivery.deliver import deliver
-from journeys.explain.replay import replay
+from journeys.delivery.deliver_messages import deliver_messages
+from journeys.explain.replay_run import replay_run
 from journeys.models import Contact, Delivery
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Customer, Event, Organisation
@@ -126,8 +126,8 @@ def test_the_lock_time_holds_the_days_messages():
 
     lock = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
     assert planned() == {lock}
-    assert not any(deliver(now=lock - timedelta(seconds=1), owner="a").values())
-    assert deliver(now=lock, owner="a")["sent"] == 2
+    assert not any(deliver_messages(now=lock - timedelta(seconds=1), owner="a").values())
+    assert deliver_messages(now=lock, owner="a")["sent"] == 2
     assert run.decided_at == NINE
 
 
@@ -138,5 +138,5 @@ def test_a_replay_does_not_plan_again():
     run = decide_day()
     QuietHours.objects.all().delete()
 
-    found = replay(run)
+    found = replay_run(run)
     assert (found.n_decisions, found.differing) == (10, [])

@@ -9,8 +9,8 @@ from django.urls import reverse
 from campaigns.numerics.verdicts import Verdict
 from journeys.decisions.queue_run import run_anyway
 from journeys.errors import RunRefused, StaleState
-from journeys.explain.explain import explain
-from journeys.explain.replay import replay
+from journeys.explain.explain_decision import explain_decision
+from journeys.explain.replay_run import replay_run
 from journeys.jobs.run_day import run_day
 from journeys.models import Contact, Decision, DecisionRun
 from tests.factories import DAY, make_action, make_campaign
@@ -59,9 +59,9 @@ def test_what_is_to_run_anyway_is_decided_on_the_older_data_and_nothing_else(no_
     assert Decision.objects.filter(as_of=NEXT).count() == 4
     decision = Decision.objects.filter(as_of=NEXT).first()
     assert decision.verdicts[0] == Verdict.STALE_FEATURES
-    why = [option.verdict for option in explain(decision).options]
+    why = [option.verdict for option in explain_decision(decision).options]
     assert "Not run: the customer data of the day was missing." in why
-    found = replay(run)
+    found = replay_run(run)
     assert (found.n_decisions, found.differing, found.missing) == (4, [], [])
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from campaigns.models import QuietHours
-from journeys.jobs.advance import advance
+from journeys.jobs.advance_travellers import advance_travellers
 from journeys.models import Contact, StepPassage, Traveller
 from segments.models import Organisation
 from tests.factories import DAY, make_goal
@@ -79,12 +79,12 @@ def test_a_late_run_leaves_a_step_alone_that_has_given_up(anna):
     waiting = {"when_blocked": "wait", "wait_hours": 3, "then": "exit"}
     graph = draw({"e": ENTRY, "m": send(campaign, **waiting)}, "e>m")
     put_in(journey := launch(graph, at=at(8)), anna, at=at(8))
-    advance(at(8), owner="test")
+    advance_travellers(at(8), owner="test")
 
     decide_day(clock=lambda: at(11))
 
     assert not Contact.objects.exists()
-    advance(at(11), owner="test")
+    advance_travellers(at(11), owner="test")
     assert way(Traveller.objects.get(map=journey)) == "e next m blocked blocked"
 
 

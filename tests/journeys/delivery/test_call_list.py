@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from django.urls import reverse
 
 from journeys.delivery import outbox
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.delivery.settle_call import settle_call
 from journeys.errors import CallSettled
 from journeys.models import Call
@@ -30,7 +30,7 @@ def listed():
 
 def list_calls(n: int = 1, **fields) -> list[Call]:
     make_deliveries(n, "call", **fields)
-    assert deliver(now=NOW, owner="a")["sent"] == n
+    assert deliver_messages(now=NOW, owner="a")["sent"] == n
     return list(Call.objects.order_by("pk"))
 
 
@@ -40,7 +40,7 @@ def test_a_call_is_sent_when_it_is_on_the_list():
     )
     delivery = make_delivery(make_customer(first_name="Zoë"), action)
 
-    assert deliver(now=NOW, owner="a")["sent"] == 1
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 1
 
     call = Call.objects.get()
     assert (call.key, call.customer_id, call.action_id) == (
@@ -61,9 +61,9 @@ def test_a_batch_repeated_after_a_crash_is_on_the_list_once(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(outbox, "record_receipts", die)
         with pytest.raises(KeyboardInterrupt):
-            deliver(now=NOW, owner="lost")
+            deliver_messages(now=NOW, owner="lost")
     let_time_pass()
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     assert statuses() == {"sent": 5}
     assert Call.objects.count() == 5
@@ -160,7 +160,7 @@ def test_erasure_reaches_what_was_to_be_said():
 def test_the_file_is_safe_to_open(admin_client):
     action = make_action(channel="call", subject="", body='=HYPERLINK("x")')
     make_delivery(make_customer(first_name="=1+1", last_name="", phone="+49 170 1"), action)
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     answer = admin_client.get(f"/admin/journeys/call/day.csv?day={DAY}")
 

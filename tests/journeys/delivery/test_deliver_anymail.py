@@ -10,9 +10,9 @@ from requests.exceptions import ConnectTimeout
 from journeys.delivery import outbox
 from journeys.delivery.channels.anymail import ServiceProvider
 from journeys.delivery.channels.in_flight import N_THREADS
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.models import Delivery
-from segments.customers.suppress import find_suppression
+from segments.customers.suppress_addresses import find_suppression
 from segments.models import Customer, Event
 from tests.factories import NOW, make_action, make_campaign, make_customer, make_delivery
 from tests.journeys.http_peer import HttpPeer, Reply, Taken, running_http_peer
@@ -55,8 +55,8 @@ def test_every_message_is_handed_over_once_and_can_be_told_by_its_key(peer: Http
     delivery = make_delivery(anna, action)
     make_deliveries(29, "email")
 
-    assert deliver(now=NOW, owner="a")["sent"] == 30
-    assert not any(deliver(now=NOW, owner="a").values())
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 30
+    assert not any(deliver_messages(now=NOW, owner="a").values())
 
     addresses = [taken.json["To"] for taken in peer.taken]
     assert len(set(addresses)) == len(addresses) == 30
@@ -73,7 +73,7 @@ def test_every_message_is_handed_over_once_and_can_be_told_by_its_key(peer: Http
 def deliver_one(peer: HttpPeer, reply: Reply) -> Delivery:
     delivery = make_delivery(make_customer(email=ADDRESS))
     peer.reply = lambda n, taken: reply
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
     delivery.refresh_from_db()
     return delivery
 
@@ -111,7 +111,7 @@ def test_what_the_provider_says_decides(peer: HttpPeer, reply, status):
     assert TOKEN not in delivery.reason
     if status == "unknown":
         let_time_pass()
-        assert not any(deliver(now=NOW + timedelta(days=2), owner="a").values())
+        assert not any(deliver_messages(now=NOW + timedelta(days=2), owner="a").values())
         assert len(peer.taken) == 1  # never by itself again
 
 
@@ -132,7 +132,7 @@ def test_no_answer_is_unclear_and_closes_the_session(peer: HttpPeer):
         raise ConnectionResetError
 
     peer.reply = cut
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     found = statuses()
     assert 1 <= found["unknown"] <= N_THREADS
@@ -144,7 +144,7 @@ def test_a_provider_that_cannot_be_reached_makes_messages_wait(settings, peer):
         bound.bind(("127.0.0.1", 0))
         settings.ANYMAIL["POSTMARK_API_URL"] = f"http://127.0.0.1:{bound.getsockname()[1]}/"
         make_deliveries(3, "email")
-        assert deliver(now=NOW, owner="a")["new"] == 3
+        assert deliver_messages(now=NOW, owner="a")["new"] == 3
 
     assert TOKEN not in Delivery.objects.latest("pk").reason
 
@@ -156,20 +156,20 @@ def test_a_connection_that_is_not_made_in_time_never_left(peer: HttpPeer, monkey
     monkeypatch.setattr("requests.Session.request", time_out)
     make_deliveries(1, "email")
 
-    assert deliver(now=NOW, owner="a")["new"] == 1
+    assert deliver_messages(now=NOW, owner="a")["new"] == 1
 
 
 def test_an_unset_provider_makes_messages_wait(settings):
     route("email", "anymail")
     settings.ANYMAIL_ESP = ""
     make_deliveries(1, "email")
-    assert deliver(now=NOW, owner="a")["new"] == 1
+    assert deliver_messages(now=NOW, owner="a")["new"] == 1
     assert "ANYMAIL_ESP" in Delivery.objects.get().reason
 
     settings.ANYMAIL_ESP, settings.ANYMAIL = "postmark", {}
     for _ in range(6):  # more than attempts there are
         let_time_pass()
-        assert deliver(now=NOW, owner="a")["new"] == 1
+        assert deliver_messages(now=NOW, owner="a")["new"] == 1
     assert Delivery.objects.get().attempts == 0
     assert "POSTMARK_SERVER_TOKEN" in Delivery.objects.get().reason
 
@@ -178,7 +178,7 @@ def test_what_is_no_address_fails_alone(peer: HttpPeer):
     make_delivery(make_customer(email="a@example.com, b@example.com"))
     make_deliveries(1, "email")
 
-    counts = deliver(now=NOW, owner="a")
+    counts = deliver_messages(now=NOW, owner="a")
 
     assert (counts["sent"], counts["failed"], len(peer.taken)) == (1, 1, 1)
 
@@ -187,7 +187,7 @@ def test_who_withdrew_after_the_decision_is_not_named_to_the_provider(peer: Http
     stays, withdrew = make_deliveries(2, "email")
     Customer.objects.filter(pk=withdrew.customer_id).update(consents=[])
 
-    assert deliver(now=NOW, owner="a")["suppressed"] == 1
+    assert deliver_messages(now=NOW, owner="a")["suppressed"] == 1
     assert [taken.json["To"] for taken in peer.taken] == [stays.customer.email]
 
 
@@ -200,7 +200,7 @@ def die_after_taking(monkeypatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(outbox, "record_receipts", die)
         with pytest.raises(KeyboardInterrupt):
-            deliver(now=NOW, owner="lost")
+            deliver_messages(now=NOW, owner="lost")
 
 
 def test_what_was_taken_before_a_crash_is_listed_and_never_sent_again(peer: HttpPeer, monkeypatch):
@@ -208,7 +208,7 @@ def test_what_was_taken_before_a_crash_is_listed_and_never_sent_again(peer: Http
     die_after_taking(monkeypatch)
 
     let_time_pass()
-    assert deliver(now=NOW, owner="a")["unknown"] == 5
+    assert deliver_messages(now=NOW, owner="a")["unknown"] == 5
     assert len(peer.taken) == 5
 
 
@@ -221,6 +221,6 @@ def test_repeated_as_if_the_provider_knew_keys_it_would_be_seen_as_a_double(
     monkeypatch.setattr(ServiceProvider, "takes_key", True)
 
     let_time_pass()
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     assert len(peer.taken) == 10

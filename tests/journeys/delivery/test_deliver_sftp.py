@@ -8,7 +8,7 @@ import pytest
 
 from journeys.delivery import outbox
 from journeys.delivery.channels.sftp import read_host_key, read_private_key
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.models import Delivery, SftpTarget
 from tests.factories import NOW
 from tests.journeys.routes import let_time_pass, make_deliveries, route, statuses
@@ -56,7 +56,7 @@ def test_a_batch_is_one_complete_file(peer: SftpPeer, by, knows_posix_rename):
     seen: list[str] = []
     peer.before_rename = lambda: seen.extend(each.name for each in peer.folder.iterdir())
 
-    assert deliver(now=NOW, owner="a")["sent"] == 30
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 30
 
     [file] = peer.folder.iterdir()
     assert file.name == f"post_{Delivery.objects.earliest('pk').batch}.csv"
@@ -68,7 +68,7 @@ def test_a_batch_is_one_complete_file(peer: SftpPeer, by, knows_posix_rename):
 
 def reason_it_waits() -> str:
     make_deliveries(2, "post")
-    assert deliver(now=NOW, owner="a")["new"] == 2
+    assert deliver_messages(now=NOW, owner="a")["new"] == 2
     return Delivery.objects.latest("pk").reason
 
 
@@ -109,11 +109,11 @@ def test_a_target_that_is_not_active_makes_messages_wait(peer: SftpPeer):
     assert "not active" in reason_it_waits()
     assert not peer.sessions
     for hours in range(1, 24):
-        assert deliver(now=NOW + timedelta(hours=hours), owner="a")["new"] == 2
+        assert deliver_messages(now=NOW + timedelta(hours=hours), owner="a")["new"] == 2
     assert Delivery.objects.latest("pk").attempts == 0
 
     SftpTarget.objects.update(is_active=True)
-    assert deliver(now=NOW + timedelta(days=1), owner="a")["sent"] == 2
+    assert deliver_messages(now=NOW + timedelta(days=1), owner="a")["sent"] == 2
 
 
 def test_a_batch_repeated_after_a_crash_replaces_its_file(peer: SftpPeer, monkeypatch):
@@ -126,12 +126,12 @@ def test_a_batch_repeated_after_a_crash_replaces_its_file(peer: SftpPeer, monkey
     with monkeypatch.context() as patched:
         patched.setattr(outbox, "record_receipts", die)
         with pytest.raises(KeyboardInterrupt):
-            deliver(now=NOW, owner="lost")
+            deliver_messages(now=NOW, owner="lost")
     [file] = peer.folder.iterdir()
     before = file.read_bytes()
 
     let_time_pass()
-    assert deliver(now=NOW, owner="a")["sent"] == 3
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 3
 
     assert [each.read_bytes() for each in peer.folder.iterdir()] == [before]
 
@@ -142,13 +142,13 @@ def test_a_connection_lost_in_the_act_ends_in_one_file(peer: SftpPeer, moment):
     make_deliveries(3, "post")
     setattr(peer, moment, peer.hang_up)
 
-    assert deliver(now=NOW, owner="a")["new"] == 3
+    assert deliver_messages(now=NOW, owner="a")["new"] == 3
     assert statuses() == {"attempting": 3}
-    assert not any(deliver(now=NOW, owner="a").values())  # the back-off holds
+    assert not any(deliver_messages(now=NOW, owner="a").values())  # the back-off holds
 
     setattr(peer, moment, lambda: None)
     let_time_pass()
-    assert deliver(now=NOW + timedelta(minutes=5), owner="a")["sent"] == 3
+    assert deliver_messages(now=NOW + timedelta(minutes=5), owner="a")["sent"] == 3
     assert len(rows(peer)) == len(set(rows(peer))) == 3
 
 

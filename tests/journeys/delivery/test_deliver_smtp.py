@@ -12,9 +12,9 @@ from django.db import OperationalError, connection, transaction
 from django_q.exceptions import TimeoutException
 
 from journeys.delivery.channels import EmailServer
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.models import Delivery
-from segments.customers.suppress import find_suppression
+from segments.customers.suppress_addresses import find_suppression
 from segments.events.feedback import record_feedback
 from segments.models import Customer, Event, Suppression
 from tests.factories import NOW, make_action, make_customer, make_delivery
@@ -59,8 +59,8 @@ def test_every_message_arrives_once_as_it_was_written(peer: SmtpPeer):
     delivery = make_delivery(zoë, action)
     make_deliveries(44)
 
-    counts = deliver(now=NOW, owner="a")
-    again = deliver(now=NOW, owner="a")
+    counts = deliver_messages(now=NOW, owner="a")
+    again = deliver_messages(now=NOW, owner="a")
 
     assert counts == {"sent": 45, "failed": 0, "unknown": 0, "suppressed": 0, "new": 0}
     assert not any(again.values())
@@ -82,7 +82,7 @@ def test_html_arrives_beside_the_text_with_values_escaped(peer: SmtpPeer):
     )
     make_delivery(make_customer(first_name="Zoë <b>"), action)
 
-    assert deliver(now=NOW, owner="a")["sent"] == 1
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 1
 
     [(_recipient, message)] = peer.taken
     assert message.get_content_type() == "multipart/alternative"
@@ -96,7 +96,7 @@ def test_the_server_never_hears_of_who_withdrew_after_the_decision(peer: SmtpPee
     stays, withdrew = make_deliveries(2)
     Customer.objects.filter(pk=withdrew.customer_id).update(consents=[])
 
-    assert deliver(now=NOW, owner="a")["suppressed"] == 1
+    assert deliver_messages(now=NOW, owner="a")["suppressed"] == 1
 
     assert peer.recipients == [stays.customer.email]
 
@@ -108,7 +108,7 @@ def test_a_refused_recipient_fails_alone(peer: SmtpPeer):
         later.customer.email: "451 try again later",
     }
 
-    counts = deliver(now=NOW, owner="a")
+    counts = deliver_messages(now=NOW, owner="a")
 
     assert counts == {"sent": 2, "failed": 1, "unknown": 0, "suppressed": 0, "new": 1}
     refused.refresh_from_db()
@@ -123,8 +123,8 @@ def test_a_recipient_who_is_always_put_off_fails_after_five_attempts(peer: SmtpP
 
     n_tries = 0
     while Delivery.objects.get().status == "new":
-        at_once = deliver(now=NOW, owner="a")
-        assert not any(deliver(now=NOW, owner="a").values())  # the back-off holds
+        at_once = deliver_messages(now=NOW, owner="a")
+        assert not any(deliver_messages(now=NOW, owner="a").values())  # the back-off holds
         n_tries += 1
         let_back_offs_end()
 
@@ -136,10 +136,10 @@ def test_a_recipient_who_is_always_put_off_fails_after_five_attempts(peer: SmtpP
 def test_an_address_that_the_server_refuses_is_written_to_no_more(peer: SmtpPeer):
     gone, _other = make_deliveries(2)
     peer.replies = {gone.customer.email: "550 no such mailbox"}
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
     again = make_delivery(gone.customer)
 
-    assert deliver(now=NOW + timedelta(hours=1), owner="a")["suppressed"] == 1
+    assert deliver_messages(now=NOW + timedelta(hours=1), owner="a")["suppressed"] == 1
 
     event = Event.objects.get()
     assert (event.customer_id, event.kind, event.occurred_at) == (gone.customer_id, "bounce", NOW)
@@ -169,7 +169,7 @@ def test_a_bounce_that_cannot_be_stored_is_listed_and_ends_nothing_else(
         raise OperationalError("deadlock detected")
 
     monkeypatch.setattr("journeys.delivery.report_bounces.record_feedback", fail)
-    counts = deliver(now=NOW, owner="a")
+    counts = deliver_messages(now=NOW, owner="a")
 
     assert counts["sent"] == 2
     found = Delivery.objects.in_bulk([gone.pk, other.pk, text.pk])
@@ -178,7 +178,7 @@ def test_a_bounce_that_cannot_be_stored_is_listed_and_ends_nothing_else(
     assert gone.customer.email not in caplog.text
     assert not Event.objects.exists()
     let_leases_run_out()
-    assert deliver(now=NOW + timedelta(hours=1), owner="a")["unknown"] == 1
+    assert deliver_messages(now=NOW + timedelta(hours=1), owner="a")["unknown"] == 1
     assert peer.recipients == [other.customer.email]
 
 
@@ -194,7 +194,7 @@ def test_a_worker_that_dies_before_a_bounce_is_stored_leaves_its_delivery_unclea
     with monkeypatch.context() as patch:
         patch.setattr("journeys.delivery.report_bounces.record_feedback", die)
         with pytest.raises(SystemExit):
-            deliver(now=NOW, owner="a")
+            deliver_messages(now=NOW, owner="a")
 
     found = Delivery.objects.in_bulk([gone.pk, other.pk])
     assert [found[row.pk].status for row in (gone, other)] == ["attempting", "sent"]
@@ -207,7 +207,7 @@ def test_a_server_that_refuses_us_suppresses_nobody(peer: SmtpPeer):
         row.customer.email: reply for row, reply in zip(deliveries, replies, strict=True)
     }
 
-    assert deliver(now=NOW, owner="a")["failed"] == 2
+    assert deliver_messages(now=NOW, owner="a")["failed"] == 2
 
     assert not Event.objects.exists()
     assert not Suppression.objects.exists()
@@ -225,12 +225,12 @@ def test_a_task_that_is_cut_off_loses_what_was_on_its_way_and_no_more(peer: Smtp
 
     monkeypatch.setattr(EmailBackend, "send_messages", cut_off_at_the_fourth)
     with pytest.raises(TimeoutException):
-        deliver(now=NOW, owner="cut off")
+        deliver_messages(now=NOW, owner="cut off")
     assert statuses() == {"sent": 3, "attempting": 1, "new": 16, "claimed": 30}
 
     monkeypatch.undo()
     let_leases_run_out()
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     assert statuses() == {"sent": 49, "unknown": 1}
     assert len(peer.taken) == 49
@@ -240,11 +240,11 @@ def test_a_task_that_is_cut_off_loses_what_was_on_its_way_and_no_more(peer: Smtp
 def test_a_worker_whose_time_is_up_leaves_between_two_groups(peer: SmtpPeer):
     make_deliveries(50)
 
-    counts = deliver(now=NOW, owner="a", has_time=lambda: len(peer.taken) < 30)
+    counts = deliver_messages(now=NOW, owner="a", has_time=lambda: len(peer.taken) < 30)
 
     assert (counts["sent"], counts["new"]) == (40, 10)  # groups of 20
     assert statuses() == {"sent": 40, "new": 10}
-    assert deliver(now=NOW, owner="b")["sent"] == 10
+    assert deliver_messages(now=NOW, owner="b")["sent"] == 10
 
 
 def test_many_messages_of_a_channel_do_not_hold_up_another_one(
@@ -255,7 +255,7 @@ def test_many_messages_of_a_channel_do_not_hold_up_another_one(
     make_deliveries(30)
     make_delivery(action=make_action(channel="sms"))
 
-    deliver(now=NOW, owner="a", has_time=lambda: len(peer.taken) < 20)
+    deliver_messages(now=NOW, owner="a", has_time=lambda: len(peer.taken) < 20)
 
     assert list(Delivery.objects.filter(channel="sms").values_list("status")) == [("sent",)]
     assert len(peer.taken) == 20
@@ -267,13 +267,13 @@ def test_a_server_that_hangs_up_after_five_messages_gets_the_others_by_new_conne
     make_deliveries(12)
     peer.messages_per_connection = 5
 
-    counts = deliver(now=NOW, owner="a")
+    counts = deliver_messages(now=NOW, owner="a")
 
     # The sixth and the twelfth hear the goodbye and come later.
     assert (counts["sent"], counts["new"]) == (10, 2)
     assert statuses() == {"sent": 10, "new": 2}
     let_back_offs_end()
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
     assert statuses() == {"sent": 12}
     assert set(peer.times_taken.values()) == {1}
 
@@ -282,9 +282,9 @@ def test_a_message_is_unclear_when_the_server_dies_after_taking_it(peer: SmtpPee
     deliveries = make_deliveries(30)
     peer.after_taking = lambda n, server: server.transport.abort() if n == 8 else None
 
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
     let_leases_run_out()
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     assert statuses() == {"sent": 29, "unknown": 1}
     assert [row.pk for row in Delivery.objects.unsettled()] == [deliveries[7].pk]
@@ -298,12 +298,12 @@ def test_messages_wait_while_no_server_answers_and_fail_after_five_attempts(sett
     make_deliveries(3)
 
     for attempt in range(1, 5):
-        assert deliver(now=NOW, owner="a")["new"] == 3
+        assert deliver_messages(now=NOW, owner="a")["new"] == 3
         assert set(Delivery.objects.values_list("status", "attempts")) == {("new", attempt)}
-        assert not any(deliver(now=NOW, owner="a").values())  # the back-off holds
+        assert not any(deliver_messages(now=NOW, owner="a").values())  # the back-off holds
         let_back_offs_end()
 
-    assert deliver(now=NOW, owner="a")["failed"] == 3
+    assert deliver_messages(now=NOW, owner="a")["failed"] == 3
     assert "refused" in Delivery.objects.latest("pk").reason
 
 
@@ -315,7 +315,7 @@ def test_two_workers_at_once_send_nothing_twice(peer: SmtpPeer, monkeypatch):
     def work(owner: str) -> None:
         try:
             start.wait()
-            counts[owner] = deliver(now=NOW, owner=owner)["sent"]
+            counts[owner] = deliver_messages(now=NOW, owner=owner)["sent"]
         finally:
             connection.close()
 
@@ -334,7 +334,7 @@ def test_the_attempt_cannot_be_part_of_a_larger_transaction(peer: SmtpPeer):
     make_deliveries(1)
 
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
-        deliver(now=NOW, owner="a")
+        deliver_messages(now=NOW, owner="a")
 
     assert not peer.taken
 
@@ -348,7 +348,7 @@ from django.conf import settings
 from django.db import connection
 from journeys.models import Delivery
 from journeys.delivery import deliver as delivering
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver
 
 name, port, now, variant = sys.argv[1:]
 connection.settings_dict["NAME"] = name
@@ -386,13 +386,13 @@ def test_what_a_killed_worker_was_sending_is_listed_and_never_sent_again(peer: S
 
     # Two groups of 20: the first is written down, the second is unclear; ten were not touched.
     assert statuses() == {"sent": 20, "attempting": 20, "claimed": 10}
-    assert not any(deliver(now=NOW, owner="a").values())  # the leases hold
+    assert not any(deliver_messages(now=NOW, owner="a").values())  # the leases hold
 
     let_leases_run_out()
-    counts = deliver(now=NOW, owner="a")
+    counts = deliver_messages(now=NOW, owner="a")
     assert (counts["sent"], counts["unknown"]) == (10, 20)
     let_leases_run_out()
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     assert statuses() == {"sent": 30, "unknown": 20}
     assert len(peer.taken) == 27 + 10
@@ -408,6 +408,6 @@ def test_a_wrong_order_of_things_would_be_seen_as_a_double(peer: SmtpPeer, monke
     if variant == "repeated as if SMTP knew keys":
         monkeypatch.setattr(EmailServer, "takes_key", True)
     let_leases_run_out()
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     assert max(peer.times_taken.values()) == 2

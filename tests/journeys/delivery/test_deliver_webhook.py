@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from campaigns.models import QuietHours
 from journeys.delivery.channels.in_flight import MAX_FAILURES, N_THREADS
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.models import ChannelRoute, Delivery, RouteMinute, WebhookEndpoint
 from tests.factories import NOW, make_action, make_campaign, make_customer, make_delivery
 from tests.journeys.http_peer import OK, HttpPeer, running_http_peer
@@ -47,7 +47,7 @@ def test_every_message_arrives_once_signed_and_with_its_key(peer: HttpPeer):
     make_deliveries(59)
     now = datetime.now(timezone(timedelta(hours=5)))  # the peer looks at its own clock
 
-    counts = deliver(now=now, owner="a")
+    counts = deliver_messages(now=now, owner="a")
 
     assert counts == {"sent": 60, "failed": 0, "unknown": 0, "suppressed": 0, "new": 0}
     assert set(peer.times_taken.values()) == {1}
@@ -88,14 +88,14 @@ def test_a_slow_peer_gets_eight_at_a_time(peer: HttpPeer):
     peer.reply = wait_for_the_others
     make_deliveries(2 * N_THREADS)
 
-    assert deliver(now=NOW, owner="a")["sent"] == 2 * N_THREADS
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 2 * N_THREADS
     assert peer.most_at_once == N_THREADS
 
 
 def answer_one(peer: HttpPeer, status: int, headers: dict[str, str] | None = None) -> Delivery:
     [delivery] = make_deliveries(1)
     peer.reply = lambda n, taken: (status, headers or {}, b"said so")
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
     delivery.refresh_from_db()
     return delivery
 
@@ -119,11 +119,11 @@ def test_what_says_nothing_of_the_message_makes_it_wait(peer: HttpPeer, status):
 def test_what_may_have_been_taken_is_repeated_under_its_key(peer: HttpPeer, status):
     delivery = answer_one(peer, status)
     assert (delivery.status, delivery.attempts) == ("attempting", 1)
-    assert not any(deliver(now=NOW, owner="a").values())  # the back-off holds
+    assert not any(deliver_messages(now=NOW, owner="a").values())  # the back-off holds
 
     peer.reply = lambda n, taken: OK
     let_time_pass()
-    assert deliver(now=NOW, owner="a")["sent"] == 1
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 1
 
     first, second = peer.taken
     assert (first.key, first.body) == (second.key, second.body)
@@ -133,12 +133,12 @@ def test_what_stays_unclear_five_times_is_unknown_and_not_failed(peer: HttpPeer)
     answer_one(peer, 500)
     for _ in range(4):
         let_time_pass()
-        counts = deliver(now=NOW, owner="a")
+        counts = deliver_messages(now=NOW, owner="a")
 
     assert counts["unknown"] == 1
     assert len(peer.taken) == 5
     let_time_pass()
-    assert not any(deliver(now=NOW, owner="a").values())
+    assert not any(deliver_messages(now=NOW, owner="a").values())
 
 
 @pytest.mark.parametrize(("hours", "status", "n_taken"), [(23, "sent", 2), (25, "unknown", 1)])
@@ -146,7 +146,7 @@ def test_a_key_that_may_be_forgotten_is_not_repeated(peer: HttpPeer, hours, stat
     delivery = answer_one(peer, 500)
     peer.reply = lambda n, taken: OK
 
-    deliver(now=NOW + timedelta(hours=hours), owner="a")
+    deliver_messages(now=NOW + timedelta(hours=hours), owner="a")
 
     delivery.refresh_from_db()
     assert (delivery.status, len(peer.taken)) == (status, n_taken)
@@ -158,7 +158,7 @@ def test_a_repeat_that_is_refused_says_nothing_of_the_first(peer: HttpPeer, then
     let_time_pass()
     peer.reply = lambda n, taken: (then, {}, b"")
 
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     delivery.refresh_from_db()
     assert delivery.status == {400: "unknown", 429: "attempting"}[then]
@@ -174,13 +174,13 @@ def test_a_repeat_keeps_quiet_hours(peer: HttpPeer):
     peer.reply = lambda n, taken: OK
     quiet_from(hour=10)
 
-    held = deliver(now=NOW.replace(hour=10, minute=30), owner="a")
+    held = deliver_messages(now=NOW.replace(hour=10, minute=30), owner="a")
 
     delivery.refresh_from_db()
     assert (held["new"], len(peer.taken)) == (1, 1)
     assert (delivery.status, delivery.attempts) == ("attempting", 1)
     assert delivery.due_at == NOW.replace(hour=20)
-    assert deliver(now=NOW.replace(hour=20), owner="a")["sent"] == 1
+    assert deliver_messages(now=NOW.replace(hour=20), owner="a")["sent"] == 1
 
 
 def test_a_repeat_that_would_come_too_late_is_unknown(peer: HttpPeer):
@@ -188,7 +188,7 @@ def test_a_repeat_that_would_come_too_late_is_unknown(peer: HttpPeer):
     Delivery.objects.update(expires_at=NOW.replace(hour=19))
     quiet_from(hour=10)
 
-    deliver(now=NOW.replace(hour=10, minute=30), owner="a")
+    deliver_messages(now=NOW.replace(hour=10, minute=30), owner="a")
 
     delivery.refresh_from_db()
     assert (delivery.status, len(peer.taken)) == ("unknown", 1)
@@ -200,7 +200,7 @@ def test_a_repeat_goes_where_the_first_went_whatever_the_route_says_now(peer: Ht
     let_time_pass()
     with running_http_peer() as other:
         route("sms", "webhook", endpoint=make_endpoint(other.url))
-        deliver(now=NOW, owner="a")
+        deliver_messages(now=NOW, owner="a")
         assert not other.taken
 
     delivery.refresh_from_db()
@@ -215,7 +215,7 @@ def test_a_peer_that_wants_no_more_gets_no_more(peer: HttpPeer, status, headers)
     make_deliveries(45)
     peer.reply = lambda n, taken: (status, headers, b"")
 
-    counts = deliver(now=NOW, owner="a")
+    counts = deliver_messages(now=NOW, owner="a")
 
     assert counts["new"] == 45
     assert len(peer.taken) <= N_THREADS
@@ -227,7 +227,7 @@ def test_failures_in_a_row_open_the_circuit(peer: HttpPeer):
     make_deliveries(45)
     peer.reply = lambda n, taken: (500, {}, b"")
 
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     assert MAX_FAILURES <= len(peer.taken) < MAX_FAILURES + N_THREADS
     assert statuses() == {"attempting": len(peer.taken), "new": 45 - len(peer.taken)}
@@ -237,7 +237,7 @@ def test_failures_now_and_then_do_not(peer: HttpPeer):
     make_deliveries(45)
     peer.reply = lambda n, taken: (500, {}, b"") if n % 12 == 0 else OK
 
-    assert deliver(now=NOW, owner="a")["sent"] == 42
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 42
     assert statuses() == {"sent": 42, "attempting": 3}
 
 
@@ -255,7 +255,7 @@ def test_no_answer_is_unclear(peer: HttpPeer, misbehave):
     [delivery] = make_deliveries(1)
     peer.reply = misbehave
 
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     delivery.refresh_from_db()
     assert delivery.status == "attempting"
@@ -270,7 +270,7 @@ def test_a_peer_that_nobody_runs_makes_messages_wait(settings):
         route("sms", "webhook", endpoint=endpoint)
         make_deliveries(12)
 
-        counts = deliver(now=NOW, owner="a")
+        counts = deliver_messages(now=NOW, owner="a")
 
     assert counts["new"] == 12
     assert "There was no connection" in Delivery.objects.exclude(reason="").latest("pk").reason
@@ -280,7 +280,7 @@ def test_a_private_address_is_not_asked(peer: HttpPeer, settings):
     settings.WEBHOOK_ALLOW_PRIVATE = False
     make_deliveries(3)
 
-    assert deliver(now=NOW, owner="a")["new"] == 3
+    assert deliver_messages(now=NOW, owner="a")["new"] == 3
 
     assert peer.n_connections == 0
     assert "private network" in Delivery.objects.latest("pk").reason
@@ -294,13 +294,13 @@ def test_messages_wait_while_their_endpoint_is_not_active(peer: HttpPeer):
     WebhookEndpoint.objects.update(is_active=False)
 
     for hours in range(12):
-        assert deliver(now=NOW + timedelta(hours=hours), owner="a")["new"] == 2
+        assert deliver_messages(now=NOW + timedelta(hours=hours), owner="a")["new"] == 2
     delivery.refresh_from_db()
     assert (delivery.status, delivery.attempts, delivery.due_at) == ("new", 0, NOW)
     assert delivery.reason == "The webhook endpoint is not active."
 
     WebhookEndpoint.objects.update(is_active=True)
-    counts = deliver(now=NOW + timedelta(hours=12), owner="a")
+    counts = deliver_messages(now=NOW + timedelta(hours=12), owner="a")
     assert (counts["sent"], counts["suppressed"]) == (1, 1)
 
 
@@ -316,7 +316,7 @@ def test_an_old_endpoint_that_is_gone_holds_up_nobody(peer: HttpPeer, is_active)
         make_deliveries(3)
         later = NOW + timedelta(minutes=5)
 
-        counts = deliver(now=later, owner="a")
+        counts = deliver_messages(now=later, owner="a")
 
         assert (counts["sent"], counts["new"], len(other.taken)) == (3, 1, 3)
     unclear.refresh_from_db()
@@ -324,7 +324,7 @@ def test_an_old_endpoint_that_is_gone_holds_up_nobody(peer: HttpPeer, is_active)
     assert unclear.due_at > later  # the next call does not ask there at once
     WebhookEndpoint.objects.filter(pk=gone.pk).update(url=f"{peer.url}/", is_active=True)
     peer.reply = lambda n, taken: OK
-    assert deliver(now=unclear.due_at, owner="a")["sent"] == 1
+    assert deliver_messages(now=unclear.due_at, owner="a")["sent"] == 1
 
 
 def repeats_of(peer: HttpPeer, *sizes: int) -> None:
@@ -332,7 +332,7 @@ def repeats_of(peer: HttpPeer, *sizes: int) -> None:
     peer.reply = lambda n, taken: (409, {}, b"")
     for size in sizes:
         make_deliveries(size)
-        deliver(now=NOW, owner="a")
+        deliver_messages(now=NOW, owner="a")
     assert statuses() == {"attempting": sum(sizes)}
     peer.taken.clear()
     peer.reply = lambda n, taken: OK
@@ -346,7 +346,7 @@ def test_repeats_keep_the_throttle(peer: HttpPeer):
 
     sent = []
     for seconds in (0, 30, 60, 120):
-        deliver(now=NOW + timedelta(seconds=seconds), owner="a")
+        deliver_messages(now=NOW + timedelta(seconds=seconds), owner="a")
         sent.append(len(peer.taken))
 
     # The second batch has no room in the first minute: none of it leaves. What is new has.
@@ -361,8 +361,8 @@ def test_a_repeat_larger_than_a_lowered_limit_leaves_in_a_minute_of_its_own(peer
     ChannelRoute.objects.filter(channel="sms").update(max_per_minute=4)
     RouteMinute.objects.create(channel="sms", minute=NOW, n_messages=1)
 
-    assert deliver(now=NOW, owner="a")["sent"] == 0
-    assert deliver(now=NOW + timedelta(minutes=1), owner="a")["sent"] == 6
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 0
+    assert deliver_messages(now=NOW + timedelta(minutes=1), owner="a")["sent"] == 6
     assert RouteMinute.objects.get(minute=NOW + timedelta(minutes=1)).n_messages == 6
 
 
@@ -381,7 +381,7 @@ django.setup()
 from datetime import datetime
 from django.conf import settings
 from django.db import connection
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver
 
 name, now = sys.argv[1:]
 connection.settings_dict["NAME"] = name
@@ -411,7 +411,7 @@ def test_what_a_killed_worker_was_sending_has_one_effect(peer: HttpPeer):
 
     kill_a_worker_after(60, peer)
     let_time_pass()
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     assert statuses() == {"sent": 100}
     assert len(peer.times_taken) == 100  # one effect a key …
@@ -424,7 +424,7 @@ def test_a_message_is_signed_for_the_moment_in_any_zone(peer: HttpPeer):
     """The library takes the wall clock of any zone for UTC's."""
     make_deliveries(1)
 
-    deliver(now=NOW.astimezone(timezone(timedelta(hours=-9))), owner="a")
+    deliver_messages(now=NOW.astimezone(timezone(timedelta(hours=-9))), owner="a")
 
     [taken] = peer.taken
     signed = Webhook(SECRET).sign(taken.key, NOW.astimezone(UTC), taken.body.decode())

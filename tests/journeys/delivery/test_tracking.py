@@ -12,7 +12,7 @@ from django.urls import clear_url_caches, set_urlconf
 import optiengine.urls
 from journeys.models import Delivery
 from segments.customers.change_consent import change_consents
-from segments.customers.suppress import find_suppression
+from segments.customers.suppress_addresses import find_suppression
 from segments.models import ConsentChange, Customer, Event, Suppression
 from tests.factories import make_customer, make_delivery
 

@@ -11,8 +11,8 @@ from campaigns.models import Approval, Campaign, CapacityLimit, FrequencyCap
 from campaigns.services.approvals import ask_for_change, ask_for_launch
 from campaigns.services.rule_rows import differences, snapshot
 from journeys.explain.dry_run import dry_run
-from journeys.learning.learn import learn
-from journeys.learning.measure import measure_outcomes
+from journeys.learning.fit_uplift import fit_uplift
+from journeys.learning.measure_outcomes import measure_outcomes
 from journeys.models import Contact, Decision, Delivery
 from segments.models import FeatureDefinition, TargetGroup
 from segments.state.build_state import build_state
@@ -141,7 +141,7 @@ def test_before_the_days_run_it_is_what_the_run_will_decide(campaigns, maker):
 def build_and_learn(day) -> None:
     build_state(day)
     measure_outcomes(day)
-    learn(day)
+    fit_uplift(day)
 
 
 def test_a_draft_counts_as_launched_and_says_from_whom_it_takes(campaigns, maker):

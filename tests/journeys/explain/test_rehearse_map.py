@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from campaigns.models import Campaign, FrequencyCap, QuietHours
-from journeys.explain.rehearse_map import rehearse
+from journeys.explain.rehearse_map import rehearse_map
 from journeys.maps.edit_map import newest_version
 from journeys.models import Contact, StepPassage, Traveller
 from segments.models import Organisation
@@ -51,7 +51,7 @@ def cart_map(**settings):
 
 
 def test_without_answers_the_event_does_not_come_and_messages_follow(anna):
-    found = rehearse(cart_map(), anna, start=NOW)  # ten in Berlin
+    found = rehearse_map(cart_map(), anna, start=NOW)  # ten in Berlin
 
     assert [(h.step_id, h.port, h.at) for h in found] == [
         ("e", "next", in_berlin(1, 10)),
@@ -67,14 +67,14 @@ def test_without_answers_the_event_does_not_come_and_messages_follow(anna):
 
 
 def test_an_answer_leads_another_way(anna):
-    found = rehearse(cart_map(), anna, start=NOW, answers={"w": "happened"})
+    found = rehearse_map(cart_map(), anna, start=NOW, answers={"w": "happened"})
 
     assert [(h.step_id, h.at) for h in found] == [
         ("e", in_berlin(1, 10)),
         ("w", in_berlin(1, 10, 1)),
         ("x", in_berlin(1, 10, 1)),
     ]
-    blocked = rehearse(cart_map(when_blocked="exit"), anna, start=NOW, answers={"m": "blocked"})
+    blocked = rehearse_map(cart_map(when_blocked="exit"), anna, start=NOW, answers={"m": "blocked"})
     assert [h.step_id for h in blocked] == ["e", "w", "m"]
 
 
@@ -83,7 +83,7 @@ def test_it_is_said_which_limits_would_hold_a_message(anna):
     QuietHours.objects.create(name="Noon", starts_at="10:30", ends_at="11:30")
     version = cart_map(when_blocked="wait", wait_hours=5, then="exit")
 
-    found = rehearse(version, anna, start=NOW)
+    found = rehearse_map(version, anna, start=NOW)
 
     assert [h.step_id for h in found] == ["e", "w", "m"]
     assert found[-1].at == in_berlin(1, 16)  # five hours after eleven
@@ -93,7 +93,7 @@ def test_it_is_said_which_limits_would_hold_a_message(anna):
 
     anna.consents = []
     anna.save()
-    (message,) = rehearse(version, anna, start=NOW)[-1].messages
+    (message,) = rehearse_map(version, anna, start=NOW)[-1].messages
     assert "consent" in message.limits[0]
 
 
@@ -101,7 +101,7 @@ def test_what_only_waits_leads_on_when_it_leaves(anna):
     QuietHours.objects.create(name="Noon", starts_at="10:30", ends_at="11:30")
     Organisation.objects.update_or_create(pk=1, defaults={"lock_time": time(13)})
 
-    found = rehearse(cart_map(), anna, start=NOW)
+    found = rehearse_map(cart_map(), anna, start=NOW)
 
     assert [(h.step_id, h.port, h.at) for h in found[2:]] == [
         ("m", "next", in_berlin(1, 11, 30)),  # decided at eleven
@@ -117,7 +117,7 @@ def test_what_is_owed_waits_for_no_quiet_hours(anna):
     version = cart_map()
     Campaign.objects.update(transactional=True)
 
-    found = rehearse(version, anna, start=NOW)
+    found = rehearse_map(version, anna, start=NOW)
 
     assert (found[2].at, found[2].messages[0].limits) == (in_berlin(1, 11), ())
 
@@ -125,7 +125,7 @@ def test_what_is_owed_waits_for_no_quiet_hours(anna):
 def test_nothing_is_written(anna):
     version = cart_map()
     with connection.execute_wrapper(refuse_to_write):
-        rehearse(version, anna, start=NOW)
+        rehearse_map(version, anna, start=NOW)
     assert not Traveller.objects.exists()
     assert not StepPassage.objects.exists()
     assert not Contact.objects.exists()
@@ -138,9 +138,9 @@ def refuse_to_write(execute, sql, params, many, context):
 
 def test_a_loop_comes_to_an_end_and_so_does_a_drawing_that_is_not_whole(anna):
     journey = launch(draw({"e": ENTRY, "w": wait(60)}, "e>w w>w"))
-    assert len(rehearse(newest_version(journey), anna, start=NOW)) == 60
+    assert len(rehearse_map(newest_version(journey), anna, start=NOW)) == 60
 
     version = newest_version(journey)
     version.graph = draw({"e": ENTRY, "w": {"kind": "wait", "for": "duration"}}, "e>w")
-    (_entry, last) = rehearse(version, anna, start=NOW)
+    (_entry, last) = rehearse_map(version, anna, start=NOW)
     assert last.text == "This step is not set up yet. The journey ends here."

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from journeys.decisions.numerics.worth import Worth
-from journeys.jobs.advance import advance
+from journeys.jobs.advance_travellers import advance_travellers
 from journeys.jobs.engine_split import branch_chances
 from journeys.models import StepPassage, Traveller
 from tests.factories import DAY, make_action, make_campaign
@@ -60,7 +60,7 @@ def test_a_branch_whose_message_is_not_possible_is_left_out_and_chances_are_stor
     decide_day()
     put_in(journey, *both, *mail, at=NOON)
 
-    advance(NOON, owner="test")
+    advance_travellers(NOON, owner="test")
 
     taken = {
         pk: (result, probability)
@@ -79,7 +79,7 @@ def test_without_any_state_branches_are_even():
     journey = fork_map()
     put_in(journey, *people, at=NOON)
 
-    advance(NOON, owner="test")
+    advance_travellers(NOON, owner="test")
 
     found = StepPassage.objects.filter(step="g").values_list("result", "probability")
     assert set(found) == {("a", 0.5), ("b", 0.5)}

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from journeys.jobs import advance as advancing
-from journeys.jobs.advance import Party, advance
-from journeys.maps import walk
-from journeys.maps.enter import enter
+from journeys.jobs import advance_travellers as advancing
+from journeys.jobs.advance_travellers import Party, advance_travellers
+from journeys.maps import travellers as walk
+from journeys.maps.enter_maps import enter_maps
 from journeys.maps.map_counts import step_counts
 from journeys.models import StepPassage, Traveller
 from tests.factories import NOW, make_customer
@@ -50,7 +50,7 @@ def ready(monkeypatch):
 def test_two_workers_move_nobody_twice(monkeypatch):
     journey = ready(monkeypatch)
 
-    counts = work_together(3, lambda number: advance(NOW, owner=f"w{number}"))
+    counts = work_together(3, lambda number: advance_travellers(NOW, owner=f"w{number}"))
 
     assert sum(counts, Counter())["done"] == N_PEOPLE
     assert StepPassage.objects.count() == 3 * N_PEOPLE
@@ -67,7 +67,7 @@ def test_without_the_locks_they_would(monkeypatch):
     assert unlocked != walk.LOAD
     monkeypatch.setattr(walk, "LOAD", unlocked)
 
-    work_together(3, lambda number: advance(NOW, owner=f"w{number}"))
+    work_together(3, lambda number: advance_travellers(NOW, owner=f"w{number}"))
 
     assert StepPassage.objects.count() > 3 * N_PEOPLE
 
@@ -75,14 +75,16 @@ def test_without_the_locks_they_would(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_workers_who_enter_at_once_let_everyone_in_once():
     journey = launch(draw({"e": ENTRY, "m": MARK}, "e>m"))
-    enter(NOW)
+    enter_maps(NOW)
     for _ in range(20):
         make_event(make_customer(), "cart", NOW.replace(minute=1))
 
     later = NOW.replace(minute=2)
-    counts = work_together(3, lambda _number: enter(later) + advance(later, owner="w"))
+    counts = work_together(
+        3, lambda _number: enter_maps(later) + advance_travellers(later, owner="w")
+    )
 
     assert sum(counts, Counter())["entered"] == 20
-    advance(later, owner="w")
+    advance_travellers(later, owner="w")
     assert Traveller.objects.filter(map=journey, status="done").count() == 20
     assert StepPassage.objects.count() == 40

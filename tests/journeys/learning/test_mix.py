@@ -8,9 +8,9 @@ import pytest
 from campaigns.models import MinimumEvidence
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.fix_mix import fix_mix, learn_mix
-from journeys.decisions.decide import pinned
-from journeys.explain.replay import replay
-from journeys.learning.learn import learn
+from journeys.decisions.decide_chunk import pinned
+from journeys.explain.replay_run import replay_run
+from journeys.learning.fit_uplift import fit_uplift
 from journeys.learning.record_mix import record_evidence
 from journeys.models import (
     ActionEvidence,
@@ -130,7 +130,7 @@ def test_a_mix_set_by_hand_is_pinned_and_sends_that_action_alone(campaign):
     place = [action["id"] for action in run.rulebook["actions"]].index(x.pk)
     codes = {decision.verdicts[place] for decision in Decision.objects.all()}
     assert codes == {Verdict.MIX_SET_BY_HAND}
-    assert replay(run).differing == []
+    assert replay_run(run).differing == []
     decide_day(DAY + timedelta(days=31))
     later = Contact.objects.filter(as_of__gt=DAY)
     assert set(later.values_list("action_id", flat=True)) == {x.pk, y.pk}
@@ -146,7 +146,7 @@ def test_minimum_evidence_is_pinned_with_the_run(campaign):
     minimum.delete()
 
     assert pinned(run.pk).evidence_ok.all()
-    assert replay(run).differing == []
+    assert replay_run(run).differing == []
     later = decide_day(DAY + timedelta(days=31))
     assert not pinned(later.pk).evidence_ok.any()
 
@@ -160,7 +160,7 @@ def test_a_run_pinned_before_there_were_settings_has_the_defaults(campaign):
     pinned.cache_clear()
 
     assert pinned(run.pk).book.minimum_evidence.tolist() == [[50, 15, 30, 5]] * 2
-    assert replay(DecisionRun.objects.get(pk=run.pk)).differing == []
+    assert replay_run(DecisionRun.objects.get(pk=run.pk)).differing == []
 
 
 def test_another_half_life_counts_for_all_days_that_are_kept(campaign):
@@ -175,7 +175,7 @@ def test_another_half_life_counts_for_all_days_that_are_kept(campaign):
     later = DAY + timedelta(days=102)
     build_state(later)
 
-    model = learn(later)
+    model = fit_uplift(later)
 
     assert sum(counts[0] for counts in model.evidence.values()) == pytest.approx(before / 2)
     assert set(UpliftTotal.objects.values_list("half_life_days", flat=True)) == {100}

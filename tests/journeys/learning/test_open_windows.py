@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from campaigns.models import Action
-from journeys.learning.learn import learn
-from journeys.learning.measure import measure_outcomes
+from journeys.learning.fit_uplift import fit_uplift
+from journeys.learning.measure_outcomes import measure_outcomes
 from journeys.learning.numerics import delays
 from journeys.learning.numerics.uplift import UpliftModel
 from journeys.learning.open_windows import open_contacts
@@ -130,12 +130,12 @@ def test_contacts_teach_before_their_windows_close_as_they_will_when_closed():
             contact(action, day=day, orders_after=(1,) if number < n_test_orders else ())
             contact(action, day=day, orders_after=(1,) if number < 4 else (), is_control=True)
         build_state(days(day))
-        learn(days(day))  # features are scaled as on the first day
+        fit_uplift(days(day))  # features are scaled as on the first day
 
     def learned(day: int):
         build_state(days(day))
         measure_outcomes(days(day))
-        version = learn(days(day))
+        version = fit_uplift(days(day))
         model = UpliftModel.from_bytes(bytes(version.payload))
         X = np.eye(1, len(version.scaling.feature_set.names) + 1)
         found = model.predict(X, model.segment_ids_[:1])

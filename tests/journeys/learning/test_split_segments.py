@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 
 from journeys.errors import StaleState
-from journeys.learning.learn import learn
+from journeys.learning.fit_uplift import fit_uplift
 from journeys.learning.numerics.uplift import UpliftModel
 from journeys.learning.split_evidence import evidence_of
 from journeys.learning.split_segments import is_due, split_segments
@@ -128,12 +128,12 @@ def test_frozen_segments_are_left_alone(customers, action):
 
 def test_the_learner_counts_old_contacts_for_the_leaves_of_now(customers, action):
     contact_all(customers, action, on=DAY)
-    learn(DAY)
+    fit_uplift(DAY)
     (split,) = split_segments(DAY).splits
     leaves = {split.below_id, split.above_id}
     assert not leaves & known_segments()
     build_state(DAY + timedelta(days=1))
-    learn(DAY + timedelta(days=1))
+    fit_uplift(DAY + timedelta(days=1))
 
     assert leaves == known_segments()
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from journeys.jobs.advance import advance
+from journeys.jobs.advance_travellers import advance_travellers
 from journeys.maps.due_steps import BLOCKED, SENT, WITHHELD, StepResults, load_due, settle_due
 from journeys.maps.edit_map import pause_map
 from journeys.models import StepPassage, Traveller
@@ -51,7 +51,7 @@ def test_who_waits_longest_for_a_campaign_is_due_once():
         put_in(journey, anna, at=NOW + timedelta(hours=2 - hours))
     put_in(maps[2], cleo, at=NOW)
     for hours in range(3):
-        advance(NOW + timedelta(hours=hours), owner="test")
+        advance_travellers(NOW + timedelta(hours=hours), owner="test")
 
     due = load_due(ids_of(anna, ben, cleo))
 
@@ -69,7 +69,7 @@ def test_the_maps_control_travels_along():
     journey.save()
     people = [make_customer() for _ in range(30)]
     put_in(journey, *people, at=NOW)
-    advance(NOW, owner="test")
+    advance_travellers(NOW, owner="test")
 
     due = load_due(ids_of(*people))
 
@@ -82,7 +82,7 @@ def test_the_maps_control_travels_along():
 def test_a_paused_map_has_nothing_due_nor_has_one_that_gave_up():
     journey, anna = map_of(make_step_campaign(), **WAITING), make_customer()
     put_in(journey, anna, at=NOW)
-    advance(NOW, owner="test")
+    advance_travellers(NOW, owner="test")
     assert len(load_due(ids_of(anna), at=NOW + timedelta(hours=47))) == 1
     assert len(load_due(ids_of(anna), at=NOW + timedelta(hours=48))) == 0
     pause_map(journey)
@@ -103,7 +103,7 @@ def test_a_paused_map_has_nothing_due_nor_has_one_that_gave_up():
 def test_a_result_leads_on_as_the_step_says(settings, result, expected):
     journey, anna = map_of(make_step_campaign(), **settings), make_customer()
     put_in(journey, anna, at=NOW)
-    advance(NOW, owner="test")
+    advance_travellers(NOW, owner="test")
     decided = NOW + timedelta(hours=3)
 
     settle(load_due(ids_of(anna)), result, at=decided)
@@ -114,22 +114,22 @@ def test_a_result_leads_on_as_the_step_says(settings, result, expected):
     assert (passage and passage.contact_id) == (None if result == BLOCKED else 7)
     if traveller.step == "w":  # the hour counts from the decision
         assert traveller.due_at == decided
-        advance(decided + timedelta(minutes=59), owner="test")
+        advance_travellers(decided + timedelta(minutes=59), owner="test")
         assert way(traveller) == expected
-        advance(decided + timedelta(minutes=60), owner="test")
+        advance_travellers(decided + timedelta(minutes=60), owner="test")
         assert way(traveller) == f"{expected} next end"
 
 
 def test_a_blocked_step_waits_until_it_gives_up():
     journey, anna = map_of(make_step_campaign(), **WAITING), make_customer()
     put_in(journey, anna, at=NOW)
-    advance(NOW, owner="test")
+    advance_travellers(NOW, owner="test")
     for day in (0, 1):
         settle(load_due(ids_of(anna)), BLOCKED, at=NOW + timedelta(days=day))
-        advance(NOW + timedelta(days=day), owner="test")
+        advance_travellers(NOW + timedelta(days=day), owner="test")
     assert way(Traveller.objects.get()) == "e next m"
 
-    advance(NOW + timedelta(days=2), owner="test")
+    advance_travellers(NOW + timedelta(days=2), owner="test")
 
     assert way(Traveller.objects.get()) == "e next m blocked blocked"
     assert len(load_due(ids_of(anna))) == 0

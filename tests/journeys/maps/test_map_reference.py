@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from journeys.jobs.advance import advance
+from journeys.jobs.advance_travellers import advance_travellers
 from journeys.maps.due_steps import StepResults, load_due, settle_due
-from journeys.maps.enter import enter
+from journeys.maps.enter_maps import enter_maps
 from journeys.maps.numerics.journey_graph import parse_graph, problems
-from journeys.maps.walk_steps import split_at_random
+from journeys.maps.steps import split_at_random
 from journeys.models import Traveller
 from tests.factories import NOW, make_customer, make_goal
 from tests.journeys.drawn_maps import ENTRY, launch, make_event, make_step_campaign, put_in
@@ -95,7 +95,7 @@ def test_the_engine_goes_where_the_slow_reading_goes(seed):
         at=NOW - timedelta(days=1),
     )
     start = NOW.replace(day=28, hour=rng.randrange(24))  # the clocks of Berlin change on the 29th
-    enter(start)
+    enter_maps(start)
     people = {}
     for _ in range(N_PEOPLE):
         attributes = {"vip": "yes"} if not exit_if and rng.random() < 0.3 else {}
@@ -119,8 +119,8 @@ def test_the_engine_goes_where_the_slow_reading_goes(seed):
                 kind = rng.choice(KINDS)
                 make_event(customers[pk], kind, at)
                 person.events.append((kind, at))
-        enter(now)
-        advance(now, owner="test")
+        enter_maps(now)
+        advance_travellers(now, owner="test")
         read = partial(follow, graph=graph, now=now, goal=goal, exit_if=exit_if)
         for person in people.values():
             read(person)
@@ -144,7 +144,7 @@ def decide_at_random(rng, people: dict[int, Person], at, read: partial) -> None:
     for pk, result, leaves_at in zip(ids[due.row].tolist(), results, leaves, strict=True):
         since = at if result == "blocked" else leaves_at
         settle(people[pk], read.keywords["graph"], result, since)
-    advance(at, owner="test")
+    advance_travellers(at, owner="test")
     for person in people.values():
         read(person)
 
@@ -162,7 +162,7 @@ def compare(journey, people: dict[int, Person]) -> None:
 
 def test_the_comparison_notices_a_wrong_engine(monkeypatch):
     """A negative control: time-outs a minute late are found by some of the maps."""
-    from journeys.maps import walk_steps
+    from journeys.maps import steps as walk_steps
 
     honest = walk_steps.wait_end
 

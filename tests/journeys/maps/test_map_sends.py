@@ -6,8 +6,8 @@ import pytest
 
 from campaigns.models import ArmMembership, FrequencyCap
 from journeys.decisions.decide_now import Request, decide_now
-from journeys.delivery.deliver import deliver
-from journeys.jobs.advance import RETRY, advance
+from journeys.delivery.deliver_messages import deliver_messages
+from journeys.jobs.advance_travellers import RETRY, advance_travellers
 from journeys.maps.edit_map import end_map, launch_map, pause_map, save_graph
 from journeys.models import Contact, Delivery, StepPassage, Traveller
 from segments.customers.stop_sending import set_sending_stopped
@@ -44,7 +44,7 @@ def begin(*customers, at=NOON, control_share: float = 0, **settings) -> Travelle
     graph = draw({"e": ENTRY, "m": send(campaign, **settings), "w": wait(60)}, "e>m m>w")
     journey = launch(graph, at=at, control_share=control_share)
     put_in(journey, *customers, at=at)
-    advance(at, owner="test")
+    advance_travellers(at, owner="test")
     return Traveller.objects.filter(map=journey).order_by("pk")[0]
 
 
@@ -114,7 +114,7 @@ def test_a_cap_of_none_stops_the_message_and_the_step_says_what_follows(
     if settings is WAITING:
         FrequencyCap.objects.all().delete()  # free again, within the time that it waits
         if when == "at_once":
-            advance(NOON + RETRY, owner="test")
+            advance_travellers(NOON + RETRY, owner="test")
         else:
             decide_day(DAY + timedelta(days=1), decided_at=NOON + timedelta(hours=20))
         assert way(traveller) == "e next m sent w"
@@ -126,7 +126,7 @@ def decided_before_the_lock(customer) -> Traveller:
     traveller = begin(customer, at=NOON - timedelta(days=1))
     decide_day()
     assert way(traveller) == "e next m sent w"
-    assert not any(deliver(now=NOON - timedelta(hours=2), owner="a").values())
+    assert not any(deliver_messages(now=NOON - timedelta(hours=2), owner="a").values())
     return traveller
 
 
@@ -135,7 +135,7 @@ def test_a_message_that_waits_leaves_no_more_once_its_map_was_stopped(anna, stop
     traveller, other = decided_before_the_lock(anna), make_delivery()
     stop(traveller.map)
 
-    counts = deliver(now=NOON, owner="a")
+    counts = deliver_messages(now=NOON, owner="a")
 
     assert (counts["sent"], counts["suppressed"]) == (1, 1)
     assert Delivery.objects.get(status="sent") == other  # of no map
@@ -144,20 +144,20 @@ def test_a_message_that_waits_leaves_no_more_once_its_map_was_stopped(anna, stop
     assert withdrawn.reason == "The journey map is no longer active."
     if stop is pause_map:  # what was withdrawn stays so
         launch_map(traveller.map, by="anna", at=NOON)
-        assert not any(deliver(now=NOON + timedelta(hours=1), owner="a").values())
+        assert not any(deliver_messages(now=NOON + timedelta(hours=1), owner="a").values())
 
 
 def test_whoever_is_on_an_older_version_of_a_map_that_runs_gets_their_message(anna):
     traveller = decided_before_the_lock(anna)
     other = launch(draw({"e": ENTRY, "w": wait(60)}, "e>w"))
     put_in(other, anna, at=NOON - timedelta(days=1))
-    advance(NOON - timedelta(hours=2), owner="test")
+    advance_travellers(NOON - timedelta(hours=2), owner="test")
     end_map(other)  # in which the customer travels, too
     pause_map(traveller.map)
     save_graph(traveller.map, draw({"e": ENTRY, "w": wait(5)}, "e>w"), by="ben", at=NOON)
     assert launch_map(traveller.map, by="ben", at=NOON).active_version.number == 2
 
-    assert deliver(now=NOON, owner="a")["sent"] == 1
+    assert deliver_messages(now=NOON, owner="a")["sent"] == 1
 
 
 def test_the_holdout_travels_and_gets_nothing(anna):
@@ -177,7 +177,7 @@ def test_the_holdout_gets_the_steps_that_are_owed(anna):
     journey = launch(draw({"e": ENTRY, "m": send(owed, when="at_once")}, "e>m"), at=NOON)
 
     put_in(journey, anna, at=NOON)
-    advance(NOON, owner="test")
+    advance_travellers(NOON, owner="test")
 
     assert StepPassage.objects.get(step="m").result == "sent"
     assert Contact.objects.get().transactional
@@ -189,10 +189,10 @@ def test_while_sending_is_stopped_the_message_waits_and_is_tried_again(anna):
     traveller = begin(anna, when="at_once", **WAITING)
     assert way(traveller) == "e next m"
     set_sending_stopped(False)
-    advance(NOON + timedelta(minutes=59), owner="test")
+    advance_travellers(NOON + timedelta(minutes=59), owner="test")
     assert way(traveller) == "e next m"
 
-    advance(NOON + RETRY, owner="test")
+    advance_travellers(NOON + RETRY, owner="test")
 
     assert way(traveller) == "e next m sent w"
 
@@ -219,7 +219,7 @@ def test_two_messages_in_a_row_go_out_one_after_the_other(anna):
     journey = launch(graph, at=NOON)
     put_in(journey, anna, at=NOON)
 
-    advance(NOON, owner="test")
+    advance_travellers(NOON, owner="test")
 
     assert way(Traveller.objects.get()) == "e next m sent n sent end"
     assert Contact.objects.count() == 2

@@ -4,7 +4,7 @@ import pytest
 from django.utils import translation
 
 from campaigns.models import Campaign
-from journeys.delivery.render import Recipient, render
+from journeys.delivery.render_message import Recipient, render_message
 from journeys.maps.check_map import check_graph
 from journeys.maps.edit_map import launch_map, newest_version
 from journeys.maps.map_templates import make_from_template, template_graphs
@@ -23,7 +23,7 @@ def test_a_template_lacks_nothing_and_its_campaigns_are_launched_with_it(name, l
         assert check_graph(graph) == []
         for campaign in Campaign.objects.all():
             for action in campaign.actions.select_related("campaign"):
-                words = render(action, Recipient.of(make_customer(first_name="Ana")))
+                words = render_message(action, Recipient.of(make_customer(first_name="Ana")))
                 assert "Ana" in words.text
                 assert "{" not in words.text + words.subject
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from campaigns.models import ArmMembership, Campaign
-from journeys.jobs.advance import advance
+from journeys.jobs.advance_travellers import advance_travellers
 from journeys.models import Contact, Decision, Traveller
 from segments.models import Customer, TargetGroup
 from tests.factories import DAY, make_action, make_campaign
@@ -32,7 +32,7 @@ def stand_at_step(campaign: Campaign, *customers: Customer, at: datetime = YESTE
     waiting = {"when_blocked": "wait", "wait_hours": 90, "then": "exit"}
     journey = launch(draw({"e": ENTRY, "m": send(campaign, **waiting), "w": wait(60)}, "e>m m>w"))
     put_in(journey, *customers, at=at)
-    advance(at, owner="test")
+    advance_travellers(at, owner="test")
 
 
 def make_offer(**fields) -> Campaign:

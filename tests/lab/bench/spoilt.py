@@ -10,7 +10,8 @@ class SpoiltEngine(AppConfig):
     name, label = "tests.lab.bench", "spoilt_engine"
 
     def ready(self) -> None:
-        from journeys.decisions import decide, save_decisions
+        from journeys.decisions import decide_chunk as decide
+        from journeys.decisions import save_decisions
         from journeys.delivery import begin_attempt
 
         decide.limit_verdicts = lambda book, codes, *_history, **_how: codes

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from django.db import connection
 
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 from optiengine.lib.partitions import ensure_partitions
 from segments.customers.change_consent import change_consents
 from segments.customers.erase_customer import erase_customer
@@ -88,7 +88,7 @@ def test_what_waits_is_stopped():
     waiting = make_delivery()
     erase_customer(waiting.customer, source="letter", at=NOW)
 
-    assert deliver(now=NOW, owner="a")["suppressed"] == 1
+    assert deliver_messages(now=NOW, owner="a")["suppressed"] == 1
     waiting.refresh_from_db()
     assert waiting.reason == "The customer was erased."
 

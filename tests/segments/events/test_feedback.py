@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from segments.customers.suppress import find_suppression
+from segments.customers.suppress_addresses import find_suppression
 from segments.events.feedback import record_feedback
 from segments.models import ConsentChange, Event, Suppression
 from tests.factories import NOW, make_customer

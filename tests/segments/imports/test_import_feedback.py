@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from django.db import transaction
 
-from segments.customers.suppress import find_suppression, lift_suppression
+from segments.customers.suppress_addresses import find_suppression, lift_suppression
 from segments.events.store_events import NewEvent, store_events
-from segments.imports.preview import preview
+from segments.imports.preview_file import preview_file
 from segments.models import ConsentChange, Customer, Event, Suppression
 from tests.factories import NOW, make_customer
 from tests.segments.importing import counts, import_text, rejected
@@ -162,7 +162,7 @@ def test_what_does_not_say_what_it_is_about_is_rejected(tmp_path, anna, row, fie
     assert counts(job) == (2, 1, 0, 0, 1)
     assert rejected(job)[2].startswith(f"{field}: ")
     assert Event.objects.get().properties == {"channel": "somewhere", "hard": "maybe"}
-    shown = preview(tmp_path / "file.csv", "events", at=NOW)
+    shown = preview_file(tmp_path / "file.csv", "events", at=NOW)
     assert [row.problem.split(":")[0] for row in shown.rows] == [field, ""]
 
 

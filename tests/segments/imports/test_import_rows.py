@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from segments.errors import ImportRefused
-from segments.imports.import_file import detect_format, preview
+from segments.imports.file_format import detect_format
+from segments.imports.preview_file import preview_file
 from segments.models import Customer
 from tests.segments.importing import NOW, counts, import_bytes, import_text, rejected
 
@@ -88,7 +89,7 @@ def test_encodings_line_ends_and_delimiters_are_found(tmp_path, encoding, newlin
     path = tmp_path / "file.csv"
     path.write_bytes(text.encode(encoding))
 
-    shown = preview(path, "customers", at=NOW)
+    shown = preview_file(path, "customers", at=NOW)
 
     assert shown.format.delimiter == delimiter
     assert [row.cells[1] for row in shown.rows] == names
@@ -101,7 +102,7 @@ def test_a_preview_stores_nothing_and_says_what_is_wrong(tmp_path):
     path = tmp_path / "file.csv"
     path.write_text("Customer ID,E-Mail,Country\n1,a@b.example,PT\n2,nonsense,Portugal\n")
 
-    shown = preview(path, "customers", at=NOW)
+    shown = preview_file(path, "customers", at=NOW)
 
     assert shown.mapping == {"external_id": "Customer ID", "email": "E-Mail", "country": "Country"}
     assert shown.rows[0].problem == ""

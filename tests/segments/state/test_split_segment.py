@@ -14,7 +14,7 @@ from segments.models import (
     SegmentSplit,
     TargetGroup,
 )
-from segments.state import segment
+from segments.state import assign_segments as segment
 from segments.state.build_state import build_state
 from segments.state.split_segment import (
     end_splits,

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from django.db import connection
 
 from campaigns.models import Campaign, FrequencyCap, QuietHours
-from campaigns.services.launch import launch, pause
+from campaigns.services.launch_campaign import launch_campaign, pause_campaign
 from journeys.maps.edit_map import (
     launch_map,
     newest_version,
@@ -73,12 +73,12 @@ class Edits:
         with connection.cursor() as cursor:
             cursor.execute(BUSIEST)
             if found := cursor.fetchone():
-                self._paused = pause(Campaign.objects.get(pk=found[0]))
+                self._paused = pause_campaign(Campaign.objects.get(pk=found[0]))
                 self.journal.write("paused", campaign=self._paused.pk)
 
     def _go_on(self) -> None:
         if self._paused:
-            launch(self._paused)
+            launch_campaign(self._paused)
             self.journal.write("launched", campaign=self._paused.pk)
 
     def _pause_map(self) -> None:

@@ -4,7 +4,7 @@ from django.core.management.base import CommandError
 from django.db.models import Avg, Count
 
 from journeys.jobs.run_day import run_day
-from journeys.learning.measure import measure_outcomes
+from journeys.learning.measure_outcomes import measure_outcomes
 from optiengine.lab.datasets.completejourney import DECIDED_ON, FIRST_CONTACT, load_completejourney
 from optiengine.lib.command import FiguresCommand
 from segments.errors import ImportRefused

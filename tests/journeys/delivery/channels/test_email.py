@@ -5,7 +5,7 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 
 from journeys.delivery.channels.email import refuses_address
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.models import Delivery
 from tests.factories import NOW, make_action, make_customer, make_delivery
 
@@ -19,7 +19,7 @@ def test_a_name_cannot_add_a_header(line_break):
         make_customer(first_name=name), make_action(subject="Hello {{ customer.first_name }}")
     )
 
-    assert deliver(now=NOW, owner="a")["sent"] == 1
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 1
 
     [message] = mail.outbox
     assert message.subject == "Hello Anna Bcc: everyone@example.com"
@@ -35,7 +35,7 @@ def test_what_is_no_address_fails_alone(address):
     wrong = make_delivery(make_customer(email=address))
     make_delivery()
 
-    counts = deliver(now=NOW, owner="a")
+    counts = deliver_messages(now=NOW, owner="a")
 
     assert (counts["sent"], counts["failed"]) == (1, 1)
     wrong.refresh_from_db()
@@ -49,7 +49,7 @@ def test_a_reply_of_any_length_and_content_fits_the_reason(monkeypatch):
     monkeypatch.setattr(EmailBackend, "send_messages", refuse)
     make_delivery()
 
-    assert deliver(now=NOW, owner="a")["failed"] == 1
+    assert deliver_messages(now=NOW, owner="a")["failed"] == 1
     reason = Delivery.objects.get().reason
     assert reason.startswith("554 \ufffdno no")
     assert len(reason) == 200
@@ -68,7 +68,7 @@ def test_an_error_nobody_foresaw_leaves_what_is_unclear_and_keeps_what_is_known(
     monkeypatch.setattr(EmailBackend, "send_messages", fail_at_the_second)
 
     with pytest.raises(ZeroDivisionError):
-        deliver(now=NOW, owner="a")
+        deliver_messages(now=NOW, owner="a")
 
     states = Delivery.objects.order_by("pk").values_list("status", flat=True)
     assert list(states) == ["sent", "attempting", "new", "claimed"]  # the third was not begun

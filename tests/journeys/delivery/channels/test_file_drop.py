@@ -7,7 +7,7 @@ import pytest
 
 from campaigns.models import QuietHours
 from journeys.delivery import outbox
-from journeys.delivery.deliver import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.models import Delivery
 from segments.models import Customer
 from tests.factories import NOW, make_action, make_campaign, make_customer, make_delivery
@@ -42,7 +42,7 @@ def test_a_batch_is_one_file_that_says_who_gets_what(drop):
     bob = make_customer(external_id="B-2", first_name='Bob "B"', phone="+49 170 2")
     first, second = make_delivery(anna, action), make_delivery(bob, action)
 
-    assert deliver(now=NOW, owner="a")["sent"] == 2
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 2
 
     [file] = drop.iterdir()
     first.refresh_from_db()
@@ -61,7 +61,7 @@ def test_a_batch_is_one_file_that_says_who_gets_what(drop):
 def test_a_cell_is_never_a_formula(drop, evil):
     make_delivery(make_customer(first_name=evil), sms_action(body="{{ customer.first_name }}"))
 
-    deliver(now=NOW, owner="a")
+    deliver_messages(now=NOW, owner="a")
 
     [file] = drop.iterdir()
     text = file.read_bytes().decode().removeprefix(HEADER).split(",", 8)[-1].split(",")[-1]
@@ -77,7 +77,7 @@ def crash_after_writing(monkeypatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(outbox, "record_receipts", die)
         with pytest.raises(KeyboardInterrupt):
-            deliver(now=NOW, owner="lost")
+            deliver_messages(now=NOW, owner="lost")
 
 
 def test_a_batch_repeated_after_a_crash_is_the_same_file(drop, monkeypatch):
@@ -90,7 +90,7 @@ def test_a_batch_repeated_after_a_crash_is_the_same_file(drop, monkeypatch):
     make_delivery(action=action)  # is no part of that batch
 
     let_leases_run_out()
-    assert deliver(now=NOW, owner="a")["sent"] == 4
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 4
 
     assert file.read_bytes() == before
     files = sorted(drop.iterdir(), key=lambda each: each.stat().st_size)
@@ -109,7 +109,7 @@ def test_consent_withdrawn_after_a_crash_leaves_the_file_and_is_unclear(drop, mo
     Customer.objects.filter(pk=leaves.customer_id).update(consents=[])
 
     let_leases_run_out()
-    counts = deliver(now=NOW, owner="a")
+    counts = deliver_messages(now=NOW, owner="a")
 
     assert (counts["sent"], counts["unknown"]) == (1, 1)
     [file] = drop.iterdir()
@@ -129,10 +129,10 @@ def test_where_one_of_a_repeated_batch_is_held_all_wait(drop, monkeypatch):
     QuietHours.objects.create(name="Rest", country="PT", starts_at=time(8), ends_at=time(20))
 
     let_leases_run_out()
-    assert deliver(now=NOW, owner="a")["new"] == 2
+    assert deliver_messages(now=NOW, owner="a")["new"] == 2
     assert file.read_bytes() == before
 
-    assert deliver(now=NOW.replace(hour=21), owner="a")["sent"] == 2
+    assert deliver_messages(now=NOW.replace(hour=21), owner="a")["sent"] == 2
     assert [each.read_bytes() for each in drop.iterdir()] == [before]
 
 
@@ -142,14 +142,14 @@ def test_a_batch_that_is_interrupted_five_times_is_given_up(drop, monkeypatch):
         crash_after_writing(monkeypatch)
         let_leases_run_out()
 
-    assert deliver(now=NOW, owner="a")["unknown"] == 1
+    assert deliver_messages(now=NOW, owner="a")["unknown"] == 1
 
 
 def test_a_folder_that_cannot_be_written_makes_messages_wait(drop):
     make_delivery(action=sms_action())
     drop.write_text("a file where the folder should be")
 
-    assert deliver(now=NOW, owner="a")["new"] == 1
+    assert deliver_messages(now=NOW, owner="a")["new"] == 1
 
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.attempts) == ("new", 1)
@@ -164,7 +164,7 @@ def test_a_full_disk_leaves_nothing_behind(drop, monkeypatch):
 
     monkeypatch.setattr("journeys.delivery.channels.file_drop.os.fsync", full)
 
-    assert deliver(now=NOW, owner="a")["new"] == 1
+    assert deliver_messages(now=NOW, owner="a")["new"] == 1
     assert list(drop.iterdir()) == []
     assert "No space left" in Delivery.objects.get().reason
 
@@ -179,12 +179,12 @@ def test_a_worker_given_up_while_writing_cannot_put_its_older_file_in_place(drop
         if not seen:
             seen.append(part)
             let_leases_run_out()
-            assert deliver(now=NOW, owner="b")["sent"] == 1
+            assert deliver_messages(now=NOW, owner="b")["sent"] == 1
         return rename(part, target)
 
     monkeypatch.setattr(Path, "rename", sleep_through)
 
-    assert deliver(now=NOW, owner="slow") == {
+    assert deliver_messages(now=NOW, owner="slow") == {
         "sent": 0,
         "failed": 0,
         "unknown": 0,

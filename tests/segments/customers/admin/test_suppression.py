@@ -4,7 +4,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 
-from segments.customers.suppress import find_suppression, suppress_address
+from segments.customers.suppress_addresses import find_suppression, suppress_address
 from segments.models import Suppression
 from tests.factories import NOW, make_customer
 

@@ -1,0 +1,68 @@
+"""What to say to a customer who came to us: decided now, in words, as good as handed over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from campaigns.models import Action
+from journeys.decisions.decide_now import Request, decide_now
+from journeys.delivery.render_message import Recipient, Words, render_message
+from journeys.models import Delivery, LiveDecision
+from optiengine.lib.text_scan import TextError
+from segments.models import Customer
+from segments.models.customer import INBOUND
+
+
+@dataclass(frozen=True)
+class SpokenAnswer:
+    """None throughout where there is nothing to say, or a control is not told."""
+
+    decision: int
+    as_of: date
+    campaign: int | None = None
+    campaign_name: str | None = None
+    action: int | None = None
+    action_name: str | None = None
+    offer: str | None = None
+    message: Words | None = None
+
+
+def answer_customer(
+    customer: Customer, *, at: datetime, channels: Sequence[str] = (), request_id: str = ""
+) -> SpokenAnswer | None:
+    """Decide and fill in. A text with a fault is not said, and its delivery has failed.
+
+    channels : inbound ones; all unless told. request_id : of the caller; the same question gets
+    the same answer. None: whoever registers on a later day, or left just now, is no customer.
+    Raises StaleState, SendingStopped.
+    """
+    request = Request(
+        LiveDecision.Reason.INBOUND,
+        channels=tuple(channels) or tuple(channel.value for channel in INBOUND),
+        key=f"{customer.pk}:{request_id}" if request_id else "",
+    )
+    answer = decide_now([customer.pk], at=at, request=request).get(customer.pk)
+    if answer is None:
+        return None
+    nothing = SpokenAnswer(answer.decision_id, answer.as_of)
+    if answer.action_id is None or answer.is_control:
+        return nothing
+    action = Action.objects.select_related("campaign").get(pk=answer.action_id)
+    try:
+        words = render_message(action, Recipient.of(customer))
+    except TextError as fault:
+        failed = {"status": Delivery.Status.FAILED, "reason": str(fault)[:200], "sent_at": None}
+        if answer.contact_id:
+            given = Delivery.objects.filter(as_of=answer.as_of, contact_id=answer.contact_id)
+            given.update(**failed)
+        return nothing
+    return SpokenAnswer(
+        answer.decision_id,
+        answer.as_of,
+        action.campaign_id,
+        action.campaign.name,
+        action.pk,
+        action.name,
+        action.offer,
+        words,
+    )

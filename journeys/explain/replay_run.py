@@ -1,0 +1,225 @@
+"""Replay: a finished run computed again from what it pinned, and compared with what it stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import numpy as np
+
+from campaigns.numerics.verdicts import Codes, Verdict
+from journeys.decisions.decide_chunk import (
+    Pinned,
+    Ready,
+    choose,
+    limited,
+    load_arms,
+    pinned,
+    predict,
+    value,
+)
+from journeys.decisions.numerics.arbitration import NONE
+from journeys.decisions.save_decisions import Decided
+from journeys.learning.numerics.uplift import Prediction
+from journeys.maps.numerics.due_steps import DueSteps
+from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
+from segments.state.load_batch import CustomerBatch, load_batch
+
+LIMITS = (Verdict.SERIES_NOT_OPEN, Verdict.REPEATED_TOO_SOON, Verdict.OUTRANKED)
+
+
+@dataclass
+class Replay:
+    """What a replay found. It may not differ anywhere."""
+
+    n_decisions: int = 0
+    differing: list[int] = field(default_factory=list)  # customers
+    missing: list[int] = field(default_factory=list)  # customers whose state or row is gone
+
+
+def replay_run(run: DecisionRun) -> Replay:
+    """Recompute every decision of a run.
+
+    Taken as stored: the features and micro-segments of the day, the verdicts on facts that may
+    since have changed (consent, target group, address), rulebook, model, seed, arms. Computed
+    again: values, series, exclusions, caps from the ledger up to each chunk's watermark, turns at
+    what was left of budgets and volumes, choice, probabilities, controls. Compared: action,
+    control, layer, probability, value parts, verdicts.
+    """
+    found = Replay()
+    given = pinned(run.pk)
+    assert run.state is not None
+    for chunk in DecisionChunk.objects.filter(run=run, done=True, error="").order_by("first_id"):
+        stored = list(
+            Decision.objects.filter(
+                run=run,
+                as_of=run.as_of,
+                customer_id__gte=chunk.first_id,
+                customer_id__lte=chunk.last_id,
+            ).order_by("customer_id")
+        )
+        batch = load_batch(run.state, chunk.first_id, chunk.last_id)
+        found.n_decisions += len(stored)
+        ids = [decision.customer_id for decision in stored]
+        if ids != batch.customer_ids.tolist():
+            found.missing += sorted(set(ids) ^ set(batch.customer_ids.tolist()))
+            continue
+        if not ids:
+            continue
+        found.differing += _differences(given, recompute(given, chunk, batch, stored), stored)
+    return found
+
+
+def replay_live(run: DecisionRun) -> Replay:
+    """The same for the real-time decisions that rest on a live run."""
+    found, given = Replay(), pinned(run.pk)
+    lives = LiveDecision.objects.filter(as_of=run.as_of).select_related("customer")
+    stored = Decision.objects.filter(run=run, as_of=run.as_of).in_bulk()
+    for live in lives.filter(decision_id__in=stored).iterator():
+        decision = stored[live.decision_id]
+        again = recompute_live(given, decision, live)
+        found.differing += _differences(given, again, [decision])
+        found.n_decisions += 1
+    return found
+
+
+def recompute(
+    given: Pinned,
+    chunk: DecisionChunk,
+    batch: CustomerBatch,
+    stored: Sequence[Decision],
+    *,
+    alone: bool = False,
+) -> Decided:
+    """A batch decided again; `stored` are its n decisions. The chunk must be done.
+
+    alone : the batch is not the whole chunk. What was left of budgets and volumes at a customer's
+    turn followed from the others, so it is then taken from the stored verdicts.
+    """
+    verdicts = stored_verdicts(stored)
+    facts, found = stored_facts(verdicts), predict(given, batch)
+    over = None
+    if alone:
+        is_over = verdicts // 1000 == Verdict.OVER_BUDGET // 1000
+        over = np.where(is_over, verdicts, np.int16(0))
+    due = DueSteps.taken(
+        given.book,
+        np.array([decision.action_id or NONE for decision in stored]),
+        np.array([decision.is_control for decision in stored]),
+    )
+    return decide_again(given, chunk, batch, facts, found, due=due, over_budget=over)
+
+
+def recompute_live(given: Pinned, decision: Decision, live: LiveDecision) -> Decided:
+    """A real-time decision made again, from what was stored with it."""
+    verdicts = stored_verdicts([decision])
+    batch = _batch_of(given, live)
+    over = np.where(verdicts // 1000 == Verdict.OVER_BUDGET // 1000, verdicts, np.int16(0))
+    due = DueSteps.taken(
+        given.book, np.array([decision.action_id or NONE]), np.array([decision.is_control])
+    )
+    return decide_again(
+        given,
+        live,
+        batch,
+        stored_facts(verdicts),
+        predict(given, batch),
+        due=due,
+        over_budget=over,
+        at=live.decided_at,
+        seed=live.seed,
+    )
+
+
+def _batch_of(given: Pinned, live: LiveDecision) -> CustomerBatch:
+    """One customer as a decision made again needs them; the facts are in its codes."""
+    assert given.run.state is not None
+    customer = live.customer
+    return CustomerBatch(
+        as_of=live.as_of,
+        customer_ids=np.array([customer.pk]),
+        feature_names=tuple(given.run.state.feature_set.names),
+        features=np.array([live.features], dtype=np.float64),
+        stages=np.array([""], dtype=object),
+        micro_segment_ids=np.array([live.micro_segment_id]),
+        clv_cents=np.zeros(1),
+        p_alive=np.full(1, np.nan),
+        consents={},
+        addresses={},
+        barred={},
+        suppressed=np.zeros(1, dtype=bool),
+        time_zones=np.array([customer.time_zone], dtype=object),
+        countries=np.array([customer.country], dtype=object),
+    )
+
+
+def stored_verdicts(stored: Sequence[Decision]) -> Codes:
+    """(n, A) the codes of n decisions."""
+    codes = np.array([decision.verdicts for decision in stored], dtype=np.int16)
+    return codes.reshape(len(stored), -1)
+
+
+def stored_facts(verdicts: Codes) -> Codes:
+    """The codes by facts, out of stored ones: without what limits and ranks said."""
+    facts = verdicts.copy()
+    limited = (facts >= Verdict.CAPPED) & (facts < Verdict.UPCOMING)
+    facts[limited | np.isin(facts, LIMITS)] = Verdict.ALLOWED
+    return facts
+
+
+def decide_again(
+    given: Pinned,
+    chunk: DecisionChunk | LiveDecision,
+    batch: CustomerBatch,
+    facts: Codes,
+    found: Prediction,
+    *,
+    due: DueSteps,
+    over_budget: Codes | None = None,
+    at: datetime | None = None,
+    seed: int | None = None,
+) -> Decided:
+    """A batch decided by given rules, codes by facts and uplift, from the chunk's own history.
+
+    due : the steps of maps that were taken. at, seed : of a real-time decision.
+    over_budget : (n, A) the codes of actions that a budget or volume had too little left for, 0
+    elsewhere; without them turns are taken again at what the whole chunk found.
+    """
+    assert chunk.contact_watermark is not None
+    arms = load_arms(given.run, batch.customer_ids)
+    ready = Ready(batch, arms, facts, value(given, found, facts), due)
+    ready = limited(given, ready, watermark=chunk.contact_watermark, at=at)
+    left = None
+    if over_budget is not None:
+        codes = np.where(over_budget, over_budget, ready.codes)
+        ready = replace(ready, codes=codes)
+    elif chunk.capacity_left is not None:
+        left = np.array(chunk.capacity_left, dtype=np.int64)
+    return choose(given, ready, left=left, seed=seed)[0]
+
+
+def _differences(given: Pinned, again: Decided, stored: list[Decision]) -> list[int]:
+    verdicts = stored_verdicts(stored)
+    rows = np.arange(len(stored))
+    taken = again.choice.action != NONE
+    actions = np.array([d.action_id or NONE for d in stored])
+    ids = np.append(given.book.action_ids, NONE)  # the last one is where NONE points to
+
+    def part(values: np.ndarray) -> np.ndarray:
+        return (
+            np.where(taken, values[rows, again.choice.action], 0.0) if values.size else rows * 0.0
+        )
+
+    worth, book = again.worth, given.book
+    price = np.broadcast_to(worth.price, worth.slot.shape)
+    same = (
+        (ids[again.choice.action] == actions)
+        & (again.choice.is_control == [d.is_control for d in stored])
+        & (again.choice.layer == [d.layer for d in stored])
+        & (again.choice.assignment_prob == [d.assignment_prob for d in stored])
+        & (part(worth.now + book.cost_cents) == [d.value_now_cents for d in stored])
+        & (part(worth.later) == [d.value_later_cents for d in stored])
+        & (part(worth.slot) == [d.slot_cost_cents for d in stored])
+        & (part(price) == [d.price_cents for d in stored])
+        & (again.choice.codes == verdicts).all(axis=1)
+    )
+    return again.batch.customer_ids[~same].tolist()

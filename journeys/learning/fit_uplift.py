@@ -1,0 +1,297 @@
+"""Learning: outcomes become statistics that add up, statistics a posterior."""
+
+from datetime import date, timedelta
+
+import numpy as np
+from django.db import transaction
+from numpy.typing import NDArray
+from psycopg import sql
+
+from campaigns.models import Action, Campaign
+from campaigns.numerics.rulebook_entries import is_enough
+from campaigns.services.minimum_evidence import MinimumEvidences
+from journeys.errors import StaleState
+from journeys.learning.numerics.design import FeatureScaling
+from journeys.learning.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
+from journeys.learning.open_windows import open_contacts
+from journeys.learning.record_mix import record_evidence
+from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
+from optiengine.lib.columns import read_columns
+from segments.models import FeatureSet, Organisation, StateBuild
+from segments.state.split_segment import leaves_of, splits_changed
+
+SCALING_SAMPLE = 50_000  # customers that the scale of features is learned from
+GATE_SAMPLE = 5_000  # customers on whom personal choices must be worth it
+
+Evidence = dict[str, list[float]]  # by action id: test, responders, control, responders
+
+CONTACTS = """
+SELECT k.action_id, coalesce(s.micro_segment_id, 0) AS segment_id, NOT k.is_control AS treated,
+       o.value_cents, o.n_responses > 0 AS responded, k.control_share, s.features
+FROM journeys_outcome o
+JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
+JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.as_of
+JOIN segments_statebuild b ON b.as_of = s.as_of
+WHERE o.measured_on = {day} AND b.feature_set_id = {feature_set}
+  AND k.control_share > 0 AND k.control_share < 1
+ORDER BY k.id
+"""
+
+
+def fit_uplift(as_of: date) -> UpliftModelVersion:
+    """Add what was measured on a day to what is known, and fit the posterior for its decisions.
+
+    Contacts whose windows are open count by the share of their outcome that has been seen; evidence
+    is counted of closed windows alone.
+
+    Contacts whose assignment is not known teach nothing about effects and are left out. Learning
+    the same day twice replaces that day. Raises StaleState without the day's states.
+    """
+    state = StateBuild.objects.select_related("feature_set").filter(as_of=as_of).first()
+    if state is None:
+        raise StaleState(f"The customers' state of {as_of} has not been built.")
+    half_life = Organisation.current().half_life_days
+    with transaction.atomic():
+        scaling = _scaling_of(state)
+        _fade_anew(as_of, scaling, half_life)
+        if splits_changed(as_of):
+            _lay_out_anew(as_of, scaling, half_life)
+        _learn_day(as_of, scaling, half_life)
+        record_evidence(as_of, winsor_cents=scaling.winsor_cents)
+        return _fit(as_of, scaling, half_life)
+
+
+def _scaling_of(state: StateBuild) -> UpliftScaling:
+    """The scale of a feature set, learned from its first day and kept: statistics must add up.
+
+    So is the limit of the money, from the orders that were seen by then.
+    """
+    if found := UpliftScaling.objects.filter(feature_set=state.feature_set).first():
+        return found
+    sample = _sample(state.as_of, state.feature_set, SCALING_SAMPLE)["features"]
+    amounts = read_columns(
+        sql.SQL(
+            "SELECT amount_cents::float8 AS amount FROM segments_event "
+            "WHERE kind = 'order' AND amount_cents IS NOT NULL AND occurred_at < {} LIMIT 1000000"
+        ).format(sql.Literal(state.as_of)),
+        ["amount"],
+    )["amount"]
+    limit = winsor_limit(amounts)
+    return UpliftScaling.objects.create(
+        feature_set=state.feature_set,
+        fitted=FeatureScaling().fit(sample).get_fitted(),
+        winsor_cents=limit if np.isfinite(limit) else None,
+    )
+
+
+def _fade_anew(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
+    """Make the totals anew, from their days, that were discounted by another half-life."""
+    others = UpliftTotal.objects.filter(scaling=scaling).exclude(half_life_days=half_life)
+    for total in others:
+        total.statistics = _sum_of_days(total.action_id, scaling, as_of, half_life).to_bytes()
+        total.through, total.half_life_days = as_of, half_life
+        total.save()
+
+
+def _lay_out_anew(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
+    """Count what was learned before for the micro-segments of the day: after a split or its end.
+
+    So a leaf just split off starts from the contacts that its customers had in what it was part
+    of. Days older than two half-lives stay as they are: what they count has faded.
+    """
+    known = UpliftDay.objects.filter(scaling=scaling, measured_on__lte=as_of)
+    recent = known.filter(measured_on__gt=as_of - timedelta(days=2 * half_life))
+    for day in recent.dates("measured_on", "day"):
+        _sum_up_day(day, scaling, leaves_on=as_of)
+    for action_id in known.order_by().values_list("action_id", flat=True).distinct():
+        UpliftTotal.objects.filter(action_id=action_id).delete()
+        total = _sum_of_days(action_id, scaling, as_of, half_life)
+        _add_to_total(action_id, total, scaling, as_of, half_life)
+
+
+def _learn_day(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
+    """Sums of the day's outcomes per action, kept by the day and added to the total."""
+    replaced = set(UpliftDay.objects.filter(measured_on=as_of).values_list("action_id", flat=True))
+    learned = _sum_up_day(as_of, scaling, leaves_on=as_of)
+    for action_id in replaced:  # a day learned again: its old sums are in the total
+        UpliftTotal.objects.filter(action_id=action_id).delete()
+        learned[action_id] = _sum_of_days(action_id, scaling, as_of, half_life)
+    for action_id, statistics in learned.items():
+        _add_to_total(action_id, statistics, scaling, as_of, half_life)
+
+
+def _sum_up_day(
+    as_of: date, scaling: UpliftScaling, *, leaves_on: date
+) -> dict[int, UpliftStatistics]:
+    """Sums of the day's outcomes per action, kept by the day, for the micro-segments of another."""
+    query = sql.SQL(CONTACTS).format(
+        day=sql.Literal(as_of), feature_set=sql.Literal(scaling.feature_set_id)
+    )
+    names = ["action_id", "segment_id", "treated", "value_cents", "responded", "control_share"]
+    rows = read_columns(query, [*names, "features"])
+    features = rows["features"].reshape(-1, len(scaling.feature_set.names))
+    UpliftDay.objects.filter(measured_on=as_of).delete()
+    learned = {}
+    if len(features):
+        rows["segment_id"] = leaves_of(
+            rows["segment_id"],
+            dict(zip(scaling.feature_set.names, features.T, strict=True)),
+            on=leaves_on,
+        )
+        X = FeatureScaling.from_fitted(scaling.fitted).transform(features)
+        limit = scaling.winsor_cents or np.inf
+        for action_id in np.unique(rows["action_id"]).tolist():
+            learned[action_id] = _statistics(X, rows, rows["action_id"] == action_id, limit)
+    UpliftDay.objects.bulk_create(
+        UpliftDay(
+            action_id=action_id,
+            measured_on=as_of,
+            scaling=scaling,
+            n_test=statistics.n[1],
+            n_control=statistics.n[0],
+            n_test_responders=statistics.n_responded[1],
+            n_control_responders=statistics.n_responded[0],
+            statistics=statistics.to_bytes(),
+        )
+        for action_id, statistics in learned.items()
+    )
+    return learned
+
+
+def _learn_open(as_of: date, scaling: UpliftScaling) -> dict[int, UpliftStatistics]:
+    """Sums of what contacts with open windows have shown so far, per action; kept nowhere."""
+    found: dict[int, UpliftStatistics] = {}
+    limit = scaling.winsor_cents or np.inf
+    if contacts := open_contacts(as_of, scaling.feature_set_id):
+        X = FeatureScaling.from_fitted(scaling.fitted).transform(contacts.rows["features"])
+        for action_id in np.unique(contacts.rows["action_id"]).tolist():
+            mine = contacts.rows["action_id"] == action_id
+            found[action_id] = _statistics(
+                X, contacts.rows, mine, limit, exposure=contacts.exposure
+            )
+    return found
+
+
+def _statistics(
+    X: NDArray[np.float64],
+    rows: dict[str, NDArray],
+    mine: NDArray[np.bool_],
+    limit: float,
+    exposure: NDArray[np.float64] | None = None,
+) -> UpliftStatistics:
+    share, treated = rows["control_share"][mine], rows["treated"][mine]
+    return UpliftStatistics.from_contacts(
+        X[mine],
+        rows["segment_id"][mine],
+        treated,
+        np.clip(rows["value_cents"][mine], -limit, limit),
+        rows["responded"][mine],
+        weights=1 / np.where(treated, 1 - share, share),
+        exposure=None if exposure is None else exposure[mine],
+    )
+
+
+def _fade(days: int, half_life: int) -> float:
+    """What a contact still counts after so many days: what works changes."""
+    return 0.5 ** (days / half_life)
+
+
+def _sum_of_days(
+    action_id: int, scaling: UpliftScaling, as_of: date, half_life: int
+) -> UpliftStatistics:
+    """The total made anew from its days."""
+    days = UpliftDay.objects.filter(action_id=action_id, scaling=scaling, measured_on__lte=as_of)
+    parts = [
+        UpliftStatistics.from_bytes(bytes(day.statistics)).scaled(
+            _fade((as_of - day.measured_on).days, half_life)
+        )
+        for day in days.order_by("measured_on").iterator()
+    ]
+    return sum(parts[1:], start=parts[0]) if parts else _empty(scaling)
+
+
+def _empty(scaling: UpliftScaling) -> UpliftStatistics:
+    return UpliftStatistics.empty(len(scaling.feature_set.names) + 1)
+
+
+def _add_to_total(
+    action_id: int,
+    statistics: UpliftStatistics,
+    scaling: UpliftScaling,
+    as_of: date,
+    half_life: int,
+) -> None:
+    total = UpliftTotal.objects.filter(action_id=action_id, scaling=scaling).first()
+    if total:
+        faded = UpliftStatistics.from_bytes(bytes(total.statistics)).scaled(
+            _fade((as_of - total.through).days, half_life)
+        )
+        statistics = faded + statistics
+    UpliftTotal.objects.update_or_create(
+        action_id=action_id,
+        defaults={
+            "through": as_of,
+            "half_life_days": half_life,
+            "scaling": scaling,
+            "statistics": statistics.to_bytes(),
+        },
+    )
+
+
+def _gate(model: UpliftModel, as_of: date, scaling: UpliftScaling, evidence: Evidence) -> None:
+    """Tell customers apart only if that beats the best single action of the day's campaigns.
+
+    Asked once all of these have minimum evidence: before, different choices are how one learns.
+    """
+    minimum = MinimumEvidences()
+    actions = Action.objects.filter(campaign__in=Campaign.objects.active_on(as_of))
+    for action in actions:
+        if not is_enough(evidence[str(action.pk)], minimum.of(action.campaign_id)):
+            return
+    cost_of = {action.pk: float(action.cost_cents) for action in actions}
+    costs = [cost_of.get(key, np.inf) for key in model.action_keys_.tolist()]
+    sample = _sample(as_of, scaling.feature_set, GATE_SAMPLE)
+    X = FeatureScaling.from_fitted(scaling.fitted).transform(sample["features"])
+    model.gate(X, sample["segment_id"], costs)
+
+
+def _sample(as_of: date, feature_set: FeatureSet, size: int) -> dict[str, NDArray]:
+    """So many customers' features, (n, d), and micro-segments, as of a day; always the same."""
+    query = sql.SQL(
+        "SELECT features, coalesce(micro_segment_id, 0) AS segment_id "
+        "FROM segments_customerstate WHERE as_of = {} ORDER BY hashint8(customer_id) LIMIT {}"
+    ).format(sql.Literal(as_of), sql.Literal(size))
+    rows = read_columns(query, ["features", "segment_id"])
+    return {**rows, "features": rows["features"].reshape(-1, len(feature_set.names))}
+
+
+def _fit(as_of: date, scaling: UpliftScaling, half_life: int) -> UpliftModelVersion:
+    """The posterior of all actions; those never tried get what actions have in common."""
+    totals = {
+        total.action_id: UpliftStatistics.from_bytes(bytes(total.statistics)).scaled(
+            _fade((as_of - total.through).days, half_life)
+        )
+        for total in UpliftTotal.objects.filter(scaling=scaling)
+    }
+    keys = sorted(Action.objects.values_list("pk", flat=True))
+    statistics = [totals.get(key) or _empty(scaling) for key in keys]
+    so_far = _learn_open(as_of, scaling)
+    known = [
+        one + so_far[key] if key in so_far else one
+        for key, one in zip(keys, statistics, strict=True)
+    ]
+    evidence: Evidence = {
+        str(key): [*map(float, (s.n[1], s.n_responded[1], s.n[0], s.n_responded[0]))]
+        for key, s in zip(keys, statistics, strict=True)
+    }
+    model = UpliftModel().fit(known, keys) if keys else None
+    if model:
+        _gate(model, as_of, scaling, evidence)
+    return UpliftModelVersion.objects.create(
+        as_of=as_of,
+        scaling=scaling,
+        payload=model.to_bytes() if model else b"",
+        is_personal=bool(model and model.is_personal_),
+        evidence=evidence,
+        n_contacts=round(sum(s.n.sum() for s in statistics)),
+    )

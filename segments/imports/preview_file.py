@@ -1,0 +1,76 @@
+"""What a user is shown of a file before anything is stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from segments.errors import ImportRefused
+from segments.imports.file_format import FileFormat, detect_format
+from segments.imports.make_plan import make_plan, require_columns
+from segments.imports.spec import ImportOptions, ImportPlan, ImportSpec, spec_of
+from segments.imports.staging import REJECTED, STAGED, check, stage, staging_session
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    line: int
+    cells: tuple[str, ...]
+    problem: str  # empty: the row is fine as far as can be said without the stored data
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a user is shown before an import: nothing has been stored yet."""
+
+    format: FileFormat
+    columns: tuple[str, ...]
+    mapping: dict[str, str]  # our field → column: what was given, completed by suggestions
+    extras: tuple[str, ...]  # columns that become attributes or properties
+    fields: tuple[tuple[str, str, bool], ...]  # our fields: name, label, required
+    rows: tuple[PreviewRow, ...]
+    problem: str  # why the import could not start with this mapping; empty: it could
+
+
+def preview_file(
+    path: Path | str,
+    kind: str,
+    mapping: Mapping[str, str] | None = None,
+    *,
+    at: datetime,
+    options: ImportOptions | None = None,
+    encoding: str = "",
+    n_rows: int = 20,
+) -> Preview:
+    """The file's format, a mapping and its first rows, checked. Raises ImportRefused."""
+    file_format, spec = detect_format(path, encoding=encoding), spec_of(kind)
+    plan = make_plan(spec, file_format, mapping, options or ImportOptions(), at=at)
+    problem = ""
+    rows: tuple[PreviewRow, ...] = ()
+    try:
+        require_columns(spec, plan, file_format)
+    except ImportRefused as refusal:
+        problem = str(refusal)
+    else:
+        rows = _first_rows(Path(path), file_format, spec, plan, n_rows)
+    fields = tuple((f.name, str(f.label), f.is_required) for f in spec.fields(plan))
+    return Preview(
+        file_format, file_format.columns, dict(plan.mapping), plan.extras, fields, rows, problem
+    )
+
+
+def _first_rows(
+    path: Path, file_format: FileFormat, spec: ImportSpec, plan: ImportPlan, n_rows: int
+) -> tuple[PreviewRow, ...]:
+    with staging_session(plan) as cursor:
+        stage(cursor, path, file_format, max_rows=n_rows)
+        check(cursor, spec, plan)
+        cells = ", ".join(cell for cell in plan.cells.values())
+        cursor.execute(
+            f"SELECT s.line, coalesce(r.reason, ''), {cells} FROM {STAGED} s "
+            f"LEFT JOIN {REJECTED} r USING (line) ORDER BY s.line"
+        )
+        return tuple(
+            PreviewRow(line, tuple(cell or "" for cell in row), problem)
+            for line, problem, *row in cursor.fetchall()
+        )
