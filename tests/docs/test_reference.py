@@ -2,19 +2,39 @@
 
 import ast
 import re
+from argparse import Action
 
-from optiengine.docs.references import setting_defaults
+import pytest
+from django.utils import timezone
+
+from optiengine.docs.references import own_commands, parser_of, setting_defaults
 from optiengine.docs.site import FOLDER
+from segments.models import ImportJob
+from segments.services.import_file import spec_of
+from segments.services.imports.spec import ImportOptions, ImportPlan
 
 REFERENCE = FOLDER / "reference"
 CODE = re.compile(r"`([^`]+)`")
+HEADINGS = {"customers": "## Customers", "events": "## Events", "contacts": "## Message history"}
 
 
-def rows(page: str, *, head: str) -> list[list[str]]:
-    """The rows of all tables of a page whose first column has this head."""
+# What Django gives every command, and what ours have in common.
+SHARED = {
+    "--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback",
+    "--no-color", "--force-color", "--skip-checks", "--json",
+}  # fmt: skip
+
+
+def rows(page: str, *, head: str, heading: str = "") -> list[list[str]]:
+    """Rows of the tables of a page, or of the part under a heading, whose first column has this
+    head."""
     found: list[list[str]] = []
     is_wanted = False
-    lines = (REFERENCE / f"{page}.md").read_text().splitlines()
+    text = (REFERENCE / f"{page}.md").read_text()
+    if heading:
+        text = re.split(rf"^{re.escape(heading)}$", text, flags=re.MULTILINE)[1]
+        text = re.split(r"^#{2,3} ", text, flags=re.MULTILINE)[0]
+    lines = text.splitlines()
     for before, line in zip(["", *lines], lines, strict=False):
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
         if not line.startswith("|"):
@@ -47,3 +67,57 @@ def test_every_setting_is_described_once_with_its_default():
     assert set(described) - {"ANYMAIL_…"} == set(read)
     for name, default in read.items():
         assert as_written(default) <= set(CODE.findall(described[name])), name
+
+
+def arguments_of(command: str) -> dict[str, Action]:
+    """By the name that the page uses: the long option, or the name of the argument."""
+    actions = {
+        (action.option_strings or [action.dest])[-1]: action
+        for action in parser_of(command)._actions
+    }
+    return {name: action for name, action in actions.items() if name not in SHARED}
+
+
+def described_arguments(command: str) -> dict[str, str]:
+    found = {
+        CODE.findall(cells[0])[0].split()[0]: cells[1]
+        for cells in rows("commands", head="argument", heading=f"### `{command}`")
+    }
+    if command.startswith("import_") and command != "import_customers":
+        return described_arguments("import_customers") | found
+    return found
+
+
+def test_every_command_has_a_section():
+    sections = re.findall(r"^### `(\w+)`$", (REFERENCE / "commands.md").read_text(), re.MULTILINE)
+
+    assert sorted(sections) == own_commands()
+
+
+@pytest.mark.parametrize("command", own_commands())
+def test_every_argument_is_described_with_its_default(command):
+    arguments, described = arguments_of(command), described_arguments(command)
+
+    assert set(described) == set(arguments)
+    for name, action in arguments.items():
+        if action.required:
+            assert described[name] == "required", name
+        elif isinstance(action.default, int | float | str) and action.default not in (False, ""):
+            assert str(action.default) in CODE.findall(described[name]), name
+
+
+@pytest.mark.parametrize("kind", ImportJob.Kind.values)
+@pytest.mark.django_db
+def test_every_field_of_an_import_is_described_with_the_headings_that_mean_it(kind):
+    plan = ImportPlan(timezone.now(), "UTC", "file", "upsert", ImportOptions(), cells={})
+    fields = {field.name: field for field in spec_of(kind).fields(plan)}
+    described = {
+        CODE.findall(name)[0]: (required, set(CODE.findall(headings)))
+        for name, required, headings, _ in rows("csv", head="field", heading=HEADINGS[kind])
+    }
+
+    assert set(described) == set(fields)
+    for name, field in fields.items():
+        required, headings = described[name]
+        assert (required == "yes") == field.is_required, name
+        assert headings == set(field.aliases), name
