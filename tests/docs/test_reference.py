@@ -7,6 +7,14 @@ from argparse import Action
 import pytest
 from django.utils import timezone
 
+from campaigns.models import (
+    Campaign,
+    CapacityLimit,
+    Exclusion,
+    FrequencyCap,
+    MinimumGap,
+    QuietHours,
+)
 from optiengine.docs.references import own_commands, parser_of, setting_defaults
 from optiengine.docs.site import FOLDER
 from segments.models import ImportJob
@@ -121,3 +129,28 @@ def test_every_field_of_an_import_is_described_with_the_headings_that_mean_it(ki
         required, headings = described[name]
         assert (required == "yes") == field.is_required, name
         assert headings == set(field.aliases), name
+
+
+# Fields of the tables that say what a limit is, and what else decides when a message leaves.
+LIMITS = [Exclusion, FrequencyCap, MinimumGap, QuietHours, CapacityLimit]
+CAMPAIGN_LIMITS = {
+    "transactional", "in_addition", "exempt_from_caps", "not_counted_by_caps", "repeat_after_days",
+    "duration_days", "ignores_durations", "ignores_durations_of", "send_time_per_person",
+    "expires_after_hours", "control_share",
+}  # fmt: skip
+DESCRIBED_ELSEWHERE = {
+    "id", "name", "status", "goal", "target_group", "rank", "starts_on", "ends_on", "recurrence",
+    "recurs_on", "trigger_kind", "run_anyway", "fixed_action", "tags",
+}  # fmt: skip
+
+
+def test_every_field_of_a_limit_is_described():
+    described = set(CODE.findall((REFERENCE / "limits.md").read_text()))
+    campaign = {f.name for f in Campaign._meta.get_fields() if not f.auto_created or f.concrete}
+
+    for model in LIMITS:
+        fields = {field.name for field in model._meta.fields} - {"id", "name"}
+        assert fields <= described, model
+    assert campaign == CAMPAIGN_LIMITS | DESCRIBED_ELSEWHERE  # a new one is a limit, or it is not
+    assert described >= CAMPAIGN_LIMITS
+    assert "lock_time" in described
