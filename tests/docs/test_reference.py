@@ -17,9 +17,8 @@ from campaigns.models import (
 )
 from optiengine.docs.references import own_commands, parser_of, setting_defaults
 from optiengine.docs.site import FOLDER
+from segments.imports.spec import ImportOptions, ImportPlan, spec_of
 from segments.models import ImportJob
-from segments.services.import_file import spec_of
-from segments.services.imports.spec import ImportOptions, ImportPlan
 
 REFERENCE = FOLDER / "reference"
 CODE = re.compile(r"`([^`]+)`")
