@@ -10,7 +10,7 @@ from django_q.tasks import async_task
 
 from campaigns.models import Campaign
 from journeys.decisions.plan_moments import earliest
-from journeys.decisions.save_decisions import Stamp
+from journeys.decisions.save_decisions import DecisionContext
 from journeys.decisions.start_run import repeat_run
 from journeys.errors import RunRefused
 from journeys.locks import lock_blocks
@@ -67,13 +67,13 @@ def decide_again(run: DecisionRun, *, now: datetime) -> DecisionRun:
 
 def _contacts_of(run: DecisionRun) -> list[int]:
     """Those that the run made: their keys say so; real-time decisions of the day made others."""
-    stamp = Stamp(run.pk, run.as_of, run.decided_at, Organisation.current().time_zone)
+    context = DecisionContext(run.pk, run.as_of, run.decided_at, Organisation.current().time_zone)
     rows = Contact.objects.filter(as_of=run.as_of, source=Contact.Source.DECISION)
     columns = rows.values_list("pk", "customer_id", "campaign_id", "channel", "key")
     return [
         pk
         for pk, customer_id, campaign_id, channel, key in columns.iterator(BATCH)
-        if key == stamp.contact_key(customer_id, campaign_id, channel)
+        if key == context.contact_key(customer_id, campaign_id, channel)
     ]
 
 

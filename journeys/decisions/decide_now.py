@@ -13,20 +13,25 @@ from numpy.typing import NDArray
 
 from campaigns.models import Arm
 from campaigns.services.assign_arms import assign_newcomers
+from campaigns.services.load_arms import load_arms
 from journeys.decisions.capacity_accounts import book_use, take_left
-from journeys.decisions.decide_chunk import (
-    Ready,
-    choose,
-    judged,
-    limited,
-    load_arms,
-    next_contact_id,
-    with_due,
-)
 from journeys.decisions.live_rules import LiveRules, live_rules
 from journeys.decisions.numerics.arbitration import NONE
 from journeys.decisions.numerics.occasion import Occasion
-from journeys.decisions.save_decisions import Decided, Saved, Stamp, save_decisions
+from journeys.decisions.pipeline import (
+    JudgedBatch,
+    choose,
+    judge_batch,
+    with_due_steps,
+    with_limit_verdicts,
+)
+from journeys.decisions.save_decisions import (
+    DecidedBatch,
+    DecisionContext,
+    SavedContacts,
+    next_contact_id,
+    save_decisions,
+)
 from journeys.decisions.step_results import results_of
 from journeys.errors import SendingStopped
 from journeys.locks import lock_block
@@ -96,45 +101,49 @@ def decide_now(customer_ids: Sequence[int], *, at: datetime, request: Request) -
 def _decide_block(
     rules: LiveRules, block: int, ids: list[int], at: datetime, request: Request
 ) -> dict[int, Answer]:
-    ready = _prepare(rules, ids, at, request)
-    if ready is None:
+    judged = _prepare(rules, ids, at, request)
+    if judged is None:
         return {}
-    given, book = rules.given, rules.given.book
+    inputs, book = rules.inputs, rules.inputs.book
     with transaction.atomic():
         lock_block(block)
         watermark = next_contact_id()
         due = DueSteps.none()  # what is not asked for here waits on
         if request.reason == Reason.STEP:
-            due = load_due(ready.batch.customer_ids, at=at, at_once=True)
-        ready = with_due(given, ready, due)
-        ready = limited(given, ready, watermark=watermark, at=at)
-        left = take_left(given.capacity) if given.capacity else None
-        seed = _seed(given.run.seed, watermark)
-        decided, used = choose(given, ready, left=left, seed=seed)
-        stamp = Stamp(given.run.pk, rules.day, at, given.time_zone, occasion=watermark)
-        decision_ids = _decision_ids(len(ready.batch))
+            due = load_due(judged.batch.customer_ids, at=at, at_once=True)
+        judged = with_due_steps(inputs, judged, due)
+        judged = with_limit_verdicts(inputs, judged, watermark=watermark, at=at)
+        left = take_left(inputs.capacity) if inputs.capacity else None
+        seed = _seed(inputs.run.seed, watermark)
+        decided, used = choose(inputs, judged, left=left, seed=seed)
+        context = DecisionContext(
+            inputs.run.pk, rules.day, at, inputs.time_zone, occasion=watermark
+        )
+        decision_ids = _decision_ids(len(judged.batch))
         saved = save_decisions(
-            stamp, book, decided, first_contact_id=watermark, decision_ids=decision_ids
+            context, book, decided, first_contact_id=watermark, decision_ids=decision_ids
         )
         settle_due(decided.due, results_of(book, decided, saved), at)
-        if given.capacity:
-            book_use(given.capacity, used)
-        _remember(stamp, decided, decision_ids, request, seed, left)
-    return _answers(stamp, rules, decided, saved, decision_ids)
+        if inputs.capacity:
+            book_use(inputs.capacity, used)
+        _remember(context, decided, decision_ids, request, seed, left)
+    return _answers(context, rules, decided, saved, decision_ids)
 
 
-def _prepare(rules: LiveRules, ids: list[int], at: datetime, request: Request) -> Ready | None:
-    given = rules.given
-    assert given.run.plan is not None
+def _prepare(
+    rules: LiveRules, ids: list[int], at: datetime, request: Request
+) -> JudgedBatch | None:
+    inputs = rules.inputs
+    assert inputs.run.plan is not None
     batch = rules.customers.read(ids, at)
     if not len(batch):
         return None
     batch = _with_segments(rules, batch)
-    arms = load_arms(given.run, batch.customer_ids, otherwise="")
+    arms = load_arms(inputs.run.plan_id, batch.customer_ids, otherwise="")
     if (new := batch.customer_ids[arms == ""]).size:
-        given_out = assign_newcomers(given.run.plan, new.tolist(), rules.day)
+        given_out = assign_newcomers(inputs.run.plan, new.tolist(), rules.day)
         arms[arms == ""] = [given_out.get(pk, Arm.HOLDOUT).value for pk in new.tolist()]
-    return judged(given, batch, arms, request.occasion)
+    return judge_batch(inputs, batch, arms, request.occasion)
 
 
 def _with_segments(rules: LiveRules, batch: CustomerBatch) -> CustomerBatch:
@@ -165,8 +174,8 @@ def _decision_ids(n: int) -> list[int]:
 
 
 def _remember(
-    stamp: Stamp,
-    decided: Decided,
+    context: DecisionContext,
+    decided: DecidedBatch,
     decision_ids: list[int],
     request: Request,
     seed: int,
@@ -176,15 +185,15 @@ def _remember(
     batch = decided.batch
     LiveDecision.objects.bulk_create(
         LiveDecision(
-            as_of=stamp.as_of,
+            as_of=context.as_of,
             decision_id=decision_id,
             customer_id=int(customer_id),
             reason=request.reason,
             channels=list(request.channels),
             trigger_kind=request.trigger_kind,
-            decided_at=stamp.at,
+            decided_at=context.at,
             seed=seed,
-            contact_watermark=stamp.occasion,
+            contact_watermark=context.occasion,
             features=features.tolist(),
             micro_segment_id=int(segment),
             capacity_left=None if left is None else left.tolist(),
@@ -197,13 +206,17 @@ def _remember(
 
 
 def _answers(
-    stamp: Stamp, rules: LiveRules, decided: Decided, saved: Saved, decision_ids: list[int]
+    context: DecisionContext,
+    rules: LiveRules,
+    decided: DecidedBatch,
+    saved: SavedContacts,
+    decision_ids: list[int],
 ) -> dict[int, Answer]:
     """By customer; what goes in addition is in the ledger alone."""
-    choice, book = decided.choice, rules.given.book
-    slots = saved.reached.takes_slot
+    choice, book = decided.choice, rules.inputs.book
+    slots = saved.chosen.takes_slot
     contact = dict(
-        zip(saved.reached.row[slots].tolist(), saved.contact_ids[slots].tolist(), strict=True)
+        zip(saved.chosen.row[slots].tolist(), saved.contact_ids[slots].tolist(), strict=True)
     )
     answers = {}
     for row, (customer_id, decision_id) in enumerate(
@@ -213,7 +226,7 @@ def _answers(
         answers[customer_id] = Answer(
             customer_id,
             decision_id,
-            stamp.as_of,
+            context.as_of,
             contact.get(row),
             None if action == NONE else int(book.action_ids[action]),
             bool(choice.is_control[row]),

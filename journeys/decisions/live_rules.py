@@ -28,8 +28,8 @@ from campaigns.models import (
 from campaigns.services.assign_arms import current_plan
 from campaigns.services.load_rulebook import load_rulebook
 from journeys.decisions.capacity_accounts import open_accounts
-from journeys.decisions.decide_chunk import Pinned, pinned
 from journeys.decisions.newest_pair import newest_pair_sql
+from journeys.decisions.run_inputs import RunInputs, pinned_inputs
 from journeys.decisions.start_run import TABLES, default_seed
 from journeys.errors import StaleState
 from journeys.models import CapacityUse, DecisionRun
@@ -69,14 +69,14 @@ LIVE_TABLES = (*TABLES, "journeys_livedecision")
 class LiveRules:
     """Ready for use; the same for every decision until something of it changes."""
 
-    given: Pinned
+    inputs: RunInputs
     customers: FreshQuery  # those who are decided for
     organisation: Organisation
     tree: Tree  # of micro-segments: for whoever came since the state
 
     @property
     def day(self) -> date:
-        return self.given.run.as_of
+        return self.inputs.run.as_of
 
 
 _latest: tuple["Moment", LiveRules] | None = None  # of this process
@@ -141,15 +141,15 @@ def _load(
     except FeatureError as error:
         raise StaleState(str(error)) from error
     tree = Tree(stage_segments(run.state.segmentation), splits_of_day(day, names))
-    given = pinned(run.pk)
+    inputs = pinned_inputs(run.pk)
     customers = FreshQuery.of(
         run.state,
         day,
         features=features,
         organisation=organisation,
-        fields=sorted(given.book.fields()),
+        fields=sorted(inputs.book.fields()),
     )
-    return LiveRules(given, customers, organisation, tree)
+    return LiveRules(inputs, customers, organisation, tree)
 
 
 def _pin(day: date, state_id: int, model_id: int, at: datetime) -> DecisionRun:

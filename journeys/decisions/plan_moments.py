@@ -49,7 +49,7 @@ NAMES = ["customer_id", "time_zone", "country", "occurred_at"]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ContactsToPlan:
     """k contacts that are to be planned."""
 
     customer_ids: NDArray[np.int64]  # (k,)
@@ -60,7 +60,7 @@ class Chosen:
 
 
 def plan_moments(
-    chosen: Chosen, *, quiet_hours: Sequence[QuietEntry], at: datetime, time_zone: str
+    chosen: ContactsToPlan, *, quiet_hours: Sequence[QuietEntry], at: datetime, time_zone: str
 ) -> NDArray[np.datetime64]:
     """(k,) the planned moment of each contact, in UTC: at `at`, or later.
 
@@ -106,7 +106,7 @@ def earliest(run: DecisionRun) -> datetime:
 
 
 def _best(
-    chosen: Chosen,
+    chosen: ContactsToPlan,
     rows: NDArray[np.int64],
     quiet_hours: Sequence[QuietEntry],
     at: datetime,
@@ -158,7 +158,7 @@ def _hours(found: dict[str, NDArray[Any]], time_zone: str) -> NDArray[np.int64]:
 
 
 def _open_from(
-    chosen: Chosen,
+    chosen: ContactsToPlan,
     rows: NDArray[np.int64],
     quiet_hours: Sequence[QuietEntry],
     moments: NDArray[np.datetime64],

@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.verdicts import Verdict
 from journeys.decisions.capacity_accounts import expected_use, open_accounts, units_of
-from journeys.decisions.decide_chunk import Pinned, choose, limited, next_contact_id, pin, prepare
 from journeys.decisions.numerics.arbitration import AUTO
 from journeys.decisions.numerics.prices import Prices, solve_prices
+from journeys.decisions.pipeline import choose, judge_customers, with_limit_verdicts
+from journeys.decisions.run_inputs import RunInputs, load_inputs
+from journeys.decisions.save_decisions import next_contact_id
 from journeys.models import CapacityUse, DecisionRun
 
 N_SAMPLED = 20_000  # customers; of more, a sample spread over all ids stands for the others
@@ -23,8 +25,8 @@ def price_run(run: DecisionRun) -> None:
     addition and the baseline arm will use on average is taken from the limits first: they do not
     ask for a price. Called in the transaction that starts the run, before a chunk can be claimed.
     """
-    given = pin(run)
-    book = given.book
+    inputs = load_inputs(run)
+    book = inputs.book
     if not book.capacities:
         return
     contradicting = open_accounts(run, book)
@@ -33,7 +35,11 @@ def price_run(run: DecisionRun) -> None:
     chunks = list(run.chunks.order_by("first_id").values_list("first_id", "last_id"))
     places = spread(chunks, run.n_customers, seed=run.seed)
     found, n_sampled = find_prices(
-        given, available, wanted, ((*place, next_contact_id()) for place in places), run.n_customers
+        inputs,
+        available,
+        wanted,
+        ((*place, next_contact_id()) for place in places),
+        run.n_customers,
     )
     share = n_sampled / max(run.n_customers, 1)
     for row, price, subsidy, short in zip(
@@ -52,7 +58,7 @@ def price_run(run: DecisionRun) -> None:
 
 
 def find_prices(
-    given: Pinned,
+    inputs: RunInputs,
     available: Sequence[int],
     wanted: Sequence[int],
     places: Iterable[tuple[int, int, int]],
@@ -63,38 +69,38 @@ def find_prices(
     available, wanted : (L,) units of each limit for the day. places : ranges of ids, each with the
     watermark of the contacts that count.
     """
-    book = given.book
-    values, contacts, n_sampled = _sample(given, places)
+    book = inputs.book
+    values, contacts, n_sampled = _sample(inputs, places)
     use, units = expected_use(book), units_of(book)
     share = n_sampled / max(n_customers, 1)
     fixed = use @ contacts
     maximum = np.maximum(np.array(available) / units * share - fixed, 0.0)
     minimum = np.clip(np.array(wanted) / units * share - fixed, 0.0, maximum)
-    seed = given.run.seed % 2**32
+    seed = inputs.run.seed % 2**32
     return solve_prices(values, use, maximum, minimum, seed=seed), n_sampled
 
 
 def _sample(
-    given: Pinned, places: Iterable[tuple[int, int, int]]
+    inputs: RunInputs, places: Iterable[tuple[int, int, int]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     """Values (m, A) where the value decides, -inf where blocked; contacts (A,) expected of the
     others; how many customers were looked at."""
-    book, n_sampled = given.book, 0
+    book, n_sampled = inputs.book, 0
     values, contacts = [np.zeros((0, len(book.actions)))], np.zeros(len(book.actions))
     in_addition = np.array([c.in_addition for c in book.campaigns], dtype=bool)[book.campaign_of]
     for first, last, watermark in places:
-        ready = prepare(given, first, last)
-        if ready is None:
+        judged = judge_customers(inputs, first, last)
+        if judged is None:
             continue
-        ready = limited(given, ready, watermark=watermark)
-        decided, _used = choose(given, ready, left=None)
+        judged = with_limit_verdicts(inputs, judged, watermark=watermark)
+        decided, _used = choose(inputs, judged, left=None)
         choice = decided.choice
         by_value = choice.layer == AUTO
         contest = (choice.codes[by_value] == Verdict.ALLOWED) & ~in_addition
-        values.append(np.where(contest, ready.worth.total[by_value], -np.inf))
+        values.append(np.where(contest, judged.worth.total[by_value], -np.inf))
         contacts += choice.option_probs[~by_value, 1:].sum(axis=0)
         contacts += choice.addition_probs.sum(axis=0)
-        n_sampled += len(ready.batch)
+        n_sampled += len(judged.batch)
     return np.concatenate(values), contacts, n_sampled
 
 

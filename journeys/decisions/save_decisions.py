@@ -16,7 +16,7 @@ from campaigns.numerics.time_zones import zones_of
 from campaigns.numerics.verdicts import Codes
 from journeys.decisions.numerics.arbitration import NONE, Choice
 from journeys.decisions.numerics.worth import Worth
-from journeys.decisions.plan_moments import Chosen, expiry, plan_moments
+from journeys.decisions.plan_moments import ContactsToPlan, expiry, plan_moments
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Contact, Delivery
 from segments.models.customer import INBOUND
@@ -28,7 +28,7 @@ NULL = "\\N"  # in COPY's text format, which every value here is written in
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecidedBatch:
     """A batch of n customers with all that was computed for it."""
 
     batch: CustomerBatch
@@ -39,7 +39,7 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class Stamp:
+class DecisionContext:
     """What all rows of a batch have in common."""
 
     run_id: int
@@ -57,7 +57,7 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class Reached:
+class ChosenContacts:
     """The batch's contacts: the day's slots, then what goes in addition. k of them."""
 
     row: NDArray[np.int64]  # (k,) of the batch
@@ -67,7 +67,7 @@ class Reached:
     takes_slot: NDArray[np.bool_]  # (k,)
 
     @classmethod
-    def by(cls, choice: Choice) -> "Reached":
+    def by(cls, choice: Choice) -> "ChosenContacts":
         slots = np.flatnonzero(choice.action != NONE)
         rows, actions = np.nonzero(choice.additions)
         return cls(
@@ -84,39 +84,41 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedContacts:
     """The contacts of a batch as they were written: k of them."""
 
-    reached: Reached
+    chosen: ChosenContacts
     contact_ids: NDArray[np.int64]  # (k,)
     planned: list[datetime]  # k of them: when each may leave
 
 
 def save_decisions(
-    stamp: Stamp,
+    context: DecisionContext,
     book: Rulebook,
-    decided: Decided,
+    decided: DecidedBatch,
     *,
     first_contact_id: int,
     decision_ids: list[int] | None = None,
-) -> Saved:
+) -> SavedContacts:
     """Write a batch inside the caller's transaction: one decision per customer, none included.
 
     first_contact_id : drawn under the lock; it marks where the batch's own contacts begin.
     decision_ids : n of them, where the caller needs to know them.
     """
     ids = {} if decision_ids is None else {"id": list(map(str, decision_ids))}
-    _copy("journeys_decision", ids | _decisions(stamp, book, decided))
-    reached = Reached.by(decided.choice)
-    planned, expiries = _planned(stamp, book, decided, reached)
-    contacts = _contacts(stamp, book, decided, reached, first_contact_id)
+    _copy("journeys_decision", ids | _decisions(context, book, decided))
+    chosen = ChosenContacts.by(decided.choice)
+    planned, expiries = _planned(context, book, decided, chosen)
+    contacts = _contacts(context, book, decided, chosen, first_contact_id)
     contacts["reserved_at"] = [moment.isoformat() for moment in planned]
     _copy("journeys_contact", contacts)
-    _copy("journeys_delivery", _deliveries(stamp, contacts, expiries))
-    return Saved(reached, np.array(contacts["id"], dtype=np.int64), planned)
+    _copy("journeys_delivery", _deliveries(context, contacts, expiries))
+    return SavedContacts(chosen, np.array(contacts["id"], dtype=np.int64), planned)
 
 
-def _decisions(stamp: Stamp, book: Rulebook, decided: Decided) -> dict[str, list[str]]:
+def _decisions(
+    context: DecisionContext, book: Rulebook, decided: DecidedBatch
+) -> dict[str, list[str]]:
     choice, worth = decided.choice, decided.worth
     n = len(choice.action)
     taken = np.flatnonzero(choice.action != NONE)
@@ -129,9 +131,9 @@ def _decisions(stamp: Stamp, book: Rulebook, decided: Decided) -> dict[str, list
         return found.tolist()
 
     return {
-        "as_of": [stamp.as_of.isoformat()] * n,
-        "run_id": [str(stamp.run_id)] * n,
-        "occasion": [str(stamp.occasion)] * n,
+        "as_of": [context.as_of.isoformat()] * n,
+        "run_id": [str(context.run_id)] * n,
+        "occasion": [str(context.occasion)] * n,
         "customer_id": _texts(decided.batch.customer_ids),
         "arm": decided.arms.tolist(),
         "layer": choice.layer.tolist(),
@@ -150,35 +152,39 @@ def _decisions(stamp: Stamp, book: Rulebook, decided: Decided) -> dict[str, list
 
 
 def _contacts(
-    stamp: Stamp, book: Rulebook, decided: Decided, reached: Reached, first_id: int
+    context: DecisionContext,
+    book: Rulebook,
+    decided: DecidedBatch,
+    chosen: ChosenContacts,
+    first_id: int,
 ) -> dict[str, list[str]]:
-    k, source = len(reached.row), Contact.Source.DECISION.value
-    customer_ids = decided.batch.customer_ids[reached.row].tolist()
-    actions = [book.actions[index] for index in reached.action.tolist()]
+    k, source = len(chosen.row), Contact.Source.DECISION.value
+    customer_ids = decided.batch.customer_ids[chosen.row].tolist()
+    actions = [book.actions[index] for index in chosen.action.tolist()]
     campaigns = [book.campaigns[action.campaign] for action in actions]
     channels = [action.channel for action in actions]
-    mix_ids, mix_shares = _mixes(book, decided.choice, reached)
+    mix_ids, mix_shares = _mixes(book, decided.choice, chosen)
     return {
         "id": _contact_ids(first_id, k),
-        "as_of": [stamp.as_of.isoformat()] * k,
+        "as_of": [context.as_of.isoformat()] * k,
         "customer_id": list(map(str, customer_ids)),
         "campaign_id": [str(campaign.id) for campaign in campaigns],
         "action_id": [str(action.id) for action in actions],
         "channel": channels,
         "tags": ["{" + ",".join(map(str, campaign.tags)) + "}" for campaign in campaigns],
-        "takes_slot": _texts(reached.takes_slot),
+        "takes_slot": _texts(chosen.takes_slot),
         "counted": [repr(not campaign.not_counted_by_caps) for campaign in campaigns],
         "transactional": [repr(campaign.transactional) for campaign in campaigns],
-        "arm": decided.arms[reached.row].tolist(),
-        "is_control": _texts(reached.is_control),
-        "assignment_prob": _texts(reached.assignment_prob),
-        "control_share": _texts(_control_shares(book, decided, reached)),
+        "arm": decided.arms[chosen.row].tolist(),
+        "is_control": _texts(chosen.is_control),
+        "assignment_prob": _texts(chosen.assignment_prob),
+        "control_share": _texts(_control_shares(book, decided, chosen)),
         "mix_action_ids": mix_ids,
         "mix_shares": mix_shares,
-        "micro_segment_id": _texts(decided.batch.micro_segment_ids[reached.row]),
+        "micro_segment_id": _texts(decided.batch.micro_segment_ids[chosen.row]),
         "source": [source] * k,
         "key": [
-            str(stamp.contact_key(customer_id, campaign.id, channel))
+            str(context.contact_key(customer_id, campaign.id, channel))
             for customer_id, campaign, channel in zip(
                 customer_ids, campaigns, channels, strict=True
             )
@@ -186,58 +192,60 @@ def _contacts(
     }
 
 
-def _control_shares(book: Rulebook, decided: Decided, reached: Reached) -> NDArray[np.float64]:
+def _control_shares(
+    book: Rulebook, decided: DecidedBatch, chosen: ChosenContacts
+) -> NDArray[np.float64]:
     """(k,) P(withheld): by the campaign's own draw, or by that of the map whose step it is."""
     shares = np.array([campaign.control_share for campaign in book.campaigns], dtype=np.float64)
-    campaign = book.campaign_of[reached.action]
+    campaign = book.campaign_of[chosen.action]
     due = decided.due
     steps = zip(due.row.tolist(), due.campaigns(book).tolist(), strict=True)
     of_map = dict(zip(steps, due.control_share.tolist(), strict=True))
-    pairs = zip(reached.row.tolist(), campaign.tolist(), strict=True)
+    pairs = zip(chosen.row.tolist(), campaign.tolist(), strict=True)
     withheld = np.array([of_map.get(pair, 0.0) for pair in pairs], dtype=np.float64)
     own = shares[campaign]
     return np.where(withheld > 0, 1 - (1 - own) * (1 - withheld), own)
 
 
 def _planned(
-    stamp: Stamp, book: Rulebook, decided: Decided, reached: Reached
+    context: DecisionContext, book: Rulebook, decided: DecidedBatch, chosen: ChosenContacts
 ) -> tuple[list[datetime], list[str]]:
     """Of each contact: its planned moment, and until when a message may leave."""
-    time_zone = stamp.time_zone
-    actions = [book.actions[index] for index in reached.action.tolist()]
-    batch, rows = decided.batch, reached.row
+    time_zone = context.time_zone
+    actions = [book.actions[index] for index in chosen.action.tolist()]
+    batch, rows = decided.batch, chosen.row
     places = zip(batch.time_zones[rows].tolist(), batch.countries[rows].tolist(), strict=True)
-    chosen = Chosen(
+    to_plan = ContactsToPlan(
         customer_ids=batch.customer_ids[rows],
         channels=np.array([action.channel for action in actions], dtype=object),
         countries=batch.countries[rows],
         zones=[zones_of(*place, time_zone) for place in places],
         campaigns=[book.campaigns[action.campaign] for action in actions],
     )
-    at = stamp.plan_from or stamp.at
-    found = plan_moments(chosen, quiet_hours=book.quiet_hours, at=at, time_zone=time_zone)
+    at = context.plan_from or context.at
+    found = plan_moments(to_plan, quiet_hours=book.quiet_hours, at=at, time_zone=time_zone)
     moments = [moment.replace(tzinfo=UTC) for moment in found.tolist()]
-    ends = map(expiry, chosen.campaigns, moments, repeat(time_zone))
+    ends = map(expiry, to_plan.campaigns, moments, repeat(time_zone))
     return moments, [end.isoformat() if end else NULL for end in ends]
 
 
-def _mixes(book: Rulebook, choice: Choice, reached: Reached) -> tuple[list[str], list[str]]:
+def _mixes(book: Rulebook, choice: Choice, chosen: ChosenContacts) -> tuple[list[str], list[str]]:
     """Of each contact: among which of the campaign's actions was drawn, and with which shares.
 
     NULL where one action alone was possible. With these shares the campaign's actions can be
     compared without bias, whoever the mix preferred for whom.
     """
-    k = len(reached.row)
+    k = len(chosen.row)
     ids, shares = np.full(k, NULL, dtype=object), np.full(k, NULL, dtype=object)
-    campaign = book.campaign_of[reached.action]
+    campaign = book.campaign_of[chosen.action]
     for index in np.unique(campaign):
         columns = np.flatnonzero(book.campaign_of == index)
         if len(columns) < 2:
             continue
         mine = np.flatnonzero(campaign == index)
-        cells = np.ix_(reached.row[mine], columns)
-        slots = choice.option_probs[np.ix_(reached.row[mine], 1 + columns)]
-        p = np.where(reached.takes_slot[mine, None], slots, choice.addition_probs[cells])
+        cells = np.ix_(chosen.row[mine], columns)
+        slots = choice.option_probs[np.ix_(chosen.row[mine], 1 + columns)]
+        p = np.where(chosen.takes_slot[mine, None], slots, choice.addition_probs[cells])
         p = p / p.sum(axis=1, keepdims=True)
         for place, row in zip(mine.tolist(), p, strict=True):
             possible = np.flatnonzero(row)
@@ -251,6 +259,13 @@ def _array(values: NDArray) -> str:
     return "{" + ",".join(_texts(values)) + "}"
 
 
+def next_contact_id() -> int:
+    """A new id of the contact ledger; under the block's lock no smaller one is still to come."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('journeys_contact', 'id'))")
+        return cursor.fetchone()[0]
+
+
 def _contact_ids(first: int, k: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -262,7 +277,7 @@ def _contact_ids(first: int, k: int) -> list[str]:
 
 
 def _deliveries(
-    stamp: Stamp, contacts: Mapping[str, list[str]], expiries: list[str]
+    context: DecisionContext, contacts: Mapping[str, list[str]], expiries: list[str]
 ) -> dict[str, list[str]]:
     """A message for every contact that is not a control's.
 
@@ -273,7 +288,7 @@ def _deliveries(
     same = {"as_of": "as_of", "contact_id": "id", "customer_id": "customer_id",
             "action_id": "action_id", "channel": "channel", "key": "key",
             "due_at": "reserved_at"}  # fmt: skip
-    given_at = [stamp.at.isoformat() if given else NULL for given in is_given]
+    given_at = [context.at.isoformat() if given else NULL for given in is_given]
     return {
         **{mine: [contacts[theirs][place] for place in sent] for mine, theirs in same.items()},
         "status": [(Status.SENT if given else Status.NEW).value for given in is_given],

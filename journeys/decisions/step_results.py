@@ -3,15 +3,15 @@
 import numpy as np
 
 from campaigns.numerics.rulebook import Rulebook
-from journeys.decisions.save_decisions import Decided, Saved
+from journeys.decisions.save_decisions import DecidedBatch, SavedContacts
 from journeys.maps.due_steps import BLOCKED, SENT, WITHHELD, StepResults
 
 
-def results_of(book: Rulebook, decided: Decided, saved: Saved) -> StepResults:
+def results_of(book: Rulebook, decided: DecidedBatch, saved: SavedContacts) -> StepResults:
     """For each due step of the batch, in order: sent, withheld, or not possible this time."""
-    reached = saved.reached
-    pairs = zip(reached.row.tolist(), book.campaign_of[reached.action].tolist(), strict=True)
-    made = zip(reached.is_control.tolist(), saved.contact_ids.tolist(), saved.planned, strict=True)
+    chosen = saved.chosen
+    pairs = zip(chosen.row.tolist(), book.campaign_of[chosen.action].tolist(), strict=True)
+    made = zip(chosen.is_control.tolist(), saved.contact_ids.tolist(), saved.planned, strict=True)
     contact_of = dict(zip(pairs, made, strict=True))
     due = decided.due
     steps = zip(due.row.tolist(), due.campaigns(book).tolist(), strict=True)

@@ -23,22 +23,16 @@ from campaigns.models import Approval
 from campaigns.numerics.capacity import use_of
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.services.assign_arms import arm_at, current_plan
+from campaigns.services.load_arms import load_arms
 from journeys.decisions.capacity_accounts import Capacity, expected_use, left_for, units_of
-from journeys.decisions.decide_chunk import (
-    Pinned,
-    assemble,
-    choose,
-    judged,
-    limited,
-    load_arms,
-    next_contact_id,
-    with_due,
-)
 from journeys.decisions.newest_pair import newest_pair
 from journeys.decisions.numerics.arbitration import NONE
 from journeys.decisions.numerics.occasion import DAILY
 from journeys.decisions.numerics.within_limits import sent_messages
+from journeys.decisions.pipeline import choose, judge_batch, with_due_steps, with_limit_verdicts
 from journeys.decisions.price_run import find_prices, spread
+from journeys.decisions.run_inputs import RunInputs, inputs_under
+from journeys.decisions.save_decisions import next_contact_id
 from journeys.decisions.start_run import DECISION_TIME, default_seed
 from journeys.errors import StaleState
 from journeys.explain.numerics.differences import NOTHING, Differences, scaled
@@ -71,7 +65,7 @@ class Day:
 class Side:
     """The rules of one side, and what is left of budgets and volumes as it goes on."""
 
-    given: Pinned
+    inputs: RunInputs
     left: NDArray[np.int64] | None  # (L,) units
     used: NDArray[np.int64] | int = 0  # (L,)
 
@@ -79,9 +73,9 @@ class Side:
         self, batch: CustomerBatch, arms: NDArray, due: DueSteps, watermark: int
     ) -> NDArray:
         """(n, A) whether each action's message leaves for a customer."""
-        ready = with_due(self.given, judged(self.given, batch, arms, DAILY), due)
-        ready = limited(self.given, ready, watermark=watermark)
-        decided, used = choose(self.given, ready, left=self.left)
+        judged = with_due_steps(self.inputs, judge_batch(self.inputs, batch, arms, DAILY), due)
+        judged = with_limit_verdicts(self.inputs, judged, watermark=watermark)
+        decided, used = choose(self.inputs, judged, left=self.left)
         if self.left is not None:
             self.left, self.used = self.left - used, self.used + used
         return sent_messages(decided.choice) > 0
@@ -155,11 +149,11 @@ def _places(run: DecisionRun, stored: DecisionRun | None) -> Iterator[tuple[int,
 
 def _side(day: Day, book: Rulebook) -> Side:
     if not book.capacities:
-        return Side(assemble(day.run, book, None), None)
+        return Side(inputs_under(day.run, book, None), None)
     available, wanted = left_for(day.run, book, stored=day.stored)
-    given = assemble(day.run, book, None)
+    inputs = inputs_under(day.run, book, None)
     prices, n_looked_at = find_prices(
-        given, available.tolist(), wanted.tolist(), day.places, day.n_customers
+        inputs, available.tolist(), wanted.tolist(), day.places, day.n_customers
     )
     capacity = Capacity(
         use_ids=(),
@@ -171,7 +165,7 @@ def _side(day: Day, book: Rulebook) -> Side:
     )
     # Of a sample's customers only their part of what there is.
     left = available * n_looked_at // max(day.n_customers, 1)
-    return Side(assemble(day.run, book, capacity), left)
+    return Side(inputs_under(day.run, book, capacity), left)
 
 
 def _compare(
@@ -183,15 +177,15 @@ def _compare(
     changed: Side,
     entrants: Entrants | None,
 ) -> None:
-    arms, due = _arms(day, batch), _due(day, batch, present.given.book)
+    arms, due = _arms(day, batch), _due(day, batch, present.inputs.book)
     with_entrants = due.and_also(entrants.among(batch)) if entrants else due
     ids, got = [], []
     for side, steps in ((present, due), (changed, with_entrants)):
-        ids.append(side.given.book.campaign_ids)
+        ids.append(side.inputs.book.campaign_ids)
         got.append(side.messages(batch, arms, steps, watermark))
     campaigns = np.unique(np.concatenate(ids))
     before, after = (
-        _by_campaign(messages, side.given.book, campaigns)
+        _by_campaign(messages, side.inputs.book, campaigns)
         for messages, side in zip(got, (present, changed), strict=True)
     )
     found.add(batch.customer_ids, campaigns, before, after)
@@ -210,7 +204,7 @@ def _by_campaign(
 
 def _arms(day: Day, batch: CustomerBatch) -> NDArray[np.str_]:
     """Arms as they are given out; of whoever has none yet, as the plan will give it."""
-    arms = load_arms(day.run, batch.customer_ids, otherwise="")
+    arms = load_arms(day.run.plan_id, batch.customer_ids, otherwise="")
     for row in np.flatnonzero(arms == "").tolist():
         assert day.run.plan is not None
         arms[row] = arm_at(day.run.plan, int(batch.customer_ids[row]))
@@ -285,14 +279,16 @@ def _limits(day: Day, n_looked_at: int, present: Side, changed: Side) -> list[di
     found: dict[str, dict[str, Any]] = {}
     share = n_looked_at / max(day.n_customers, 1) or 1.0
     for side, when in ((present, "before"), (changed, "after")):
-        if side.left is None or side.given.capacity is None:
+        if side.left is None or side.inputs.capacity is None:
             continue
-        entries = side.given.book.capacities
-        for place, (entry, unit) in enumerate(zip(entries, units_of(side.given.book), strict=True)):
+        entries = side.inputs.book.capacities
+        for place, (entry, unit) in enumerate(
+            zip(entries, units_of(side.inputs.book), strict=True)
+        ):
             row = found.setdefault(entry.name, {"name": entry.name, "measure": entry.measure})
             used = side.used[place] / share  # type: ignore[index]
             row[when] = {
-                "available": float(side.given.capacity.available[place] / unit),
+                "available": float(side.inputs.capacity.available[place] / unit),
                 "used": float(used / unit),
             }
     return list(found.values())

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from campaigns.models import Arm
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.describe_verdict import VerdictWords
-from journeys.decisions.decide_chunk import Pinned, pinned
 from journeys.decisions.numerics.arbitration import HELD, NONE, choice_draw, control_draw
-from journeys.decisions.save_decisions import Decided
+from journeys.decisions.run_inputs import RunInputs, pinned_inputs
+from journeys.decisions.save_decisions import DecidedBatch
 from journeys.explain.describe_worth import slot_words, what_is_kept, what_opens
 from journeys.explain.replay_run import recompute, recompute_live, stored_facts
 from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
@@ -85,12 +85,12 @@ def explain_decision(decision: Decision) -> Explanation:
     As in a replay, facts that may have changed since (consent, address, target group) are taken
     from the stored verdicts; values, probabilities and draws are computed again.
     """
-    given = pinned(decision.run_id)
+    inputs = pinned_inputs(decision.run_id)
     live = None
-    if given.run.kind == DecisionRun.Kind.LIVE:
+    if inputs.run.kind == DecisionRun.Kind.LIVE:
         live = LiveDecision.objects.get(decision_id=decision.pk, as_of=decision.as_of)
-    again, batch, seed = _again(given, decision, live)
-    options = _options(given, decision, again)
+    again, batch, seed = _again(inputs, decision, live)
+    options = _options(inputs, decision, again)
     explanation = Explanation(
         decision=decision,
         options=options,
@@ -107,42 +107,42 @@ def explain_decision(decision: Decision) -> Explanation:
         draws["choice_draw"] = float(drawn[0])
     if decision.campaign_id:
         draws["control_draw"] = float(control_draw(ids, seed, decision.campaign_id)[0])
-        shares = {campaign.id: campaign.control_share for campaign in given.book.campaigns}
+        shares = {campaign.id: campaign.control_share for campaign in inputs.book.campaigns}
         draws["control_share"] = shares[decision.campaign_id]
     return replace(
         explanation,
         features=list(
             zip(feature_labels(batch.feature_names), batch.features[0].tolist(), strict=True)
         ),
-        agrees=_agrees(given, decision, again),
+        agrees=_agrees(inputs, decision, again),
         **draws,  # type: ignore[arg-type]
     )
 
 
 def _again(
-    given: Pinned, decision: Decision, live: LiveDecision | None
-) -> tuple[Decided | None, CustomerBatch, int]:
+    inputs: RunInputs, decision: Decision, live: LiveDecision | None
+) -> tuple[DecidedBatch | None, CustomerBatch, int]:
     """The customer decided again, None when that day's state is gone; and the seed of the draws."""
     if live is not None:
-        again = recompute_live(given, decision, live)
+        again = recompute_live(inputs, decision, live)
         return again, again.batch, live.seed
-    seed = given.run.seed
+    seed = inputs.run.seed
     chunk = DecisionChunk.objects.filter(
-        run=given.run,
+        run=inputs.run,
         done=True,
         first_id__lte=decision.customer_id,
         last_id__gte=decision.customer_id,
     ).first()
-    assert given.run.state is not None
-    batch = load_batch(given.run.state, decision.customer_id, decision.customer_id)
+    assert inputs.run.state is not None
+    batch = load_batch(inputs.run.state, decision.customer_id, decision.customer_id)
     if chunk is None or not len(batch):
         return None, batch, seed
-    return recompute(given, chunk, batch, [decision], alone=True), batch, seed
+    return recompute(inputs, chunk, batch, [decision], alone=True), batch, seed
 
 
-def _agrees(given: Pinned, decision: Decision, again: Decided) -> bool:
+def _agrees(inputs: RunInputs, decision: Decision, again: DecidedBatch) -> bool:
     chosen = int(again.choice.action[0])
-    action_id = None if chosen == NONE else int(given.book.action_ids[chosen])
+    action_id = None if chosen == NONE else int(inputs.book.action_ids[chosen])
     return (
         action_id == decision.action_id
         and again.choice.assignment_prob[0] == decision.assignment_prob
@@ -150,9 +150,9 @@ def _agrees(given: Pinned, decision: Decision, again: Decided) -> bool:
     )
 
 
-def _options(given: Pinned, decision: Decision, again: Decided | None) -> list[Option]:
-    words = VerdictWords(given.book)
-    found = [_option(given, decision, again, words, i) for i in range(len(given.book.actions))]
+def _options(inputs: RunInputs, decision: Decision, again: DecidedBatch | None) -> list[Option]:
+    words = VerdictWords(inputs.book)
+    found = [_option(inputs, decision, again, words, i) for i in range(len(inputs.book.actions))]
     none_prob = None if again is None else float(again.choice.option_probs[0, 0])
     took_part = none_prob is None or none_prob > 0 or decision.campaign_id is None
     nothing = Option(
@@ -177,10 +177,14 @@ def _options(given: Pinned, decision: Decision, again: Decided | None) -> list[O
 
 
 def _option(
-    given: Pinned, decision: Decision, again: Decided | None, words: VerdictWords, index: int
+    inputs: RunInputs,
+    decision: Decision,
+    again: DecidedBatch | None,
+    words: VerdictWords,
+    index: int,
 ) -> Option:
-    action = given.book.actions[index]
-    campaign = given.book.campaigns[action.campaign]
+    action = inputs.book.actions[index]
+    campaign = inputs.book.campaigns[action.campaign]
     code = decision.verdicts[index]
     option = Option(
         campaign=campaign.name,
@@ -194,23 +198,23 @@ def _option(
         is_outranked=code == Verdict.OUTRANKED,
         cost_cents=action.cost_cents,
         is_chosen=action.id == decision.action_id,
-        has_evidence=bool(given.evidence_ok[index]),
+        has_evidence=bool(inputs.evidence_ok[index]),
     )
     if again is None:
         return option
     worth, choice = again.worth, again.choice
     facts = stored_facts(np.array([decision.verdicts], dtype=np.int16))
-    kept_for, kept_days = what_is_kept(given.book, worth, index)
+    kept_for, kept_days = what_is_kept(inputs.book, worth, index)
     probs = choice.addition_probs[0] if campaign.in_addition else choice.option_probs[0, 1:]
     return replace(
         option,
         now_cents=float(worth.now[0, index]) + action.cost_cents,
         later_cents=float(worth.later[0, index]),
         slot_cents=float(worth.slot[0, index]),
-        opens=what_opens(given.book, worth, facts, index),
+        opens=what_opens(inputs.book, worth, facts, index),
         kept_for=kept_for,
         kept_days=kept_days,
-        price_cents=float(np.broadcast_to(worth.price, len(given.book.actions))[index]),
+        price_cents=float(np.broadcast_to(worth.price, len(inputs.book.actions))[index]),
         total_cents=float(worth.total[0, index]),
         sd_cents=float(worth.sd[0, index]),
         response_prob=float(worth.response_prob[0, index]),

@@ -14,8 +14,8 @@ from campaigns.numerics.verdicts import fact_verdicts, limit_verdicts
 from campaigns.services.assign_arms import arm_at
 from campaigns.services.describe_verdict import VerdictWords
 from campaigns.services.load_rulebook import load_rulebook
-from journeys.decisions.decide_chunk import facts_of
 from journeys.decisions.load_history import load_history
+from journeys.decisions.pipeline import facts_of
 from journeys.maps.steps import state_on
 from segments.models import Customer, Organisation
 from segments.state.features import FeatureError, features_named

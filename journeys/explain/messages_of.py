@@ -1,13 +1,13 @@
 """The messages that follow from one decision, among all that the customer has on its day."""
 
-from journeys.decisions.save_decisions import Stamp
+from journeys.decisions.save_decisions import DecisionContext
 from journeys.models import Decision, Delivery
 
 
 def messages_of(decision: Decision) -> list[Delivery]:
     """Of the slot and in addition, with their actions: those whose key is made of the decision's
     run and occasion. Another decision of the same day has its own."""
-    stamp = Stamp(
+    context = DecisionContext(
         decision.run_id, decision.as_of, decision.run.decided_at, "", occasion=decision.occasion
     )
     of_day = Delivery.objects.filter(customer=decision.customer_id, as_of=decision.as_of)
@@ -15,5 +15,5 @@ def messages_of(decision: Decision) -> list[Delivery]:
         delivery
         for delivery in of_day.select_related("action").order_by("pk")
         if delivery.key
-        == stamp.contact_key(decision.customer_id, delivery.action.campaign_id, delivery.channel)
+        == context.contact_key(decision.customer_id, delivery.action.campaign_id, delivery.channel)
     ]

@@ -7,18 +7,11 @@ from datetime import datetime
 import numpy as np
 
 from campaigns.numerics.verdicts import Codes, Verdict
-from journeys.decisions.decide_chunk import (
-    Pinned,
-    Ready,
-    choose,
-    limited,
-    load_arms,
-    pinned,
-    predict,
-    value,
-)
+from campaigns.services.load_arms import load_arms
 from journeys.decisions.numerics.arbitration import NONE
-from journeys.decisions.save_decisions import Decided
+from journeys.decisions.pipeline import JudgedBatch, choose, value_actions, with_limit_verdicts
+from journeys.decisions.run_inputs import RunInputs, pinned_inputs, predict_uplift
+from journeys.decisions.save_decisions import DecidedBatch
 from journeys.learning.numerics.uplift import Prediction
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
@@ -46,7 +39,7 @@ def replay_run(run: DecisionRun) -> Replay:
     control, layer, probability, value parts, verdicts.
     """
     found = Replay()
-    given = pinned(run.pk)
+    inputs = pinned_inputs(run.pk)
     assert run.state is not None
     for chunk in DecisionChunk.objects.filter(run=run, done=True, error="").order_by("first_id"):
         stored = list(
@@ -65,64 +58,64 @@ def replay_run(run: DecisionRun) -> Replay:
             continue
         if not ids:
             continue
-        found.differing += _differences(given, recompute(given, chunk, batch, stored), stored)
+        found.differing += _differences(inputs, recompute(inputs, chunk, batch, stored), stored)
     return found
 
 
 def replay_live(run: DecisionRun) -> Replay:
     """The same for the real-time decisions that rest on a live run."""
-    found, given = Replay(), pinned(run.pk)
+    found, inputs = Replay(), pinned_inputs(run.pk)
     lives = LiveDecision.objects.filter(as_of=run.as_of).select_related("customer")
     stored = Decision.objects.filter(run=run, as_of=run.as_of).in_bulk()
     for live in lives.filter(decision_id__in=stored).iterator():
         decision = stored[live.decision_id]
-        again = recompute_live(given, decision, live)
-        found.differing += _differences(given, again, [decision])
+        again = recompute_live(inputs, decision, live)
+        found.differing += _differences(inputs, again, [decision])
         found.n_decisions += 1
     return found
 
 
 def recompute(
-    given: Pinned,
+    inputs: RunInputs,
     chunk: DecisionChunk,
     batch: CustomerBatch,
     stored: Sequence[Decision],
     *,
     alone: bool = False,
-) -> Decided:
+) -> DecidedBatch:
     """A batch decided again; `stored` are its n decisions. The chunk must be done.
 
     alone : the batch is not the whole chunk. What was left of budgets and volumes at a customer's
     turn followed from the others, so it is then taken from the stored verdicts.
     """
     verdicts = stored_verdicts(stored)
-    facts, found = stored_facts(verdicts), predict(given, batch)
+    facts, found = stored_facts(verdicts), predict_uplift(inputs, batch)
     over = None
     if alone:
         is_over = verdicts // 1000 == Verdict.OVER_BUDGET // 1000
         over = np.where(is_over, verdicts, np.int16(0))
     due = DueSteps.taken(
-        given.book,
+        inputs.book,
         np.array([decision.action_id or NONE for decision in stored]),
         np.array([decision.is_control for decision in stored]),
     )
-    return decide_again(given, chunk, batch, facts, found, due=due, over_budget=over)
+    return decide_again(inputs, chunk, batch, facts, found, due=due, over_budget=over)
 
 
-def recompute_live(given: Pinned, decision: Decision, live: LiveDecision) -> Decided:
+def recompute_live(inputs: RunInputs, decision: Decision, live: LiveDecision) -> DecidedBatch:
     """A real-time decision made again, from what was stored with it."""
     verdicts = stored_verdicts([decision])
-    batch = _batch_of(given, live)
+    batch = _batch_of(inputs, live)
     over = np.where(verdicts // 1000 == Verdict.OVER_BUDGET // 1000, verdicts, np.int16(0))
     due = DueSteps.taken(
-        given.book, np.array([decision.action_id or NONE]), np.array([decision.is_control])
+        inputs.book, np.array([decision.action_id or NONE]), np.array([decision.is_control])
     )
     return decide_again(
-        given,
+        inputs,
         live,
         batch,
         stored_facts(verdicts),
-        predict(given, batch),
+        predict_uplift(inputs, batch),
         due=due,
         over_budget=over,
         at=live.decided_at,
@@ -130,14 +123,14 @@ def recompute_live(given: Pinned, decision: Decision, live: LiveDecision) -> Dec
     )
 
 
-def _batch_of(given: Pinned, live: LiveDecision) -> CustomerBatch:
+def _batch_of(inputs: RunInputs, live: LiveDecision) -> CustomerBatch:
     """One customer as a decision made again needs them; the facts are in its codes."""
-    assert given.run.state is not None
+    assert inputs.run.state is not None
     customer = live.customer
     return CustomerBatch(
         as_of=live.as_of,
         customer_ids=np.array([customer.pk]),
-        feature_names=tuple(given.run.state.feature_set.names),
+        feature_names=tuple(inputs.run.state.feature_set.names),
         features=np.array([live.features], dtype=np.float64),
         stages=np.array([""], dtype=object),
         micro_segment_ids=np.array([live.micro_segment_id]),
@@ -161,13 +154,13 @@ def stored_verdicts(stored: Sequence[Decision]) -> Codes:
 def stored_facts(verdicts: Codes) -> Codes:
     """The codes by facts, out of stored ones: without what limits and ranks said."""
     facts = verdicts.copy()
-    limited = (facts >= Verdict.CAPPED) & (facts < Verdict.UPCOMING)
-    facts[limited | np.isin(facts, LIMITS)] = Verdict.ALLOWED
+    with_limit_verdicts = (facts >= Verdict.CAPPED) & (facts < Verdict.UPCOMING)
+    facts[with_limit_verdicts | np.isin(facts, LIMITS)] = Verdict.ALLOWED
     return facts
 
 
 def decide_again(
-    given: Pinned,
+    inputs: RunInputs,
     chunk: DecisionChunk | LiveDecision,
     batch: CustomerBatch,
     facts: Codes,
@@ -177,7 +170,7 @@ def decide_again(
     over_budget: Codes | None = None,
     at: datetime | None = None,
     seed: int | None = None,
-) -> Decided:
+) -> DecidedBatch:
     """A batch decided by given rules, codes by facts and uplift, from the chunk's own history.
 
     due : the steps of maps that were taken. at, seed : of a real-time decision.
@@ -185,31 +178,31 @@ def decide_again(
     elsewhere; without them turns are taken again at what the whole chunk found.
     """
     assert chunk.contact_watermark is not None
-    arms = load_arms(given.run, batch.customer_ids)
-    ready = Ready(batch, arms, facts, value(given, found, facts), due)
-    ready = limited(given, ready, watermark=chunk.contact_watermark, at=at)
+    arms = load_arms(inputs.run.plan_id, batch.customer_ids)
+    judged = JudgedBatch(batch, arms, facts, value_actions(inputs, found, facts), due)
+    judged = with_limit_verdicts(inputs, judged, watermark=chunk.contact_watermark, at=at)
     left = None
     if over_budget is not None:
-        codes = np.where(over_budget, over_budget, ready.codes)
-        ready = replace(ready, codes=codes)
+        codes = np.where(over_budget, over_budget, judged.codes)
+        judged = replace(judged, codes=codes)
     elif chunk.capacity_left is not None:
         left = np.array(chunk.capacity_left, dtype=np.int64)
-    return choose(given, ready, left=left, seed=seed)[0]
+    return choose(inputs, judged, left=left, seed=seed)[0]
 
 
-def _differences(given: Pinned, again: Decided, stored: list[Decision]) -> list[int]:
+def _differences(inputs: RunInputs, again: DecidedBatch, stored: list[Decision]) -> list[int]:
     verdicts = stored_verdicts(stored)
     rows = np.arange(len(stored))
     taken = again.choice.action != NONE
     actions = np.array([d.action_id or NONE for d in stored])
-    ids = np.append(given.book.action_ids, NONE)  # the last one is where NONE points to
+    ids = np.append(inputs.book.action_ids, NONE)  # the last one is where NONE points to
 
     def part(values: np.ndarray) -> np.ndarray:
         return (
             np.where(taken, values[rows, again.choice.action], 0.0) if values.size else rows * 0.0
         )
 
-    worth, book = again.worth, given.book
+    worth, book = again.worth, inputs.book
     price = np.broadcast_to(worth.price, worth.slot.shape)
     same = (
         (ids[again.choice.action] == actions)

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.models import Arm
-from journeys.decisions.decide_chunk import Ready, judged, load_arms
+from campaigns.services.load_arms import load_arms
 from journeys.decisions.live_rules import LiveRules, live_rules
 from journeys.decisions.numerics.choice import choice_probabilities
 from journeys.decisions.numerics.occasion import Occasion
+from journeys.decisions.pipeline import JudgedBatch, judge_batch
 from journeys.draws import keyed_uniform, pick
 from journeys.errors import StaleState
 from journeys.maps.numerics.journey_graph import Graph, Step
@@ -68,28 +69,28 @@ def _probabilities(
     rules: LiveRules, ids: NDArray[np.int64], campaigns: Sequence[int | None], now: datetime
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The customers who are known at this moment (n,), and their branches' chances (n, K)."""
-    given = rules.given
+    inputs = rules.inputs
     batch = rules.customers.read(ids.tolist(), now)
     if not len(batch):
         return batch.customer_ids, np.zeros((0, len(campaigns)))
-    arms = load_arms(given.run, batch.customer_ids, otherwise=Arm.BASELINE)
-    ready = judged(given, batch, arms, Occasion(is_step=True))
+    arms = load_arms(inputs.run.plan_id, batch.customer_ids, otherwise=Arm.BASELINE)
+    judged = judge_batch(inputs, batch, arms, Occasion(is_step=True))
     columns = [
         np.array(
             [
                 place
-                for place, action in enumerate(given.book.actions)
-                if given.book.campaigns[action.campaign].id == campaign
+                for place, action in enumerate(inputs.book.actions)
+                if inputs.book.campaigns[action.campaign].id == campaign
             ],
             dtype=np.int64,
         )
         for campaign in campaigns
     ]
-    return batch.customer_ids, branch_chances(ready, columns, given.evidence_ok)
+    return batch.customer_ids, branch_chances(judged, columns, inputs.evidence_ok)
 
 
 def branch_chances(
-    ready: Ready, columns: Sequence[NDArray[np.int64]], evidence_ok: NDArray[np.bool_]
+    judged: JudgedBatch, columns: Sequence[NDArray[np.int64]], evidence_ok: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """(n, K) probability of each of K branches, by `choice_probabilities`.
 
@@ -97,24 +98,24 @@ def branch_chances(
     whose actions is possible for a customer, by the facts, is left out; if all are, none is. In the
     baseline arm chances are even.
     """
-    n, k = len(ready.batch), len(columns)
+    n, k = len(judged.batch), len(columns)
     value, sd, shared = np.zeros((n, k)), np.zeros((n, k)), np.zeros((n, k))
     allowed = np.zeros((n, k), dtype=bool)
     rows = np.arange(n)
     for branch, places in enumerate(columns):
         if not len(places):
             continue
-        possible = ready.codes[:, places] == 0
-        best = places[np.where(possible, ready.worth.total[:, places], -np.inf).argmax(axis=1)]
+        possible = judged.codes[:, places] == 0
+        best = places[np.where(possible, judged.worth.total[:, places], -np.inf).argmax(axis=1)]
         allowed[:, branch] = possible.any(axis=1)
-        value[:, branch] = ready.worth.total[rows, best]
+        value[:, branch] = judged.worth.total[rows, best]
         sd[:, branch], shared[:, branch] = (
-            ready.worth.sd[rows, best],
-            ready.worth.shared_sd[rows, best],
+            judged.worth.sd[rows, best],
+            judged.worth.shared_sd[rows, best],
         )
     nothing = ~allowed.any(axis=1)
     allowed[nothing], value[nothing] = True, 0
     known = np.array([len(places) > 0 and bool(evidence_ok[places].all()) for places in columns])
     p = choice_probabilities(value, sd, allowed, known, shared_sd=shared, with_none=False)
     even = allowed / allowed.sum(axis=1, keepdims=True)
-    return np.where((ready.arms == Arm.BASELINE)[:, None], even, p)
+    return np.where((judged.arms == Arm.BASELINE)[:, None], even, p)

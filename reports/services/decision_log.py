@@ -19,8 +19,10 @@ from campaigns.models import Goal
 from campaigns.numerics.rule_changes import Change, changed
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes, Verdict, block, fact_verdicts
-from journeys.decisions.decide_chunk import Pinned, facts_of, load_arms, pinned, predict
+from campaigns.services.load_arms import load_arms
 from journeys.decisions.numerics.arbitration import NONE, Choice
+from journeys.decisions.pipeline import facts_of
+from journeys.decisions.run_inputs import RunInputs, pinned_inputs, predict_uplift
 from journeys.explain.replay_run import decide_again, stored_facts
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import DecisionChunk, DecisionRun
@@ -106,29 +108,31 @@ class DecisionLog:
     ) -> Iterator[LoggedDecisions]:
         """All decisions of a batch of customers, a chunk at a time. progress: after each run."""
         for run in self.runs:
-            given = pinned(run.pk)
-            after = replace(given, book=changed(given.book, self.changes))
+            inputs = pinned_inputs(run.pk)
+            after = replace(inputs, book=changed(inputs.book, self.changes))
             chunks = DecisionChunk.objects.filter(
                 run=run, done=True, error="", first_id__gte=first_id, first_id__lte=last_id
             )
-            for chunk in chunks.order_by("first_id") if given.book.actions else ():
-                if (log := self._chunk(given, after, chunk)) is not None:
+            for chunk in chunks.order_by("first_id") if inputs.book.actions else ():
+                if (log := self._chunk(inputs, after, chunk)) is not None:
                     yield log
             progress()
 
-    def _chunk(self, given: Pinned, after: Pinned, chunk: DecisionChunk) -> LoggedDecisions | None:
-        assert given.run.state is not None
-        fields = after.book.fields() if _retargeted(given.book, after.book).any() else set()
-        batch = load_batch(given.run.state, chunk.first_id, chunk.last_id, fields=fields)
-        rows = self._rows(given.run, chunk)
+    def _chunk(
+        self, inputs: RunInputs, after: RunInputs, chunk: DecisionChunk
+    ) -> LoggedDecisions | None:
+        assert inputs.run.state is not None
+        fields = after.book.fields() if _retargeted(inputs.book, after.book).any() else set()
+        batch = load_batch(inputs.run.state, chunk.first_id, chunk.last_id, fields=fields)
+        rows = self._rows(inputs.run, chunk)
         if len(batch) == 0 or not np.array_equal(rows["customer_id"], batch.customer_ids):
             self.n_lost += len(rows["customer_id"])
             return None
-        found = predict(given, batch)
+        found = predict_uplift(inputs, batch)
         facts = stored_facts(rows["verdicts"].astype(np.int16))
-        due = DueSteps.taken(given.book, rows["action_id"], rows["is_control"])
-        present = decide_again(given, chunk, batch, facts, found, due=due).choice
-        same_rules = after.book == given.book
+        due = DueSteps.taken(inputs.book, rows["action_id"], rows["is_control"])
+        present = decide_again(inputs, chunk, batch, facts, found, due=due).choice
+        same_rules = after.book == inputs.book
         then = (
             present
             if same_rules
@@ -136,13 +140,13 @@ class DecisionLog:
                 after,
                 chunk,
                 batch,
-                changed_facts(given, after.book, batch, facts),
+                changed_facts(inputs, after.book, batch, facts),
                 found,
                 due=due,
             ).choice
         )
         self.changes_additions |= not np.array_equal(present.addition_probs, then.addition_probs)
-        book = given.book
+        book = inputs.book
         taken = np.append(book.action_ids, NONE)[present.action]  # the last one is NONE's
         kept = (taken == rows["action_id"]) & (present.is_control == rows["is_control"])
         kept &= present.assignment_prob == rows["assignment_prob"]
@@ -155,7 +159,7 @@ class DecisionLog:
             changed=_p_sent(book, then)[kept],
             reward=rows["reward"][kept],
             cost=np.concatenate([[0.0], book.cost_cents]),
-            features=given.scaling.transform(batch.features[kept]),
+            features=inputs.scaling.transform(batch.features[kept]),
             uplift=np.column_stack([np.zeros(int(kept.sum())), found.uplift[kept]]),
         )
         return log if kept.any() else None
@@ -176,7 +180,7 @@ class DecisionLog:
         return read_columns(query, COLUMNS)
 
 
-def changed_facts(given: Pinned, book: Rulebook, batch: CustomerBatch, facts: Codes) -> Codes:
+def changed_facts(inputs: RunInputs, book: Rulebook, batch: CustomerBatch, facts: Codes) -> Codes:
     """The codes by facts under another rulebook on the same actions, as far as they differ.
 
     What only the changed target groups reach is asked of today's consents and addresses: those of
@@ -187,10 +191,10 @@ def changed_facts(given: Pinned, book: Rulebook, batch: CustomerBatch, facts: Co
     block(facts, ~scheduled[None, :], Verdict.NOT_SCHEDULED)
     ahead = np.array([bool(c.runs_in_days) for c in book.campaigns], dtype=bool)[book.campaign_of]
     facts[(facts >= Verdict.UPCOMING) & ~ahead] = Verdict.NOT_SCHEDULED
-    moved = _retargeted(given.book, book)[book.campaign_of]
+    moved = _retargeted(inputs.book, book)[book.campaign_of]
     if moved.any():
-        arms = load_arms(given.run, batch.customer_ids)
-        fresh = fact_verdicts(book, facts_of(batch, arms, given.time_zone))
+        arms = load_arms(inputs.run.plan_id, batch.customer_ids)
+        fresh = fact_verdicts(book, facts_of(batch, arms, inputs.time_zone))
         outside = facts == Verdict.NOT_IN_TARGET_GROUP
         moved = moved & (outside | (_is_of_group(facts) & _is_of_group(fresh)))
         facts = np.where(moved, fresh, facts)

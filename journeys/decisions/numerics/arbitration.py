@@ -44,120 +44,181 @@ def arbitrate(
     due: DueSteps | None = None,
 ) -> Choice:
     """At most one slot per customer: by rank, else the step of a journey map that waits longest,
-    else by value or, in the baseline arm, by chance.
+    else by value or, in the baseline arm, by chance; then what is sent in addition.
 
     codes : (n, A) verdicts, 0 is allowed. evidence_ok : (A,). in_baseline : (n,). due : the steps;
     a campaign of maps is allowed only where one is due.
     Every draw is a keyed hash of (seed, purpose, customer): the same inputs give the same choice,
     whatever the batch.
     """
-    n, n_actions = codes.shape
-    codes = codes.copy()
-    action = np.full(n, NONE, dtype=np.int64)
-    layer = np.full(n, HELD, dtype="<U8")
-    option_probs = np.zeros((n, 1 + n_actions))
-    allowed = codes == Verdict.ALLOWED
-    in_addition = np.array([c.in_addition for c in book.campaigns], dtype=bool)[book.campaign_of]
-    ranks = np.array([c.rank or 0 for c in book.campaigns], dtype=np.int64)[book.campaign_of]
-    auto = (ranks == 0) & ~in_addition & ~book.by_step
-    due = due or DueSteps.none()
+    slots = _Slots(book, codes, worth, evidence_ok, customer_ids, seed, due or DueSteps.none())
+    slots.fill_by_rank()
+    slots.fill_by_due_step()
+    slots.fill_by_value(~in_baseline)
+    slots.fill_by_chance(in_baseline)
+    return slots.choice()
 
-    def mix(rows: NDArray[np.int64], columns: NDArray[np.int64], campaign: int):
-        """The self-optimising mix of one campaign's actions: picked columns, (rows, columns) p."""
-        p = action_mix(
-            worth.total[np.ix_(rows, columns)],
-            worth.sd[np.ix_(rows, columns)],
-            allowed[np.ix_(rows, columns)],
-            evidence_ok[columns],
-            shared_sd=worth.shared_sd[np.ix_(rows, columns)],
-        )
-        u = choice_draw(customer_ids[rows], seed, RANKED, book.campaigns[campaign].id)
-        drawn = pick(p, u)
-        return columns[drawn], p
 
-    by_rank = [i for i, c in enumerate(book.campaigns) if c.rank is not None and not c.in_addition]
-    for campaign in sorted(by_rank, key=lambda i: (book.campaigns[i].rank, book.campaigns[i].id)):
-        columns = book.columns_of[campaign]
-        rows = np.flatnonzero((action == NONE) & allowed[:, columns].any(axis=1))
-        if len(rows):
-            action[rows], p = mix(rows, columns, campaign)
-            option_probs[np.ix_(rows, 1 + columns)] = p
-            layer[rows] = RANKED
+class _Slots:
+    """The day's slots of n customers while the layers fill them: each only what is still open."""
 
-    if len(due):
-        slot = allowed & ~in_addition & (ranks == 0)
+    def __init__(
+        self,
+        book: Rulebook,
+        codes: Codes,
+        worth: Worth,
+        evidence_ok: NDArray[np.bool_],
+        customer_ids: NDArray[np.int64],
+        seed: int,
+        due: DueSteps,
+    ) -> None:
+        n, n_actions = codes.shape
+        self.book, self.codes, self.worth, self.due = book, codes, worth, due
+        self.evidence_ok, self.customer_ids, self.seed = evidence_ok, customer_ids, seed
+        self.allowed = codes == Verdict.ALLOWED
+        self.in_addition = _of_actions(book, [c.in_addition for c in book.campaigns])
+        is_ranked = _of_actions(book, [bool(c.rank) for c in book.campaigns])
+        self.is_unranked = ~is_ranked & ~self.in_addition
+        self.auto_columns = np.flatnonzero(self.is_unranked & ~book.by_step)
+        self.action = np.full(n, NONE, dtype=np.int64)
+        self.layer = np.full(n, HELD, dtype="<U8")
+        self.option_probs = np.zeros((n, 1 + n_actions))
+
+    def fill_by_rank(self) -> None:
+        """Ranked campaigns, the lowest rank first."""
+        campaigns = self.book.campaigns
+        ranked = [i for i, c in enumerate(campaigns) if c.rank is not None and not c.in_addition]
+        for campaign in sorted(ranked, key=lambda i: (campaigns[i].rank, campaigns[i].id)):
+            columns = self.book.columns_of[campaign]
+            rows = np.flatnonzero((self.action == NONE) & self.allowed[:, columns].any(axis=1))
+            self._fill_from_campaign(rows, campaign, RANKED)
+
+    def fill_by_due_step(self) -> None:
+        """The due step of a journey map that waits longest."""
+        if not len(self.due):
+            return
+        book = self.book
         of_campaign = book.campaign_of[:, None] == np.arange(len(book.campaigns))
-        step = due.first(book, (slot @ of_campaign) & (action == NONE)[:, None])
-        for campaign in np.unique(step[step >= 0]):
-            columns = book.columns_of[campaign]
-            rows = np.flatnonzero(step == campaign)
-            action[rows], p = mix(rows, columns, int(campaign))
-            option_probs[np.ix_(rows, 1 + columns)] = p
-            layer[rows] = JOURNEY
+        is_possible = (self.allowed & self.is_unranked) @ of_campaign
+        step = self.due.first(book, is_possible & (self.action == NONE)[:, None])
+        for campaign in np.unique(step[step >= 0]).tolist():
+            self._fill_from_campaign(np.flatnonzero(step == campaign), campaign, JOURNEY)
 
-    auto_columns = np.flatnonzero(auto)
-    contest = (action == NONE) & allowed[:, auto_columns].any(axis=1)
-    rows = np.flatnonzero(contest & ~in_baseline)
-    if len(rows):
-        options = np.ix_(rows, auto_columns)
+    def fill_by_value(self, in_arm: NDArray[np.bool_]) -> None:
+        """Auto campaigns and none, by what each is worth. in_arm : (n,) the optimised customers."""
+        rows, columns = self._open_rows(in_arm), self.auto_columns
+        if not len(rows):
+            return
+        options = np.ix_(rows, columns)
         nothing = np.zeros((len(rows), 1))
         p = choice_probabilities(
-            np.hstack([nothing, worth.total[options]]),
-            np.hstack([nothing, worth.sd[options]]),
-            np.hstack([nothing == 0, allowed[options]]),
-            np.ones(1 + len(auto_columns), dtype=bool),
-            shared_sd=np.hstack([nothing, worth.shared_sd[options]]),
+            np.hstack([nothing, self.worth.total[options]]),
+            np.hstack([nothing, self.worth.sd[options]]),
+            np.hstack([nothing == 0, self.allowed[options]]),
+            np.ones(1 + len(columns), dtype=bool),
+            shared_sd=np.hstack([nothing, self.worth.shared_sd[options]]),
         )
         p = _while_testing(
-            p, allowed[options], evidence_ok[auto_columns], book.campaign_of[auto_columns]
+            p, self.allowed[options], self.evidence_ok[columns], self.book.campaign_of[columns]
         )
-        drawn = pick(p, choice_draw(customer_ids[rows], seed, AUTO))
-        action[rows] = np.concatenate([[NONE], auto_columns])[drawn]
-        option_probs[np.ix_(rows, np.concatenate([[0], 1 + auto_columns]))] = p
-        layer[rows] = AUTO
-    rows = np.flatnonzero(contest & in_baseline)
-    if len(rows):
-        p = _even_by_campaign(allowed[np.ix_(rows, auto_columns)], book.campaign_of[auto_columns])
-        drawn = pick(p, choice_draw(customer_ids[rows], seed, BASELINE))
-        action[rows] = auto_columns[drawn]
-        option_probs[np.ix_(rows, 1 + auto_columns)] = p
-        layer[rows] = BASELINE
-    option_probs[layer == HELD, 0] = 1.0
+        drawn = pick(p, choice_draw(self.customer_ids[rows], self.seed, AUTO))
+        self.action[rows] = np.concatenate([[NONE], columns])[drawn]
+        self.option_probs[np.ix_(rows, np.concatenate([[0], 1 + columns]))] = p
+        self.layer[rows] = AUTO
 
-    taken = np.flatnonzero(action != NONE)
-    chosen_campaign = np.full(n, NONE)
-    chosen_campaign[taken] = book.campaign_of[action[taken]]
-    outranked = np.isin(layer, (RANKED, JOURNEY))[:, None] & (
-        book.campaign_of != chosen_campaign[:, None]
-    )
-    codes[allowed & outranked & ~in_addition] = Verdict.OUTRANKED
+    def fill_by_chance(self, in_arm: NDArray[np.bool_]) -> None:
+        """Auto campaigns with even chances. in_arm : (n,) the customers of the baseline arm."""
+        rows, columns = self._open_rows(in_arm), self.auto_columns
+        if not len(rows):
+            return
+        p = _even_by_campaign(self.allowed[np.ix_(rows, columns)], self.book.campaign_of[columns])
+        drawn = pick(p, choice_draw(self.customer_ids[rows], self.seed, BASELINE))
+        self.action[rows] = columns[drawn]
+        self.option_probs[np.ix_(rows, 1 + columns)] = p
+        self.layer[rows] = BASELINE
 
-    additions = np.zeros((n, n_actions), dtype=bool)
-    addition_probs = np.zeros((n, n_actions))
-    for campaign in np.flatnonzero([entry.in_addition for entry in book.campaigns]).tolist():
-        columns = book.columns_of[campaign]
-        rows = np.flatnonzero(allowed[:, columns].any(axis=1))
-        if len(rows):
-            picked, p = mix(rows, columns, campaign)
-            additions[rows, picked] = True
-            addition_probs[np.ix_(rows, columns)] = p
-    reached = additions.copy()
-    reached[taken, action[taken]] = True
-    control = _controls(book, reached, customer_ids, seed)
-    control |= reached & due.controls(book, n)
-    is_control = np.zeros(n, dtype=bool)
-    is_control[taken] = control[taken, action[taken]]
-    return Choice(
-        action=action,
-        layer=layer,
-        assignment_prob=option_probs[np.arange(n), 1 + action],
-        option_probs=option_probs,
-        is_control=is_control,
-        codes=codes,
-        additions=additions,
-        addition_probs=addition_probs,
-        addition_control=additions & control,
-    )
+    def choice(self) -> Choice:
+        """With what is sent in addition, and who is control."""
+        n, book = len(self.action), self.book
+        option_probs = self.option_probs.copy()
+        option_probs[self.layer == HELD, 0] = 1.0
+        additions, addition_probs = self._additions()
+        taken = np.flatnonzero(self.action != NONE)
+        reached = additions.copy()
+        reached[taken, self.action[taken]] = True
+        control = _controls(book, reached, self.customer_ids, self.seed)
+        control |= reached & self.due.controls(book, n)
+        is_control = np.zeros(n, dtype=bool)
+        is_control[taken] = control[taken, self.action[taken]]
+        return Choice(
+            action=self.action,
+            layer=self.layer,
+            assignment_prob=option_probs[np.arange(n), 1 + self.action],
+            option_probs=option_probs,
+            is_control=is_control,
+            codes=self._with_outranked(taken),
+            additions=additions,
+            addition_probs=addition_probs,
+            addition_control=additions & control,
+        )
+
+    def _open_rows(self, in_arm: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Rows of an arm without a campaign so far, for whom an Auto campaign is possible."""
+        is_possible = self.allowed[:, self.auto_columns].any(axis=1)
+        return np.flatnonzero((self.action == NONE) & is_possible & in_arm)
+
+    def _fill_from_campaign(self, rows: NDArray[np.int64], campaign: int, layer: str) -> None:
+        if not len(rows):
+            return
+        columns = self.book.columns_of[campaign]
+        self.action[rows], p = self._draw_action(rows, campaign)
+        self.option_probs[np.ix_(rows, 1 + columns)] = p
+        self.layer[rows] = layer
+
+    def _draw_action(
+        self, rows: NDArray[np.int64], campaign: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """From the self-optimising mix of a campaign's a actions: (rows,) columns, (rows, a) p."""
+        columns = self.book.columns_of[campaign]
+        cells = np.ix_(rows, columns)
+        p = action_mix(
+            self.worth.total[cells],
+            self.worth.sd[cells],
+            self.allowed[cells],
+            self.evidence_ok[columns],
+            shared_sd=self.worth.shared_sd[cells],
+        )
+        campaign_id = self.book.campaigns[campaign].id
+        u = choice_draw(self.customer_ids[rows], self.seed, RANKED, campaign_id)
+        return columns[pick(p, u)], p
+
+    def _additions(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """(n, A) what is sent in addition to the slot, and P(each) had its campaign been picked."""
+        additions = np.zeros(self.codes.shape, dtype=bool)
+        probs = np.zeros(self.codes.shape)
+        for campaign, entry in enumerate(self.book.campaigns):
+            columns = self.book.columns_of[campaign]
+            rows = np.flatnonzero(self.allowed[:, columns].any(axis=1))
+            if entry.in_addition and len(rows):
+                picked, p = self._draw_action(rows, campaign)
+                additions[rows, picked] = True
+                probs[np.ix_(rows, columns)] = p
+        return additions, probs
+
+    def _with_outranked(self, taken: NDArray[np.int64]) -> Codes:
+        """Verdicts, with what lost to a rank or a due step. taken : rows that have a slot."""
+        campaign_of, codes = self.book.campaign_of, self.codes.copy()
+        chosen = np.full(len(codes), NONE)
+        chosen[taken] = campaign_of[self.action[taken]]
+        by_hand = np.isin(self.layer, (RANKED, JOURNEY))
+        is_outranked = by_hand[:, None] & (campaign_of != chosen[:, None])
+        codes[self.allowed & is_outranked & ~self.in_addition] = Verdict.OUTRANKED
+        return codes
+
+
+def _of_actions(book: Rulebook, of_campaigns: list[bool]) -> NDArray[np.bool_]:
+    """(A,) a flag of campaigns, for each of their actions."""
+    return np.array(of_campaigns, dtype=bool)[book.campaign_of]
 
 
 def choice_draw(

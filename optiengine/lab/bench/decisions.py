@@ -11,9 +11,11 @@ from django.db import connection
 
 from campaigns.models import Arm
 from campaigns.numerics.verdicts import fact_verdicts
-from journeys.decisions.decide_chunk import facts_of, load_arms, pinned, predict
+from campaigns.services.load_arms import load_arms
 from journeys.decisions.numerics.arbitration import arbitrate
 from journeys.decisions.numerics.worth import worth_of
+from journeys.decisions.pipeline import facts_of
+from journeys.decisions.run_inputs import pinned_inputs, predict_uplift
 from journeys.decisions.start_run import request_run, start_run
 from journeys.decisions.work_chunks import work_chunks
 from journeys.explain.replay_run import replay_run
@@ -60,7 +62,7 @@ def bench_decisions(
     step("customers")
     measured("prepare", n_customers=n, n_campaigns=N_CAMPAIGNS)
     step("state and learning")
-    ready = measured("ready").found[0]
+    judged = measured("ready").found[0]
     step("1 worker")
     run_id, start_seconds = _start()
     alone = measured("decide", run=run_id)
@@ -79,8 +81,8 @@ def bench_decisions(
         "decide_customers": n,
         "decide_campaigns": N_CAMPAIGNS,
         "decide_contacts": counts["contacts"],
-        "decide_state_seconds": round(ready["state_seconds"], 2),
-        "decide_learn_seconds": round(ready["learn_seconds"], 2),
+        "decide_state_seconds": round(judged["state_seconds"], 2),
+        "decide_learn_seconds": round(judged["learn_seconds"], 2),
         "decide_start_seconds": round(start_seconds, 2),
         "decide_1_seconds": round(alone.seconds, 2),
         "decide_1_per_second": round(n / alone.seconds),
@@ -143,23 +145,23 @@ def task_limit(run: int) -> dict[str, float]:
 
 def _score(run: int) -> float:
     """All that a run computes, for rows that are in memory: customers without earlier contacts."""
-    given, seconds = pinned(run), 0.0
+    inputs, seconds = pinned_inputs(run), 0.0
     for chunk in DecisionChunk.objects.filter(run=run).order_by("first_id"):
-        assert given.run.state is not None
+        assert inputs.run.state is not None
         batch = load_batch(
-            given.run.state, chunk.first_id, chunk.last_id, fields=given.book.fields()
+            inputs.run.state, chunk.first_id, chunk.last_id, fields=inputs.book.fields()
         )
-        arms = load_arms(given.run, batch.customer_ids)
+        arms = load_arms(inputs.run.plan_id, batch.customer_ids)
         started = time.perf_counter()
-        codes = fact_verdicts(given.book, facts_of(batch, arms, given.time_zone))
+        codes = fact_verdicts(inputs.book, facts_of(batch, arms, inputs.time_zone))
         arbitrate(
-            given.book,
+            inputs.book,
             codes,
-            worth_of(given.book, predict(given, batch), codes),
-            given.evidence_ok,
+            worth_of(inputs.book, predict_uplift(inputs, batch), codes),
+            inputs.evidence_ok,
             arms == Arm.BASELINE,
             batch.customer_ids,
-            seed=given.run.seed,
+            seed=inputs.run.seed,
         )
         seconds += time.perf_counter() - started
     return seconds

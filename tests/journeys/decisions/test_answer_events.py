@@ -180,6 +180,6 @@ def test_rules_that_were_read_in_a_transaction_are_kept_once_it_is_committed():
         _ = 1 / 0
     rules = live_rules(NOON)
 
-    assert not DecisionRun.objects.filter(pk=undone.given.run.pk).exists()
-    assert DecisionRun.objects.filter(pk=rules.given.run.pk).exists()
+    assert not DecisionRun.objects.filter(pk=undone.inputs.run.pk).exists()
+    assert DecisionRun.objects.filter(pk=rules.inputs.run.pk).exists()
     assert live_rules(NOON) is rules

@@ -276,7 +276,7 @@ def test_prices_bound_and_gap_are_stored_and_the_price_is_a_part_of_the_value():
     make_limit(20)
     valued = np.linspace(1, 200, 80)
 
-    with mock.patch.object(price_run, "prepare", side_effect=_valued(valued)):
+    with mock.patch.object(price_run, "judge_customers", side_effect=_valued(valued)):
         run = decide_day()
 
     [use] = CapacityUse.objects.all()
@@ -300,17 +300,17 @@ def test_prices_bound_and_gap_are_stored_and_the_price_is_a_part_of_the_value():
 
 
 def _valued(values):
-    """`prepare`, with values of the first action that are known; the second is worth less."""
-    real = price_run.prepare
+    """`judge_customers` with known values of the first action; the second is worth less."""
+    real = price_run.judge_customers
 
-    def prepare(given, first, last):
-        ready = real(given, first, last)
+    def judge_customers(inputs, first, last):
+        judged = real(inputs, first, last)
         now = np.column_stack([values, values - 500])
         zero = np.zeros_like(now)
-        worth = type(ready.worth)(now, zero, zero, zero + 1, zero, zero)
-        return type(ready)(ready.batch, ready.arms, ready.codes, worth)
+        worth = type(judged.worth)(now, zero, zero, zero + 1, zero, zero)
+        return type(judged)(judged.batch, judged.arms, judged.codes, worth)
 
-    return prepare
+    return judge_customers
 
 
 def test_minima_that_cannot_hold_beside_a_maximum_are_named():

@@ -20,14 +20,14 @@ def test_two_who_run_a_day_at_once_prepare_it_once(monkeypatch):
     make_customers(5)
     make_action(make_campaign())
     make_action(make_campaign(run_anyway=True))  # half prepared, it alone would be decided
-    learn, learned, failed = module.learn, [], []
+    fit_uplift, learned, failed = module.fit_uplift, [], []
 
     def learn_slowly(day):
         learned.append(day)
         time.sleep(0.3)
-        learn(day)
+        fit_uplift(day)
 
-    monkeypatch.setattr(module, "learn", learn_slowly)
+    monkeypatch.setattr(module, "fit_uplift", learn_slowly)
 
     def run() -> None:
         try:

@@ -7,8 +7,8 @@ import pytest
 
 from campaigns.models import FollowUp, FrequencyCap
 from campaigns.numerics.verdicts import Verdict
-from journeys.decisions import decide_chunk as decide_service
-from journeys.explain import replay_run as replay_service
+from journeys.decisions import pipeline, run_inputs
+from journeys.explain import replay_run as replaying
 from journeys.explain.explain_decision import explain_decision
 from journeys.explain.replay_run import replay_run
 from journeys.learning.numerics.uplift import Prediction
@@ -25,16 +25,16 @@ def values(monkeypatch):
     """Uplift in cents by campaign, as if it had been learned."""
     known: dict[str, float] = {}
 
-    def predict(given, batch):
-        names = [given.book.campaigns[action.campaign].name for action in given.book.actions]
+    def predict_uplift(inputs, batch):
+        names = [inputs.book.campaigns[action.campaign].name for action in inputs.book.actions]
         shape = (len(batch.customer_ids), len(names))
         uplift = np.broadcast_to([known[name] for name in names], shape)
         return Prediction(uplift, np.full(shape, 1e-6), np.zeros(shape), np.full(shape, 0.25))
 
-    monkeypatch.setattr(decide_service, "predict", predict)
-    monkeypatch.setattr(replay_service, "predict", predict)
+    monkeypatch.setattr(pipeline, "predict_uplift", predict_uplift)
+    monkeypatch.setattr(replaying, "predict_uplift", predict_uplift)
     monkeypatch.setattr(
-        decide_service, "has_minimum_evidence", lambda n, *_, **__: np.ones(len(n), bool)
+        run_inputs, "has_minimum_evidence", lambda n, *_, **__: np.ones(len(n), bool)
     )
     return known
 

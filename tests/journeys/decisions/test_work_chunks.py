@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from campaigns.models import FrequencyCap
 from journeys.decisions import decide_chunk as decide_module
+from journeys.decisions import pipeline
 from journeys.decisions.chunk_leases import claim_chunk
 from journeys.decisions.decide_chunk import decide_chunk
 from journeys.decisions.numerics import arbitration
@@ -33,9 +34,9 @@ import os, sys, django
 django.setup()
 from django.db import connection
 connection.settings_dict["NAME"] = sys.argv[1]
-from journeys.decisions.work_chunks import work_off
+from journeys.decisions.work_chunks import work_chunks
 print("ready", flush=True)
-work_off(int(sys.argv[2]), owner=f"worker {os.getpid()}")
+work_chunks(int(sys.argv[2]), owner=f"worker {os.getpid()}")
 """
 
 
@@ -153,7 +154,7 @@ def test_a_customer_who_cannot_be_decided_is_quarantined_and_the_others_are_not(
             raise ZeroDivisionError("a poisoned customer")
         return honest(book, codes, worth, evidence_ok, in_baseline, customer_ids, **options)
 
-    monkeypatch.setattr(decide_module, "arbitrate", poisoned)
+    monkeypatch.setattr(pipeline, "arbitrate", poisoned)
 
     work_chunks(run.pk, owner="worker")
 
@@ -167,7 +168,7 @@ def test_a_customer_who_cannot_be_decided_is_quarantined_and_the_others_are_not(
 
 def test_a_run_in_which_nobody_could_be_decided_fails_and_can_be_run_again(run, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(decide_module, "predict", lambda *args: 1 / 0)
+        broken.setattr(pipeline, "predict_uplift", lambda *args: 1 / 0)
         work_chunks(run.pk, owner="worker")
     run.refresh_from_db()
     assert run.status == DecisionRun.Status.FAILED

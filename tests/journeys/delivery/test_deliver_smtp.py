@@ -347,8 +347,8 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 from journeys.models import Delivery
-from journeys.delivery import deliver as delivering
-from journeys.delivery.deliver_messages import deliver
+from journeys.delivery import deliver_messages as delivering
+from journeys.delivery.deliver_messages import deliver_messages
 
 name, port, now, variant = sys.argv[1:]
 connection.settings_dict["NAME"] = name
@@ -366,7 +366,7 @@ if variant == "attempt not written down":
 
     delivering.begin_attempt = forget
 
-deliver(now=datetime.fromisoformat(now), owner="killed")
+deliver_messages(now=datetime.fromisoformat(now), owner="killed")
 """
 
 

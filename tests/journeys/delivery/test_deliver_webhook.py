@@ -381,12 +381,12 @@ django.setup()
 from datetime import datetime
 from django.conf import settings
 from django.db import connection
-from journeys.delivery.deliver_messages import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 
 name, now = sys.argv[1:]
 connection.settings_dict["NAME"] = name
 settings.WEBHOOK_ALLOW_PRIVATE = settings.WEBHOOK_ALLOW_HTTP = True
-deliver(now=datetime.fromisoformat(now), owner="killed")
+deliver_messages(now=datetime.fromisoformat(now), owner="killed")
 """
 
 

@@ -223,7 +223,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 from journeys.delivery.channels import FileDrop
-from journeys.delivery.deliver_messages import deliver
+from journeys.delivery.deliver_messages import deliver_messages
 
 name, folder, now, owner = sys.argv[1:]
 connection.settings_dict["NAME"] = name
@@ -231,7 +231,7 @@ settings.FILE_DROP_DIR = Path(folder)
 FileDrop.batch_size = FileDrop.group_size = 10
 print("ready", flush=True)
 sys.stdin.readline()
-deliver(now=datetime.fromisoformat(now), owner=owner)
+deliver_messages(now=datetime.fromisoformat(now), owner=owner)
 """
 
 

@@ -8,7 +8,7 @@ import pytest
 from campaigns.models import MinimumEvidence
 from campaigns.numerics.verdicts import Verdict
 from campaigns.services.fix_mix import fix_mix, learn_mix
-from journeys.decisions.decide_chunk import pinned
+from journeys.decisions.run_inputs import pinned_inputs
 from journeys.explain.replay_run import replay_run
 from journeys.learning.fit_uplift import fit_uplift
 from journeys.learning.record_mix import record_evidence
@@ -145,10 +145,10 @@ def test_minimum_evidence_is_pinned_with_the_run(campaign):
     run = decide_day()
     minimum.delete()
 
-    assert pinned(run.pk).evidence_ok.all()
+    assert pinned_inputs(run.pk).evidence_ok.all()
     assert replay_run(run).differing == []
     later = decide_day(DAY + timedelta(days=31))
-    assert not pinned(later.pk).evidence_ok.any()
+    assert not pinned_inputs(later.pk).evidence_ok.any()
 
 
 def test_a_run_pinned_before_there_were_settings_has_the_defaults(campaign):
@@ -157,9 +157,9 @@ def test_a_run_pinned_before_there_were_settings_has_the_defaults(campaign):
     for entry in run.rulebook["campaigns"]:
         del entry["minimum_evidence"], entry["fixed_action"]
     run.save()
-    pinned.cache_clear()
+    pinned_inputs.cache_clear()
 
-    assert pinned(run.pk).book.minimum_evidence.tolist() == [[50, 15, 30, 5]] * 2
+    assert pinned_inputs(run.pk).book.minimum_evidence.tolist() == [[50, 15, 30, 5]] * 2
     assert replay_run(DecisionRun.objects.get(pk=run.pk)).differing == []
 
 

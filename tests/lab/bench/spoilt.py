@@ -10,11 +10,10 @@ class SpoiltEngine(AppConfig):
     name, label = "tests.lab.bench", "spoilt_engine"
 
     def ready(self) -> None:
-        from journeys.decisions import decide_chunk as decide
-        from journeys.decisions import save_decisions
+        from journeys.decisions import pipeline, save_decisions
         from journeys.delivery import begin_attempt
 
-        decide.limit_verdicts = lambda book, codes, *_history, **_how: codes
+        pipeline.limit_verdicts = lambda book, codes, *_history, **_how: codes
         save_decisions.plan_moments = at_once
         begin_attempt.hold = lambda *_what, **_how: None
         begin_attempt.MESSAGES = begin_attempt.MESSAGES.replace(
