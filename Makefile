@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo serve test lint docs bench messages clean
+.PHONY: demo serve test lint lint-js docs bench messages clean
 
 demo: .venv/run
 	$(PY) manage.py demo $(ARGS)
@@ -14,7 +14,7 @@ serve: .venv/run
 test: .venv/dev
 	$(PY) -m pytest $(ARGS)
 
-lint: .venv/dev
+lint: .venv/dev lint-js
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/djlint --lint --quiet .
@@ -23,6 +23,16 @@ lint: .venv/dev
 	DEBUG=false SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	SUPPRESSION_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	ALLOWED_HOSTS=example.com $(PY) manage.py check --deploy --fail-level WARNING
+
+# Node.js checks the JavaScript of the admin; nothing of it is needed to run OptiEngine.
+lint-js:
+	@if command -v npm >/dev/null; \
+	then $(MAKE) -s node_modules/.package-lock.json && node_modules/.bin/biome ci --error-on-warnings; \
+	else echo "JavaScript is not checked: npm is missing."; fi
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 # The pages of /docs/ as files in build/docs; needs no database.
 docs: .venv/run
@@ -57,4 +67,4 @@ messages: .venv/run
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-bench var build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-bench node_modules var build .mypy_cache .ruff_cache .pytest_cache

@@ -1,5 +1,5 @@
 // Parts of a page that take longer than the page: fetched when it is there.
 document.querySelectorAll("[data-fragment]").forEach(async (box) => {
   const answer = await fetch(box.dataset.fragment).catch(() => null);
-  if (answer && answer.ok) box.innerHTML = await answer.text();
+  if (answer?.ok) box.innerHTML = await answer.text();
 });

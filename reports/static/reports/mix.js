@@ -4,5 +4,5 @@ document.getElementById("mix").addEventListener("change", async (event) => {
   const box = event.currentTarget;
   const wanted = new URLSearchParams({ micro_segment: event.target.value });
   const answer = await fetch(`${box.dataset.fragment}?${wanted}`).catch(() => null);
-  if (answer && answer.ok) box.innerHTML = await answer.text();
+  if (answer?.ok) box.innerHTML = await answer.text();
 });

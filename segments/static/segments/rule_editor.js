@@ -65,7 +65,12 @@
       const parts = Array.isArray(list) ? list : Object.keys(inner).length ? [inner] : [];
 
       const choice = element("select", { class: this.classes.select, "aria-label": this.texts.group });
-      choice.append(...options(GROUPS.map((name) => [name, this.texts[name]]), kind));
+      choice.append(
+        ...options(
+          GROUPS.map((name) => [name, this.texts[name]]),
+          kind,
+        ),
+      );
       const items = element("ul", { class: "rule-parts" });
       const empty = element("p", { class: "rule-empty" }, this.texts.everyone);
       const addCondition = this.button("add", this.texts.addCondition, () => this.add(items, { field: "" }));
@@ -191,11 +196,19 @@
           box.choice = value;
           return element("label", {}, box, label);
         });
-        holder.replaceChildren(element("div", { class: "rule-choices", role: "group", "aria-label": this.texts.value }, ...boxes));
+        holder.replaceChildren(
+          element("div", { class: "rule-choices", role: "group", "aria-label": this.texts.value }, ...boxes),
+        );
         return () => [...holder.querySelectorAll("input:checked")].map((box) => box.choice);
       }
       if (type === "choice" || type === "boolean") {
-        const pairs = type === "choice" ? field.choices : [[true, this.texts.yes], [false, this.texts.no]];
+        const pairs =
+          type === "choice"
+            ? field.choices
+            : [
+                [true, this.texts.yes],
+                [false, this.texts.no],
+              ];
         const select = element("select", { class: this.classes.select, "aria-label": this.texts.value });
         select.append(...options(pairs, first ?? pairs[0]?.[0]));
         if (first !== undefined && !pairs.some(([value]) => value === first)) {
@@ -213,7 +226,11 @@
         });
         area.value = (Array.isArray(old) ? old : [old ?? ""]).join("\n");
         holder.replaceChildren(area);
-        return () => area.value.split("\n").map(parse).filter((value) => value !== null);
+        return () =>
+          area.value
+            .split("\n")
+            .map(parse)
+            .filter((value) => value !== null);
       }
       const input = (label, value) => {
         const made = element("input", { class: this.classes.input, "aria-label": label, autocomplete: "off" });
@@ -230,7 +247,11 @@
       const single = input(this.texts.value, first);
       holder.replaceChildren(single);
       if (type === "text" && field?.suggestions.length) {
-        const list = element("datalist", { id: `rule-suggestions-${++n_ids}` }, ...options(field.suggestions.map((text) => [text, text])));
+        const list = element(
+          "datalist",
+          { id: `rule-suggestions-${++n_ids}` },
+          ...options(field.suggestions.map((text) => [text, text])),
+        );
         single.setAttribute("list", list.id);
         holder.append(list);
       }
@@ -273,7 +294,8 @@
     async ask() {
       this.asked?.abort();
       if (this.emptyIsNobody && this.source.value === "{}") return this.show({});
-      const asked = (this.asked = new AbortController());
+      const asked = new AbortController();
+      this.asked = asked;
       this.root.setAttribute("aria-busy", "true");
       if (!this.count.textContent) this.count.textContent = this.texts.counting;
       try {

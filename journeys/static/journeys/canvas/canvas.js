@@ -92,7 +92,10 @@
         if (kind) this.add(kind.dataset.add, { after: this.selected });
       });
       document.addEventListener("keydown", (event) => this.key(event, acts));
-      this.part("version").addEventListener("change", (event) => (window.location.search = `?version=${event.target.value}`));
+      this.part("version").addEventListener(
+        "change",
+        (event) => (window.location.search = `?version=${event.target.value}`),
+      );
       for (const one of root.querySelectorAll("[data-add]")) {
         one.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", one.dataset.add));
       }

@@ -214,7 +214,12 @@
         element("span", { class: "jm-kind" }, kind.label),
         element("span", { class: "jm-trouble", hidden: true }, icon("error")),
         element("span", { class: "jm-words" }),
-        element("span", { class: "jm-counts" }, element("span", { class: "jm-here" }), element("span", { class: "jm-passed" })),
+        element(
+          "span",
+          { class: "jm-counts" },
+          element("span", { class: "jm-here" }),
+          element("span", { class: "jm-passed" }),
+        ),
       );
       return card;
     }
@@ -306,7 +311,7 @@
       const height = Math.max(...places.map(({ y }) => y)) + CARD.height - top;
       const room = { width: seen.width - MARGIN.left - MARGIN.right, height: seen.height - MARGIN.top - MARGIN.bottom };
       const scale = Math.max(least, Math.min(1, room.width / width, room.height / height));
-      const middle = scale * width <= room.width ? left + width / 2 : this.entryMiddle() ?? left + width / 2;
+      const middle = scale * width <= room.width ? left + width / 2 : (this.entryMiddle() ?? left + width / 2);
       this.drawing.zoomTo(scale);
       const [start, end] = [-scale * left, room.width - scale * (left + width)].sort((a, b) => a - b);
       this.drawing.translate(

@@ -24,12 +24,20 @@
     choice({ choices, blank, page }, value, { classes, texts }) {
       const pairs = blank === undefined ? [...choices] : [[null, blank], ...choices];
       const known = pairs.some(([one]) => one === (value ?? null));
-      if (!known) pairs.unshift([value ?? null, value === undefined || value === null ? texts.missing : fill(texts.gone, { value })]);
+      if (!known)
+        pairs.unshift([
+          value ?? null,
+          value === undefined || value === null ? texts.missing : fill(texts.gone, { value }),
+        ]);
       const made = select(pairs, value ?? null, { class: classes.select });
       const control = { control: made, read: () => made.chosen() };
       if (!page || !known || value === null || value === undefined) return { element: made, ...control };
       // What is chosen has a page of its own, which opens beside the canvas.
-      const link = element("a", { href: page.replace("/0/", `/${value}/`), target: "_blank", class: "jm-open" }, texts.openPage);
+      const link = element(
+        "a",
+        { href: page.replace("/0/", `/${value}/`), target: "_blank", class: "jm-open" },
+        texts.openPage,
+      );
       return { element: element("div", {}, made, link), ...control };
     },
 
@@ -60,19 +68,30 @@
     boolean({ label }, value) {
       const made = element("input", { type: "checkbox" });
       made.checked = value === true;
-      return { element: element("label", { class: "jm-check" }, made, label), control: made, read: () => made.checked, isLabelled: true };
+      return {
+        element: element("label", { class: "jm-check" }, made, label),
+        control: made,
+        read: () => made.checked,
+        isLabelled: true,
+      };
     },
 
     /* Whole days and hours are shown as such; the graph holds minutes, or null for the blank. */
     duration({ blank }, value, { classes, texts }) {
       const unit =
-        typeof value === "number" && value !== 0 ? Object.keys(MINUTES).findLast((name) => value % MINUTES[name] === 0) : "hours";
+        typeof value === "number" && value !== 0
+          ? Object.keys(MINUTES).findLast((name) => value % MINUTES[name] === 0)
+          : "hours";
       const number = input(classes, { type: "text", inputmode: "numeric", placeholder: blank ?? null });
       number.value = typeof value === "number" ? value / MINUTES[unit] : (value ?? "");
-      const units = select(Object.keys(MINUTES).map((name) => [name, texts.units[name]]), unit, {
-        class: classes.select,
-        "aria-label": texts.unit,
-      });
+      const units = select(
+        Object.keys(MINUTES).map((name) => [name, texts.units[name]]),
+        unit,
+        {
+          class: classes.select,
+          "aria-label": texts.unit,
+        },
+      );
       const read = () => {
         const held = numberIn(number.value);
         return typeof held === "number" ? held * MINUTES[units.chosen()] : held;
@@ -83,14 +102,23 @@
     /* A share per branch, in per cent on the page. */
     shares(_field, value, page) {
       const rounded = (share) => Number((100 * share).toFixed(4));
-      const entries = Object.entries(value ?? {}).map(([name, share]) => [name, typeof share === "number" ? rounded(share) : share]);
+      const entries = Object.entries(value ?? {}).map(([name, share]) => [
+        name,
+        typeof share === "number" ? rounded(share) : share,
+      ]);
       return rows(entries, page, (list) =>
-        Object.fromEntries(list.map(([name, share]) => [name, typeof share === "number" ? Number((share / 100).toFixed(6)) : share])),
+        Object.fromEntries(
+          list.map(([name, share]) => [name, typeof share === "number" ? Number((share / 100).toFixed(6)) : share]),
+        ),
       );
     },
 
     branches(_field, value, page) {
-      return rows((value ?? []).map((name) => [name]), page, (list) => list.map(([name]) => name));
+      return rows(
+        (value ?? []).map((name) => [name]),
+        page,
+        (list) => list.map(([name]) => name),
+      );
     },
   };
 

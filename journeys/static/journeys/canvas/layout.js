@@ -21,7 +21,10 @@
     const open = new Set();
     const visit = (id) => {
       open.add(id);
-      after.set(id, after.get(id).filter((next) => !open.has(next)));
+      after.set(
+        id,
+        after.get(id).filter((next) => !open.has(next)),
+      );
       for (const next of after.get(id)) if (!done.has(next)) visit(next);
       open.delete(id);
       done.add(id);

@@ -20,15 +20,27 @@
   /* Points between the two ends; cards : [{isEnd, box}]. The shortest way that crosses no card, of
    * those straight down and across, or down a lane beside some card; else straight. */
   function wayBetween(from, to, cards) {
-    const isFree = (points) => points.slice(1).every((point, i) => !cards.some((card) => isCrossed(card, [points[i], point])));
+    const isFree = (points) =>
+      points.slice(1).every((point, i) => !cards.some((card) => isCrossed(card, [points[i], point])));
     const across = Math.max(from.y + LEG, to.y - BEND);
-    const straight = Math.abs(from.x - to.x) < 3 ? [] : [{ x: from.x, y: across }, { x: to.x, y: across }];
+    const straight =
+      Math.abs(from.x - to.x) < 3
+        ? []
+        : [
+            { x: from.x, y: across },
+            { x: to.x, y: across },
+          ];
     if (to.y >= from.y + LEG + 10 && isFree([from, ...straight, to])) return straight;
     const [below, above] = [from.y + LEG, to.y - LEG];
     const lanes = cards.flatMap(({ box }) => [box.x - AWAY, box.x + box.width + AWAY]);
     const detour = (x) => Math.abs(x - from.x) + Math.abs(x - to.x);
     for (const x of lanes.sort((one, other) => detour(one) - detour(other))) {
-      const way = [{ x: from.x, y: below }, { x, y: below }, { x, y: above }, { x: to.x, y: above }];
+      const way = [
+        { x: from.x, y: below },
+        { x, y: below },
+        { x, y: above },
+        { x: to.x, y: above },
+      ];
       if (isFree([from, ...way, to])) return way;
     }
     return straight;

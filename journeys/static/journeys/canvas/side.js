@@ -28,13 +28,20 @@
     list(versions) {
       this.versions.replaceChildren(
         ...versions.map(({ number, words, made }) =>
-          element("li", {}, element("a", { href: `?version=${number}` }, words), element("p", { class: "jm-help" }, made)),
+          element(
+            "li",
+            {},
+            element("a", { href: `?version=${number}` }, words),
+            element("p", { class: "jm-help" }, made),
+          ),
         ),
       );
     }
 
     count(figures) {
-      this.figures.replaceChildren(...figures.flatMap(([label, value]) => [element("dt", {}, label), element("dd", {}, value)]));
+      this.figures.replaceChildren(
+        ...figures.flatMap(([label, value]) => [element("dt", {}, label), element("dd", {}, value)]),
+      );
     }
   }
 
@@ -86,7 +93,10 @@
       }
       if (choices.length) {
         const pairs = [[undefined, this.texts.asItStands], ...choices];
-        const choice = select(pairs, this.answers[step], { class: this.classes.select, "aria-label": this.texts.whatIf });
+        const choice = select(pairs, this.answers[step], {
+          class: this.classes.select,
+          "aria-label": this.texts.whatIf,
+        });
         choice.addEventListener("change", () => {
           this.answers[step] = choice.chosen();
           this.run();

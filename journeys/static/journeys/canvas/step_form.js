@@ -17,7 +17,11 @@
     /* Builds the form anew, unless it shows the step already just as it is. */
     show(graph, id) {
       const step = graph.step(id);
-      const shown = JSON.stringify([step, graph.links.filter((link) => link.from === id), graph.steps.map((one) => one.id)]);
+      const shown = JSON.stringify([
+        step,
+        graph.links.filter((link) => link.from === id),
+        graph.steps.map((one) => one.id),
+      ]);
       if (shown === this.shown) return;
       const focused = this.id === id ? this.box.querySelector(":focus")?.dataset.field : null;
       this.shown = shown;
@@ -34,7 +38,12 @@
       const kind = this.kinds[step.kind] ?? { label: step.kind, icon: "help", help: "", fields: [] };
       this.problems = element("ul", { class: "jm-problems", role: "alert" });
       this.box.append(
-        element("h2", { class: "jm-title", "data-kind": step.kind }, element("span", { class: "jm-sign" }, icon(kind.icon)), kind.label),
+        element(
+          "h2",
+          { class: "jm-title", "data-kind": step.kind },
+          element("span", { class: "jm-sign" }, icon(kind.icon)),
+          kind.label,
+        ),
         element("p", { class: "jm-help" }, kind.help),
         this.problems,
       );
@@ -50,7 +59,11 @@
       this.box.append(held);
       if (this.isEditable) {
         this.box.append(
-          element("div", { class: "jm-foot" }, button("delete", this.texts.remove, () => this.on.remove(step.id), { class: "jm-button danger" })),
+          element(
+            "div",
+            { class: "jm-foot" },
+            button("delete", this.texts.remove, () => this.on.remove(step.id), { class: "jm-button danger" }),
+          ),
         );
       }
     }
@@ -112,9 +125,20 @@
       const to = graph.linkFrom(step.id, port)?.to ?? null;
       const choice = select(pairs, to, { class: this.classes.select, id, "data-field": `port ${port}` });
       choice.addEventListener("change", () => this.on.connect(step.id, port, choice.chosen()));
-      const nameAll = () => others.forEach((other, i) => (choice.options[i + 1].textContent = this.on.nameOf(other)));
+      const nameAll = () => {
+        for (const [i, other] of others.entries()) choice.options[i + 1].textContent = this.on.nameOf(other);
+      };
       this.naming.push(nameAll);
-      return element("div", { class: "jm-field" }, element("label", { class: "jm-label", for: id }, port === "next" ? this.texts.nextStep : (this.texts.ports[port] ?? port)), choice);
+      return element(
+        "div",
+        { class: "jm-field" },
+        element(
+          "label",
+          { class: "jm-label", for: id },
+          port === "next" ? this.texts.nextStep : (this.texts.ports[port] ?? port),
+        ),
+        choice,
+      );
     }
 
     /* The problems of the step that is shown, and the words of those that it can lead to. */
@@ -122,7 +146,9 @@
       this.described = steps;
       for (const nameAll of this.naming) nameAll();
       if (!this.id) return;
-      this.problems?.replaceChildren(...(steps[this.id]?.problems ?? []).map((text) => element("li", {}, icon("error"), text)));
+      this.problems?.replaceChildren(
+        ...(steps[this.id]?.problems ?? []).map((text) => element("li", {}, icon("error"), text)),
+      );
     }
   }
 
