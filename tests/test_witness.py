@@ -1,0 +1,125 @@
+"""What the code of another day decided stays as it was: migrated, replayed, explained by today's.
+
+The database was made once (tests/fixtures/README.md) and never changes. A change that fails here
+has changed a decision, or lost something that an installation has stored.
+"""
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from journeys.explain.explain_decision import explain_decision
+from journeys.explain.replay_run import replay_live, replay_run
+from journeys.models import Decision, DecisionRun, Delivery
+from tests.witness import migrate, restored_database
+
+# What migrations and Django itself write; nobody's data is in it.
+OWN_TABLES = {"auth_permission", "django_content_type", "django_migrations"}
+
+
+@pytest.fixture(scope="module")
+def witness(django_db_setup, django_db_blocker):
+    """What the old code said of its database, to which the connection is, as migrated today."""
+    with django_db_blocker.unblock(), restored_database() as expected:
+        migrate()
+        yield expected
+
+
+def replayed(run):
+    return (replay_live if run.kind == DecisionRun.Kind.LIVE else replay_run)(run)
+
+
+def reason_of(delivery):
+    """Why a delivery is where it is, as anybody reads it."""
+    return delivery.reason
+
+
+def test_every_row_is_still_there(witness):
+    with connection.cursor() as cursor:
+        for table, n_rows in witness["rows"].items():
+            if table not in OWN_TABLES:
+                cursor.execute(f'SELECT count(*) FROM "{table}"')
+                assert cursor.fetchone() == (n_rows,), table
+
+
+def test_every_run_replays_without_a_difference(witness):
+    n_decisions = {}
+    for run in DecisionRun.objects.select_related("state").order_by("pk"):
+        result = replayed(run)
+        # Limits go by the customer's time zone: erased with the customer, it cannot be read again.
+        erased = set(witness["runs"][str(run.pk)]["erased_differing"])
+        assert not set(result.differing) - erased, run
+        assert not result.missing, run
+        n_decisions[str(run.pk)] = result.n_decisions
+
+    assert n_decisions == {pk: run["n_decisions"] for pk, run in witness["runs"].items()}
+
+
+PLANTED = {
+    "a feature": """
+        UPDATE segments_customerstate SET features[1] = coalesce(features[1], 0) + 5
+        WHERE customer_id = %(customer)s AND as_of = %(as_of)s
+    """,
+    "a probability": """
+        UPDATE journeys_decision SET assignment_prob = assignment_prob * 0.99
+        WHERE id = %(decision)s AND as_of = %(as_of)s
+    """,
+    "what was got before": """
+        UPDATE journeys_contact SET reserved_at = reserved_at - interval '90 days'
+        WHERE customer_id = %(held)s AND as_of < %(as_of)s
+    """,
+}
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_a_planted_change_is_found(witness, what):
+    run = DecisionRun.objects.filter(kind=DecisionRun.Kind.DAILY).latest("as_of")
+    chosen = run.decisions.filter(layer=Decision.Layer.AUTO).exclude(campaign=None).earliest("pk")
+    held = held_by_a_gap(run)
+    ids = {"decision": chosen.pk, "customer": chosen.customer_id, "held": held, "as_of": run.as_of}
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(PLANTED[what], ids)
+            assert cursor.rowcount
+        differing = replayed(run).differing
+        transaction.set_rollback(True)
+
+    assert (held if what == "what was got before" else chosen.customer_id) in differing
+    assert len(differing) < 20
+
+
+def held_by_a_gap(run):
+    """A customer whom a minimum gap held back from something that day."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT customer_id FROM journeys_decision d, unnest(verdicts) v"
+            " WHERE run_id = %s AND as_of = %s AND v / 1000 = 5 ORDER BY 1 LIMIT 1",
+            [run.pk, run.as_of],
+        )
+        return cursor.fetchone()[0]
+
+
+def test_decisions_of_every_sort_are_explained(witness):
+    """Sent, control and none, by every layer, and held back by every verdict there was."""
+    for pk, campaign, action in witness["explanations"]:
+        decision = Decision.objects.select_related("run", "customer").get(pk=pk)
+        explanation = explain_decision(decision)
+        assert explanation.is_recomputed, pk
+        assert explanation.agrees, pk
+        assert explanation.summary.endswith((".", "%")), explanation.summary
+        assert all(option.verdict for option in explanation.options), pk
+        if decision.campaign_id:
+            chosen = explanation.chosen
+            assert (chosen.campaign, chosen.action) == (campaign, action)
+
+
+def test_why_a_message_did_not_leave_still_reads_as_a_sentence(witness):
+    found = {delivery.pk: reason_of(delivery) for delivery in Delivery.objects.all()}
+    stored = {pk: reason for reason, pks in witness["reasons"].items() for pk in pks}
+
+    assert {pk for pk, reason in found.items() if reason} == set(stored)
+    assert {pk: found[pk] for pk in stored} == stored
+
+
+def test_models_and_migrations_agree(witness):
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
