@@ -6,6 +6,7 @@ from argparse import Action
 
 import pytest
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
 
 from campaigns.models import (
     Campaign,
@@ -153,3 +154,18 @@ def test_every_field_of_a_limit_is_described():
     assert campaign == CAMPAIGN_LIMITS | DESCRIBED_ELSEWHERE  # a new one is a limit, or it is not
     assert described >= CAMPAIGN_LIMITS
     assert "lock_time" in described
+
+
+def test_every_operation_of_the_api_is_listed():
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    served = {
+        (method.upper(), re.sub(r"\{\w+\}", "{}", address))
+        for address, operations in schema["paths"].items()
+        for method in operations
+    }
+    listed = [
+        tuple(re.sub(r"\{\w+\}", "{}", CODE.findall(request)[0]).split())
+        for request, _what in rows("api", head="request")
+    ]
+
+    assert sorted(listed) == sorted(served)
