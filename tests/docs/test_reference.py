@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
+from campaigns.message_variables import ATTRIBUTES, MEANINGS
 from campaigns.models import (
     Campaign,
     CapacityLimit,
@@ -16,8 +17,11 @@ from campaigns.models import (
     MinimumGap,
     QuietHours,
 )
+from journeys.delivery.channels.csv_file import COLUMNS
+from journeys.maps.numerics.journey_settings import OPTIONAL, REQUIRED
 from optiengine.docs.references import own_commands, parser_of, setting_defaults
 from optiengine.docs.site import FOLDER
+from optiengine.lib.text_filters import FILTERS
 from segments.imports.spec import ImportOptions, ImportPlan, spec_of
 from segments.models import ImportJob
 
@@ -169,3 +173,31 @@ def test_every_operation_of_the_api_is_listed():
     ]
 
     assert sorted(listed) == sorted(served)
+
+
+def test_every_step_of_a_journey_is_described_with_its_settings():
+    described = {("send", None), ("set", None), ("exit", None)}
+    for step, by, settings, _what in rows("journeys", head="step"):
+        pair = (CODE.findall(step)[0], (CODE.findall(by) or [None])[0])
+        described.add(pair)
+        assert set(CODE.findall(settings)) == settings_of(*pair), pair
+    for by, settings, _who in rows("journeys", head="entry by"):
+        described.add(("entry", CODE.findall(by)[0]))
+        assert set(CODE.findall(settings)) == settings_of("entry", CODE.findall(by)[0]), by
+
+    assert described == set(REQUIRED)
+
+
+def settings_of(kind: str, fork: str | None) -> set[str]:
+    return set(REQUIRED[kind, fork]) | set(OPTIONAL.get((kind, fork), {}))
+
+
+def test_every_variable_filter_and_column_of_a_message_is_described():
+    variables = {CODE.findall(name)[0] for name, _value in rows("messages", head="variable")}
+    text = (REFERENCE / "messages.md").read_text()
+    filters = re.findall(r"^\*\*Filters\*\*: (.*)$", text, re.MULTILINE)[0]
+    columns = [CODE.findall(cells[0])[0] for cells in rows("messages", head="column")]
+
+    assert variables == {*MEANINGS, f"{ATTRIBUTES}.NAME"}
+    assert set(CODE.findall(filters)) == set(FILTERS)
+    assert columns == COLUMNS
