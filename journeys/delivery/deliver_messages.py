@@ -15,8 +15,8 @@ from journeys.delivery.channels import (
     TRANSPORTS,
     Message,
     NotReady,
-    Outcome,
     Receipt,
+    SendResult,
     SessionOver,
     Unreachable,
 )
@@ -165,15 +165,15 @@ class Worker:
             for receipt in send(batch.id, messages, now) if messages else ():
                 receipts.append(receipt)  # what came before an exception counts
         except SessionOver:
-            receipts += _for_the_rest(messages, receipts, Outcome.UNTOUCHED)
+            receipts += _for_the_rest(messages, receipts, SendResult.UNTOUCHED)
             raise
         except Unreachable as error:
             if not batch.is_repeat:  # of a repeat, the first attempt is still unclear
-                receipts += _for_the_rest(messages, receipts, Outcome.LATER, str(error))
+                receipts += _for_the_rest(messages, receipts, SendResult.LATER, str(error))
             raise SessionOver from error
         except BaseException:  # a time-out of the queue is one: what was on its way stays unclear
             n_begun = len(receipts) - n_told + TRANSPORTS[batch.transport].at_once
-            receipts += _for_the_rest(messages[n_begun:], receipts, Outcome.UNTOUCHED)
+            receipts += _for_the_rest(messages[n_begun:], receipts, SendResult.UNTOUCHED)
             raise
         finally:
             now = self.clock()
@@ -189,13 +189,13 @@ class Worker:
         if missing := {row["action_id"] for row in recipients} - self.actions.keys():
             self.actions |= Action.objects.select_related("campaign").in_bulk(missing)
         # Of a repeat, the first attempt is still unclear.
-        outcome = Outcome.UNKNOWN if batch.is_repeat else Outcome.FAILED
+        result = SendResult.UNKNOWN if batch.is_repeat else SendResult.FAILED
         messages, faults = [], []
         for row in recipients:
             try:
                 messages.append(_message(batch, row, self.actions[row["action_id"]]))
             except TextError as error:
-                faults.append(Receipt(row["id"], outcome, str(error)))
+                faults.append(Receipt(row["id"], result, str(error)))
         return messages, faults
 
 
@@ -220,8 +220,8 @@ def _message(batch: Batch, row: dict[str, Any], action: Action) -> Message:
 
 
 def _for_the_rest(
-    messages: Sequence[Message], receipts: Sequence[Receipt], outcome: Outcome, reason: str = ""
+    messages: Sequence[Message], receipts: Sequence[Receipt], result: SendResult, reason: str = ""
 ) -> list[Receipt]:
     told = {receipt.delivery_id for receipt in receipts}
     ids = (message.delivery_id for message in messages)
-    return [Receipt(each, outcome, reason) for each in ids if each not in told]
+    return [Receipt(each, result, reason) for each in ids if each not in told]

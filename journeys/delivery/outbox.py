@@ -164,24 +164,24 @@ def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime)
     What may have been taken stays `attempting`, to be repeated in the same batch after the
     back-off; a repeat that is put off or refused says nothing of the first attempt.
     """
-    gives_up = f"outcome = 'later' AND attempts >= {MAX_ATTEMPTS}"
-    unclear = "(outcome = 'again' OR %(is_repeat)s AND outcome IN ('later', 'untouched'))"
+    gives_up = f"result = 'later' AND attempts >= {MAX_ATTEMPTS}"
+    unclear = "(result = 'again' OR %(is_repeat)s AND result IN ('later', 'untouched'))"
     return _counts(
         f"""
         UPDATE journeys_delivery d
-        SET status = CASE WHEN {unclear} AND outcome <> 'untouched' AND attempts >= {MAX_ATTEMPTS}
-                              OR %(is_repeat)s AND outcome = 'failed' THEN 'unknown'
+        SET status = CASE WHEN {unclear} AND result <> 'untouched' AND attempts >= {MAX_ATTEMPTS}
+                              OR %(is_repeat)s AND result = 'failed' THEN 'unknown'
                           WHEN {unclear} THEN d.status
                           WHEN {gives_up} THEN 'failed'
-                          WHEN outcome IN ('later', 'untouched') THEN 'new' ELSE outcome END,
+                          WHEN result IN ('later', 'untouched') THEN 'new' ELSE result END,
             reason = receipt.reason,
-            attempts = attempts - (outcome = 'untouched')::int,
-            sent_at = CASE WHEN outcome = 'sent' THEN %(now)s END,
+            attempts = attempts - (result = 'untouched')::int,
+            sent_at = CASE WHEN result = 'sent' THEN %(now)s END,
             lease_until = CASE WHEN {unclear} THEN clock_timestamp() END,
-            due_at = CASE WHEN outcome IN ('later', 'again')
+            due_at = CASE WHEN result IN ('later', 'again')
                 THEN %(now)s + {BACK_OFF.format(attempts="attempts")} ELSE due_at END
-        FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[], %(reasons)s::text[])
-             AS receipt (id, outcome, reason)
+        FROM unnest(%(ids)s::bigint[], %(results)s::text[], %(reasons)s::text[])
+             AS receipt (id, result, reason)
         WHERE d.id = receipt.id AND {MINE} AND d.status IN ('attempting', 'unknown')
         RETURNING d.status
         """,
@@ -189,7 +189,7 @@ def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime)
         | {
             "now": now,
             "is_repeat": batch.is_repeat,
-            "outcomes": [receipt.outcome.value for receipt in receipts],
+            "results": [receipt.result.value for receipt in receipts],
             "reasons": [_printable(receipt.reason) for receipt in receipts],
         },
     )

@@ -16,8 +16,8 @@ from campaigns.models import Action
 from journeys.delivery.channels import (
     TRANSPORTS,
     Message,
-    Outcome,
     Receipt,
+    SendResult,
     SessionOver,
     Unreachable,
 )
@@ -120,6 +120,6 @@ def _hand_over(route: ChannelRoute, messages: Sequence[Message], now: datetime) 
         reason = _("The other side took no more messages.")
     except Exception as error:  # whatever it is, whoever asked is to read it
         reason = f"{type(error).__name__}: {error}"
-        receipts.append(Receipt(NO_DELIVERY, Outcome.UNKNOWN, reason))
-    untouched = Receipt(NO_DELIVERY, Outcome.UNTOUCHED, reason)
+        receipts.append(Receipt(NO_DELIVERY, SendResult.UNKNOWN, reason))
+    untouched = Receipt(NO_DELIVERY, SendResult.UNTOUCHED, reason)
     return (receipts + [untouched] * len(messages))[: len(messages)]

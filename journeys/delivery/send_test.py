@@ -3,7 +3,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from journeys.delivery.channels import TRANSPORTS, Message, Outcome, SessionOver, Unreachable
+from journeys.delivery.channels import TRANSPORTS, Message, SendResult, SessionOver, Unreachable
 from journeys.models import ChannelRoute
 
 Transport = ChannelRoute.Transport
@@ -45,7 +45,7 @@ def send_test(
         reason = f"{type(error).__name__}: {error}"
     else:
         reason = ""
-    if receipts and receipts[0].outcome == Outcome.SENT:
+    if receipts and receipts[0].result == SendResult.SENT:
         return True, _("The test message was taken.")
     reason = (receipts[0].reason if receipts else "") or reason or _("no reason was given")
     return False, _("The test message was not taken: %(reason)s") % {"reason": reason[:300]}

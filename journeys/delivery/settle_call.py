@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 
 from journeys.errors import CallSettled
-from journeys.models import Call
+from journeys.models import Call, CallResult
 from optiengine.lib.partitions import ensure_partitions
 from segments.customers.change_consent import change_consents
 from segments.models import Channel, Customer, Event
@@ -20,10 +20,10 @@ def settle_call(call_id: int, outcome: str, *, by: str, at: datetime) -> Call:
 
     by : who called. Raises CallSettled when that was said before, ValueError for no outcome.
     """
-    if outcome not in set(Call.Outcome.values) - {Call.Outcome.WAITING}:
+    if outcome not in set(CallResult.values) - {CallResult.WAITING}:
         raise ValueError(f"not an outcome of a call: {outcome}")
     call = Call.objects.select_for_update(of=["self"]).select_related("action").get(pk=call_id)
-    if call.outcome != Call.Outcome.WAITING:
+    if call.outcome != CallResult.WAITING:
         raise CallSettled(call.get_outcome_display())
     call.outcome, call.settled_at, call.settled_by = outcome, at, by[:150]
     call.save(update_fields=["outcome", "settled_at", "settled_by"])
@@ -42,7 +42,7 @@ def settle_call(call_id: int, outcome: str, *, by: str, at: datetime) -> Call:
             "action": call.action_id,
         },
     )
-    if outcome == Call.Outcome.REFUSED:
+    if outcome == CallResult.REFUSED:
         customer = Customer.objects.select_for_update().get(pk=call.customer_id)
         change_consents(customer, set(customer.consents) - {Channel.CALL}, source=SOURCE, at=at)
     return call

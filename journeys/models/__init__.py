@@ -1,6 +1,6 @@
 """What we say next, as tables."""
 
-from journeys.models.call import Call
+from journeys.models.call import Call, CallResult
 from journeys.models.capacity import CapacityAccount, CapacityUse
 from journeys.models.contact import Contact, Outcome
 from journeys.models.decision import Decision
@@ -18,6 +18,7 @@ from journeys.models.waiting_trigger import WaitingTrigger
 __all__ = [
     "ActionEvidence",
     "Call",
+    "CallResult",
     "CapacityAccount",
     "CapacityUse",
     "ChannelRoute",

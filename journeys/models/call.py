@@ -4,14 +4,17 @@ from django.utils.translation import gettext_lazy as _
 from journeys.querysets import CallQuerySet
 
 
+class CallResult(models.TextChoices):
+    """What came of a call."""
+
+    WAITING = "waiting", _("waiting")
+    REACHED = "reached", _("reached")
+    NOT_REACHED = "not_reached", _("not reached")
+    REFUSED = "refused", _("refused")
+
+
 class Call(models.Model):
     """A call that somebody is to make, and what came of it."""
-
-    class Outcome(models.TextChoices):
-        WAITING = "waiting", _("waiting")
-        REACHED = "reached", _("reached")
-        NOT_REACHED = "not_reached", _("not reached")
-        REFUSED = "refused", _("refused")
 
     key = models.UUIDField(
         _("key"), unique=True, help_text=_("Of the delivery: listed again, it stays one call.")
@@ -26,7 +29,7 @@ class Call(models.Model):
     script = models.TextField(_("script"))
     listed_at = models.DateTimeField(_("listed at"))
     outcome = models.CharField(
-        _("outcome"), max_length=11, choices=Outcome, default=Outcome.WAITING
+        _("outcome"), max_length=11, choices=CallResult, default=CallResult.WAITING
     )
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
     settled_by = models.CharField(_("settled by"), max_length=150, blank=True)

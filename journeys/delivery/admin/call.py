@@ -22,7 +22,7 @@ from unfold.decorators import action, display
 
 from journeys.delivery.settle_call import settle_call
 from journeys.errors import CallSettled
-from journeys.models import Call
+from journeys.models import Call, CallResult
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.csv_cell import safe_cell
 from segments.models import Organisation
@@ -84,7 +84,7 @@ class CallAdmin(ReadOnlyAdmin):
             "days": days,
             "page": page,
             "may_settle": self._may_settle(request),
-            "outcomes": [each for each in Call.Outcome if each != Call.Outcome.WAITING],
+            "outcomes": [each for each in CallResult if each != CallResult.WAITING],
         }
         return TemplateResponse(request, "journeys/calls.html", context)
 
@@ -103,7 +103,7 @@ class CallAdmin(ReadOnlyAdmin):
     def settle_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         self._check(request, self._may_settle(request))
         outcome = request.POST.get("outcome", "")
-        if outcome not in set(Call.Outcome.values) - {Call.Outcome.WAITING}:
+        if outcome not in set(CallResult.values) - {CallResult.WAITING}:
             raise Http404(_("There is no such outcome."))
         try:
             call = settle_call(pk, outcome, by=request.user.get_username(), at=timezone.now())

@@ -20,7 +20,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from campaigns.models import Action, Campaign
-from journeys.delivery.channels import Outcome
+from journeys.delivery.channels import SendResult
 from journeys.delivery.preview_message import Preview, previews
 from journeys.delivery.send_proof import MOST_ADDRESSES, send_proof
 from journeys.errors import ProofRefused
@@ -121,16 +121,16 @@ class MessagePreview(Previewing):
         customer: Customer,
         receipts: list,
     ) -> None:
-        sent = [address for address, receipt in receipts if receipt.outcome == Outcome.SENT]
+        sent = [address for address, receipt in receipts if receipt.result == SendResult.SENT]
         if sent:
             text = _("Proof of “%(action)s”, as for customer %(customer)s, sent to %(addresses)s.")
             words = {"action": action.name, "customer": customer, "addresses": ", ".join(sent)}
             self.log_change(request, campaign, text % words)
             self.message_user(request, text % words, messages.SUCCESS)
         for address, receipt in receipts:
-            if receipt.outcome != Outcome.SENT:
+            if receipt.result != SendResult.SENT:
                 text = _("%(address)s: not sent. %(reason)s")
-                if receipt.outcome == Outcome.UNKNOWN:
+                if receipt.result == SendResult.UNKNOWN:
                     text = _("%(address)s: perhaps sent. %(reason)s")
                 words = {"address": address, "reason": _(receipt.reason) if receipt.reason else ""}
                 self.message_user(request, text % words, messages.ERROR)

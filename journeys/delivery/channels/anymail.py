@@ -38,7 +38,7 @@ from django.utils.translation import gettext_noop
 from requests.exceptions import ConnectTimeout
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
-from journeys.delivery.channels.base import Message, NotReady, Outcome, Receipt, Send
+from journeys.delivery.channels.base import Message, NotReady, Receipt, Send, SendResult
 from journeys.delivery.channels.email import as_email
 from journeys.delivery.channels.in_flight import N_THREADS, Handed, hand_over_all
 
@@ -95,9 +95,9 @@ def _send(
 
 def _hand_over(backend: BaseEmailBackend, message: Message, now: datetime) -> Handed:
     def handed(
-        outcome: Outcome, reason: str = "", *, is_over: bool = False, is_bounce: bool = False
+        result: SendResult, reason: str = "", *, is_over: bool = False, is_bounce: bool = False
     ) -> Handed:
-        receipt = Receipt(message.delivery_id, outcome, reason, is_bounce)
+        receipt = Receipt(message.delivery_id, result, reason, is_bounce)
         return Handed(receipt, is_over=is_over)
 
     email = _as_email(message, now)
@@ -105,36 +105,36 @@ def _hand_over(backend: BaseEmailBackend, message: Message, now: datetime) -> Ha
         validate_email(message.address)
         n_taken = backend.send_messages([email])
     except ValidationError:
-        return handed(Outcome.FAILED, gettext_noop("The address is not an e-mail address."))
+        return handed(SendResult.FAILED, gettext_noop("The address is not an e-mail address."))
     except AnymailRecipientsRefused:
-        return handed(Outcome.FAILED, _refusal(email), is_bounce=True)
+        return handed(SendResult.FAILED, _refusal(email), is_bounce=True)
     except (Unsupported, ImproperlyConfigured) as error:  # no message would fare better
-        return handed(Outcome.LATER, f"{error}", is_over=True)
+        return handed(SendResult.LATER, f"{error}", is_over=True)
     except AnymailAPIError as error:
-        outcome, is_over = _read_error(error)
-        return handed(outcome, _words(error), is_over=is_over)
+        result, is_over = _read_error(error)
+        return handed(result, _words(error), is_over=is_over)
     except (AnymailError, ValueError) as error:  # raised before anything is handed over
-        return handed(Outcome.FAILED, f"The message cannot be sent: {error}")
+        return handed(SendResult.FAILED, f"The message cannot be sent: {error}")
     statuses = email.anymail_status.status  # type: ignore[attr-defined]
     if n_taken and statuses and statuses <= {"sent", "queued"}:
-        return handed(Outcome.SENT)
+        return handed(SendResult.SENT)
     if statuses and statuses <= {"rejected", "invalid", "failed"}:
-        return handed(Outcome.FAILED, _refusal(email), is_bounce="failed" not in statuses)
-    return handed(Outcome.UNKNOWN, gettext_noop("The provider did not say that it was taken."))
+        return handed(SendResult.FAILED, _refusal(email), is_bounce="failed" not in statuses)
+    return handed(SendResult.UNKNOWN, gettext_noop("The provider did not say that it was taken."))
 
 
-def _read_error(error: AnymailAPIError) -> tuple[Outcome, bool]:
+def _read_error(error: AnymailAPIError) -> tuple[SendResult, bool]:
     """What an error of the provider's API says of the message, and whether the session is over."""
     status = error.status_code
     if status is None:
-        return (Outcome.LATER if _never_left(error) else Outcome.UNKNOWN), True
+        return (SendResult.LATER if _never_left(error) else SendResult.UNKNOWN), True
     if status in NOT_OURS or (status == 503 and "Retry-After" in error.response.headers):
-        return Outcome.LATER, True
+        return SendResult.LATER, True
     if status in (408, 425):
-        return Outcome.LATER, False
+        return SendResult.LATER, False
     if status // 100 == 4:
-        return Outcome.FAILED, False
-    return Outcome.UNKNOWN, True
+        return SendResult.FAILED, False
+    return SendResult.UNKNOWN, True
 
 
 def _never_left(error: Exception) -> bool:

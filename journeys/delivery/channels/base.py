@@ -32,7 +32,7 @@ class Message:
         return self.delivery_id <= 0
 
 
-class Outcome(StrEnum):
+class SendResult(StrEnum):
     """What is known of a message after the attempt to hand it over."""
 
     SENT = "sent"
@@ -46,7 +46,7 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Receipt:
     delivery_id: int
-    outcome: Outcome
+    result: SendResult
     reason: str = ""
     is_bounce: bool = False  # the address takes no messages: a hard bounce of its customer
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from journeys.delivery.channels.base import Message, Outcome, Receipt, Send
+from journeys.delivery.channels.base import Message, Receipt, Send, SendResult
 
 
 class CallList:
@@ -46,7 +46,7 @@ def _send(_batch: UUID, messages: Sequence[Message], now: datetime) -> Iterator[
             },
         )
     for message in messages:
-        yield Receipt(message.delivery_id, Outcome.SENT)
+        yield Receipt(message.delivery_id, SendResult.SENT)
 
 
 def _script(message: Message) -> str:

@@ -27,9 +27,9 @@ from django.utils.translation import gettext_noop
 
 from journeys.delivery.channels.base import (
     Message,
-    Outcome,
     Receipt,
     Send,
+    SendResult,
     SessionOver,
     Unreachable,
 )
@@ -80,31 +80,31 @@ def _hand_over(
         validate_email(message.address)
         n_taken = connection.send_messages([as_email(message, now)])
     except ValidationError:
-        return told(Outcome.FAILED, gettext_noop("The address is not an e-mail address.")), True
+        return told(SendResult.FAILED, gettext_noop("The address is not an e-mail address.")), True
     except (ValueError, SMTPNotSupportedError) as error:  # raised before anything is handed over
-        return told(Outcome.FAILED, f"The message cannot be sent: {error}"), True
+        return told(SendResult.FAILED, f"The message cannot be sent: {error}"), True
     except SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
         reply = _reply(code, text)
-        outcome, is_usable = _read_code(code)
-        return told(outcome, reply, refuses_address(code, reply)), is_usable
+        result, is_usable = _read_code(code)
+        return told(result, reply, refuses_address(code, reply)), is_usable
     except SMTPSenderRefused as error:  # says nothing about the customer: the server wants none
-        return told(Outcome.LATER, _reply(error.smtp_code, error.smtp_error)), False
+        return told(SendResult.LATER, _reply(error.smtp_code, error.smtp_error)), False
     except SMTPResponseException as error:
-        outcome, is_usable = _read_code(error.smtp_code)
-        return told(outcome, _reply(error.smtp_code, error.smtp_error)), is_usable
+        result, is_usable = _read_code(error.smtp_code)
+        return told(result, _reply(error.smtp_code, error.smtp_error)), is_usable
     except OSError as error:
-        return told(Outcome.UNKNOWN, f"The connection was lost: {error}"), False
+        return told(SendResult.UNKNOWN, f"The connection was lost: {error}"), False
     if not n_taken:
         reason = gettext_noop("The mail back end did not say it was sent.")
-        return told(Outcome.UNKNOWN, reason), True
-    return told(Outcome.SENT), True
+        return told(SendResult.UNKNOWN, reason), True
+    return told(SendResult.SENT), True
 
 
-def _read_code(code: int) -> tuple[Outcome, bool]:
+def _read_code(code: int) -> tuple[SendResult, bool]:
     """By the class of the reply (RFC 5321, 4.2.1): 4 is for now, 5 is for good."""
-    outcome = {4: Outcome.LATER, 5: Outcome.FAILED}.get(code // 100, Outcome.UNKNOWN)
-    return outcome, code != CLOSING and outcome != Outcome.UNKNOWN
+    result = {4: SendResult.LATER, 5: SendResult.FAILED}.get(code // 100, SendResult.UNKNOWN)
+    return result, code != CLOSING and result != SendResult.UNKNOWN
 
 
 def refuses_address(code: int, reply: str) -> bool:

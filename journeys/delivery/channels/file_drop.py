@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from journeys.delivery.channels.base import Message, Outcome, Receipt, Send, Unreachable
+from journeys.delivery.channels.base import Message, Receipt, Send, SendResult, Unreachable
 from journeys.delivery.channels.csv_file import as_csv, file_name
 
 
@@ -38,7 +38,7 @@ def _send(folder: Path, batch: UUID, messages: Sequence[Message]) -> Iterator[Re
         raise Unreachable(f"{error}") from error
     _sync(folder)
     for message in messages:
-        yield Receipt(message.delivery_id, Outcome.SENT)
+        yield Receipt(message.delivery_id, SendResult.SENT)
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:

@@ -29,9 +29,9 @@ from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 from journeys.delivery.channels.base import (
     Message,
     NotReady,
-    Outcome,
     Receipt,
     Send,
+    SendResult,
     SessionOver,
     Unreachable,
 )
@@ -132,10 +132,10 @@ def _send(
     except (OSError, SSHException, EOFError) as error:
         reason = f"The file may be in its place: {error}"
         for message in messages:
-            yield Receipt(message.delivery_id, Outcome.AGAIN, reason)
+            yield Receipt(message.delivery_id, SendResult.AGAIN, reason)
         raise SessionOver from error
     for message in messages:
-        yield Receipt(message.delivery_id, Outcome.SENT)
+        yield Receipt(message.delivery_id, SendResult.SENT)
 
 
 def _remove_leftovers(sftp: SFTPClient, folder: str, prefix: str) -> None:

@@ -41,7 +41,14 @@ from django.conf import settings
 from django.utils.translation import gettext_noop
 from standardwebhooks import Webhook
 
-from journeys.delivery.channels.base import Message, NotReady, Outcome, Receipt, Send, Unreachable
+from journeys.delivery.channels.base import (
+    Message,
+    NotReady,
+    Receipt,
+    Send,
+    SendResult,
+    Unreachable,
+)
 from journeys.delivery.channels.in_flight import N_THREADS, Handed, hand_over_all
 from journeys.models.peer import WebhookEndpoint
 from optiengine.lib.outbound import (
@@ -118,10 +125,10 @@ class _Session:
         try:
             answer = connection.post(body, _headers(self._signer, message.key, body, now))
         except NotSent as error:
-            receipt = Receipt(message.delivery_id, Outcome.LATER, f"{error}")
+            receipt = Receipt(message.delivery_id, SendResult.LATER, f"{error}")
             return Handed(receipt, is_failure=True)
         except NoAnswer as error:
-            receipt = Receipt(message.delivery_id, Outcome.AGAIN, f"{error}")
+            receipt = Receipt(message.delivery_id, SendResult.AGAIN, f"{error}")
             return Handed(receipt, is_failure=True)
         finally:
             self._idle.put(connection)
@@ -132,21 +139,21 @@ def read_answer(delivery_id: int, answer: Answer) -> Handed:
     """What an answer says of its message and of the endpoint: the table above."""
     status, is_over, is_failure = answer.status, False, False
     if status // 100 == 2:
-        return Handed(Receipt(delivery_id, Outcome.SENT))
+        return Handed(Receipt(delivery_id, SendResult.SENT))
     is_busy = status == 429 or (status == 503 and "retry-after" in answer.headers)
     if is_busy or status // 100 == 3 or status in NOT_OURS:
-        outcome, is_over = Outcome.LATER, True
+        result, is_over = SendResult.LATER, True
     elif status in (408, 425):
-        outcome = Outcome.LATER
+        result = SendResult.LATER
     elif status == 409:
-        outcome = Outcome.AGAIN
+        result = SendResult.AGAIN
     elif status // 100 == 4:
-        outcome = Outcome.FAILED
+        result = SendResult.FAILED
     else:
-        outcome, is_failure = Outcome.AGAIN, True
+        result, is_failure = SendResult.AGAIN, True
     words = answer.body.decode(errors="replace").strip()
     reason = f"HTTP {status} {words}".strip()
-    return Handed(Receipt(delivery_id, outcome, reason), is_failure=is_failure, is_over=is_over)
+    return Handed(Receipt(delivery_id, result, reason), is_failure=is_failure, is_over=is_over)
 
 
 def _headers(signer: Webhook, key: UUID, body: bytes, now: datetime) -> dict[str, str]:

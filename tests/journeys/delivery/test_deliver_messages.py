@@ -16,7 +16,7 @@ from django.db.models import Model
 
 from journeys.delivery import outbox
 from journeys.delivery.begin_attempt import begin_attempt
-from journeys.delivery.channels import EmailServer, Outcome, Receipt
+from journeys.delivery.channels import EmailServer, Receipt, SendResult
 from journeys.delivery.deliver_messages import deliver_messages
 from journeys.delivery.numerics.last_check import Limits
 from journeys.delivery.settle_delivery import settle
@@ -215,7 +215,7 @@ def test_a_worker_that_was_given_up_too_soon_knows_better():
     let_leases_run_out()
     assert deliver_messages(now=NOW, owner="a")["unknown"] == 1
 
-    receipt = Receipt(delivery.pk, Outcome.SENT)
+    receipt = Receipt(delivery.pk, SendResult.SENT)
     assert outbox.record_receipts(slow, [receipt], now=NOW) == {"sent": 1}
 
 
