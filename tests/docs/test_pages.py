@@ -207,6 +207,7 @@ def test_nothing_is_written_when_something_is_broken(folder, monkeypatch, tmp_pa
         "segments.view_customer",
         "POST /api/v1/events/",
         "/api/v1/customers/{id}/",
+        "GET /api/v1/runs/{as_of}/",
         "/admin/segments/customer/",
         "--json",
         "text/html",
