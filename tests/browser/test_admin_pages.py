@@ -60,6 +60,15 @@ def test_a_target_group_counts_while_it_is_edited(page):
     page.wait_for_selector("text=/7.*12/")
 
 
+def test_a_new_target_group_is_edited_without_json(page):
+    page.goto("/admin/segments/targetgroup/add/")
+
+    page.click("text=Add condition")
+
+    assert not page.is_visible("textarea[name=rule]")
+    page.wait_for_selector("text=Choose a field …", state="attached")
+
+
 def test_a_campaigns_html_is_shown_where_it_can_do_nothing(page):
     campaign = make_campaign(name="Spring")
     make_action(

@@ -75,6 +75,10 @@ class RuleFormField(forms.JSONField):
 
     widget = RuleWidget
 
+    def prepare_value(self, value: Any) -> Any:
+        """A new target group begins as the rule for everyone, which the editor can lay out."""
+        return super().prepare_value({} if value is None else value)
+
     def to_python(self, value: Any) -> Any:
         if self.disabled:
             return value
