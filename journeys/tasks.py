@@ -6,7 +6,6 @@ deliver_task and move_travellers must not wait for the others: they have a clust
 
 import time
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils.timezone import now
@@ -85,8 +84,7 @@ def run_day_task(as_of: str) -> str:
 
 def run_today() -> str:
     """The day that it is now in the organisation's zone: what the daily schedule asks for."""
-    zone = ZoneInfo(Organisation.current().time_zone)
-    return run_day_task(now().astimezone(zone).date().isoformat())
+    return run_day_task(Organisation.current().today(now()).isoformat())
 
 
 def keep_going() -> str:

@@ -27,7 +27,7 @@ from campaigns.admin.campaign import CampaignAdmin
 from campaigns.admin.capacity import CapacityLimitAdmin
 from campaigns.admin.second_person import SecondPerson
 from campaigns.models import Action, Campaign, CapacityLimit
-from campaigns.services.rules_in_force import MEASURES
+from campaigns.services.rule_tables import MEASURES
 from journeys.delivery.admin.preview import MessagePreview, PreviewLink
 from journeys.models import Contact, Decision, DecisionRun
 from optiengine.capacity_use import use_over_time

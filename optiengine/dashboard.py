@@ -1,7 +1,6 @@
 """The first page of the admin: what the engine did lately, and what needs a person."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -67,7 +66,7 @@ def _figures(organisation: Organisation) -> dict[str, Any]:
     build = StateBuild.objects.first()
     days = [DayCounts.of(run) for run in reversed(runs) if run.status == DecisionRun.Status.DONE]
     counts = outbox()
-    today = timezone.now().astimezone(ZoneInfo(organisation.time_zone)).date()
+    today = organisation.today(timezone.now())
     top = top_campaigns(runs[0] if runs else None)
     stages = stage_mix(build)
     return {

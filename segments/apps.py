@@ -7,3 +7,8 @@ from django.utils.translation import gettext_lazy as _
 class SegmentsConfig(AppConfig):
     name = "segments"
     verbose_name = _("Customers and segments")
+
+    def ready(self) -> None:
+        from segments.hooks import connect
+
+        connect()

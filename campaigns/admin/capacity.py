@@ -1,7 +1,6 @@
 """Budgets and volumes that all customers share."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -74,6 +73,6 @@ class CapacityLimitAdmin(SecondPerson):
             self._warn(request)
 
     def _warn(self, request: HttpRequest) -> None:
-        today = timezone.now().astimezone(ZoneInfo(Organisation.current().time_zone)).date()
+        today = Organisation.current().today(timezone.now())
         if problem := contradiction_on(today):
             self.message_user(request, problem, messages.WARNING)

@@ -1,7 +1,5 @@
 """The page that lists every conflict between rules."""
 
-from zoneinfo import ZoneInfo
-
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -29,7 +27,7 @@ class ConflictsPage(ModelAdmin):
             self.has_view_permission(request) and request.user.has_perm("campaigns.view_campaign")
         ):
             raise PermissionDenied
-        today = timezone.now().astimezone(ZoneInfo(Organisation.current().time_zone)).date()
+        today = Organisation.current().today(timezone.now())
         problem, found = "", []
         try:
             found = find_conflicts(today)

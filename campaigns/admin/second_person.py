@@ -16,8 +16,8 @@ from unfold.decorators import action
 
 from campaigns.services.approval_subjects import all_customers
 from campaigns.services.approvals import ask_for_change, is_above_limit, withdraw_changed
-from campaigns.services.rule_rows import RowChange, differences, lock_rules, snapshot
-from campaigns.services.rules_in_force import is_in_force
+from campaigns.services.rule_rows import differences, lock_rules, snapshot
+from campaigns.services.rule_tables import RowChange, is_in_force
 from segments.models import Organisation
 
 TRY = "try_change"  # the button of a form that asks what saving would do

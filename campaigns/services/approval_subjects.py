@@ -14,6 +14,7 @@ from django.db.models import Model, Q, QuerySet
 
 from campaigns.models import Approval, Campaign, Exclusion, FollowUp
 from campaigns.services.rule_rows import values_of
+from optiengine.lib.hooks import Hook
 from segments.models import Customer, FeatureDefinition
 from segments.rules.count_target_group import count_customers
 from segments.rules.numerics.rule import FEATURE, RuleError, parse_rule
@@ -24,6 +25,7 @@ from segments.rules.rule_fields import newest_state
 class Subject:
     """One kind of what is launched. Its functions take the row."""
 
+    kind: str  # of Approval.Kind
     model: type[Model]
     content: Callable[[Any], Any]  # as JSON: everything that matters, so that any edit shows
     audience: Callable[[Any], int]  # customers that could get it, as far as is known today
@@ -95,6 +97,7 @@ def _makers(campaign: Campaign) -> set[int]:
     return last_edit(campaign, *campaign.actions.all(), *rows)
 
 
-SUBJECTS: dict[str, Subject] = {
-    Approval.Kind.CAMPAIGN: Subject(Campaign, campaign_content, _audience, _makers),
-}
+SUBJECTS: Hook[Subject] = Hook(key=lambda subject: subject.kind)
+SUBJECTS.add(
+    Subject(Approval.Kind.CAMPAIGN, Campaign, campaign_content, _audience, _makers),
+)

@@ -13,19 +13,20 @@ from campaigns.errors import ApprovalRefused, NeedsApproval
 from campaigns.models import Approval
 from campaigns.services.approval_subjects import SUBJECTS, all_customers
 from campaigns.services.rule_rows import (
-    RowChange,
     content_hash,
     lock_rules,
     misfit,
     put_in_place,
 )
+from campaigns.services.rule_tables import RowChange
+from optiengine.lib.hooks import Hook
 from segments.models import Organisation
 
 Kind, Status = Approval.Kind, Approval.Status
 OPEN = (Status.TRIED, Status.WAITING, Status.APPROVED)
 
 # What is done once an approval was asked for; a later app adds the dry run.
-WHEN_ASKED: list[Callable[[Approval], None]] = []
+WHEN_ASKED: Hook[Callable[[Approval], None]] = Hook()
 
 
 def is_above_limit(audience: int, limit: int | None) -> bool:

@@ -12,7 +12,8 @@ from django.utils.formats import localize
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 
-from campaigns.services.rule_rows import RowChange, differences, values_of
+from campaigns.services.rule_rows import differences, values_of
+from campaigns.services.rule_tables import RowChange
 from segments.rules.describe_rule import describe, problem_in_words
 from segments.rules.numerics.rule import RuleError, parse_rule
 from segments.rules.rule_fields import newest_state, rule_fields

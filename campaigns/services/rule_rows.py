@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from typing import Any
 
 from django.apps import apps
 from django.core import serializers
@@ -14,75 +12,20 @@ from django.db import IntegrityError, connection, models, transaction
 from django.utils.translation import gettext as _
 
 from campaigns.errors import ApprovalRefused
-from campaigns.models import (
-    Action,
-    Campaign,
-    CapacityLimit,
-    Exclusion,
-    FollowUp,
-    FrequencyCap,
-    MinimumEvidence,
-    MinimumGap,
-    QuietHours,
-    Tag,
+from campaigns.services.rule_tables import (
+    RULE_TABLES,
+    RowChange,
+    Values,
+    approved_tables,
 )
-from segments.models import FeatureDefinition, Organisation, TargetGroup
 
-Values = dict[str, Any]  # of a row, by field, as JSON has them
-
-# In the order in which rows can be made; the other way round they can be deleted. With what is no
-# rule: what services set, and the stop switch, which works at once whoever approves what.
-TABLES: dict[type[models.Model], frozenset[str]] = {
-    Organisation: frozenset({"sending_stopped"}),
-    FeatureDefinition: frozenset(),
-    Tag: frozenset(),
-    TargetGroup: frozenset({"n_customers", "counted_on"}),
-    Campaign: frozenset({"status"}),
-    Action: frozenset(),
-    MinimumEvidence: frozenset(),
-    Exclusion: frozenset(),
-    FollowUp: frozenset(),
-    FrequencyCap: frozenset(),
-    MinimumGap: frozenset(),
-    QuietHours: frozenset(),
-    CapacityLimit: frozenset(),
-}
 Rows = dict[tuple[str, int], Values]  # by name of the table and id
-
-
-@dataclass(frozen=True)
-class RowChange:
-    """What becomes of a row: `old` None makes it, `new` None deletes it; else what differs."""
-
-    table: str  # "campaigns.frequencycap"
-    pk: int | None
-    name: str
-    old: Values | None
-    new: Values | None
-
-    @property
-    def model(self) -> type[models.Model]:
-        return apps.get_model(self.table)
-
-    def trimmed(self) -> "RowChange":
-        """With the fields that differ alone, so that changes of other fields do not collide."""
-        if self.old is None or self.new is None:
-            return self
-        fields = [name for name in self.new if self.old.get(name) != self.new[name]]
-        return replace(
-            self,
-            old={name: self.old.get(name) for name in fields},
-            new={name: self.new[name] for name in fields},
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def values_of(rows: Iterable[models.Model]) -> Rows:
     """What the rows say, without what is no rule."""
     found = json.loads(json.dumps(serializers.serialize("python", rows), cls=DjangoJSONEncoder))
-    skipped = {model._meta.label_lower: names for model, names in TABLES.items()}
+    skipped = {table.label: table.set_by_services for table in RULE_TABLES}
     return {
         (row["model"], row["pk"]): {
             name: sorted(value) if isinstance(value, list) else value
@@ -94,11 +37,11 @@ def values_of(rows: Iterable[models.Model]) -> Rows:
 
 
 def snapshot() -> Rows:
-    """All rows of all tables of rules; they are few."""
+    """All rows of all tables whose changes are approved; they are few."""
     found: Rows = {}
-    for model in TABLES:
-        prefetched = [field.name for field in model._meta.many_to_many]
-        rows = model._default_manager.order_by("pk").prefetch_related(*prefetched)
+    for table in approved_tables():
+        prefetched = [field.name for field in table.model._meta.many_to_many]
+        rows = table.model._default_manager.order_by("pk").prefetch_related(*prefetched)
         found |= values_of(rows)
     return found
 
@@ -148,7 +91,7 @@ def put_in_place(changes: Sequence[RowChange]) -> None:
 
     The caller has locked the rules and seen that the changes fit.
     """
-    order = [model._meta.label_lower for model in TABLES]
+    order = [table.label for table in RULE_TABLES]
     ordered = sorted(changes, key=lambda change: order.index(change.table))
     try:
         with transaction.atomic():

@@ -3,30 +3,17 @@
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import psycopg
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from psycopg import sql
 
-from campaigns.models import (
-    Action,
-    ArmPlan,
-    Campaign,
-    CapacityLimit,
-    Exclusion,
-    FollowUp,
-    FrequencyCap,
-    Goal,
-    MinimumEvidence,
-    MinimumGap,
-    QuietHours,
-    Tag,
-)
 from campaigns.services.assign_arms import current_plan
 from campaigns.services.load_rulebook import load_rulebook
+from campaigns.services.rule_tables import rulebook_models
 from journeys.decisions.capacity_accounts import open_accounts
 from journeys.decisions.newest_pair import newest_pair_sql
 from journeys.decisions.run_inputs import RunInputs, pinned_inputs
@@ -34,7 +21,7 @@ from journeys.decisions.start_run import TABLES, default_seed
 from journeys.errors import StaleState
 from journeys.models import CapacityUse, DecisionRun
 from optiengine.lib.partitions import ensure_partitions
-from segments.models import FeatureDefinition, Organisation, StateBuild, TargetGroup
+from segments.models import Organisation, StateBuild
 from segments.state.assign_segments import stage_segments
 from segments.state.build_state import Tree
 from segments.state.features import FeatureError, features_named
@@ -42,27 +29,15 @@ from segments.state.fresh_batch import FreshQuery
 from segments.state.split_segment import splits_of_day
 
 OLDEST = timedelta(days=1)  # of the state: until the night's work is done, yesterday's serves
-RULES: tuple[Any, ...] = (
-    *(Action, ArmPlan, Campaign, CapacityLimit, Exclusion, FollowUp, FrequencyCap, Goal),
-    *(MinimumEvidence, MinimumGap, QuietHours, FeatureDefinition, Organisation, Tag, TargetGroup),
-    *(Campaign.tags.through, Campaign.ignores_durations_of.through),
-)
-PARTS = [
-    sql.SQL("SELECT {} AS place, sum(hashtextextended(t::text, 0)) AS part FROM {} t").format(
-        place, sql.Identifier(model._meta.db_table)
-    )
-    for place, model in enumerate(RULES)
-]
-MOMENT = sql.SQL(
-    """
-    SELECT o.day, p.state_id, p.state_day, p.model_id,
-           (SELECT string_agg(coalesce(part::text, ''), '|' ORDER BY place) FROM ({parts}) p)
-    FROM (SELECT (%(at)s::timestamptz AT TIME ZONE time_zone)::date AS day
-          FROM segments_organisation) o
-    LEFT JOIN LATERAL ({pair}) p ON true
-    """
-).format(pair=newest_pair_sql(sql.SQL("o.day")), parts=sql.SQL(" UNION ALL ").join(PARTS))
 LIVE_TABLES = (*TABLES, "journeys_livedecision")
+PART = "SELECT {place} AS place, sum(hashtextextended(t::text, 0)) AS part FROM {table} t"
+MOMENT = """
+SELECT o.day, p.state_id, p.state_day, p.model_id,
+       (SELECT string_agg(coalesce(part::text, ''), '|' ORDER BY place) FROM ({parts}) p)
+FROM (SELECT (%(at)s::timestamptz AT TIME ZONE time_zone)::date AS day
+      FROM segments_organisation) o
+LEFT JOIN LATERAL ({pair}) p ON true
+"""
 
 
 @dataclass(frozen=True)
@@ -120,10 +95,19 @@ def _keep(now: Moment, rules: LiveRules) -> None:
     _latest = now, rules
 
 
+@lru_cache(maxsize=1)
+def _moment_query() -> sql.Composed:
+    """Asks for a Moment, over all tables of rules that decisions read."""
+    tables = [sql.Identifier(model._meta.db_table) for model in rulebook_models()]
+    parts = [sql.SQL(PART).format(place=i, table=table) for i, table in enumerate(tables)]
+    pair = newest_pair_sql(sql.SQL("o.day"))
+    return sql.SQL(MOMENT).format(pair=pair, parts=sql.SQL(" UNION ALL ").join(parts))
+
+
 def _moment(at: datetime) -> Moment:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        found = cursor.execute(MOMENT, {"at": at}, prepare=True).fetchone()
+        found = cursor.execute(_moment_query(), {"at": at}, prepare=True).fetchone()
     if found is None:  # the organisation's row is made at the first question
         Organisation.current()
         return _moment(at)

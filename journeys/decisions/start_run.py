@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import date, datetime, time
 from hashlib import blake2b
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -27,7 +26,7 @@ def request_run(
     as_of: date, *, seed: int | None = None, decided_at: datetime | None = None
 ) -> DecisionRun:
     """The day's run, made if there is none: asking twice, or from two places, gives one run."""
-    zone = ZoneInfo(Organisation.current().time_zone)
+    zone = Organisation.current().zone
     run, _made = DecisionRun.objects.get_or_create(
         as_of=as_of,
         kind=DecisionRun.Kind.DAILY,

@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from anymail.signals import AnymailTrackingEvent, EventType, RejectReason, tracking
-from django.dispatch import receiver
+from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 from django.utils import timezone
 
 from journeys.delivery.record_report import DELIVERED, Report, record_report
@@ -35,7 +34,6 @@ FOR_NOW = {
 CLASS_4 = re.compile(r"\b4\.\d{1,3}\.\d{1,3}\b|^4\d\d\b")
 
 
-@receiver(tracking, dispatch_uid="journeys.delivery.tracking")
 def listen(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) -> None:
     if report := read_event(event, esp_name):
         record_report(report, at=timezone.now())

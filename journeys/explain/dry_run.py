@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db import connection
@@ -116,7 +115,7 @@ def newest_day() -> Day:
     state, model = pair
     begun = DecisionRun.objects.daily().filter(as_of=state.as_of, state=state)
     stored = begun.select_related("model__scaling").first()
-    zone = ZoneInfo(Organisation.current().time_zone)
+    zone = Organisation.current().zone
     run = DecisionRun(
         as_of=state.as_of,
         decided_at=stored.decided_at

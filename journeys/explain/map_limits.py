@@ -42,7 +42,7 @@ def limits_of(
     not active are left out.
     """
     organisation = Organisation.current()
-    day = at.astimezone(ZoneInfo(organisation.time_zone)).date()
+    day = organisation.today(at)
     state = state_on(day)
     if state.pk is None:
         return _all(campaign, _("No state of the customers has been computed yet."))

@@ -15,7 +15,8 @@ from campaigns.services.approval_subjects import SUBJECTS
 from campaigns.services.approvals import outdated
 from campaigns.services.find_conflicts import conflicts_of, find_conflicts
 from campaigns.services.load_rulebook import load_rulebook
-from campaigns.services.rule_rows import RowChange, put_in_place
+from campaigns.services.rule_rows import put_in_place
+from campaigns.services.rule_tables import RowChange
 from journeys.draws import keyed_uniform
 from journeys.maps.approve_map import entry_rule, newest_version
 from journeys.maps.numerics.due_steps import DueSteps

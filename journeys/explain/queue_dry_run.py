@@ -6,7 +6,6 @@ from django_q.tasks import async_task
 
 from campaigns.errors import CampaignError
 from campaigns.models import Approval
-from campaigns.services.approvals import WHEN_ASKED
 from journeys.errors import JourneyError
 from journeys.explain.dry_run import dry_run
 from segments.rules.describe_rule import problem_in_words
@@ -45,6 +44,3 @@ def make_dry_run(approval: Approval) -> Approval:
         rows.update(dry_run_status=DryRun.DONE, dry_run=found)
     approval.refresh_from_db()
     return approval
-
-
-WHEN_ASKED.append(queue_dry_run)

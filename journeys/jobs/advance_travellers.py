@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext as _
@@ -163,8 +162,7 @@ class Party:
     def __post_init__(self) -> None:
         ids = {walker.map_id for walker in self.walkers}
         self.maps = JourneyMap.objects.select_related("goal").in_bulk(list(ids))
-        zone = ZoneInfo(Organisation.current().time_zone)
-        self.today = self.now.astimezone(zone).date()
+        self.today = Organisation.current().today(self.now)
         self.changed = {walker.customer_id for walker in self.walkers}
 
     def counts(self) -> Counter[str]:

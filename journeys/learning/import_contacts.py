@@ -21,7 +21,6 @@ from segments.imports.spec import (
     ImportPlan,
     ImportSpec,
     RacedByOthers,
-    register,
 )
 from segments.imports.staging import CHECKED, count, reject
 from segments.models import Channel
@@ -245,14 +244,12 @@ def channel_problem(plan: ImportPlan) -> str:
     return ""
 
 
-register(
-    ImportSpec(
-        kind="contacts",
-        fields=contact_fields,
-        outputs=contact_outputs,
-        key=("customer", "campaign", "action", "as_of"),
-        prepare=prepare_contacts,
-        merge=merge_contacts,
-        also_required=channel_problem,
-    )
+CONTACTS = ImportSpec(
+    kind="contacts",
+    fields=contact_fields,
+    outputs=contact_outputs,
+    key=("customer", "campaign", "action", "as_of"),
+    prepare=prepare_contacts,
+    merge=merge_contacts,
+    also_required=channel_problem,
 )

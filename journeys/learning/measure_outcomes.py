@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from django.db import connection
 
+from campaigns.services.outcome_value import EVENTS, VALUE
 from optiengine.lib.days import day_start
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Organisation
@@ -11,21 +12,18 @@ from segments.models import Organisation
 LOOKBACK_DAYS = 120  # contacts older than this without an outcome are left alone, unless asked for
 
 # The window begins with the contact's reservation for test and control alike (intention to
-# treat). Returns are stored as negative amounts and lower the margin.
-MEASURE = """
+# treat).
+MEASURE = f"""
 INSERT INTO journeys_outcome
     (contact_id, as_of, measured_on, n_responses, margin_cents, clv_change_cents, value_cents)
 SELECT k.id, k.as_of, %(as_of)s, e.n_responses, e.margin_cents, v.clv_change_cents,
-       CASE WHEN g.value_per_event_cents IS NULL THEN e.margin_cents + v.clv_change_cents
-            ELSE g.value_per_event_cents * e.n_responses END
+       {VALUE}
 FROM journeys_contact k
 JOIN campaigns_campaign c ON c.id = k.campaign_id
 JOIN campaigns_goal g ON g.id = c.goal_id
 LEFT JOIN journeys_outcome o ON o.contact_id = k.id AND o.as_of = k.as_of
 CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE kind = g.event_kind) AS n_responses,
-           coalesce(sum(amount_cents) FILTER (WHERE kind IN ('order', 'return')), 0)::bigint
-               AS margin_cents
+    SELECT {EVENTS}
     FROM segments_event
     WHERE customer_id = k.customer_id
       AND occurred_at >= greatest(k.reserved_at, %(oldest)s::timestamptz)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from campaigns.models import Goal
+from campaigns.services.outcome_value import EVENTS, VALUE_OF_CLV_CHANGE, VALUE_OF_EVENTS
 from journeys.learning.numerics.delays import arrived_share
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
@@ -46,10 +47,7 @@ GROUP BY 1, 2, 3, 4
 
 OPEN = """
 SELECT k.action_id, coalesce(s.micro_segment_id, 0) AS segment_id, NOT k.is_control AS treated,
-       CASE WHEN g.value_per_event_cents IS NULL THEN e.margin_cents
-            ELSE g.value_per_event_cents * e.n_responses END AS value_cents,
-       CASE WHEN g.value_per_event_cents IS NULL THEN v.clv_change_cents ELSE 0 END
-           AS clv_change_cents,
+       {value_of_events} AS value_cents, {value_of_clv_change} AS clv_change_cents,
        e.n_responses > 0 AS responded, k.control_share, c.goal_id,
        a.age_days AS age_days, s.features
 FROM journeys_contact k
@@ -61,9 +59,7 @@ CROSS JOIN LATERAL (
     SELECT floor(extract(epoch FROM {now} - k.reserved_at) / 86400)::int AS age_days
 ) a
 CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE kind = g.event_kind) AS n_responses,
-           coalesce(sum(amount_cents) FILTER (WHERE kind IN ('order', 'return')), 0)::bigint
-               AS margin_cents
+    SELECT {events}
     FROM segments_event
     WHERE customer_id = k.customer_id AND occurred_at >= k.reserved_at
       AND occurred_at >= {oldest}::date AND occurred_at < {now}
@@ -117,6 +113,9 @@ def open_contacts(as_of: date, feature_set_id: int) -> OpenContacts | None:
         now=sql.Literal(now),
         feature_set=sql.Literal(feature_set_id),
         every=sql.Literal(_every(oldest, as_of, OPEN_CONTACTS)),
+        events=sql.SQL(EVENTS),
+        value_of_events=sql.SQL(VALUE_OF_EVENTS),
+        value_of_clv_change=sql.SQL(VALUE_OF_CLV_CHANGE),
     )
     rows = read_columns(query, [*COLUMNS, "goal_id", "age_days", "features"])
     exposure = np.array(

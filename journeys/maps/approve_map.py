@@ -6,21 +6,20 @@ from django.contrib.auth import get_user_model
 
 from campaigns.models import Action, Approval, Campaign
 from campaigns.services.approval_subjects import (
-    SUBJECTS,
     Subject,
     campaign_content,
     count_rule,
     features_in,
     last_edit,
 )
-from campaigns.services.rule_rows import TABLES, RowChange, values_of
-from campaigns.services.rules_in_force import OTHERS
+from campaigns.services.rule_rows import values_of
+from campaigns.services.rule_tables import RowChange, RuleTable
 from journeys.maps.numerics.journey_graph import Graph, GraphError, parse_graph
 from journeys.models import JourneyMap, MapVersion
 from segments.models import Customer, TargetGroup
 from segments.models.customer import INBOUND
 
-UNTOUCHED = {"status", "seed", "running_since", "active_version"}  # set by launches, not by people
+SET_BY_LAUNCHES = frozenset({"status", "seed", "running_since", "active_version"})
 PLACE = {"x", "y"}  # of a step on the canvas: moving it changes nothing
 
 
@@ -67,16 +66,18 @@ def map_makers(journey: JourneyMap) -> set[int]:
 
 
 def map_in_force(change: RowChange) -> bool:
-    """Settings of a map that runs, and the rule of a target group that such a map lets in."""
+    """Settings of a map that runs."""
     runs = JourneyMap.objects.filter(status=JourneyMap.Status.ACTIVE)
-    if change.pk is None:
-        return False
-    if change.table == JourneyMap._meta.label_lower:
-        return runs.filter(pk=change.pk).exists()
-    if change.table != TargetGroup._meta.label_lower:
+    return change.pk is not None and runs.filter(pk=change.pk).exists()
+
+
+def entry_group_in_force(change: RowChange) -> bool:
+    """The rule of a target group that a running map lets in."""
+    if change.pk is None or change.table != TargetGroup._meta.label_lower:
         return False
     if (change.old or {}).get("rule") == (change.new or {}).get("rule"):
         return False
+    runs = JourneyMap.objects.filter(status=JourneyMap.Status.ACTIVE)
     graphs = (_graph(journey.active_version) for journey in runs.select_related("active_version"))
     return any(_entry_group(graph) == change.pk for graph in graphs)
 
@@ -108,6 +109,6 @@ def entry_rule(graph: Graph | None) -> Any:
     return group.rule if group else None
 
 
-SUBJECTS[Approval.Kind.MAP] = Subject(JourneyMap, map_content, map_audience, map_makers)
-TABLES[JourneyMap] = frozenset(UNTOUCHED)
-OTHERS.append(map_in_force)
+MAP_SUBJECT = Subject(Approval.Kind.MAP, JourneyMap, map_content, map_audience, map_makers)
+# Decisions read the steps that are due, not the maps.
+MAP_TABLE = RuleTable(JourneyMap, map_in_force, SET_BY_LAUNCHES, in_rulebook=False)

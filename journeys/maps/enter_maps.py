@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -295,4 +294,4 @@ def _shut(journey: JourneyMap, now: datetime) -> str:
 
 
 def _today(now: datetime) -> date:
-    return now.astimezone(ZoneInfo(Organisation.current().time_zone)).date()
+    return Organisation.current().today(now)

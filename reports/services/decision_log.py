@@ -20,6 +20,7 @@ from campaigns.numerics.rule_changes import Change, changed
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdicts import Codes, Verdict, block, fact_verdicts
 from campaigns.services.load_arms import load_arms
+from campaigns.services.outcome_value import EVENTS, VALUE
 from journeys.decisions.numerics.arbitration import NONE, Choice
 from journeys.decisions.pipeline import facts_of
 from journeys.decisions.run_inputs import RunInputs, pinned_inputs, predict_uplift
@@ -34,25 +35,24 @@ from segments.state.load_batch import CustomerBatch, load_batch
 
 BATCH = 16 * 4096  # customer ids whose decisions of all runs are added up at a time
 DECISIONS = """
+WITH g AS (SELECT {kind}::text AS event_kind, {per_event}::bigint AS value_per_event_cents)
 SELECT d.customer_id, coalesce(d.action_id, {none}) AS action_id, d.is_control, d.assignment_prob,
-       d.verdicts::int4[] AS verdicts,
-       coalesce({value}, 0)::float8 AS reward
+       d.verdicts::int4[] AS verdicts, {value}::float8 AS reward
 FROM journeys_decision d
+CROSS JOIN g
 LEFT JOIN (
-    SELECT customer_id, count(*) FILTER (WHERE kind = {kind}) AS n_events,
-           sum(amount_cents) FILTER (WHERE kind IN ('order', 'return')) AS margin_cents
-    FROM segments_event
+    SELECT customer_id, {events}
+    FROM segments_event CROSS JOIN g
     WHERE customer_id BETWEEN {first} AND {last}
       AND occurred_at >= {decided_at} AND occurred_at < {end}
     GROUP BY customer_id
 ) e ON e.customer_id = d.customer_id
 LEFT JOIN segments_customerstate s ON s.customer_id = d.customer_id AND s.as_of = {as_of}
 LEFT JOIN segments_customerstate t ON t.customer_id = d.customer_id AND t.as_of = {closed_on}
+CROSS JOIN LATERAL (SELECT t.clv_cents - s.clv_cents AS clv_change_cents) v
 WHERE d.run_id = {run} AND d.as_of = {as_of} AND d.customer_id BETWEEN {first} AND {last}
 ORDER BY d.customer_id
 """
-COUNTED = "{per_event}::float8 * e.n_events"
-MAIN = "coalesce(e.margin_cents, 0) + coalesce(t.clv_cents - s.clv_cents, 0)"
 COLUMNS = ["customer_id", "action_id", "is_control", "assignment_prob", "verdicts", "reward"]
 
 
@@ -77,13 +77,6 @@ class DecisionReward:
         end = run.decided_at + timedelta(days=self.window_days)
         day = end.astimezone(ZoneInfo(zone)).date()
         return day if day_start(day, zone) >= end else day + timedelta(days=1)
-
-    @property
-    def value(self) -> sql.Composable:
-        per_event = self.value_per_event_cents
-        if per_event is None:
-            return sql.SQL(MAIN)
-        return sql.SQL(COUNTED).format(per_event=sql.Literal(per_event))
 
 
 @dataclass
@@ -167,8 +160,10 @@ class DecisionLog:
     def _rows(self, run: DecisionRun, chunk: DecisionChunk) -> dict[str, NDArray]:
         query = sql.SQL(DECISIONS).format(
             none=sql.Literal(NONE),
-            value=self.reward.value,
+            value=sql.SQL(VALUE),
+            events=sql.SQL(EVENTS),
             kind=sql.Literal(self.reward.event_kind),
+            per_event=sql.Literal(self.reward.value_per_event_cents),
             first=sql.Literal(chunk.first_id),
             last=sql.Literal(chunk.last_id),
             decided_at=sql.Literal(run.decided_at),

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
+from optiengine.lib.hooks import Hook
 from segments.channels import ADDRESS_COLUMNS
 from segments.customers.change_consent import change_consents
 from segments.customers.suppress_addresses import suppress_addresses
@@ -31,12 +32,8 @@ BLANK: dict[str, Any] = {
     "suppressed_channels": [],
 }
 
-_others: list[Callable[[int], None]] = []
-
-
-def also_erase(erase: Callable[[int], None]) -> None:
-    """Later apps name what they keep: called with the customer's key, inside the transaction."""
-    _others.append(erase)
+# What later apps keep of a customer: called with the customer's key, inside the transaction.
+ALSO_ERASED: Hook[Callable[[int], None]] = Hook()
 
 
 @transaction.atomic
@@ -59,6 +56,6 @@ def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
     change_consents(locked, [], source=source[:100], at=at)
     Customer.objects.filter(pk=locked.pk).update(**BLANK, erased_at=at, updated_at=at)
     Event.objects.filter(customer=locked).exclude(properties={}).update(properties={})
-    for erase in _others:
+    for erase in ALSO_ERASED:
         erase(locked.pk)
     return True

@@ -22,7 +22,6 @@ from segments.imports.spec import (
     ImportPlan,
     ImportSpec,
     RacedByOthers,
-    register,
 )
 from segments.imports.staging import CHECKED, count, reject
 from segments.models import Channel
@@ -254,4 +253,3 @@ CUSTOMERS = ImportSpec(
     prepare=lambda cursor, plan: None,
     merge=merge_customers,
 )
-register(CUSTOMERS)

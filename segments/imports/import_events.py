@@ -30,7 +30,6 @@ from segments.imports.spec import (
     ImportPlan,
     ImportSpec,
     RacedByOthers,
-    register,
 )
 from segments.imports.staging import CHECKED, count, reject
 from segments.shapes import EARLIEST_EVENT, KIND, MAX_CENTS
@@ -250,4 +249,3 @@ EVENTS = ImportSpec(
     judge=reject_unclear,
     also_required=options_problem,
 )
-register(EVENTS)

@@ -19,10 +19,6 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from segments.errors import ImportRefused
-from segments.imports import (
-    import_customers,  # noqa: F401 - register their kinds
-    import_events,  # noqa: F401 - register their kinds
-)
 from segments.imports.file_format import FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
 from segments.imports.open_file import fingerprint

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
+from optiengine.lib.hooks import Hook
 from segments.errors import ImportRefused
 from segments.imports.fields import DAY_IN_WORDS_ORDER, Field
 
@@ -108,16 +109,10 @@ class ImportSpec:
     also_required: Callable[[ImportPlan], str] = lambda plan: ""  # a sentence, when not satisfied
 
 
-_SPECS: dict[str, ImportSpec] = {}
-
-
-def register(spec: ImportSpec) -> None:
-    """Make a kind of import known. Later apps register theirs when they are loaded."""
-    _SPECS[spec.kind] = spec
+IMPORTS: Hook[ImportSpec] = Hook(key=lambda spec: spec.kind)
 
 
 def spec_of(kind: str) -> ImportSpec:
-    try:
-        return _SPECS[kind]
-    except KeyError:
-        raise ImportRefused(_("There is no import of the kind “%s”.") % kind) from None
+    if kind not in IMPORTS:
+        raise ImportRefused(_("There is no import of the kind “%s”.") % kind)
+    return IMPORTS[kind]

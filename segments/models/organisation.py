@@ -1,3 +1,6 @@
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -96,3 +99,11 @@ class Organisation(models.Model):
     def current(cls) -> "Organisation":
         """The organisation of this database; its row is made at the first question."""
         return cls.objects.get_or_create(pk=1)[0]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def today(self, now: datetime) -> date:
+        """Which day it is for the engine, in the organisation's zone."""
+        return now.astimezone(self.zone).date()

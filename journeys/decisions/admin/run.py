@@ -1,7 +1,6 @@
 """Decision runs: started for a day, watched while they work, accounted for when done."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -130,7 +129,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
         """Start the run of a day."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        today = timezone.now().astimezone(ZoneInfo(Organisation.current().time_zone)).date()
+        today = Organisation.current().today(timezone.now())
         form = StartForm(request.POST or None, initial={"as_of": today})
         if request.method == "POST" and form.is_valid():
             try:

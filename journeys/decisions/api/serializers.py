@@ -1,5 +1,4 @@
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -157,7 +156,7 @@ class RunRequest(Strict):
     as_of = DayField(help_text=_("The day to decide; one that has begun."))
 
     def validate_as_of(self, as_of: date) -> date:
-        here = ZoneInfo(Organisation.current().time_zone)
+        here = Organisation.current().zone
         if as_of > timezone.now().astimezone(here).date():
             raise serializers.ValidationError(_("This day has not begun yet."))
         return as_of

@@ -3,7 +3,6 @@
 import csv
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -139,7 +138,7 @@ def _day(request: HttpRequest) -> date:
         except ValueError:
             raise Http404(_("Write the day as YYYY-MM-DD.")) from None
     last = Call.objects.order_by("-as_of").values_list("as_of", flat=True).first()
-    return last or timezone.now().astimezone(ZoneInfo(Organisation.current().time_zone)).date()
+    return last or Organisation.current().today(timezone.now())
 
 
 def _row(call: Call) -> list[str]:

@@ -4,7 +4,6 @@ import re
 from secrets import randbelow
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -103,7 +102,7 @@ class MessagePreview(Previewing):
         if customer is None or action is None:
             raise Http404
         now = timezone.now()
-        today = now.astimezone(ZoneInfo(Organisation.current().time_zone)).date()
+        today = Organisation.current().today(now)
         typed = re.split(r"[\n,;]", request.POST.get("addresses", ""))
         try:
             receipts = send_proof(action, customer, typed, as_of=today, now=now)

@@ -23,7 +23,7 @@ from campaigns.models import Approval
 from campaigns.services.approval_subjects import SUBJECTS
 from campaigns.services.approvals import approve, ask, may_decide, outdated, refuse, withdraw
 from campaigns.services.describe_changes import ChangedRow, describe_changes, describe_rows
-from campaigns.services.rule_rows import RowChange
+from campaigns.services.rule_tables import RowChange
 from journeys.explain.admin.dry_run_words import dry_run_context, progress_of
 from journeys.explain.queue_dry_run import queue_dry_run
 from optiengine.lib.admin import ReadOnlyAdmin

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -101,7 +100,7 @@ def _start(text: object) -> datetime:
         moment = None
     if moment is None or not 1990 <= moment.year <= 2100:
         raise Unreadable(_("This is no date and time."))
-    zone = ZoneInfo(Organisation.current().time_zone)
+    zone = Organisation.current().zone
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 

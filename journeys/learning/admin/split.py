@@ -1,7 +1,6 @@
 """Splits of micro-segments: what was tried, what was split and why, and the way back."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -130,8 +129,7 @@ class SegmentSplitAdmin(ReadOnlyAdmin):
         description=_("Undo: merge the children back from tomorrow on"), permissions=["undo"]
     )
     def undo(self, request: HttpRequest, queryset: QuerySet[SegmentSplit]) -> None:
-        zone = ZoneInfo(Organisation.current().time_zone)
-        today = timezone.now().astimezone(zone).date()
+        today = Organisation.current().today(timezone.now())
         for split in queryset:
             try:
                 undo_split(split, on=max(today, split.made_on))

@@ -1,7 +1,6 @@
 from collections.abc import Mapping
 from datetime import datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
@@ -61,7 +60,7 @@ class Command(FiguresCommand):
     def compute(self, **options: Any) -> Mapping[str, Any]:
         now = options["now"] or timezone.now()
         if options["as_of"]:
-            zone = ZoneInfo(Organisation.current().time_zone)
+            zone = Organisation.current().zone
             now = datetime.combine(options["as_of"], time(9), zone)
         with tqdm(unit=" deliveries", desc="deliver", disable=None) as bar:
             counts = deliver_messages(

@@ -1,7 +1,6 @@
 """A new journey map: blank, or from a template with drafts of its campaigns."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -91,7 +90,7 @@ class NewMapPage(ModelAdmin):
         if template == BLANK:
             return JourneyMap.objects.create(name=name)
         now = timezone.now()
-        today = now.astimezone(ZoneInfo(Organisation.current().time_zone)).date()
+        today = Organisation.current().today(now)
         by = request.user.get_username()
         journey = make_from_template(template, by=by, at=now, starts_on=today)
         if name:

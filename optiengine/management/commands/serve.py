@@ -1,7 +1,6 @@
 import socket
 from collections.abc import Collection
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management import call_command
@@ -101,9 +100,8 @@ def schedule_days(at: time) -> Schedule:
             "This database holds the demo, whose days are over: a run of today would decide by "
             "what was known weeks ago. Schedule runs on a database of your own."
         )
-    zone = ZoneInfo(Organisation.current().time_zone)
-    now = timezone.now()
-    next_run = datetime.combine(now.astimezone(zone).date(), at, zone)
+    organisation, now = Organisation.current(), timezone.now()
+    next_run = datetime.combine(organisation.today(now), at, organisation.zone)
     if next_run <= now:
         next_run += timedelta(days=1)
     row, _made = Schedule.objects.update_or_create(

@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import monotonic, sleep
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db import connection
@@ -73,7 +72,7 @@ class Month:
             sink_url=f"http://127.0.0.1:{http_port}/messages",
             per_minute=max(2, extent.n_customers // 200),
         )
-        self.zone = ZoneInfo(Organisation.current().time_zone)
+        self.zone = Organisation.current().zone
         self.town = town
         self.feed = Feed(town, self.engine, self.journal, self.folder)
         self.edits = Edits(extent, self.journal, self.clock.now)

@@ -1,0 +1,24 @@
+"""What this app adds to earlier ones."""
+
+from anymail.signals import tracking
+
+from campaigns.services.approval_subjects import SUBJECTS
+from campaigns.services.approvals import WHEN_ASKED
+from campaigns.services.rule_tables import ALSO_IN_FORCE, RULE_TABLES
+from journeys.delivery.erase_messages import erase_reasons, erase_scripts
+from journeys.delivery.tracking import listen
+from journeys.explain.queue_dry_run import queue_dry_run
+from journeys.learning.import_contacts import CONTACTS
+from journeys.maps.approve_map import MAP_SUBJECT, MAP_TABLE, entry_group_in_force
+from segments.customers.erase_customer import ALSO_ERASED
+from segments.imports.spec import IMPORTS
+
+
+def connect() -> None:
+    ALSO_ERASED.add(erase_reasons, erase_scripts)
+    IMPORTS.add(CONTACTS)
+    SUBJECTS.add(MAP_SUBJECT)
+    RULE_TABLES.add(MAP_TABLE)
+    ALSO_IN_FORCE.add(entry_group_in_force)
+    WHEN_ASKED.add(queue_dry_run)
+    tracking.connect(listen, dispatch_uid="journeys.delivery.tracking")
