@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from campaigns.numerics.rulebook_entries import (
     GapEntry,
 )
 from segments.rules.numerics.rule import FEATURE, Rule, parse_rule
+
+Entry = TypeVar("Entry")
 
 FORESIGHT_DAYS = 90  # ahead of the day that campaigns, and what they open, are looked at
 NEVER = FORESIGHT_DAYS + 1  # as a number of days: not within the foresight
@@ -62,7 +64,7 @@ class Rulebook:
     def from_json(cls, data: dict[str, Any]) -> "Rulebook":
         """Also of a rulebook that was stored before some of this was known: that has defaults."""
 
-        def entries(kind, rows):
+        def entries(kind: type[Entry], rows: Iterable[dict[str, Any]]) -> tuple[Entry, ...]:
             return tuple(
                 kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
                 for row in rows

@@ -260,7 +260,12 @@ def _lasting_durations(entries: tuple[CampaignEntry, ...], as_of: date) -> list[
 def _exclusions(row: Exclusion, campaigns: tuple[CampaignEntry, ...]) -> list[ExclusionEntry]:
     """One entry, or two where the exclusion works both ways."""
 
-    def entry(campaign_id, tag_id, other_campaign_id, other_tag_id):
+    def entry(
+        campaign_id: int | None,
+        tag_id: int | None,
+        other_campaign_id: int | None,
+        other_tag_id: int | None,
+    ) -> ExclusionEntry:
         targets = tuple(
             i
             for i, campaign in enumerate(campaigns)

@@ -9,7 +9,7 @@ import numpy as np
 from campaigns.models import ArmMembership
 from journeys.jobs.run_day import run_day
 from journeys.models import DecisionRun, Delivery
-from optiengine.example.events import Messages
+from optiengine.example.events import Events, Messages
 from optiengine.example.hand_in import (
     hand_in_contacts,
     hand_in_customers,
@@ -94,7 +94,7 @@ class LivedWorld:
         if run.status != DecisionRun.Status.DONE:
             raise NotDecided(f"{day}: {run.error or run.get_status_display()}")
 
-    def _hand_in_day(self, day: date, events) -> None:
+    def _hand_in_day(self, day: date, events: Events) -> None:
         """The evening's files; the events come last and so say that the day is complete."""
         name, population = day.isoformat(), self.scenario.population
         at = datetime.combine(day + timedelta(days=1), time.min, UTC)

@@ -16,7 +16,7 @@ class Messages:
     customer: np.ndarray  # external ids
     action: np.ndarray  # action keys of the catalogue
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.customer) != len(self.action):
             raise ValueError("Messages need one action for each customer.")
 

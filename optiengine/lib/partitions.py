@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 
 def month_start(day: date) -> date:
@@ -29,7 +30,7 @@ def ensure_partitions(table: str, first: date, last: date) -> None:
             month = next_month(month)
 
 
-def _attach_month(cursor, table: str, name: str, month: date) -> None:
+def _attach_month(cursor: CursorWrapper, table: str, name: str, month: date) -> None:
     cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
     try:
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])

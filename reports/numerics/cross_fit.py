@@ -1,7 +1,7 @@
 """What the engine's choice would have been worth: learned on half of a log, valued on the rest."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,7 @@ from reports.numerics.off_policy import (
 )
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 ENGINE, GREEDY, NONE = "engine", "engine without exploration", "none"
 RIDGE = 1.0  # imaginary customers that know nothing, per column of the reward model
@@ -84,7 +85,13 @@ def cross_fitted(
     return {name: _worth(tally, ratio) for name, tally in tallies.items()}
 
 
-def _value_split(logged, action_names, train, test, tallies) -> None:
+def _value_split(
+    logged: LoggedChoices,
+    action_names: list[str],
+    train: Rows,
+    test: Rows,
+    tallies: Mapping[str, _Tally],
+) -> None:
     costs = np.concatenate([[0.0], logged.costs])
     gross = logged.log.rows(test)
     log = Log(gross.chosen, gross.propensity, gross.reward - costs[gross.chosen], gross.support)
@@ -109,7 +116,9 @@ def _value_split(logged, action_names, train, test, tallies) -> None:
         tally.gains.append(float((engine_terms - terms).mean()))
 
 
-def learned_policies(logged: LoggedChoices, train, test) -> tuple[dict[str, Floats], Floats]:
+def learned_policies(
+    logged: LoggedChoices, train: Rows, test: Rows
+) -> tuple[dict[str, Floats], Floats]:
     """The engine's two policies on the test rows, and their rewards less costs as predicted."""
     log = logged.log
     scaling = FeatureScaling().fit(logged.features[train])
@@ -137,7 +146,9 @@ def learned_policies(logged: LoggedChoices, train, test) -> tuple[dict[str, Floa
     return policies, baseline[:, None] + value
 
 
-def _statistics(logged: LoggedChoices, k: int, train, X: Floats, reward: Floats):
+def _statistics(
+    logged: LoggedChoices, k: int, train: Rows, X: Floats, reward: Floats
+) -> UpliftStatistics:
     """What the half says of action k: its own rows, and those of none that could have had it."""
     chosen, share = logged.log.chosen[train], logged.shares[train, k]
     mine = ((chosen == k + 1) | (chosen == 0)) & ~np.isnan(share)

@@ -1,7 +1,7 @@
 """Test against control: what was counted, and what a message changed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from scipy.stats import norm
@@ -146,7 +146,7 @@ class Experiment:
         pairs = list(zip(self.weights, self.compared, strict=True))
         return sum(w * w * pooled_variance(s.test.response, s.control.response) for w, s in pairs)
 
-    def _means(self, mean) -> tuple[float, float]:
+    def _means(self, mean: Callable[[Group], float]) -> tuple[float, float]:
         if not self.compared:
             return mean(self.test), mean(self.control)
         pairs = list(zip(self.weights, self.compared, strict=True))

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln, xlogy
 from scipy.stats import chi2
+
+Floats = NDArray[np.float64]
 
 ALARM = 100.0  # evidence against the split; at most 1 in 100 sound experiments ever gets there
 WARNING_P = 0.01
@@ -68,7 +71,7 @@ def sample_ratio(counts: Sequence[Sequence[int]], shares: Sequence[Sequence[floa
     )
 
 
-def _pearson_p(observed, expected, totals, p) -> float:
+def _pearson_p(observed: Floats, expected: Floats, totals: Floats, p: Floats) -> float:
     if totals.sum() == 0:
         return math.nan
     # Covariance of all groups but the last, which the others determine.
@@ -78,7 +81,7 @@ def _pearson_p(observed, expected, totals, p) -> float:
     return float(chi2.sf(statistic, len(deviation)))
 
 
-def _log_bayes_factor(n, p):
+def _log_bayes_factor(n: Floats, p: Floats) -> Floats:
     prior = CONCENTRATION * p
     return (
         gammaln(CONCENTRATION)

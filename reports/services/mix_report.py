@@ -19,6 +19,8 @@ from reports.services import mix_sums, mix_words
 from reports.services.mix_row import ActionShare, MixRow
 from segments.models import MicroSegment, Organisation
 
+Pairs = dict[tuple[int, int], PairSums]  # by the ids of the two actions
+
 NOTHING = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -142,7 +144,7 @@ def _sums(
     *,
     half_life: int,
     totals_only: bool = False,
-):
+) -> tuple[dict[mix_sums.Place, dict[int, float]], dict[mix_sums.Place, Pairs]]:
     if model is None or not campaign_ids:
         return {}, {}
     day = model.as_of

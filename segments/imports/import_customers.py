@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
@@ -109,7 +110,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
 CUSTOMER_ID_ALIASES = ("customerid", "customerno", "customernumber", "clientid", "userid")
 
 
-def _name(name: str, label, aliases: tuple[str, ...]) -> Field:
+def _name(name: str, label: str | Promise, aliases: tuple[str, ...]) -> Field:
     refusal = gettext_lazy("“%s” is longer than 100 characters or more than one line.")
     return Field(name, label, read.text(100), refusal, aliases)
 

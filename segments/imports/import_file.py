@@ -151,7 +151,15 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
                     ) from None
 
 
-def _save_done(job, n_rows, counts, n_rejected, rejected, at, seconds) -> None:
+def _save_done(
+    job: ImportJob,
+    n_rows: int,
+    counts: ImportCounts,
+    n_rejected: int,
+    rejected: Path,
+    at: datetime,
+    seconds: float,
+) -> None:
     _save(
         job,
         status=ImportJob.Status.DONE,

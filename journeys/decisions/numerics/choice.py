@@ -4,6 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
 MIN_TEST = 50  # contacts in the test group before an action's mix may leave uniform
 MIN_TEST_RESPONDERS = 15
 MIN_CONTROL = 30
@@ -114,7 +117,9 @@ def has_minimum_evidence(
     )
 
 
-def _chance_of_being_best(value, sd, shared, options, sharpness) -> NDArray[np.float64]:
+def _chance_of_being_best(
+    value: Floats, sd: Floats, shared: Floats, options: Mask, sharpness: float
+) -> Floats:
     """Shares (n, K) adding up to 1 over `options`, all zero in a row that has none."""
     best = np.where(options, value, -np.inf).argmax(axis=1)[:, None]
     loading = np.where(options, shared, 0.0)
@@ -169,7 +174,15 @@ def _best_of(mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.f
     return shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(float).tiny)
 
 
-def _check(value, sd, allowed, known, floor, sharpness, with_none) -> None:
+def _check(
+    value: Floats,
+    sd: Floats,
+    allowed: Mask,
+    known: Mask,
+    floor: float,
+    sharpness: float,
+    with_none: bool,
+) -> None:
     if value.ndim != 2 or not value.shape == sd.shape == allowed.shape or value.shape[1] == 0:
         raise ValueError(
             f"shapes do not fit: values {value.shape}, s.d. {sd.shape}, allowed {allowed.shape}"

@@ -8,6 +8,8 @@ from scipy.optimize import linprog
 
 from journeys.decisions.numerics.whole_choice import BLOCK, NONE, WholeChoice, draw_mix
 
+Floats = NDArray[np.float64]
+
 TOLERANCE = 1e-5  # of the bound: no further cut is made for less
 MAX_ROUNDS = 200
 N_GROUPS = 32  # of customers; each has cuts of its own, so that fewer rounds are needed
@@ -132,7 +134,7 @@ def best_options(
     return found
 
 
-def _cuts(v, u, pi, groups) -> tuple[NDArray, NDArray]:
+def _cuts(v: Floats, u: Floats, pi: Floats, groups: int) -> tuple[NDArray, Floats]:
     """(G,) value before prices and (G, L) use of what each group chooses at the prices."""
     action = best_options(v, u, pi)
     rows = np.flatnonzero(action != NONE)
@@ -142,7 +144,14 @@ def _cuts(v, u, pi, groups) -> tuple[NDArray, NDArray]:
     return worth, counts.reshape(groups, -1) @ u.T
 
 
-def _master(worths, uses, maximum, minimum, highest, lowest):
+def _master(
+    worths: Floats,
+    uses: Floats,
+    maximum: Floats,
+    minimum: Floats,
+    highest: Floats,
+    lowest: Floats,
+) -> tuple[Floats, float, Floats]:
     """Prices where the cuts' model of the dual is least, its value there, (K, G) the cuts' duals.
 
     min  maximum . up - minimum . down + sum_g t_g
@@ -164,13 +173,13 @@ def _master(worths, uses, maximum, minimum, highest, lowest):
         ],
         method="highs",
     )
-    if solved.status != 0 or solved.x is None:
+    if solved.status != 0 or solved.x is None or solved.fun is None:
         raise ArithmeticError(f"the prices could not be computed: {solved.message}")
     up, down = solved.x[:n_limits] / scale, solved.x[n_limits : 2 * n_limits] / scale
     return up - down, solved.fun, -solved.ineqlin.marginals.reshape(k, groups)
 
 
-def _price_range(v, u, most, least) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _price_range(v: Floats, u: Floats, most: Floats, least: Floats) -> tuple[Floats, Floats]:
     """Prices above which nobody would use a limit, and subsidies beyond which all would."""
     possible = np.isfinite(v)
     top = np.where(possible, v, -np.inf).max(axis=0, initial=-np.inf)
@@ -184,7 +193,9 @@ def _price_range(v, u, most, least) -> tuple[NDArray[np.float64], NDArray[np.flo
     return highest, np.where(least > 0, -SUBSIDY * per_unit, 0.0)
 
 
-def _checked(value, use, maximum, minimum):
+def _checked(
+    value: ArrayLike, use: ArrayLike, maximum: ArrayLike, minimum: ArrayLike | None
+) -> tuple[Floats, Floats, Floats, Floats]:
     v, u = np.asarray(value, dtype=np.float64), np.asarray(use, dtype=np.float64)
     most: NDArray = np.asarray(maximum, dtype=np.float64)
     least: NDArray = np.asarray(

@@ -19,7 +19,15 @@ class WholeChoice:
     pi : (L,) prices, at which a change's cost is measured. action : (n,) the choice to begin with.
     """
 
-    def __init__(self, value, use, maximum, minimum, pi, action) -> None:
+    def __init__(
+        self,
+        value: NDArray[np.float64],
+        use: NDArray[np.float64],
+        maximum: NDArray[np.float64],
+        minimum: NDArray[np.float64],
+        pi: NDArray[np.float64],
+        action: NDArray[np.int64],
+    ) -> None:
         self.value, self.pi, self.minimum = value, pi, minimum
         self.use = np.column_stack([use, np.zeros(len(use))])  # NONE is the last column
         self.maximum = maximum + ROUNDING * np.where(np.isfinite(maximum), maximum, 0.0)
@@ -43,7 +51,7 @@ class WholeChoice:
         Ends, because whoever is asked gives up an option that uses too much, if only for none.
         """
         while (over := self.used > self.maximum).any():
-            at_fault = (self.use[over] > 0).any(axis=0)
+            at_fault = np.any(self.use[over] > 0, axis=0)
             has_room = ~(self.use[self.used >= self.maximum] > 0).any(axis=0)
             rows, options = self._cheapest(at_fault[:, None] & has_room)
             for row, option in zip(rows, options, strict=True):
@@ -90,7 +98,7 @@ class WholeChoice:
         """Whether use (L, ...) exceeds no maximum and misses no minimum more than now: (...)."""
         most, least = np.maximum(self.maximum, self.used), np.minimum(self.minimum, self.used)
         shape = (len(most), *[1] * (used.ndim - 1))
-        return ((used <= most.reshape(shape)) & (used >= least.reshape(shape))).all(axis=0)
+        return np.all((used <= most.reshape(shape)) & (used >= least.reshape(shape)), axis=0)
 
     def _cheapest(
         self, into: NDArray[np.bool_], *, only_gains: bool = False

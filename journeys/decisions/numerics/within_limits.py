@@ -83,7 +83,13 @@ def _stages(book: Rulebook) -> Iterator[NDArray[np.int64]]:
         yield np.flatnonzero(book.campaign_of == campaign)
 
 
-def _block_what_is_short(codes, waiting, columns, use, left) -> NDArray[np.bool_]:
+def _block_what_is_short(
+    codes: Codes,
+    waiting: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    use: NDArray[np.int64],
+    left: NDArray[np.int64],
+) -> NDArray[np.bool_]:
     """Block, for those who wait, actions that would exceed a limit; says which are still open."""
     short = use[:, columns] > np.maximum(left, 0)[:, None]
     for place in np.flatnonzero(short.any(axis=0)):
@@ -91,7 +97,7 @@ def _block_what_is_short(codes, waiting, columns, use, left) -> NDArray[np.bool_
         limit = int(short[:, place].argmax())
         block(column, np.ones(len(column), dtype=bool), Verdict.OVER_BUDGET + limit)
         codes[waiting, columns[place]] = column
-    return ~short.any(axis=0)
+    return np.logical_not(short.any(axis=0))
 
 
 def sent_messages(choice: Choice) -> NDArray[np.int64]:

@@ -332,7 +332,9 @@ class UpliftModel(BaseEstimator):
         return np.where(found, place, n_segments)
 
 
-def _in_blocks(X: Floats, factor: Floats, columns: Callable[[Floats], Floats] | None = None):
+def _in_blocks(
+    X: Floats, factor: Floats, columns: Callable[[Floats], Floats] | None = None
+) -> Floats:
     """columns(X) @ factor, always as products of one shape, so that rows do not sway each other.
 
     A matrix product of another shape may add up in another order, and differ in the last bit.

@@ -213,7 +213,14 @@ def _exposure(exposure: ArrayLike | None, n: int) -> Floats:
     return e
 
 
-def _checked(X, segment_ids, treated, value, responded, weights):
+def _checked(
+    X: ArrayLike,
+    segment_ids: ArrayLike,
+    treated: ArrayLike,
+    value: ArrayLike,
+    responded: ArrayLike,
+    weights: ArrayLike | None,
+) -> tuple[Floats, Floats, Floats, NDArray[np.int64], NDArray[np.bool_]]:
     X = np.asarray(X, dtype=np.float64)
     if X.ndim != 2:
         raise ValueError(f"the design must be a table of rows and columns, got shape {X.shape}")

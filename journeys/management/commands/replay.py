@@ -1,4 +1,7 @@
-from django.core.management.base import CommandError
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
 
 from journeys.explain.replay_run import replay_live, replay_run
 from journeys.models import DecisionRun
@@ -16,10 +19,10 @@ class Command(FiguresCommand):
         "customers": "up to ten of them",
     }
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("run", help="The run's number or its day, as in 2026-03-01.")
 
-    def compute(self, *, run, **options):
+    def compute(self, *, run: str, **options: Any) -> Mapping[str, Any]:
         key = {"as_of": run, "kind": DecisionRun.Kind.DAILY} if "-" in run else {"pk": run}
         try:
             found = DecisionRun.objects.select_related("state").get(**key)

@@ -1,6 +1,8 @@
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -29,18 +31,20 @@ class Command(FiguresCommand):
         "sent": "messages handed over; other states of the outbox follow by name",
     }
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--as-of", type=iso_date, help="First day; default: today, in UTC.")
         parser.add_argument("--days", type=int, default=1, help="Days to run, one after another.")
         parser.add_argument("--seed", type=int, help="Of the draws; default: one per day.")
         parser.add_argument("--no-send", action="store_true", help="Leave messages in the outbox.")
 
-    def compute(self, *, as_of, days, seed, no_send, **options):
+    def compute(
+        self, *, as_of: date | None, days: int, seed: int | None, no_send: bool, **options: Any
+    ) -> Mapping[str, Any]:
         first = as_of or timezone.now().date()
         totals = {"days": 0, "measured": 0}
         with tqdm(total=days * STEPS, unit="step", disable=None) as bar:
 
-            def tell(step):
+            def tell(step: str) -> None:
                 bar.set_description(f"{day} {step}")
                 bar.update()
 

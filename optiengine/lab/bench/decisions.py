@@ -22,7 +22,7 @@ from journeys.explain.replay_run import replay_run
 from journeys.learning.fit_uplift import fit_uplift
 from journeys.models import DecisionChunk, DecisionRun
 from optiengine.lab.bench.decisions_data import AS_OF
-from optiengine.lab.bench.process import BenchFailed, measure
+from optiengine.lab.bench.process import BenchFailed, Measured, measure
 from optiengine.lib.worker import worker_name
 from segments.state.build_state import build_state
 from segments.state.load_batch import load_batch
@@ -56,7 +56,7 @@ def bench_decisions(
     """Decide one day for n customers, twice; returns the figures of COLUMNS."""
     n = n or N_CUSTOMERS
 
-    def measured(task: str, **options: Any):
+    def measured(task: str, **options: Any) -> Measured:
         return measure(database, folder, task, **options)
 
     step("customers")

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from journeys.decisions.numerics.choice import choice_probabilities
 from journeys.draws import keyed_uniform, pick
 from journeys.learning.numerics.uplift import UpliftModel, UpliftStatistics
 from optiengine.lab.bench.bandits.entrants import ENTRANTS
 from optiengine.lab.bench.bandits.games import N_CUSTOMERS, Game, play_game
-from optiengine.lab.bench.hillstrom.peers import PEERS, Training
+from optiengine.lab.bench.hillstrom.peers import PEERS, Floats, Options, Training
 from optiengine.lab.bench.parallel import is_installed
 
 N_TRAINING = 32_000
@@ -73,7 +74,7 @@ def _uplift(one: Timed) -> tuple[float, float]:
     return learned - began, time.process_time() - learned
 
 
-def _learn_engine(name: str, data: Training):
+def _learn_engine(name: str, data: Training) -> Options:
     """As in production: sums per action, the posterior, then probabilities and the keyed draw."""
     X = np.column_stack([np.ones(len(data.X)), data.X])
     segments = np.zeros(len(X), dtype=np.int64)
@@ -87,7 +88,7 @@ def _learn_engine(name: str, data: Training):
         )
     model = UpliftModel().fit(statistics, [1, 2])
 
-    def decide(features):
+    def decide(features: Floats) -> NDArray[np.int64]:
         found = model.predict(np.column_stack([np.ones(len(features)), features]), segments)
         nothing = np.zeros((len(features), 1))
         value, sd = np.hstack([nothing, found.uplift]), np.hstack([nothing, found.sd])
@@ -97,7 +98,7 @@ def _learn_engine(name: str, data: Training):
     return decide
 
 
-def _learn_peer(name: str, data: Training):
+def _learn_peer(name: str, data: Training) -> Options:
     peer = PEERS[name]
     if peer.policy:
         return peer.policy(data, cost=0.0)

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 from tqdm import tqdm
 
@@ -51,7 +51,7 @@ class Command(FiguresCommand):
         "report": "the engine's own arm report: differences per customer, 95 % intervals",
     }
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--customers", type=int, default=20_000)
         parser.add_argument("--days", type=int, default=60)
         parser.add_argument("--workers", type=int, default=2, help="Processes that decide.")
@@ -66,7 +66,9 @@ class Command(FiguresCommand):
         self.stdout.write(f"Login: {LOGIN}, password: {PASSWORD}\n")
         call_command("serve", port=options["port"])
 
-    def compute(self, *, customers: int, days: int, workers: int, **options) -> Mapping[str, Any]:
+    def compute(
+        self, *, customers: int, days: int, workers: int, **options: Any
+    ) -> Mapping[str, Any]:
         if customers < 1 or days < 1 or workers < 1:
             raise CommandError("The demo needs at least one customer, one day and one worker.")
         _require_playground()

@@ -1,10 +1,11 @@
 import socket
 from collections.abc import Collection
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django_q.models import Schedule
 
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         "The workers are watched, and started again when they die or leave work lying."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument(
@@ -53,7 +54,16 @@ class Command(BaseCommand):
             "changed here or under Schedules in the admin.",
         )
 
-    def handle(self, *, host, port, only, no_worker, schedule, **options):
+    def handle(
+        self,
+        *,
+        host: str,
+        port: int,
+        only: list[str] | None,
+        no_worker: bool,
+        schedule: time | None,
+        **options: Any,
+    ) -> None:
         parts = ["web"] if no_worker else only or list(PARTS)
         if "web" in parts:
             _require_free(host, port)

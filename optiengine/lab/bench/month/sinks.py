@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from optiengine.lab.bench.month.clock import SharedClock, clock_of_environment
 
@@ -64,7 +65,14 @@ class MailServer:
     def __init__(self, record: Record) -> None:
         self.record = record
 
-    async def handle_RCPT(self, server, session, envelope, address, rcpt_options) -> str:
+    async def handle_RCPT(
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        rcpt_options: list[str],
+    ) -> str:
         if luck("no mailbox", address) < 0.01:
             self.record.write("smtp", "", "refused", to=address, answer=550)
             return "550 5.1.1 no such mailbox"
@@ -74,7 +82,8 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server, session, envelope) -> str:
+    async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
+        assert isinstance(envelope.content, bytes)
         message = message_from_bytes(envelope.content, policy=policy.default)
         key = str(message["Message-ID"]).strip("<>").partition("@")[0]
         leave = str(message["List-Unsubscribe"] or "").split(",")[0].strip(" <>")
@@ -99,7 +108,7 @@ class _WebServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def handle_error(self, request, client_address) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that ends is part of the story."""
 
 

@@ -1,6 +1,8 @@
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Avg, Count
 
 from journeys.jobs.run_day import run_day
@@ -26,10 +28,10 @@ class Command(FiguresCommand):
         "run": "customers eligible and decided; contacts, controls, none, held back, …",
     }
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path, help="The folder with the data set's CSV files.")
 
-    def compute(self, *, folder, **options):
+    def compute(self, *, folder: Path, **options: Any) -> Mapping[str, Any]:
         try:
             jobs = load_completejourney(folder)
         except (ImportRefused, OSError) as refused:

@@ -1,11 +1,14 @@
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from journeys.jobs.run_day import run_day
 from optiengine.lab.datasets.hillstrom import DECIDED_ON, SENT_ON, load_hillstrom
 from optiengine.lib.command import FiguresCommand
 from reports.services.uplift_report import uplift_report
+from reports.services.uplift_row import UpliftRow
 from segments.errors import ImportRefused
 from segments.state.build_state import build_state
 
@@ -22,10 +25,10 @@ class Command(FiguresCommand):
         "<campaign>": "customers, visit rates, spend in cents; uplifts with 95 % intervals",
     }
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="The CSV file, gzipped or not.")
 
-    def compute(self, *, file, **options):
+    def compute(self, *, file: Path, **options: Any) -> Mapping[str, Any]:
         try:
             loaded = load_hillstrom(file)
         except (ImportRefused, OSError) as refused:
@@ -50,7 +53,7 @@ FIGURES = [
 ]
 
 
-def figures(row):
+def figures(row: UpliftRow) -> dict[str, Any]:
     """Test against control of one campaign: visits as rates, spend in cents per customer."""
     found = row.as_dict()
     return {name: found[name] for name in FIGURES}

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from optiengine.lab.worlds.run import POLICIES, live
+from optiengine.lab.worlds.run import POLICIES, Life, live
 from optiengine.lab.worlds.scenarios import SCENARIOS
 from optiengine.lab.worlds.summary import COLUMNS, figures_of, regret_chart
 from optiengine.lib.command import FiguresCommand
@@ -36,7 +36,7 @@ class Command(FiguresCommand):
         started = perf_counter()
         with tqdm(total=2 * days, unit="day", disable=None) as bar:
 
-            def lived(name: str):
+            def lived(name: str) -> Life:
                 bar.set_description(name)
                 return live(world, POLICIES[name], progress=lambda: bar.update())
 
