@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from optiengine.docs.places import documentation_of
+
 
 def _may_see(*permissions: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perms(permissions)
@@ -25,11 +27,7 @@ NAVIGATION: list[dict[str, Any]] = [
     {
         "items": [
             {"title": _("Dashboard"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
-            {
-                "title": _("Documentation"),
-                "icon": "menu_book",
-                "link": reverse_lazy("documentation"),
-            },
+            {"title": _("Documentation"), "icon": "menu_book", "link": documentation_of},
         ],
     },
     {

@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from django.contrib import admin
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
 from optiengine.docs import references
-from optiengine.docs.markdown import Document
+from optiengine.docs.markdown import Document, read
+from optiengine.docs.places import PLACES
 from optiengine.docs.references import PLAIN_FILES, problems, unknown_references
 from optiengine.docs.site import Site
 
@@ -239,3 +241,33 @@ def test_references_that_exist(code):
 )
 def test_references_that_do_not_exist(code):
     assert unknown_references(code)
+
+
+def test_the_menu_opens_parts_that_exist():
+    site = Site()
+    names = {
+        getattr(pattern, "name", "")
+        for model_admin in admin.site._registry.values()
+        for pattern in model_admin.get_urls()
+    }
+
+    for name, place in PLACES.items():
+        page, _, anchor = place.partition("#")
+        assert {name, f"{name}_changelist"} & names, name
+        assert not anchor or anchor in read(site.files[f"{page}.md"]).anchors, place
+
+
+@pytest.mark.parametrize(
+    ("page", "language", "part"),
+    [
+        ("/admin/", "en", "/docs/index.html"),
+        ("/admin/campaigns/frequencycap/", "en", "/docs/reference/limits.html#frequency-caps"),
+        ("/admin/campaigns/quiethours/add/", "pt", "/docs/pt/reference/limits.html#quiet-hours"),
+        ("/admin/auth/user/", "en", "/docs/index.html"),
+    ],
+)
+@pytest.mark.django_db
+def test_the_menu_opens_the_part_about_the_page(admin_client, page, language, part):
+    text = admin_client.get(page, headers={"accept-language": language}).content.decode()
+
+    assert f'href="{part}"' in text
