@@ -244,6 +244,13 @@ UNFOLD = {
     "SITE_TITLE": "OptiEngine",
     "SITE_HEADER": "OptiEngine",
     "SITE_SYMBOL": "hub",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("optiengine/icon.svg"),
+        }
+    ],
     "DASHBOARD_CALLBACK": "optiengine.dashboard.dashboard",
     "STYLES": [lambda request: static("optiengine/admin.css")],
     "SIDEBAR": {"show_search": True, "navigation": NAVIGATION},

@@ -3,6 +3,7 @@
 import itertools
 import posixpath
 import shutil
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from optiengine.docs.markdown import PARSER, Document, read
 FOLDER = settings.BASE_DIR / "docs"
 ORIGINAL = "en"
 IMAGES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
-STYLE = "optiengine/docs.css"
+STYLE, ICON = "optiengine/docs.css", "optiengine/icon.svg"
 FONTS = [f"unfold/fonts/inter/Inter-{weight}.woff2" for weight in ("Regular", "Medium", "SemiBold")]
 FONTS += ["unfold/fonts/inter/LICENSE"]
 
@@ -109,12 +110,24 @@ class Site:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), href.split("#")[0]))
         return path if path in self.files else None
 
-    def render(self, page: str, language: str, *, style: str = "", home: str = "") -> str:
-        """The whole page as HTML. `style`: address of the style sheet; `home`: of the admin."""
+    def render(
+        self,
+        page: str,
+        language: str,
+        *,
+        static: Callable[[str], str] | None = None,
+        home: str = "",
+    ) -> str:
+        """The whole page as HTML. Raises KeyError where the page is in another language only.
+
+        static : address of a static file, by default that of `build`. home : of the admin.
+        """
         path, written_in = self.source(page, language)
         document = read(self.files[path])
         root = "../" * self.address(page, language).count("/")
-        entries = [entry for section in self.sections(language) for entry in section.entries]
+        static = static or (lambda name: f"{root}static/{name}")
+        sections = self.sections(language)
+        entries = [entry for section in sections for entry in section.entries]
         position = next((n for n, entry in enumerate(entries) if entry.page == page), None)
         context = {
             "document": document,
@@ -131,7 +144,7 @@ class Site:
                     section.title,
                     [(e, root + self.address(e.page, language)) for e in section.entries],
                 )
-                for section in self.sections(language)
+                for section in sections
             ],
             "index": root + self.address("index", language),
             "neighbours": [
@@ -140,7 +153,8 @@ class Site:
                 if position is not None and 0 <= n < len(entries)
             ],
             "contents": [heading for heading in document.headings if heading.level == 2],
-            "style": style or f"{root}static/{STYLE}",
+            "style": static(STYLE),
+            "icon": static(ICON),
             "home": home,
         }
         with translation.override(language):
@@ -182,7 +196,7 @@ class Site:
             (to / address).parent.mkdir(parents=True, exist_ok=True)
             (to / address).write_text(html, encoding="utf-8")
         images = {p: file for p, file in self.files.items() if not p.endswith(".md")}
-        static = {f"static/{name}": Path(str(finders.find(name))) for name in [STYLE, *FONTS]}
+        static = {f"static/{name}": Path(str(finders.find(name))) for name in [STYLE, ICON, *FONTS]}
         for name, file in (images | static).items():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, to / name)

@@ -8,7 +8,7 @@ from django.urls import path, reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from optiengine.docs.site import IMAGES, STYLE, Site
+from optiengine.docs.site import IMAGES, Site
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; "
@@ -42,7 +42,7 @@ def _html(site: Site, address: str) -> str:
     if not address.endswith(".html") or name not in site.pages:
         raise Http404
     try:
-        return site.render(name, language, style=static(STYLE), home=reverse("admin:index"))
+        return site.render(name, language, static=static, home=reverse("admin:index"))
     except KeyError:  # of a page that exists in another language only
         raise Http404 from None
 
