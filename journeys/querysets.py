@@ -1,10 +1,9 @@
-"""Questions about decisions, contacts and deliveries."""
+"""Questions about runs, deliveries, calls and journeys."""
 
-from datetime import date, datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Case, Count, F, Sum, When
+from django.db.models import Case, F, Sum, When
 from django.db.models.functions import Coalesce
 
 
@@ -14,32 +13,10 @@ class DecisionRunQuerySet(models.QuerySet):
         return self.filter(kind="daily")
 
 
-class DecisionQuerySet(models.QuerySet):
-    def on(self, day: date) -> Self:
-        return self.filter(as_of=day)
-
-    def contacting(self) -> Self:
-        """Decisions for a campaign, not for none."""
-        return self.filter(campaign__isnull=False)
-
-
-class ContactQuerySet(models.QuerySet):
-    def since(self, moment: datetime) -> Self:
-        return self.filter(reserved_at__gte=moment)
-
-    def per_customer(self) -> models.QuerySet:
-        """One row per customer: {"customer_id": 7, "n_contacts": 3}."""
-        return self.order_by().values("customer_id").annotate(n_contacts=Count("pk"))
-
-
 class DeliveryQuerySet(models.QuerySet):
     def unsettled(self) -> Self:
         """Handed over, but nobody knows whether it arrived: a person has to settle these."""
         return self.filter(status="unknown")
-
-    def per_status(self) -> models.QuerySet:
-        """One row per status: {"status": "sent", "n": 3}."""
-        return self.order_by().values("status").annotate(n=Count("pk"))
 
 
 class CallQuerySet(models.QuerySet):

@@ -3,7 +3,6 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Arm
-from journeys.querysets import ContactQuerySet
 from segments.models import Channel
 
 
@@ -97,8 +96,6 @@ class Contact(models.Model):
     key = models.UUIDField(
         _("key"), help_text=_("From run or source, customer, campaign: the same contact once.")
     )
-
-    objects = ContactQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("contact")

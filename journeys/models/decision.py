@@ -3,7 +3,6 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Arm
-from journeys.querysets import DecisionQuerySet
 
 
 class Decision(models.Model):
@@ -84,8 +83,6 @@ class Decision(models.Model):
         verbose_name=_("verdicts"),
         help_text=_("One code per action of the run's rulebook, in its order."),
     )
-
-    objects = DecisionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("decision")

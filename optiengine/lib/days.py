@@ -1,6 +1,6 @@
 """Days and moments: where a calendar day begins, in which zone."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -28,7 +28,3 @@ def day_start(day: date, zone: str) -> datetime:
     """
     local = datetime.combine(day, time.min, tzinfo=ZoneInfo(zone))
     return local.astimezone(ZoneInfo("UTC"))
-
-
-def days_from(first: date, n_days: int) -> list[date]:
-    return [first + timedelta(days=i) for i in range(n_days)]

@@ -4,8 +4,6 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from segments.querysets import EventQuerySet
-
 MAX_AHEAD = timedelta(hours=24)  # by which a sender's clock may be ahead of ours
 
 
@@ -45,8 +43,6 @@ class Event(models.Model):
     source = models.CharField(_("source"), max_length=40)
     external_id = models.CharField(_("event id"), max_length=100)
     recorded_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
-
-    objects = EventQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("event")

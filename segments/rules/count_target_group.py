@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from psycopg.errors import QueryCanceled
 
 from segments.models import StateBuild, TargetGroup
-from segments.rules.numerics.rule import Rule, RuleError, parse_rule
+from segments.rules.numerics.rule import Rule, parse_rule
 from segments.rules.rule_sql import rule_sql
 
 
@@ -64,20 +64,6 @@ def count_target_group(
     group.counted_on = state.as_of
     group.save(update_fields=["n_customers", "counted_on"])
     return group
-
-
-def count_target_groups(*, state: StateBuild) -> dict[str, RuleError]:
-    """Count all groups on a day; returns, by name, what hindered a group's count.
-
-    A group that cannot be counted keeps its last figure and the day of it.
-    """
-    problems = {}
-    for group in TargetGroup.objects.all():
-        try:
-            count_target_group(group, state=state)
-        except RuleError as error:
-            problems[group.name] = error
-    return problems
 
 
 def _number(sql: str, params: list[Any]) -> int:

@@ -69,7 +69,7 @@ def assert_invariants(run: DecisionRun, *, n: int = 120) -> None:
     assert run.status == DecisionRun.Status.DONE
     assert Decision.objects.count() == n
     assert Decision.objects.values("customer").distinct().count() == n
-    contacting = Decision.objects.contacting().count()
+    contacting = Decision.objects.filter(campaign__isnull=False).count()
     assert Contact.objects.count() == contacting == run.counts["contacts"]
     assert Contact.objects.values("customer").distinct().count() == contacting
 
@@ -206,5 +206,5 @@ def test_two_days_decided_at_once_never_exceed_the_cap(run):
     for thread in threads:
         thread.join()
 
-    per_customer = Contact.objects.per_customer()
-    assert max(row["n_contacts"] for row in per_customer) == 1
+    customers = list(Contact.objects.values_list("customer_id", flat=True))
+    assert len(customers) == len(set(customers))
