@@ -5,7 +5,7 @@ from campaigns.models.approval import Approval
 from campaigns.models.arm import Arm, ArmMembership, ArmPlan
 from campaigns.models.campaign import Campaign, Tag
 from campaigns.models.capacity import CapacityLimit
-from campaigns.models.follow_up import FollowUp
+from campaigns.models.follow_up import FollowUp, FollowUpOn
 from campaigns.models.goal import Goal
 from campaigns.models.limit import Exclusion, FrequencyCap, MinimumGap, QuietHours, Weekday
 from campaigns.models.minimum_evidence import MinimumEvidence
@@ -20,6 +20,7 @@ __all__ = [
     "CapacityLimit",
     "Exclusion",
     "FollowUp",
+    "FollowUpOn",
     "FrequencyCap",
     "Goal",
     "MinimumEvidence",

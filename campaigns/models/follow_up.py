@@ -2,13 +2,16 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+class FollowUpOn(models.TextChoices):
+    """For which customers of the earlier campaign the later one becomes possible."""
+
+    ALL = "all", _("everyone")
+    RESPONDERS = "responders", _("those who responded")
+    NON_RESPONDERS = "non_responders", _("those who did not respond")
+
+
 class FollowUp(models.Model):
     """A step of a series: one campaign becomes possible some days after another."""
-
-    class Outcome(models.TextChoices):
-        ALL = "all", _("everyone")
-        RESPONDERS = "responders", _("those who responded")
-        NON_RESPONDERS = "non_responders", _("those who did not respond")
 
     source = models.ForeignKey(
         "campaigns.Campaign", models.CASCADE, related_name="opens", verbose_name=_("after")
@@ -24,7 +27,7 @@ class FollowUp(models.Model):
     within_days = models.PositiveSmallIntegerField(
         _("possible for days"), default=30, help_text=_("Days it stays possible once it opened.")
     )
-    outcome = models.CharField(_("for"), max_length=14, choices=Outcome, default=Outcome.ALL)
+    outcome = models.CharField(_("for"), max_length=14, choices=FollowUpOn, default=FollowUpOn.ALL)
 
     class Meta:
         verbose_name = _("follow-up")

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.models import Campaign, FollowUp, Tag
+from campaigns.models import Campaign, FollowUpOn, Tag
 from campaigns.numerics.rulebook import INBOUND_CHANNELS, Rulebook
 from campaigns.numerics.rulebook_entries import (
     CampaignEntry,
@@ -159,7 +159,7 @@ class VerdictWords:
         return text % {
             "n": step.after_days,
             "source": self._name(step.source_id),
-            "outcome": FollowUp.Outcome(step.outcome).label,
+            "outcome": FollowUpOn(step.outcome).label,
         }
 
     def _cap(self, cap: CapEntry) -> str:

@@ -103,8 +103,8 @@ def approved_tables() -> list[RuleTable]:
 def rulebook_models() -> list[type[Model]]:
     """All models that decisions read rules from, with those of many-to-many relations."""
     models = [table.model for table in RULE_TABLES if table.in_rulebook]
-    through = [field.remote_field.through for m in models for field in m._meta.many_to_many]
-    return [*models, *through]
+    relations = [field.remote_field.through for m in models for field in m._meta.many_to_many]
+    return [*models, *filter(None, relations)]
 
 
 def is_in_force(change: RowChange) -> bool:

@@ -54,10 +54,10 @@ class LiveRules:
         return self.inputs.run.as_of
 
 
-_latest: tuple["Moment", LiveRules] | None = None  # of this process
+_latest: tuple["RulesFingerprint", LiveRules] | None = None  # of this process
 
 
-class Moment(NamedTuple):
+class RulesFingerprint(NamedTuple):
     """What there is to decide by at a moment: where it is all the same, the rules are."""
 
     day: date  # of the organisation
@@ -90,7 +90,7 @@ def live_rules(at: datetime) -> LiveRules:
     return _latest[1]
 
 
-def _keep(now: Moment, rules: LiveRules) -> None:
+def _keep(now: RulesFingerprint, rules: LiveRules) -> None:
     global _latest
     _latest = now, rules
 
@@ -104,14 +104,14 @@ def _moment_query() -> sql.Composed:
     return sql.SQL(MOMENT).format(pair=pair, parts=sql.SQL(" UNION ALL ").join(parts))
 
 
-def _moment(at: datetime) -> Moment:
+def _moment(at: datetime) -> RulesFingerprint:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         found = cursor.execute(_moment_query(), {"at": at}, prepare=True).fetchone()
     if found is None:  # the organisation's row is made at the first question
         Organisation.current()
         return _moment(at)
-    return Moment(*found)
+    return RulesFingerprint(*found)
 
 
 def _load(

@@ -35,7 +35,7 @@ from journeys.decisions.save_decisions import next_contact_id
 from journeys.decisions.start_run import DECISION_TIME, default_seed
 from journeys.errors import StaleState
 from journeys.explain.numerics.differences import NOTHING, Differences, scaled
-from journeys.explain.proposals import Entrants, Proposal, propose
+from journeys.explain.proposals import ExpectedEntries, Proposal, propose
 from journeys.maps.due_steps import load_due
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Decision, DecisionRun
@@ -51,7 +51,7 @@ GROUP BY customer_id >> %s ORDER BY 1
 
 
 @dataclass(frozen=True)
-class Day:
+class DryRunDay:
     """The day that is decided twice. `run` is never stored; `stored` is the day's own run."""
 
     run: DecisionRun
@@ -61,7 +61,7 @@ class Day:
 
 
 @dataclass
-class Side:
+class DryRunSide:
     """The rules of one side, and what is left of budgets and volumes as it goes on."""
 
     inputs: RunInputs
@@ -106,7 +106,7 @@ def dry_run(
     }
 
 
-def newest_day() -> Day:
+def newest_day() -> DryRunDay:
     """The newest day with a state and a model, as its run saw it or would see it."""
     newest = newest_state()
     pair = newest_pair(newest.as_of) if newest else None
@@ -128,7 +128,7 @@ def newest_day() -> Day:
         n_customers=state.n_customers,
     )
     places = tuple(_places(run, stored))
-    return Day(run, stored, places, state.n_customers)
+    return DryRunDay(run, stored, places, state.n_customers)
 
 
 def _places(run: DecisionRun, stored: DecisionRun | None) -> Iterator[tuple[int, int, int]]:
@@ -146,9 +146,9 @@ def _places(run: DecisionRun, stored: DecisionRun | None) -> Iterator[tuple[int,
         yield first, last, marks.get(first >> BLOCK_BITS, now)
 
 
-def _side(day: Day, book: Rulebook) -> Side:
+def _side(day: DryRunDay, book: Rulebook) -> DryRunSide:
     if not book.capacities:
-        return Side(inputs_under(day.run, book, None), None)
+        return DryRunSide(inputs_under(day.run, book, None), None)
     available, wanted = left_for(day.run, book, stored=day.stored)
     inputs = inputs_under(day.run, book, None)
     prices, n_looked_at = find_prices(
@@ -164,17 +164,17 @@ def _side(day: Day, book: Rulebook) -> Side:
     )
     # Of a sample's customers only their part of what there is.
     left = available * n_looked_at // max(day.n_customers, 1)
-    return Side(inputs_under(day.run, book, capacity), left)
+    return DryRunSide(inputs_under(day.run, book, capacity), left)
 
 
 def _compare(
     found: Differences,
-    day: Day,
+    day: DryRunDay,
     batch: CustomerBatch,
     watermark: int,
-    present: Side,
-    changed: Side,
-    entrants: Entrants | None,
+    present: DryRunSide,
+    changed: DryRunSide,
+    entrants: ExpectedEntries | None,
 ) -> None:
     arms, due = _arms(day, batch), _due(day, batch, present.inputs.book)
     with_entrants = due.and_also(entrants.among(batch)) if entrants else due
@@ -201,7 +201,7 @@ def _by_campaign(
     return got
 
 
-def _arms(day: Day, batch: CustomerBatch) -> NDArray[np.str_]:
+def _arms(day: DryRunDay, batch: CustomerBatch) -> NDArray[np.str_]:
     """Arms as they are given out; of whoever has none yet, as the plan will give it."""
     arms = load_arms(day.run.plan_id, batch.customer_ids, otherwise="")
     for row in np.flatnonzero(arms == "").tolist():
@@ -210,7 +210,7 @@ def _arms(day: Day, batch: CustomerBatch) -> NDArray[np.str_]:
     return arms
 
 
-def _due(day: Day, batch: CustomerBatch, book: Rulebook) -> DueSteps:
+def _due(day: DryRunDay, batch: CustomerBatch, book: Rulebook) -> DueSteps:
     """Steps that the day's run took, and those that waited then and wait still."""
     if not book.by_step.any():
         return DueSteps.none()
@@ -235,7 +235,7 @@ def _due(day: Day, batch: CustomerBatch, book: Rulebook) -> DueSteps:
     return DueSteps.taken(book, taken, control).and_also(waiting)
 
 
-def _told(day: Day, proposal: Proposal, found: Differences) -> dict[str, Any]:
+def _told(day: DryRunDay, proposal: Proposal, found: Differences) -> dict[str, Any]:
     def count(k: int) -> list[float]:
         return [round(value, 1) for value in scaled(k, found.n, max(day.n_customers, found.n))]
 
@@ -273,7 +273,9 @@ def _told(day: Day, proposal: Proposal, found: Differences) -> dict[str, Any]:
     }
 
 
-def _limits(day: Day, n_looked_at: int, present: Side, changed: Side) -> list[dict[str, Any]]:
+def _limits(
+    day: DryRunDay, n_looked_at: int, present: DryRunSide, changed: DryRunSide
+) -> list[dict[str, Any]]:
     """What each budget or volume has for the day, and what either side uses of it, for all."""
     found: dict[str, dict[str, Any]] = {}
     share = n_looked_at / max(day.n_customers, 1) or 1.0
@@ -293,6 +295,6 @@ def _limits(day: Day, n_looked_at: int, present: Side, changed: Side) -> list[di
     return list(found.values())
 
 
-def _state(day: Day) -> StateBuild:
+def _state(day: DryRunDay) -> StateBuild:
     assert day.run.state is not None
     return day.run.state

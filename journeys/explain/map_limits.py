@@ -25,7 +25,7 @@ AFTER_ALL = np.iinfo(np.int64).max  # a watermark above every contact there is
 
 
 @dataclass
-class Outlook:
+class LimitForecast:
     """What would hold a message: for good, or until a moment that is told among the texts."""
 
     texts: list[str]
@@ -34,7 +34,7 @@ class Outlook:
 
 def limits_of(
     campaign: Campaign, customer: Customer, at: datetime, *, plan_from: datetime | None = None
-) -> dict[int, Outlook]:
+) -> dict[int, LimitForecast]:
     """By action of the campaign what would hold its message, decided at `at`.
 
     plan_from : a message leaves at this moment at the earliest, by default at that of the decision.
@@ -64,13 +64,13 @@ def limits_of(
     zones = main_zones(batch.time_zones, batch.countries, zone)
     codes = limit_verdicts(book, codes, history, zones, at=at)
     words = VerdictWords(book)
-    found: dict[int, Outlook] = {}
+    found: dict[int, LimitForecast] = {}
     planned = max(at, plan_from or at)
     for place, action in enumerate(book.actions):
         if book.campaigns[action.campaign].id != campaign.pk:
             continue
         code = int(codes[0, place])
-        outlook = Outlook([words(place, code)] if code else [], None if code else planned)
+        outlook = LimitForecast([words(place, code)] if code else [], None if code else planned)
         found[action.id] = outlook
         if campaign.transactional:  # waits for nothing
             continue
@@ -90,9 +90,10 @@ def limits_of(
     return found
 
 
-def _all(campaign: Campaign, reason: str) -> dict[int, Outlook]:
+def _all(campaign: Campaign, reason: str) -> dict[int, LimitForecast]:
     return {
-        action.pk: Outlook([reason], None) for action in campaign.actions.filter(is_active=True)
+        action.pk: LimitForecast([reason], None)
+        for action in campaign.actions.filter(is_active=True)
     }
 
 

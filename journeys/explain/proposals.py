@@ -39,7 +39,7 @@ MEASURED_BY = {model._meta.label_lower for model in (FeatureDefinition, Organisa
 
 
 @dataclass(frozen=True)
-class Entrants:
+class ExpectedEntries:
     """Customers who would enter a map at once, and come to its first message without waiting."""
 
     journey: JourneyMap
@@ -72,7 +72,7 @@ class Proposal:
 
     present: Rulebook
     changed: Rulebook
-    entrants: Entrants | None = None
+    entrants: ExpectedEntries | None = None
     conflicts: list[str] = field(default_factory=list)  # new ones, in words
     notes: list[str] = field(default_factory=list)
 
@@ -152,7 +152,7 @@ def _map(approval: Approval, as_of: date, at: np.datetime64) -> Proposal:
     rule, campaign_id = entry_rule(graph), _first_message(graph)
     if rule is None or campaign_id is None:
         return Proposal(book, book, notes=[NOBODY_AT_ONCE])
-    entrants = Entrants(journey, parse_rule(rule), campaign_id, at)
+    entrants = ExpectedEntries(journey, parse_rule(rule), campaign_id, at)
     return Proposal(book, book, entrants, notes=[LATER_STEPS])
 
 

@@ -11,7 +11,7 @@ from campaigns.models import Action, Campaign
 from campaigns.numerics.time_zones import zones_of
 from journeys.decisions.start_run import DECISION_TIME
 from journeys.delivery.render_message import Links, Recipient, render_message
-from journeys.explain.map_limits import Outlook, limits_of
+from journeys.explain.map_limits import LimitForecast, limits_of
 from journeys.maps.describe_graph import describe_graph
 from journeys.maps.numerics.journey_graph import Graph, Step, parse_graph
 from journeys.maps.numerics.journey_settings import setting_problems
@@ -43,7 +43,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Happening:
+class RehearsedStep:
     """One step of the test run."""
 
     step_id: str
@@ -60,7 +60,7 @@ def rehearse_map(
     *,
     start: datetime,
     answers: Mapping[str, str] | None = None,
-) -> list[Happening]:
+) -> list[RehearsedStep]:
     """What the customer would go through in this drawing from `start` on, draft or launched.
 
     answers : by step the port to take at a wait for an event or a split, and “sent” or “blocked” at
@@ -84,7 +84,7 @@ class _Rehearsal:
         self.zone = zones_of(self.customer.time_zone, self.customer.country, zone)[0]
         self.organisation_zone = ZoneInfo(zone)
 
-    def happenings(self) -> Iterator[Happening]:
+    def happenings(self) -> Iterator[RehearsedStep]:
         lines = describe_graph(self.graph)
         step, at = self.graph.entry, self.start
         for _number in range(MOST):
@@ -95,7 +95,9 @@ class _Rehearsal:
             target = self.graph.target(step.id, port) if port else None
             if target is None:
                 text = " ".join(filter(None, [text, _("The journey ends here.")]))
-            yield Happening(step.id, lines[step.id], local, port if target else "", text, messages)
+            yield RehearsedStep(
+                step.id, lines[step.id], local, port if target else "", text, messages
+            )
             step = self.graph.steps.get(target) if target else None
             at = left_at
 
@@ -179,7 +181,7 @@ class _Rehearsal:
 
     def _messages(self, campaign: Campaign, at: datetime, plan_from: datetime) -> Iterator[Message]:
         outlooks = limits_of(campaign, self.customer, at, plan_from=plan_from)
-        not_run = Outlook([_("The campaign does not run on that day.")], None)
+        not_run = LimitForecast([_("The campaign does not run on that day.")], None)
         for action in campaign.actions.filter(is_active=True):
             outlook = outlooks.get(action.pk, not_run)
             yield Message(

@@ -25,10 +25,10 @@ from journeys.maps.map_counts import draw_tallies_together
 from journeys.maps.numerics.journey_graph import Step
 from journeys.maps.steps import Ports
 from journeys.maps.travellers import (
-    Journal,
-    Walker,
+    PassageLog,
+    TravellerRow,
     graph_of,
-    load_walkers,
+    load_travellers,
     lock_customers,
     park,
 )
@@ -46,7 +46,7 @@ MAX_MOVES = 100  # steps that one traveller may take at once; a checked map need
 RETRY = timedelta(hours=1)  # until a message that should go at once and cannot is tried again
 GRACE = timedelta(hours=48)  # a step that does not wait gives up when no run has decided by then
 
-Outcome, Status = Traveller.Outcome, JourneyMap.Status
+ExitReason, Status = Traveller.ExitReason, JourneyMap.Status
 Ids = Sequence[tuple[int, int]]  # of travellers and their customers
 
 # By customer, so that a batch needs few locks. A map that has ended sends everyone home.
@@ -107,7 +107,7 @@ def _move(
     to_send : gets the customers whose message should go at once.
     """
     try:
-        party = _move_together(ids, now, rules)
+        batch = _move_together(ids, now, rules)
     except OperationalError as error:  # a deadlock, or no database: the next call tries again
         logger.warning("%s: %s travellers not moved: %s", owner, len(ids), error)
         if not connection.is_usable():
@@ -116,117 +116,117 @@ def _move(
     except Exception as error:
         if len(ids) == 1:
             logger.warning("%s: traveller %s is parked", owner, ids[0][0], exc_info=True)
-            return _park_alone(ids[0], f"{type(error).__name__}: {error}")
+            return _park_one(*ids[0], f"{type(error).__name__}: {error}")
     else:
-        to_send += [walker.customer_id for walker in party.to_send]
-        return party.counts()
+        to_send += [traveller.customer_id for traveller in batch.to_send]
+        return batch.counts()
     middle = len(ids) // 2
     halves = (_move(half, now, owner, to_send, rules) for half in (ids[:middle], ids[middle:]))
     return sum(halves, Counter())
 
 
 @transaction.atomic
-def _move_together(ids: Ids, now: datetime, rules: LiveRules | None) -> "Party":
+def _move_together(ids: Ids, now: datetime, rules: LiveRules | None) -> "TravellerBatch":
     lock_customers(customer_id for _id, customer_id in ids)
-    walkers = load_walkers(STILL_DUE, [[pk for pk, _customer in ids], now])
-    party = Party(walkers, now, rules)
-    party.walk()
-    party.journal.save(party.walkers)
-    return party
+    travellers = load_travellers(STILL_DUE, [[pk for pk, _customer in ids], now])
+    batch = TravellerBatch(travellers, now, rules)
+    batch.walk()
+    batch.passage_log.save(batch.travellers)
+    return batch
 
 
 @transaction.atomic
-def _park_alone(traveller: tuple[int, int], reason: str) -> Counter[str]:
-    lock_customers([traveller[1]])
-    walkers = load_walkers("t.id = %s", [traveller[0]])
-    for walker in walkers:
-        park(walker, reason)
-    Journal().save(walkers)
-    return Counter(looked_at=len(walkers), parked=len(walkers))
+def _park_one(traveller_id: int, customer_id: int, reason: str) -> Counter[str]:
+    lock_customers([customer_id])
+    travellers = load_travellers("t.id = %s", [traveller_id])
+    for traveller in travellers:
+        park(traveller, reason)
+    PassageLog().save(travellers)
+    return Counter(looked_at=len(travellers), parked=len(travellers))
 
 
 @dataclass
-class Party:
-    """A batch of walkers under their locks, and the moment at which they move."""
+class TravellerBatch:
+    """A batch of travellers under their locks, and the moment at which they move."""
 
-    walkers: list[Walker]
+    travellers: list[TravellerRow]
     now: datetime
     rules: LiveRules | None = None  # what the engine values messages by, where a map asks for it
-    journal: Journal = field(default_factory=Journal)
-    to_send: list[Walker] = field(default_factory=list)  # whose message should go at once
-    chances: dict[int, float] = field(default_factory=dict)  # of the step's ports, by walker
+    passage_log: PassageLog = field(default_factory=PassageLog)
+    to_send: list[TravellerRow] = field(default_factory=list)  # whose message should go at once
+    chances: dict[int, float] = field(default_factory=dict)  # of the step's ports, by traveller
     maps: dict[int, JourneyMap] = field(init=False)
     today: date = field(init=False)  # in the organisation's zone: of the states that rules read
     changed: set[int] = field(init=False)  # customers for whom the exit rule is to be looked at
 
     def __post_init__(self) -> None:
-        ids = {walker.map_id for walker in self.walkers}
+        ids = {traveller.map_id for traveller in self.travellers}
         self.maps = JourneyMap.objects.select_related("goal").in_bulk(list(ids))
         self.today = Organisation.current().today(self.now)
-        self.changed = {walker.customer_id for walker in self.walkers}
+        self.changed = {traveller.customer_id for traveller in self.travellers}
 
     def counts(self) -> Counter[str]:
         return Counter(
-            looked_at=len(self.walkers),
-            passages=len(self.journal.passages),
-            done=sum(walker.status == "done" for walker in self.walkers),
-            parked=sum(bool(walker.fault) for walker in self.walkers),
+            looked_at=len(self.travellers),
+            passages=len(self.passage_log.passages),
+            done=sum(traveller.status == "done" for traveller in self.travellers),
+            parked=sum(bool(traveller.fault) for traveller in self.travellers),
         )
 
     def walk(self) -> None:
         """Everyone goes as far as they can at this moment."""
-        going = [w for w in self.walkers if self.maps[w.map_id].status != Status.PAUSED]
+        going = [w for w in self.travellers if self.maps[w.map_id].status != Status.PAUSED]
         for _move in range(MAX_MOVES):
             going = [w for w in self._still_travelling(going) if self._has_begun(w)]
             self.changed = set()
             going = [w for group in _by_step(going) for w in self._pass_step(group)]
             if not going:
                 return
-        for walker in going:
-            park(walker, _("It went through more than %(n)d steps at once.") % {"n": MAX_MOVES})
+        for traveller in going:
+            park(traveller, _("It went through more than %(n)d steps at once.") % {"n": MAX_MOVES})
 
-    def _still_travelling(self, walkers: list[Walker]) -> list[Walker]:
+    def _still_travelling(self, travellers: list[TravellerRow]) -> list[TravellerRow]:
         """Without those whose journey ends here."""
         staying = []
-        for map_id, group in _grouped(walkers, lambda walker: walker.map_id):
+        for map_id, group in _grouped(travellers, lambda traveller: traveller.map_id):
             try:
                 outcomes = self._outcomes(self.maps[map_id], group)
             except RuleError as error:
-                for walker in group:
-                    park(walker, _("The exit rule: %s") % problem_in_words(error))
+                for traveller in group:
+                    park(traveller, _("The exit rule: %s") % problem_in_words(error))
                 continue
-            for walker in group:
-                if walker.id in outcomes:
-                    self.journal.finish(walker, outcomes[walker.id], at=self.now)
+            for traveller in group:
+                if traveller.id in outcomes:
+                    self.passage_log.finish(traveller, outcomes[traveller.id], at=self.now)
                 else:
-                    staying.append(walker)
+                    staying.append(traveller)
         return staying
 
-    def _has_begun(self, walker: Walker) -> bool:
+    def _has_begun(self, traveller: TravellerRow) -> bool:
         """Whether the message before the present step may have left; else they wait for it."""
-        if walker.step_since > self.now:
-            walker.due_at = walker.step_since
+        if traveller.step_since > self.now:
+            traveller.due_at = traveller.step_since
             return False
         return True
 
-    def _outcomes(self, journey: JourneyMap, walkers: list[Walker]) -> dict[int, str]:
+    def _outcomes(self, journey: JourneyMap, travellers: list[TravellerRow]) -> dict[int, str]:
         """Of those whose journey is over; who was erased has left, whatever else holds."""
         found: dict[int, str] = {}
-        looked_at = [walker for walker in walkers if walker.customer_id in self.changed]
+        looked_at = [traveller for traveller in travellers if traveller.customer_id in self.changed]
         if journey.exit_rule and looked_at:
-            ids = {walker.customer_id for walker in looked_at}
+            ids = {traveller.customer_id for traveller in looked_at}
             holds = walk_steps.for_whom(journey.exit_rule, ids, on=self.today)
-            found |= {w.id: Outcome.RULE for w in looked_at if w.customer_id in holds}
+            found |= {w.id: ExitReason.RULE for w in looked_at if w.customer_id in holds}
         if journey.goal and looked_at:
             until = self.now + MAX_AHEAD  # what is known of has happened, whoever's clock is wrong
             spans = [(w.customer_id, w.counts_from, until) for w in looked_at]
             reached = walk_steps.first_events(journey.goal.event_kind, spans)
             pairs = zip(looked_at, reached, strict=True)
-            found |= {walker.id: Outcome.GOAL for walker, moment in pairs if moment}
+            found |= {traveller.id: ExitReason.GOAL for traveller, moment in pairs if moment}
         is_over = journey.status == Status.ENDED
-        return found | {w.id: Outcome.LEFT for w in walkers if w.is_erased or is_over}
+        return found | {w.id: ExitReason.LEFT for w in travellers if w.is_erased or is_over}
 
-    def _pass_step(self, group: list[Walker]) -> list[Walker]:
+    def _pass_step(self, group: list[TravellerRow]) -> list[TravellerRow]:
         """Those of one step who left it; who stays has a later `due_at`, or is done or parked."""
         first = group[0]
         graph = graph_of(first.version_id)
@@ -237,17 +237,17 @@ class Party:
             ports = self._answer(step, group)
         except (StepFault, RuleError) as error:
             reason = problem_in_words(error) if isinstance(error, RuleError) else str(error)
-            for walker in group:
-                park(walker, reason)
+            for traveller in group:
+                park(traveller, reason)
             return []
-        for walker, port in zip(group, ports, strict=True):
+        for traveller, port in zip(group, ports, strict=True):
             if port is not None:
-                chance = self.chances.get(walker.id)
-                self.journal.move(walker, port, graph, at=self.now, probability=chance)
+                chance = self.chances.get(traveller.id)
+                self.passage_log.move(traveller, port, graph, at=self.now, probability=chance)
         self.chances.clear()
         return [w for w in group if w.step != step.id and w.status != "done"]
 
-    def _answer(self, step: Step, group: list[Walker]) -> Ports:
+    def _answer(self, step: Step, group: list[TravellerRow]) -> Ports:
         match step.kind, step.fork:
             case "entry", _fork:
                 return ["next"] * len(group)
@@ -262,64 +262,64 @@ class Party:
             case "split", "engine":
                 return self._engine_ports(step, group)
             case "split", "random":
-                ids = [walker.customer_id for walker in group]
+                ids = [traveller.customer_id for traveller in group]
                 seed = self.maps[group[0].map_id].seed
                 return [*walk_steps.split_at_random(step, ids, seed=seed)]
             case "send", _fork:
                 return self._wait_for_decision(step, group)
             case "set", _fork:
-                ids = [walker.customer_id for walker in group]
+                ids = [traveller.customer_id for traveller in group]
                 walk_steps.set_attribute(step, ids, now=self.now)
                 self.changed |= set(ids)
                 return ["next"] * len(group)
             case "exit", _fork:
-                for walker in group:
-                    self.journal.finish(walker, Outcome.END, at=self.now)
+                for traveller in group:
+                    self.passage_log.finish(traveller, ExitReason.END, at=self.now)
                 return [None] * len(group)
         raise StepFault(_("Nobody knows what to do at a step of kind “%s”.") % step.kind)
 
-    def _engine_ports(self, step: Step, group: list[Walker]) -> Ports:
+    def _engine_ports(self, step: Step, group: list[TravellerRow]) -> Ports:
         chosen = split_by_engine(
             step,
             graph_of(group[0].version_id),
-            [walker.customer_id for walker in group],
+            [traveller.customer_id for traveller in group],
             rules=self.rules,
             seed=self.maps[group[0].map_id].seed,
             now=self.now,
         )
         pairs = zip(group, chosen, strict=True)
-        self.chances = {walker.id: chance for walker, (_port, chance) in pairs}
+        self.chances = {traveller.id: chance for traveller, (_port, chance) in pairs}
         return [port for port, _chance in chosen]
 
-    def _wait_for_decision(self, step: Step, group: list[Walker]) -> Ports:
+    def _wait_for_decision(self, step: Step, group: list[TravellerRow]) -> Ports:
         """The campaign is to be decided; who waited as long as the step allows gives up."""
         if not Campaign.objects.filter(pk=step["campaign"]).exists():
             raise StepFault(_("Its campaign does not exist any more."))
-        for walker in group:
-            if walker.give_up_at is not None and walker.give_up_at <= self.now:
-                settle_blocked(self.journal, step, walker, self.now, gave_up=True)
+        for traveller in group:
+            if traveller.give_up_at is not None and traveller.give_up_at <= self.now:
+                settle_blocked(self.passage_log, step, traveller, self.now, gave_up=True)
             else:
-                self._ask_for(step, walker)
+                self._ask_for(step, traveller)
         return [None] * len(group)
 
-    def _ask_for(self, step: Step, walker: Walker) -> None:
+    def _ask_for(self, step: Step, traveller: TravellerRow) -> None:
         hours = step.get("wait_hours") if step["when_blocked"] == "wait" else None
         patience = timedelta(hours=hours) if hours else GRACE
-        walker.campaign_id = step["campaign"]
-        walker.give_up_at = walker.give_up_at or walker.step_since + patience
-        walker.due_at, walker.at_once = walker.give_up_at, step["when"] == "at_once"
-        if walker.at_once:
-            walker.due_at = min(self.now + RETRY, walker.give_up_at)
-            self.to_send.append(walker)
+        traveller.campaign_id = step["campaign"]
+        traveller.give_up_at = traveller.give_up_at or traveller.step_since + patience
+        traveller.due_at, traveller.at_once = traveller.give_up_at, step["when"] == "at_once"
+        if traveller.at_once:
+            traveller.due_at = min(self.now + RETRY, traveller.give_up_at)
+            self.to_send.append(traveller)
 
 
-def _by_step(walkers: list[Walker]) -> Iterator[list[Walker]]:
-    groups = _grouped(walkers, lambda walker: (walker.version_id, walker.step))
+def _by_step(travellers: list[TravellerRow]) -> Iterator[list[TravellerRow]]:
+    groups = _grouped(travellers, lambda traveller: (traveller.version_id, traveller.step))
     return (group for _key, group in groups)
 
 
 def _grouped(
-    walkers: list[Walker], key: Callable[[Walker], Any]
-) -> Iterator[tuple[Any, list[Walker]]]:
-    for value, group in groupby(sorted(walkers, key=key), key=key):
+    travellers: list[TravellerRow], key: Callable[[TravellerRow], Any]
+) -> Iterator[tuple[Any, list[TravellerRow]]]:
+    for value, group in groupby(sorted(travellers, key=key), key=key):
         yield value, list(group)

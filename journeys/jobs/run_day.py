@@ -25,7 +25,7 @@ PREPARING = "hashtext('journeys.run_day')"  # advisory lock of whoever prepares 
 
 
 @dataclass(frozen=True)
-class Day:
+class DayResult:
     """What became of one day."""
 
     run: DecisionRun
@@ -42,7 +42,7 @@ def run_day(
     now: datetime | None = None,
     clock: Callable[[], datetime] | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Day:
+) -> DayResult:
     """State, outcomes, learning, decisions, deliveries of one day, in this process.
 
     Once a week each micro-segment is tried to be split; a split holds from the next day on.
@@ -78,7 +78,7 @@ def run_day(
         moment = clock() if clock else now or run.decided_at
         deliveries = deliver_messages(now=moment, clock=clock, owner=worker_name())
         reconcile_recent()
-    return Day(run, n_measured, deliveries)
+    return DayResult(run, n_measured, deliveries)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.maps.numerics.journey_graph import Step
-from journeys.maps.travellers import Journal, Walker, graph_of, load_walkers, park
+from journeys.maps.travellers import PassageLog, TravellerRow, graph_of, load_travellers, park
 from journeys.models import Traveller
 from optiengine.lib.columns import read_columns
 
@@ -73,36 +73,40 @@ def settle_due(due: DueSteps, results: StepResults, at: datetime) -> None:
         results.result.tolist(), results.contact_id.tolist(), results.leaves_at, strict=True
     )
     told = dict(zip(due.traveller_ids.tolist(), found, strict=True))
-    walkers = load_walkers("t.id = ANY(%s) AND t.campaign_id IS NOT NULL", [list(told)])
-    journal = Journal()
-    for walker in walkers:
-        result, contact_id, leaves_at = told[walker.id]
-        since = max(at, walker.step_since, leaves_at or at)
-        step = graph_of(walker.version_id).steps.get(walker.step)
+    travellers = load_travellers("t.id = ANY(%s) AND t.campaign_id IS NOT NULL", [list(told)])
+    passage_log = PassageLog()
+    for traveller in travellers:
+        result, contact_id, leaves_at = told[traveller.id]
+        since = max(at, traveller.step_since, leaves_at or at)
+        step = graph_of(traveller.version_id).steps.get(traveller.step)
         if step is None:
-            park(walker, f"{walker.step}?")
+            park(traveller, f"{traveller.step}?")
         elif result != BLOCKED:
-            _lead_on(journal, walker, result, since, contact_id)
+            _lead_on(passage_log, traveller, result, since, contact_id)
         else:
-            settle_blocked(journal, step, walker, since, gave_up=False)
-    journal.save(walkers)
+            settle_blocked(passage_log, step, traveller, since, gave_up=False)
+    passage_log.save(travellers)
 
 
 def settle_blocked(
-    journal: Journal, step: Step, walker: Walker, at: datetime, *, gave_up: bool
+    passage_log: PassageLog, step: Step, traveller: TravellerRow, at: datetime, *, gave_up: bool
 ) -> None:
     """What the step says of a message that was not possible. gave_up : and waits no longer."""
     what = step["when_blocked"]
     if what == "wait" and gave_up:
         what = step["then"]
     if what == "skip":
-        _lead_on(journal, walker, "skipped", at, None)
+        _lead_on(passage_log, traveller, "skipped", at, None)
     elif what == "exit":
-        journal.finish(walker, Traveller.Outcome.BLOCKED, at=at)
+        passage_log.finish(traveller, Traveller.ExitReason.BLOCKED, at=at)
 
 
 def _lead_on(
-    journal: Journal, walker: Walker, result: str, at: datetime, contact_id: int | None
+    passage_log: PassageLog,
+    traveller: TravellerRow,
+    result: str,
+    at: datetime,
+    contact_id: int | None,
 ) -> None:
-    graph = graph_of(walker.version_id)
-    journal.move(walker, "next", graph, at=at, result=result, contact_id=contact_id)
+    graph = graph_of(traveller.version_id)
+    passage_log.move(traveller, "next", graph, at=at, result=result, contact_id=contact_id)

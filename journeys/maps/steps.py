@@ -13,7 +13,7 @@ from django.db import connection
 from journeys.draws import keyed_uniform, pick
 from journeys.maps.numerics.journey_clock import clock, next_local
 from journeys.maps.numerics.journey_graph import Step
-from journeys.maps.travellers import Walker
+from journeys.maps.travellers import TravellerRow
 from journeys.models import JourneyMap
 from segments.models import FeatureSet, StateBuild
 from segments.models.event import MAX_AHEAD
@@ -69,12 +69,12 @@ def state_on(day: date) -> StateBuild:
     )
 
 
-def wait_over(step: Step, walkers: Sequence[Walker], *, now: datetime) -> Ports:
+def wait_over(step: Step, travellers: Sequence[TravellerRow], *, now: datetime) -> Ports:
     """Of a wait for a duration or until an hour."""
     ports: Ports = []
-    for walker in walkers:
-        walker.due_at = wait_end(step, walker.step_since, walker.time_zone)
-        ports.append("next" if walker.due_at <= now else None)
+    for traveller in travellers:
+        traveller.due_at = wait_end(step, traveller.step_since, traveller.time_zone)
+        ports.append("next" if traveller.due_at <= now else None)
     return ports
 
 
@@ -85,35 +85,35 @@ def wait_end(step: Step, since: datetime, zone: str) -> datetime:
     return since + timedelta(minutes=step["minutes"])
 
 
-def event_awaited(step: Step, walkers: Sequence[Walker], *, now: datetime) -> Ports:
+def event_awaited(step: Step, travellers: Sequence[TravellerRow], *, now: datetime) -> Ports:
     """An event that happened in time counts, even if it was heard of only after the time-out.
 
     One that was stamped later than `now` leads on at its own moment, so that the steps behind find
     it in their past.
     """
-    ends = [wait_end(step, walker.step_since, walker.time_zone) for walker in walkers]
-    pairs = zip(walkers, ends, strict=True)
-    spans = [(walker.customer_id, walker.events_from, end) for walker, end in pairs]
+    ends = [wait_end(step, traveller.step_since, traveller.time_zone) for traveller in travellers]
+    pairs = zip(travellers, ends, strict=True)
+    spans = [(traveller.customer_id, traveller.events_from, end) for traveller, end in pairs]
     happened = first_events(step["event_kind"], spans)
     ports: Ports = []
-    for walker, end, moment in zip(walkers, ends, happened, strict=True):
-        walker.due_at = moment or end
+    for traveller, end, moment in zip(travellers, ends, happened, strict=True):
+        traveller.due_at = moment or end
         port = "happened" if moment else "timed_out"
-        ports.append(port if walker.due_at <= now else None)
+        ports.append(port if traveller.due_at <= now else None)
     return ports
 
 
-def split_by_event(step: Step, walkers: Sequence[Walker], *, now: datetime) -> Ports:
+def split_by_event(step: Step, travellers: Sequence[TravellerRow], *, now: datetime) -> Ports:
     """What is known of has happened, whatever the clock that stamped it."""
     minutes = step.get("minutes")
     back, until = timedelta(minutes=minutes) if minutes else None, now + MAX_AHEAD
-    spans = [(w.customer_id, now - back if back else w.counts_from, until) for w in walkers]
+    spans = [(w.customer_id, now - back if back else w.counts_from, until) for w in travellers]
     return ["yes" if moment else "no" for moment in first_events(step["event_kind"], spans)]
 
 
-def split_by_rule(step: Step, walkers: Sequence[Walker], *, on: date) -> Ports:
-    holds = for_whom(step["rule"], {walker.customer_id for walker in walkers}, on=on)
-    return ["yes" if walker.customer_id in holds else "no" for walker in walkers]
+def split_by_rule(step: Step, travellers: Sequence[TravellerRow], *, on: date) -> Ports:
+    holds = for_whom(step["rule"], {traveller.customer_id for traveller in travellers}, on=on)
+    return ["yes" if traveller.customer_id in holds else "no" for traveller in travellers]
 
 
 def split_at_random(step: Step, customer_ids: Sequence[int], *, seed: int) -> list[str]:

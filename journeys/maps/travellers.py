@@ -42,7 +42,7 @@ SAVED = {  # what a move may change, with its type in PostgreSQL
 
 
 @dataclass(slots=True)
-class Walker:
+class TravellerRow:
     """A traveller who may move. The fields are those of the row, then the customer's."""
 
     id: int
@@ -75,15 +75,15 @@ class Walker:
 
 
 @dataclass
-class Journal:
-    """What walkers went through since they were loaded."""
+class PassageLog:
+    """What travellers went through since they were loaded."""
 
     passages: list[tuple[Any, ...]] = field(default_factory=list)
     tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
 
     def move(
         self,
-        walker: Walker,
+        traveller: TravellerRow,
         port: str,
         graph: Graph,
         *,
@@ -98,54 +98,54 @@ class Journal:
 
         result : what the passage says instead of the port.
         """
-        self._leave(walker, result or port, at, contact_id, probability)
-        target = graph.target(walker.step, port)
+        self._leave(traveller, result or port, at, contact_id, probability)
+        target = graph.target(traveller.step, port)
         if target is None:
-            self._close(walker, Traveller.Outcome.END, at)
+            self._close(traveller, Traveller.ExitReason.END, at)
             return
-        walker.step, walker.step_since, walker.due_at = target, at, at
-        clear_request(walker)
-        self.tallies[walker.version_id, target, StepTally.ARRIVED] += 1
+        traveller.step, traveller.step_since, traveller.due_at = target, at, at
+        clear_request(traveller)
+        self.tallies[traveller.version_id, target, StepTally.ARRIVED] += 1
 
-    def finish(self, walker: Walker, outcome: str, *, at: datetime) -> None:
+    def finish(self, traveller: TravellerRow, outcome: str, *, at: datetime) -> None:
         """The journey is over at the present step, even if it only begins later there."""
-        self._leave(walker, outcome, max(at, walker.step_since))
-        self._close(walker, outcome, at)
+        self._leave(traveller, outcome, max(at, traveller.step_since))
+        self._close(traveller, outcome, at)
 
-    def save(self, walkers: Iterable[Walker]) -> None:
-        """Write walkers, passages and tallies inside the caller's transaction."""
-        _update(list(walkers))
+    def save(self, travellers: Iterable[TravellerRow]) -> None:
+        """Write travellers, passages and tallies inside the caller's transaction."""
+        _update(list(travellers))
         _copy_passages(self.passages)
         _add_tallies(self.tallies)
 
     def _leave(
         self,
-        walker: Walker,
+        traveller: TravellerRow,
         result: str,
         at: datetime,
         contact_id: int | None = None,
         probability: float | None = None,
     ) -> None:
-        here = (walker.id, walker.version_id, walker.step)
-        self.passages.append((*here, walker.step_since, at, result, contact_id, probability))
-        self.tallies[walker.version_id, walker.step, result] += 1
+        here = (traveller.id, traveller.version_id, traveller.step)
+        self.passages.append((*here, traveller.step_since, at, result, contact_id, probability))
+        self.tallies[traveller.version_id, traveller.step, result] += 1
 
-    def _close(self, walker: Walker, outcome: str, at: datetime) -> None:
-        walker.status, walker.outcome, walker.done_at = DONE, str(outcome), at
-        walker.due_at = None
-        clear_request(walker)
+    def _close(self, traveller: TravellerRow, outcome: str, at: datetime) -> None:
+        traveller.status, traveller.outcome, traveller.done_at = DONE, str(outcome), at
+        traveller.due_at = None
+        clear_request(traveller)
 
 
-def park(walker: Walker, reason: str) -> None:
+def park(traveller: TravellerRow, reason: str) -> None:
     """Stands still until a person resumes it; nothing is sent meanwhile."""
-    walker.fault = reason[:LONGEST_FAULT]
-    walker.due_at = None
-    clear_request(walker)
+    traveller.fault = reason[:LONGEST_FAULT]
+    traveller.due_at = None
+    clear_request(traveller)
 
 
-def clear_request(walker: Walker) -> None:
+def clear_request(traveller: TravellerRow) -> None:
     """No message is asked for any more."""
-    walker.campaign_id, walker.give_up_at, walker.at_once = None, None, False
+    traveller.campaign_id, traveller.give_up_at, traveller.at_once = None, None, False
 
 
 def lock_customers(customer_ids: Iterable[int]) -> None:
@@ -153,7 +153,7 @@ def lock_customers(customer_ids: Iterable[int]) -> None:
     lock_blocks(customer_id >> BLOCK_BITS for customer_id in customer_ids)
 
 
-def load_walkers(condition: str, params: Sequence[Any]) -> list[Walker]:
+def load_travellers(condition: str, params: Sequence[Any]) -> list[TravellerRow]:
     """Travellers under way that fit, t being the traveller; their rows stay locked.
 
     The caller holds the locks of their blocks. Rows that another transaction holds are left out.
@@ -163,7 +163,7 @@ def load_walkers(condition: str, params: Sequence[Any]) -> list[Walker]:
         cursor.execute(LOAD.format(condition=condition), list(params))
         rows = cursor.fetchall()
     return [
-        Walker(*(*row, zones_of(zone, country, organisation_zone)[0], is_erased))
+        TravellerRow(*(*row, zones_of(zone, country, organisation_zone)[0], is_erased))
         for *row, zone, country, is_erased in rows
     ]
 
@@ -174,8 +174,8 @@ def graph_of(version_id: int) -> Graph:
     return parse_graph(MapVersion.objects.values_list("graph", flat=True).get(pk=version_id))
 
 
-def _update(walkers: list[Walker]) -> None:
-    if not walkers:
+def _update(travellers: list[TravellerRow]) -> None:
+    if not travellers:
         return
     columns = sql.SQL(", ").join(map(sql.Identifier, SAVED))
     statement = sql.SQL(
@@ -186,9 +186,9 @@ def _update(walkers: list[Walker]) -> None:
         values=sql.SQL(", ").join(sql.Identifier("u", name) for name in SAVED),
         arrays=sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(t)) for t in SAVED.values()),
     )
-    values = [[getattr(walker, name) for walker in walkers] for name in SAVED]
+    values = [[getattr(traveller, name) for traveller in travellers] for name in SAVED]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [[walker.id for walker in walkers], *values])
+        cursor.execute(statement, [[traveller.id for traveller in travellers], *values])
 
 
 def _copy_passages(passages: list[tuple[Any, ...]]) -> None:

@@ -16,7 +16,7 @@ class Traveller(models.Model):
         TRAVELLING = "travelling", _("travelling")
         DONE = "done", _("done")
 
-    class Outcome(models.TextChoices):
+    class ExitReason(models.TextChoices):
         GOAL = "goal", _("goal reached")
         RULE = "rule", _("exit rule")
         END = "end", _("end of the map")
@@ -60,7 +60,7 @@ class Traveller(models.Model):
         _("due at"), null=True, help_text=_("When to look again. Empty: done, or parked.")
     )
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.TRAVELLING)
-    outcome = models.CharField(_("outcome"), max_length=7, choices=Outcome, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=7, choices=ExitReason, blank=True)
     done_at = models.DateTimeField(_("done at"), null=True)
     is_control = models.BooleanField(_("control"), default=False)
     campaign = models.ForeignKey(

@@ -245,5 +245,5 @@ def _install_limits(
         target=made["bundle"],
         after_days=8,
         within_days=14,
-        outcome=campaigns.FollowUp.Outcome.NON_RESPONDERS,
+        outcome=campaigns.FollowUpOn.NON_RESPONDERS,
     )

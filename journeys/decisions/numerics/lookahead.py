@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Outcome = Literal["all", "responders", "non_responders"]
+FollowUpOn = Literal["all", "responders", "non_responders"]
 Values = NDArray[np.float64]
 
 NUMBERS_IN_MEMORY = 4_000_000  # with more states, fewer customers are valued at a time
@@ -21,7 +21,7 @@ class FollowUp:
     source: int  # index of a campaign
     target: int  # index of a campaign
     after_days: int  # 1 or more
-    outcome: Outcome = "all"
+    outcome: FollowUpOn = "all"
     within_days: int = 30  # days for which it stays possible, 1 or more
     blocked_days: int = 0  # days for which the source's own contact shuts the target out
 
@@ -123,7 +123,7 @@ def best_follow_ups(
     series.later_today()
     places = [i for i, f in enumerate(follow_ups) if f.source == source]
 
-    def best(outcome: Outcome) -> NDArray[np.int64]:
+    def best(outcome: FollowUpOn) -> NDArray[np.int64]:
         n = len(value_now)
         found, worth = np.full(n, NO_FOLLOW_UP), np.zeros(n)
         for place in places:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
 
-from journeys.explain.rehearse_map import Happening, rehearse_map
+from journeys.explain.rehearse_map import RehearsedStep, rehearse_map
 from journeys.maps.admin.canvas import Unreadable, read_body, refused
 from journeys.maps.admin.journey_map import JourneyMapAdmin
 from journeys.maps.describe_graph import PORTS, describe_graph_error
@@ -58,7 +58,7 @@ class RehearsedMapAdmin(JourneyMapAdmin):
         return JsonResponse({"text": text, "moments": [_moment(one, graph) for one in happenings]})
 
 
-def _moment(one: Happening, graph: Graph) -> dict[str, Any]:
+def _moment(one: RehearsedStep, graph: Graph) -> dict[str, Any]:
     """A row of the timeline; `choices` are what else could happen at the step."""
     return {
         "step": one.step_id,
@@ -104,5 +104,5 @@ def _start(text: object) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _zone_of(happenings: list[Happening]) -> str:
+def _zone_of(happenings: list[RehearsedStep]) -> str:
     return str(happenings[0].at.tzinfo) if happenings else ""

@@ -64,12 +64,12 @@ def map_figures(
     here = sum(count.here for count in counts.values())
     ended: Counter[str] = Counter()
     for count in counts.values():
-        ended.update({name: n for name, n in count.left.items() if name in Traveller.Outcome})
+        ended.update({name: n for name, n in count.left.items() if name in Traveller.ExitReason})
     figures = [
         (_("Entered version %(n)s") % {"n": version.number}, number(entered)),
         (_("On the way now"), number(here)),
     ]
-    for outcome in Traveller.Outcome:
+    for outcome in Traveller.ExitReason:
         if ended[outcome]:
             figures.append((_("Ended: %(how)s") % {"how": outcome.label}, number(ended[outcome])))
     return figures

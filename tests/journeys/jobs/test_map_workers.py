@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from journeys.jobs import advance_travellers as advancing
-from journeys.jobs.advance_travellers import Party, advance_travellers
+from journeys.jobs.advance_travellers import TravellerBatch, advance_travellers
 from journeys.maps import travellers as walk
 from journeys.maps.enter_maps import enter_maps
 from journeys.maps.map_counts import step_counts
@@ -35,13 +35,13 @@ def ready(monkeypatch):
     """People at the entry, and workers who take their time between loading and writing."""
     journey = launch(draw({"e": ENTRY, "m": MARK, "n": MARK}, "e>m m>n"))
     put_in(journey, *(make_customer() for _ in range(N_PEOPLE)), at=NOW)
-    honest = Party.walk
+    honest = TravellerBatch.walk
 
     def slowly(party):
         time.sleep(0.02)
         honest(party)
 
-    monkeypatch.setattr(Party, "walk", slowly)
+    monkeypatch.setattr(TravellerBatch, "walk", slowly)
     monkeypatch.setattr(advancing, "BATCH", 10)
     return journey
 

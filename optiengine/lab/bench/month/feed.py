@@ -15,7 +15,7 @@ from rest_framework.authtoken.models import Token
 from optiengine.lab.bench.month.engine import Engine, post
 from optiengine.lab.bench.month.journal import Journal
 from optiengine.lab.bench.month.sinks import luck
-from optiengine.lab.bench.month.town import Deed, Town, write_deeds
+from optiengine.lab.bench.month.town import CustomerEvent, SimulatedShop, write_deeds
 from segments.customers.write_customer import say_consents, write_customer
 from segments.events.store_events import NewEvent, store_events
 from segments.imports.import_file import create_import
@@ -43,7 +43,7 @@ class Arrivals:
 
 
 class Feed:
-    def __init__(self, town: Town, engine: Engine, journal: Journal, folder: Path) -> None:
+    def __init__(self, town: SimulatedShop, engine: Engine, journal: Journal, folder: Path) -> None:
         self.town, self.engine, self.journal, self.folder = town, engine, journal, folder
         self.arrivals = Arrivals(folder / "arrived")
         self._numbers = count(1)
@@ -82,7 +82,7 @@ class Feed:
             if customer:
                 say_consents(customer, given, source="shop", at=at)
 
-    def hand_in(self, deeds: Sequence[Deed], at: datetime, *, by_file: bool) -> None:
+    def hand_in(self, deeds: Sequence[CustomerEvent], at: datetime, *, by_file: bool) -> None:
         if not deeds:
             return
         if by_file:
@@ -124,7 +124,9 @@ class Feed:
             if not kind or customer is None:
                 continue
             properties = {"channel": "email", **({"hard": True} if kind == "bounce" else {})}
-            deeds.append(Deed(f"{kind}-{row['key']}", customer, kind, at, None, properties))
+            deeds.append(
+                CustomerEvent(f"{kind}-{row['key']}", customer, kind, at, None, properties)
+            )
         self.hand_in(deeds, at, by_file=False)
         for deed in deeds:
             if deed.kind != "open":

@@ -17,7 +17,7 @@ from optiengine.lab.bench.month.engine import Engine, EngineStuck, Sinks, ring
 from optiengine.lab.bench.month.feed import Feed, some
 from optiengine.lab.bench.month.install import install
 from optiengine.lab.bench.month.journal import Journal
-from optiengine.lab.bench.month.town import Deed, Town
+from optiengine.lab.bench.month.town import CustomerEvent, SimulatedShop
 from segments.events.new_events import start_cursor
 from segments.models import Customer, Organisation
 
@@ -41,7 +41,7 @@ class Month:
         self.journal = Journal(folder / "journal", self.clock.now)
         self.rng = np.random.default_rng([extent.seed, 11])
         self.n_ticks = 0
-        self.late_deeds: list[Deed] = []  # after the day's last tick
+        self.late_deeds: list[CustomerEvent] = []  # after the day's last tick
 
     def live(self) -> None:
         """The whole month; always leaves no process behind."""
@@ -65,7 +65,9 @@ class Month:
         """The town before its first day, through the imports; then rules, and the engine is on."""
         extent, at = self.extent, self.clock.now()
         print("history", flush=True)
-        town = Town(extent.n_customers, extent.n_days, seed=extent.seed, start=extent.start)
+        town = SimulatedShop(
+            extent.n_customers, extent.n_days, seed=extent.seed, start=extent.start
+        )
         install(
             extent.start,
             at,
@@ -136,7 +138,7 @@ class Month:
             async_task("journeys.tasks.decide_chunks", run.pk)
         ring(self.engine)
 
-    def _visits(self, done: list[Deed], tick: datetime) -> None:
+    def _visits(self, done: list[CustomerEvent], tick: datetime) -> None:
         """Some who visit our page ask what there is for them, while the cluster works."""
         visitors = sorted({deed.customer for deed in done if deed.kind == "visit"})
         n = 1 + self.extent.n_customers // 4_000

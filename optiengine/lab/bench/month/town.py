@@ -25,7 +25,7 @@ PLACES = (
 
 
 @dataclass(frozen=True)
-class Deed:
+class CustomerEvent:
     """One thing that a customer did."""
 
     id: str
@@ -36,7 +36,7 @@ class Deed:
     properties: dict[str, Any] = field(default_factory=dict)
 
 
-class Town:
+class SimulatedShop:
     """The world of optiengine.example by other draws, with carts and wishes among its visits."""
 
     def __init__(self, n: int, days: int, *, seed: int, start: date) -> None:
@@ -78,17 +78,17 @@ class Town:
                 writer.writerow([*row, str(luck("call", row[0]) < 0.4).lower()])
         return path
 
-    def day(self) -> list[Deed]:
+    def day(self) -> list[CustomerEvent]:
         """Live one day that the engine's messages do not touch; what happened, in order of time."""
         deeds = list(self._deeds(self.world.live_day(self.world.today)))
         for deed in [deed for deed in deeds if deed.kind == "visit"]:
             deeds += self._after_visit(deed)
         return sorted(deeds, key=lambda deed: (deed.at, deed.id))
 
-    def _deeds(self, events: Events) -> Iterator[Deed]:
+    def _deeds(self, events: Events) -> Iterator[CustomerEvent]:
         for number in range(len(events)):
             kind = str(events.kind[number])
-            yield Deed(
+            yield CustomerEvent(
                 id=str(events.external_id[number]),
                 customer=str(events.customer[number]),
                 kind=kind,
@@ -96,7 +96,7 @@ class Town:
                 cents=int(events.amount_cents[number]) if kind == "order" else None,
             )
 
-    def _after_visit(self, visit: Deed) -> Iterator[Deed]:
+    def _after_visit(self, visit: CustomerEvent) -> Iterator[CustomerEvent]:
         u = luck("cart", self.seed, visit.id)
         if u < 0.5:
             yield replace(visit, id=f"cart-{visit.id}", kind="cart", at=_later(visit, 4))
@@ -108,7 +108,7 @@ class Town:
             yield replace(visit, id=f"wish-{visit.id}", kind="wishlist", at=_later(visit, 2))
 
 
-def write_deeds(deeds: Sequence[Deed], path: Path) -> Path:
+def write_deeds(deeds: Sequence[CustomerEvent], path: Path) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["external_id", "customer", "kind", "occurred_at", "amount_cents"])
@@ -118,5 +118,5 @@ def write_deeds(deeds: Sequence[Deed], path: Path) -> Path:
     return path
 
 
-def _later(deed: Deed, minutes: int) -> datetime:
+def _later(deed: CustomerEvent, minutes: int) -> datetime:
     return deed.at + timedelta(minutes=minutes)
