@@ -38,6 +38,7 @@ VARIABLE = re.compile(r"^#? ?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
 PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
 SOURCE_SUFFIXES = {".py", ".md", ".toml", ".html", ".css", ".js", ".service", ".yml", ".po"}
 DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+(?:\(\))?")
+FIELD = re.compile(r"([A-Z]\w*)\.(\w+)")
 ADDRESS = re.compile(r"(?:([A-Z]{3,7}) )?(/(?:api|admin|docs|u|p|i18n)/[^\s?#…]*)(?:[?#].*)?")
 SHELLS = ("sh", "bash")
 FILE_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)+")
@@ -120,6 +121,8 @@ def unknown_references(code: str) -> list[str]:
         return [f"`{code}` is no option of any command."]
     if DOTTED.fullmatch(code) and not _is_importable(code.removesuffix("()")):
         return [f"`{code}` cannot be imported."]
+    if (match := FIELD.fullmatch(code)) and not _has_field(match[1], match[2]):
+        return [f"`{code}`: {match[1]} has no {match[2]}."]
     if match := ADDRESS.fullmatch(code):
         return [] if is_served(match[2], match[1]) else [f"`{code}` is not served."]
     if PATH.fullmatch(code) and _is_source(code) and not any(ROOT.glob(code.rstrip("/"))):
@@ -248,6 +251,12 @@ def _is_importable(dotted: str) -> bool:
             found = getattr(found, name, None)
         return found is not None
     return False
+
+
+def _has_field(model: str, name: str) -> bool:
+    """Of one of our models; what is no model of ours may be anything."""
+    ours = [found for found in apps.get_models() if found.__module__.partition(".")[0] in PACKAGES]
+    return all(hasattr(found, name) for found in ours if found.__name__ == model)
 
 
 def _permissions(app: str) -> set[str]:
