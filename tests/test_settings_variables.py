@@ -2,7 +2,7 @@
 
 import re
 
-from tests.settings_variables import ROOT, settings_variables
+from optiengine.docs.references import ROOT, setting_defaults
 
 
 def test_the_example_names_every_setting_and_no_other():
@@ -11,7 +11,7 @@ def test_the_example_names_every_setting_and_no_other():
 
     assert len(names) == len(set(names))
     anymail = {name for name in names if name.startswith("ANYMAIL_")} - {"ANYMAIL_ESP"}
-    assert set(names) - anymail == settings_variables()
+    assert set(names) - anymail == set(setting_defaults())
 
 
 def test_nothing_is_set_by_copying_the_example():

@@ -20,7 +20,7 @@ from optiengine.docs.site import ORIGINAL, Site
 from optiengine.menu import NAVIGATION
 
 ROOT = settings.BASE_DIR
-PLAIN_FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]  # beside the site
+PLAIN_FILES = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")]
 PACKAGES = ("optiengine", "segments", "campaigns", "journeys", "reports", "tests")
 MADE_HERE = {
     "var",
