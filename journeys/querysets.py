@@ -3,7 +3,7 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import Case, F, Sum, When
+from django.db.models import Case, Count, F, Sum, When
 from django.db.models.functions import Coalesce
 
 
@@ -17,6 +17,11 @@ class DeliveryQuerySet(models.QuerySet):
     def unsettled(self) -> Self:
         """Handed over, but nobody knows whether it arrived: a person has to settle these."""
         return self.filter(status="unknown")
+
+    def per_reason(self) -> models.QuerySet:
+        """One row per status and reason: {"status": "suppressed", "reason_code": 5, "n": 3}."""
+        rows = self.exclude(reason_code=None).order_by().values("status", "reason_code")
+        return rows.annotate(n=Count("pk")).order_by("-n", "reason_code", "status")
 
 
 class CallQuerySet(models.QuerySet):

@@ -31,7 +31,7 @@ def replayed(run):
 
 def reason_of(delivery):
     """Why a delivery is where it is, as anybody reads it."""
-    return delivery.reason
+    return delivery.reason_text
 
 
 def test_every_row_is_still_there(witness):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from campaigns.models import Action
 from journeys.decisions.decide_now import Request, decide_now
 from journeys.delivery.render_message import Recipient, Words, render_message
-from journeys.models import Delivery, LiveDecision
+from journeys.models import Delivery, LiveDecision, ReasonCode, make_reason
 from optiengine.lib.text_scan import TextError
 from segments.models import Customer
 from segments.models.customer import INBOUND
@@ -51,10 +51,15 @@ def answer_customer(
     try:
         words = render_message(action, Recipient.of(customer))
     except TextError as fault:
-        failed = {"status": Delivery.Status.FAILED, "reason": str(fault)[:200], "sent_at": None}
+        reason = make_reason(ReasonCode.TEXT_FAULT, fault=str(fault))
         if answer.contact_id:
             given = Delivery.objects.filter(as_of=answer.as_of, contact_id=answer.contact_id)
-            given.update(**failed)
+            given.update(
+                status=Delivery.Status.FAILED,
+                reason_code=reason.code,
+                reason_params=reason.params,
+                sent_at=None,
+            )
         return nothing
     return SpokenAnswer(
         answer.decision_id,

@@ -297,7 +297,6 @@ def _deliveries(
         "expires_at": [expiries[place] for place in sent],
         "owner": [""] * len(sent),
         "attempts": ["0"] * len(sent),
-        "reason": [""] * len(sent),
     }
 
 

@@ -8,15 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
-from django.utils.translation import gettext_noop
 
 from journeys.delivery.channel_throttle import next_minute, take
-from journeys.delivery.load_limits import in_words, load_contacted, waiting_of
+from journeys.delivery.load_limits import load_contacted, reason_of, waiting_of
 from journeys.delivery.numerics.last_check import Limits, hold
-from journeys.delivery.outbox import LEASE, MAY_SEND, MINE, Batch
+from journeys.delivery.outbox import LEASE, MAY_SEND, MINE, Batch, reason_columns
 from journeys.delivery.render_message import COLUMNS
 from journeys.locks import lock_blocks
-from journeys.models import Delivery
+from journeys.models import Delivery, Reason, ReasonCode
 from segments.customers.suppress_addresses import SUPPRESSED_SQL
 from segments.models.customer import BLOCK_BITS
 
@@ -33,29 +32,29 @@ MAP_STOPPED = """EXISTS (
 # Why a message may not leave. The first that holds is the reason. d: delivery, c: customer,
 # a: action, k: campaign.
 REFUSALS = [
-    ("c.id IS NULL", gettext_noop("The customer is no longer known.")),
-    ("c.erased_at IS NOT NULL", gettext_noop("The customer was erased.")),
-    ("c.suppressed", gettext_noop("The customer is suppressed.")),
-    (SUPPRESSED_SQL, gettext_noop("The address is suppressed.")),
-    ("d.channel <> ALL (c.consents)", gettext_noop("There is no consent for the channel.")),
+    ("c.id IS NULL", ReasonCode.CUSTOMER_UNKNOWN),
+    ("c.erased_at IS NOT NULL", ReasonCode.CUSTOMER_ERASED),
+    ("c.suppressed", ReasonCode.CUSTOMER_SUPPRESSED),
+    (SUPPRESSED_SQL, ReasonCode.ADDRESS_SUPPRESSED),
+    ("d.channel <> ALL (c.consents)", ReasonCode.NO_CONSENT),
     (
         "d.channel = 'email' AND c.email = '' OR d.channel IN ('sms', 'call') AND c.phone = ''",
-        gettext_noop("There is no address for the channel."),
+        ReasonCode.NO_ADDRESS,
     ),
     (
         "k.id IS NULL OR k.status <> 'active' OR k.ends_on < %(today)s",
-        gettext_noop("The campaign is no longer active."),
+        ReasonCode.CAMPAIGN_INACTIVE,
     ),
-    (MAP_STOPPED, gettext_noop("The journey map is no longer active.")),
+    (MAP_STOPPED, ReasonCode.JOURNEY_INACTIVE),
     (
         "c.topics_declined <> '{}' AND c.topics_declined && ARRAY"
         "(SELECT t.tag_id FROM campaigns_campaign_tags t WHERE t.campaign_id = k.id)",
-        gettext_noop("The customer declined a topic of the campaign."),
+        ReasonCode.TOPIC_DECLINED,
     ),
-    ("NOT a.is_active", gettext_noop("The action is no longer active.")),
-    ("d.expires_at < %(now)s", gettext_noop("It is too late for this message.")),
+    ("NOT a.is_active", ReasonCode.ACTION_INACTIVE),
+    ("d.expires_at < %(now)s", ReasonCode.EXPIRED),
 ]
-CASES = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in REFUSALS)
+CASES = " ".join(f"WHEN {condition} THEN {code:d}" for condition, code in REFUSALS)
 BLOCKS = f"""
 SELECT DISTINCT d.customer_id >> {BLOCK_BITS} FROM journeys_delivery d
 WHERE {MINE} AND d.status = %(status)s
@@ -63,7 +62,7 @@ WHERE {MINE} AND d.status = %(status)s
 # By id, so that two who lock some of the same rows never wait in a circle.
 MESSAGES = f"""
 SELECT d.id, d.key, d.as_of, d.customer_id, d.action_id, d.due_at, d.expires_at,
-    CASE {CASES} ELSE '' END AS refusal,
+    CASE {CASES} END AS refusal,
     CASE WHEN d.channel = 'email' THEN c.email
          WHEN d.channel IN ('sms', 'call') THEN c.phone ELSE '' END AS address,
     {", ".join(f"c.{column}" for column in COLUMNS)}, c.time_zone,
@@ -82,7 +81,8 @@ ORDER BY d.id FOR UPDATE OF d
 WRITE = f"""
 UPDATE journeys_delivery d
 SET status = became.status,
-    reason = became.reason,
+    reason_code = became.reason_code,
+    reason_params = became.reason_params,
     due_at = became.due_at,
     owner = CASE WHEN became.status = 'new' THEN '' ELSE d.owner END,
     attempts = d.attempts + became.leaves::int,
@@ -91,9 +91,9 @@ SET status = became.status,
                          ELSE d.unclear_since END,
     lease_until = CASE WHEN became.leaves THEN clock_timestamp() + {LEASE}
                        WHEN became.status = 'attempting' THEN clock_timestamp() END
-FROM unnest(%(became)s::bigint[], %(statuses)s::text[], %(reasons)s::text[],
+FROM unnest(%(became)s::bigint[], %(statuses)s::text[], %(codes)s::smallint[], %(params)s::jsonb[],
             %(due)s::timestamptz[], %(leaves)s::boolean[])
-    AS became (id, status, reason, due_at, leaves)
+    AS became (id, status, reason_code, reason_params, due_at, leaves)
 WHERE d.id = became.id AND {MINE}
 """
 
@@ -104,7 +104,7 @@ class Fate:
 
     id: int
     status: str
-    reason: str
+    reason: Reason | None
     due_at: datetime
     leaves: bool = False
 
@@ -151,9 +151,9 @@ def begin_attempt(
             | {
                 "became": [fate.id for fate in written],
                 "statuses": [fate.status for fate in written],
-                "reasons": [fate.reason for fate in written],
                 "due": [fate.due_at for fate in written],
                 "leaves": [fate.leaves for fate in written],
+                **reason_columns(fate.reason for fate in written),
             },
         )
     stopped = Counter(fate.status for fate in written if not fate.leaves)
@@ -169,21 +169,21 @@ def _fates(batch: Batch, rows: Sequence[Row], limits: Limits, now: datetime) -> 
     for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
         if row["refusal"]:  # a repeat may have left before
             status = Delivery.Status.UNKNOWN if batch.is_repeat else Delivery.Status.SUPPRESSED
-            fates.append(Fate(row["id"], status, row["refusal"], row["due_at"]))
+            fates.append(Fate(row["id"], status, Reason(ReasonCode(row["refusal"])), row["due_at"]))
             continue
         waiting, before = waiting_of(row, limits), contacted.setdefault(row["customer_id"], [])
         held = hold(limits, waiting, before, at=now)
         if held is None:
             before.append(waiting.sent(now))
             status = Delivery.Status.ATTEMPTING
-            fates.append(Fate(row["id"], status, "", row["due_at"], leaves=True))
+            fates.append(Fate(row["id"], status, None, row["due_at"], leaves=True))
             continue
         is_over = held.until is None or _is_over(row, held.until)
         fates.append(
             Fate(
                 id=row["id"],
                 status=_held_status(batch, is_over=is_over),
-                reason=in_words(held, limits, is_over=is_over)[:200],
+                reason=reason_of(held, limits, is_over=is_over),
                 due_at=row["due_at"] if is_over or held.until is None else held.until,
             )
         )
@@ -208,7 +208,7 @@ def _together(fates: Sequence[Fate]) -> list[Fate]:
     ]
 
 
-def _wait(fate: Fate, until: datetime, reason: str = "") -> Fate:
+def _wait(fate: Fate, until: datetime, reason: Reason | None = None) -> Fate:
     return replace(fate, leaves=False, reason=reason, due_at=until)
 
 

@@ -27,7 +27,7 @@ from journeys.delivery.numerics.last_check import Limits
 from journeys.delivery.outbox import Batch, other_side
 from journeys.delivery.render_message import Recipient, render_message
 from journeys.delivery.report_bounces import record_bounces
-from journeys.models import ChannelRoute
+from journeys.models import ChannelRoute, Reason, ReasonCode, make_reason
 from optiengine.lib.text_scan import TextError
 from segments.customers.customer_links import Reader
 from segments.models.customer import OUTBOUND
@@ -104,7 +104,7 @@ class Worker:
         except Unreachable as error:
             is_attempt = not isinstance(error, NotReady)
             now = self.clock()
-            self.count(outbox.put_off(batch, str(error), now=now, is_attempt=is_attempt))
+            self.count(outbox.put_off(batch, error.reason, now=now, is_attempt=is_attempt))
             is_shut = True
         self.count(outbox.release(batch))
         if self.counts["sent"] > n_sent_before:
@@ -169,7 +169,7 @@ class Worker:
             raise
         except Unreachable as error:
             if not batch.is_repeat:  # of a repeat, the first attempt is still unclear
-                receipts += _for_the_rest(messages, receipts, SendResult.LATER, str(error))
+                receipts += _for_the_rest(messages, receipts, SendResult.LATER, error.reason)
             raise SessionOver from error
         except BaseException:  # a time-out of the queue is one: what was on its way stays unclear
             n_begun = len(receipts) - n_told + TRANSPORTS[batch.transport].at_once
@@ -195,7 +195,8 @@ class Worker:
             try:
                 messages.append(_message(batch, row, self.actions[row["action_id"]]))
             except TextError as error:
-                faults.append(Receipt(row["id"], result, str(error)))
+                reason = make_reason(ReasonCode.TEXT_FAULT, fault=f"{error}")
+                faults.append(Receipt(row["id"], result, reason))
         return messages, faults
 
 
@@ -220,7 +221,10 @@ def _message(batch: Batch, row: dict[str, Any], action: Action) -> Message:
 
 
 def _for_the_rest(
-    messages: Sequence[Message], receipts: Sequence[Receipt], result: SendResult, reason: str = ""
+    messages: Sequence[Message],
+    receipts: Sequence[Receipt],
+    result: SendResult,
+    reason: Reason | None = None,
 ) -> list[Receipt]:
     told = {receipt.delivery_id for receipt in receipts}
     ids = (message.delivery_id for message in messages)

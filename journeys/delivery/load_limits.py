@@ -4,16 +4,23 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Exclusion
 from campaigns.numerics.time_zones import zones_of
 from campaigns.services.load_rulebook import load_caps, load_gaps, load_quiet_hours
 from journeys.delivery.numerics.last_check import Contacted, Hold, Limit, Limits, ShutOut, Waiting
+from journeys.models import Reason, ReasonCode, make_reason
 from segments.models import Organisation
+
+CODES = {
+    Limit.QUIET_HOURS: ReasonCode.QUIET_HOURS,
+    Limit.CAP: ReasonCode.FREQUENCY_CAP,
+    Limit.GAP: ReasonCode.MINIMUM_GAP,
+    Limit.EXCLUSION: ReasonCode.EXCLUSION,
+    Limit.DURATION: ReasonCode.COOL_DOWN,
+}
 
 # What reached the customers, at the moment it was handed over at the latest; what is being handed
 # over or may have arrived among it. And contacts without a message: of control members, imported
@@ -96,23 +103,12 @@ def waiting_of(row: Mapping[str, Any], limits: Limits) -> Waiting:
     )
 
 
-def in_words(hold: Hold, limits: Limits, *, is_over: bool) -> str:
+def reason_of(hold: Hold, limits: Limits, *, is_over: bool) -> Reason:
     """Why a message waits, or, where what holds it outlasts it, why it is not sent at all."""
-    rule = {
-        Limit.QUIET_HOURS: _("Quiet hours"),
-        Limit.CAP: _("Frequency cap “%s”"),
-        Limit.GAP: _("Minimum gap “%s”"),
-        Limit.EXCLUSION: _("Exclusion “%s”"),
-        Limit.DURATION: _("Duration of “%s”"),
-    }[hold.limit]
-    rule = rule % hold.name if hold.name else rule
-    if hold.until is None:
-        return _("%(limit)s: no moment is possible.") % {"limit": rule}
-    local = hold.until.astimezone(ZoneInfo(limits.time_zone))
-    values = {"limit": rule, "moment": f"{local:%Y-%m-%d %H:%M %Z}"}
-    if is_over:
-        return _("%(limit)s until %(moment)s: too late for this message.") % values
-    return _("%(limit)s until %(moment)s.") % values
+    rule = {"rule": hold.name} if hold.name else {}
+    return make_reason(
+        CODES[hold.limit], **rule, until=hold.until, zone=limits.time_zone, too_late=is_over
+    )
 
 
 def _shut_outs(row: Exclusion) -> list[ShutOut]:

@@ -8,23 +8,23 @@ database's clock; what is due, on the caller's. Every statement is a transaction
 committed before a message is handed over. The step to attempting is in begin_attempt.
 """
 
+import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.utils.translation import gettext_noop
 
-from journeys.delivery.channels import TRANSPORTS, Receipt
+from journeys.delivery.channels import TRANSPORTS, Receipt, SendResult
+from journeys.models import Reason, ReasonCode
 
 LEASE = "interval '60 seconds'"
 MAX_ATTEMPTS = 5
 BACK_OFF = "interval '1 minute' * 5 ^ ({attempts} - 1)"  # 1, 5, 25 and 125 minutes
 KEY_LIFETIME = "interval '24 hours'"  # since the first attempt under a key: then no repeat
-INTERRUPTED = gettext_noop("Interrupted while it was handed over: it may have arrived.")
 
 MAY_SEND = """
     NOT EXISTS (SELECT FROM segments_organisation WHERE sending_stopped)
@@ -157,40 +157,73 @@ def take_over_batch(
     return _as_batch(rows, channel, transport, peer_id, owner, is_repeat=True)
 
 
+# What becomes of a delivery by what is known after an attempt: a first one under its key, or a
+# repeat; with another attempt to follow, or the last. STAYS: attempting, to be repeated in the same
+# batch, since it may have been taken; a repeat that is put off or refused says nothing of the first
+# attempt.
+STAYS = ""
+BECOMES: Mapping[SendResult, tuple[str, str, str, str]] = {
+    #                     first      the last   repeat     the last
+    SendResult.SENT:      ("sent",    "sent",    "sent",    "sent"),
+    SendResult.FAILED:    ("failed",  "failed",  "unknown", "unknown"),
+    SendResult.LATER:     ("new",     "failed",  STAYS,     "unknown"),
+    SendResult.AGAIN:     (STAYS,     "unknown", STAYS,     "unknown"),
+    SendResult.UNKNOWN:   ("unknown", "unknown", "unknown", "unknown"),
+    SendResult.UNTOUCHED: ("new",     "new",     STAYS,     STAYS),
+}  # fmt: skip
+BACKS_OFF = frozenset({SendResult.LATER, SendResult.AGAIN})  # the next attempt waits for a while
+NO_ATTEMPT = frozenset({SendResult.UNTOUCHED})  # what was counted as an attempt was none
+
+
+def becomes(result: SendResult, *, is_repeat: bool, is_last: bool) -> str:
+    """The status of a delivery after an attempt, or STAYS."""
+    return BECOMES[result][2 * is_repeat + is_last]
+
+
+RECORD = f"""
+UPDATE journeys_delivery d
+SET status = CASE became.status WHEN %(stays)s THEN d.status ELSE became.status END,
+    reason_code = receipt.reason_code,
+    reason_params = receipt.reason_params,
+    attempts = d.attempts - became.is_no_attempt::int,
+    sent_at = CASE WHEN became.status = 'sent' THEN %(now)s END,
+    lease_until = CASE WHEN became.status = %(stays)s THEN clock_timestamp() END,
+    due_at = CASE WHEN became.backs_off THEN %(now)s + {BACK_OFF.format(attempts="d.attempts")}
+                  ELSE d.due_at END
+FROM unnest(%(ids)s::bigint[], %(results)s::text[], %(codes)s::smallint[], %(params)s::jsonb[])
+         AS receipt (id, result, reason_code, reason_params)
+JOIN unnest(%(after)s::text[], %(is_last)s::boolean[], %(statuses)s::text[],
+            %(back_off)s::boolean[], %(no_attempt)s::boolean[])
+         AS became (result, is_last, status, backs_off, is_no_attempt)
+     ON became.result = receipt.result
+WHERE d.id = receipt.id AND became.is_last = (d.attempts >= {MAX_ATTEMPTS})
+  AND {MINE} AND d.status IN ('attempting', 'unknown')
+RETURNING d.status
+"""
+
+
 def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime) -> Counter[str]:
     """Write down what became of attempted deliveries; returns how many have which status.
 
     A worker that was given up knows better than the lease: its receipt replaces `unknown`.
-    What may have been taken stays `attempting`, to be repeated in the same batch after the
-    back-off; a repeat that is put off or refused says nothing of the first attempt.
     """
-    gives_up = f"result = 'later' AND attempts >= {MAX_ATTEMPTS}"
-    unclear = "(result = 'again' OR %(is_repeat)s AND result IN ('later', 'untouched'))"
+    rows = [(result, is_last) for result in SendResult for is_last in (False, True)]
     return _counts(
-        f"""
-        UPDATE journeys_delivery d
-        SET status = CASE WHEN {unclear} AND result <> 'untouched' AND attempts >= {MAX_ATTEMPTS}
-                              OR %(is_repeat)s AND result = 'failed' THEN 'unknown'
-                          WHEN {unclear} THEN d.status
-                          WHEN {gives_up} THEN 'failed'
-                          WHEN result IN ('later', 'untouched') THEN 'new' ELSE result END,
-            reason = receipt.reason,
-            attempts = attempts - (result = 'untouched')::int,
-            sent_at = CASE WHEN result = 'sent' THEN %(now)s END,
-            lease_until = CASE WHEN {unclear} THEN clock_timestamp() END,
-            due_at = CASE WHEN result IN ('later', 'again')
-                THEN %(now)s + {BACK_OFF.format(attempts="attempts")} ELSE due_at END
-        FROM unnest(%(ids)s::bigint[], %(results)s::text[], %(reasons)s::text[])
-             AS receipt (id, result, reason)
-        WHERE d.id = receipt.id AND {MINE} AND d.status IN ('attempting', 'unknown')
-        RETURNING d.status
-        """,
+        RECORD,
         batch.parameters([receipt.delivery_id for receipt in receipts])
+        | reason_columns(receipt.reason for receipt in receipts)
         | {
             "now": now,
-            "is_repeat": batch.is_repeat,
             "results": [receipt.result.value for receipt in receipts],
-            "reasons": [_printable(receipt.reason) for receipt in receipts],
+            "stays": STAYS,
+            "after": [result.value for result, _is_last in rows],
+            "is_last": [is_last for _result, is_last in rows],
+            "statuses": [
+                becomes(result, is_repeat=batch.is_repeat, is_last=is_last)
+                for result, is_last in rows
+            ],
+            "back_off": [result in BACKS_OFF for result, _is_last in rows],
+            "no_attempt": [result in NO_ATTEMPT for result, _is_last in rows],
         },
     )
 
@@ -207,7 +240,9 @@ def release(batch: Batch) -> Counter[str]:
     )
 
 
-def put_off(batch: Batch, reason: str, *, now: datetime, is_attempt: bool = True) -> Counter[str]:
+def put_off(
+    batch: Batch, reason: Reason, *, now: datetime, is_attempt: bool = True
+) -> Counter[str]:
     """Let wait what was not handed over, since the other side could not be reached.
 
     is_attempt : counts as one, and the next follows after the back-off; the last one fails. Where
@@ -221,7 +256,7 @@ def put_off(batch: Batch, reason: str, *, now: datetime, is_attempt: bool = True
                           WHEN %(is_attempt)s AND attempts + 1 >= {MAX_ATTEMPTS} THEN 'failed'
                           ELSE 'new' END,
             attempts = attempts + (%(is_attempt)s AND d.status = 'claimed')::int,
-            reason = %(reason)s, owner = '',
+            reason_code = %(code)s, reason_params = %(params)s::jsonb, owner = '',
             lease_until = CASE WHEN d.status = 'attempting' THEN clock_timestamp() END,
             due_at = CASE
                 WHEN d.status = 'attempting' THEN %(now)s + {BACK_OFF.format(attempts="attempts")}
@@ -231,7 +266,12 @@ def put_off(batch: Batch, reason: str, *, now: datetime, is_attempt: bool = True
         RETURNING d.status
         """,
         batch.parameters(batch.delivery_ids)
-        | {"reason": _printable(reason), "now": now, "is_attempt": is_attempt},
+        | {
+            "code": reason.code,
+            "params": json.dumps(dict(reason.params)),
+            "now": now,
+            "is_attempt": is_attempt,
+        },
     )
 
 
@@ -244,13 +284,14 @@ def declare_unclear(*, now: datetime) -> int:
     return _counts(
         f"""
         UPDATE journeys_delivery d
-        SET status = 'unknown', lease_until = NULL, reason = %(reason)s
+        SET status = 'unknown', lease_until = NULL,
+            reason_code = %(reason)s, reason_params = '{{}}'
         WHERE d.status = 'attempting' AND d.lease_until < clock_timestamp()
           AND (d.transport <> ALL(%(keyed)s) OR d.attempts >= {MAX_ATTEMPTS}
                OR d.unclear_since < %(now)s - {KEY_LIFETIME})
         RETURNING d.status
         """,
-        {"reason": INTERRUPTED, "keyed": _keyed(), "now": now},
+        {"reason": ReasonCode.INTERRUPTED, "keyed": _keyed(), "now": now},
     ).total()
 
 
@@ -258,9 +299,13 @@ def _keyed() -> list[str]:
     return [name for name, transport in TRANSPORTS.items() if transport.takes_key]
 
 
-def _printable(reason: str) -> str:
-    """As the column takes it: a server may say what it likes, at any length."""
-    return reason.replace("\x00", "")[:200]
+def reason_columns(reasons: Iterable[Reason | None]) -> dict[str, list[Any]]:
+    """The parameters `codes` and `params` of a statement that writes many reasons."""
+    reasons = list(reasons)
+    return {
+        "codes": [reason and reason.code.value for reason in reasons],
+        "params": [json.dumps(dict(reason.params) if reason else {}) for reason in reasons],
+    }
 
 
 def _rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -11,9 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
-from journeys.delivery.settle_delivery import settle
+from journeys.delivery.settle_delivery import settle_by_report
 from journeys.models import Delivery
 from optiengine.lib.partitions import ensure_partitions
 from segments.customers.with_address import customers_with, is_address
@@ -58,8 +57,8 @@ def record_report(report: Report, *, at: datetime) -> Event | None:
                 act_on_feedback(made, at=at, address=address)
             event = made or event
         if delivery and delivery.status == Delivery.Status.UNKNOWN:
-            by = _("%(provider)s's report") % {"provider": report.provider}
-            settle(delivery, sent=True, by=by, at=event.occurred_at if event else at)
+            sent_at = event.occurred_at if event else at
+            settle_by_report(delivery, provider=report.provider, at=sent_at)
     return event
 
 

@@ -21,9 +21,10 @@ from journeys.delivery.channels import (
     SessionOver,
     Unreachable,
 )
+from journeys.delivery.channels.base import receipt_of
 from journeys.delivery.render_message import Links, Recipient, Words, render_message
 from journeys.errors import ProofRefused
-from journeys.models import ChannelRoute
+from journeys.models import ChannelRoute, Reason, ReasonCode, make_reason
 from optiengine.lib.text_scan import TextError
 from segments.models import Channel, Customer, Organisation
 
@@ -106,7 +107,7 @@ def _message(
 def _hand_over(route: ChannelRoute, messages: Sequence[Message], now: datetime) -> list[Receipt]:
     """What is known of each message, in their order. Raises ProofRefused before the first."""
     receipts: list[Receipt] = []
-    reason = ""
+    reason: Reason | None = None
     try:
         with TRANSPORTS[route.transport].open(route.peer_id) as send:
             for message in messages:  # each a batch of its own: one may fail alone
@@ -115,11 +116,12 @@ def _hand_over(route: ChannelRoute, messages: Sequence[Message], now: datetime) 
     except Unreachable as error:
         if not receipts:
             raise ProofRefused(str(error)) from error
-        reason = str(error)
+        reason = error.reason
     except SessionOver:
-        reason = _("The other side took no more messages.")
+        reason = Reason(ReasonCode.SESSION_OVER)
     except Exception as error:  # whatever it is, whoever asked is to read it
-        reason = f"{type(error).__name__}: {error}"
-        receipts.append(Receipt(NO_DELIVERY, SendResult.UNKNOWN, reason))
+        words = f"{type(error).__name__}: {error}"
+        receipts.append(receipt_of(NO_DELIVERY, SendResult.UNKNOWN, words))
+        reason = make_reason(ReasonCode.MESSAGE_INVALID, fault=words)
     untouched = Receipt(NO_DELIVERY, SendResult.UNTOUCHED, reason)
     return (receipts + [untouched] * len(messages))[: len(messages)]

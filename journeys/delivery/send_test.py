@@ -47,5 +47,7 @@ def send_test(
         reason = ""
     if receipts and receipts[0].result == SendResult.SENT:
         return True, _("The test message was taken.")
-    reason = (receipts[0].reason if receipts else "") or reason or _("no reason was given")
+    if receipts and (known := receipts[0].reason):
+        reason = known.params.get("answer") or str(known)
+    reason = reason or _("no reason was given")
     return False, _("The test message was not taken: %(reason)s") % {"reason": reason[:300]}

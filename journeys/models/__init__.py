@@ -10,6 +10,7 @@ from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScalin
 from journeys.models.live_decision import LiveDecision
 from journeys.models.mix import ActionEvidence, MixDay, PairEvidence
 from journeys.models.peer import SftpTarget, WebhookEndpoint
+from journeys.models.reason import Reason, ReasonCode, make_reason
 from journeys.models.run import DecisionChunk, DecisionRun
 from journeys.models.split import SplitAttempt, SplitProof, SplitSearchState
 from journeys.models.traveller import MapCursor, StepPassage, StepTally, Traveller
@@ -34,6 +35,8 @@ __all__ = [
     "MixDay",
     "Outcome",
     "PairEvidence",
+    "Reason",
+    "ReasonCode",
     "RouteMinute",
     "SftpTarget",
     "SplitAttempt",
@@ -48,4 +51,5 @@ __all__ = [
     "UpliftTotal",
     "WaitingTrigger",
     "WebhookEndpoint",
+    "make_reason",
 ]

@@ -2,6 +2,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from journeys.models.reason import Reason, ReasonCode, reason_choices
 from journeys.querysets import DeliveryQuerySet
 from segments.models import Channel
 
@@ -203,8 +204,18 @@ class Delivery(models.Model):
         help_text=_("First attempt under its key without a clear answer: a day later, no repeat."),
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    reason = models.CharField(
-        _("reason"), max_length=200, blank=True, help_text=_("Why it failed or was suppressed.")
+    reason_code = models.SmallIntegerField(
+        _("reason"),
+        choices=reason_choices,
+        null=True,
+        blank=True,
+        help_text=_("Why it was not sent, waits, failed or is unclear."),
+    )
+    reason_params = models.JSONField(
+        _("parameters of the reason"),
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
     )
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
 
@@ -219,3 +230,19 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}"
+
+    @property
+    def reason(self) -> Reason | None:
+        if self.reason_code is None:
+            return None
+        return Reason(ReasonCode(self.reason_code), self.reason_params)
+
+    @reason.setter
+    def reason(self, reason: Reason | None) -> None:
+        self.reason_code = reason.code if reason else None
+        self.reason_params = dict(reason.params) if reason else {}
+
+    @property
+    def reason_text(self) -> str:
+        """The sentence, in the language of whoever reads it; empty where there is no reason."""
+        return str(self.reason or "")

@@ -18,7 +18,7 @@ from journeys.delivery.begin_attempt import begin_attempt
 from journeys.delivery.deliver_messages import deliver_messages
 from journeys.delivery.load_limits import load_limits
 from journeys.delivery.outbox import claim_batch
-from journeys.models import Delivery
+from journeys.models import Delivery, ReasonCode
 from optiengine.day_figures import warnings_of
 from segments.customers.customer_links import (
     PREFERENCES,
@@ -296,7 +296,7 @@ def test_a_declined_topic_stops_what_waits():
     assert deliver_messages(now=NOW, owner="a")["sent"] == 1
 
     about_shoes.refresh_from_db()
-    assert about_shoes.reason == "The customer declined a topic of the campaign."
+    assert about_shoes.reason_code == ReasonCode.TOPIC_DECLINED
 
 
 def test_a_suppressed_address_stops_what_waits():

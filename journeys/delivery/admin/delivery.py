@@ -37,15 +37,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "held_until",
         "attempts",
         "sent_at",
-        "reason",
+        "reason_label",
     ]
     list_select_related = ["customer", "action__campaign"]
-    list_filter = ["status", "channel"]
+    list_filter = ["status", "channel", "reason_code"]
     search_fields = ["customer__external_id__exact"]
     search_help_text = gettext_lazy("The whole customer id.")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     raw_id_fields = ["customer", "contact"]
+    exclude = ["reason_code", "reason_params"]
+    readonly_fields = ["reason_label"]
     actions = ["it_was_sent", "it_was_not_sent"]
 
     @display(description=gettext_lazy("status"), label=COLOURS)
@@ -55,6 +57,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("not before"))
     def held_until(self, delivery: Delivery) -> datetime | None:
         return delivery.due_at if delivery.status in WAITING else None
+
+    @admin.display(description=gettext_lazy("reason"))
+    def reason_label(self, delivery: Delivery) -> str:
+        return delivery.reason_text
 
     @admin.action(description=gettext_lazy("It was sent"), permissions=["settle"])
     def it_was_sent(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:

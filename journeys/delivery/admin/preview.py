@@ -131,7 +131,7 @@ class MessagePreview(Previewing):
                 text = _("%(address)s: not sent. %(reason)s")
                 if receipt.result == SendResult.UNKNOWN:
                     text = _("%(address)s: perhaps sent. %(reason)s")
-                words = {"address": address, "reason": _(receipt.reason) if receipt.reason else ""}
+                words = {"address": address, "reason": receipt.reason or ""}
                 self.message_user(request, text % words, messages.ERROR)
 
 

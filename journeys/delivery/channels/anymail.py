@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from queue import SimpleQueue
 from ssl import SSLCertVerificationError
 
@@ -34,13 +35,20 @@ from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 from django.utils.text import slugify
-from django.utils.translation import gettext_noop
 from requests.exceptions import ConnectTimeout
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
-from journeys.delivery.channels.base import Message, NotReady, Receipt, Send, SendResult
+from journeys.delivery.channels.base import (
+    Message,
+    NotReady,
+    Receipt,
+    Send,
+    SendResult,
+    receipt_of,
+)
 from journeys.delivery.channels.email import as_email
 from journeys.delivery.channels.in_flight import N_THREADS, Handed, hand_over_all
+from journeys.models import Reason, ReasonCode, make_reason
 
 NOT_OURS = {401, 402, 403, 404, 405, 407, 410, 429}  # says nothing about the message
 TAG_LENGTH = 64
@@ -55,11 +63,11 @@ class ServiceProvider:
     @contextmanager
     def open(self, _peer_id: int | None) -> Iterator[Send]:
         if not settings.ANYMAIL_ESP:
-            raise NotReady(gettext_noop("No e-mail service provider is set: ANYMAIL_ESP."))
+            raise NotReady(Reason(ReasonCode.PROVIDER_NOT_SET))
         try:
             backends = [_backend() for _number in range(N_THREADS)]
         except ImproperlyConfigured as error:
-            raise NotReady(f"{error}") from error
+            raise NotReady.because(error) from error
         idle: SimpleQueue[BaseEmailBackend] = SimpleQueue()
         for backend in backends:
             idle.put(backend)
@@ -94,33 +102,36 @@ def _send(
 
 
 def _hand_over(backend: BaseEmailBackend, message: Message, now: datetime) -> Handed:
-    def handed(
-        result: SendResult, reason: str = "", *, is_over: bool = False, is_bounce: bool = False
-    ) -> Handed:
-        receipt = Receipt(message.delivery_id, result, reason, is_bounce)
-        return Handed(receipt, is_over=is_over)
+    told = partial(Receipt, message.delivery_id)
+    answered = partial(receipt_of, message.delivery_id)
 
     email = _as_email(message, now)
     try:
         validate_email(message.address)
         n_taken = backend.send_messages([email])
     except ValidationError:
-        return handed(SendResult.FAILED, gettext_noop("The address is not an e-mail address."))
+        return Handed(told(SendResult.FAILED, Reason(ReasonCode.ADDRESS_INVALID)))
     except AnymailRecipientsRefused:
-        return handed(SendResult.FAILED, _refusal(email), is_bounce=True)
+        return Handed(answered(SendResult.FAILED, _statuses(email), is_bounce=True))
     except (Unsupported, ImproperlyConfigured) as error:  # no message would fare better
-        return handed(SendResult.LATER, f"{error}", is_over=True)
+        reason = make_reason(ReasonCode.NOT_SET_UP, fault=f"{error}")
+        return Handed(told(SendResult.LATER, reason), is_over=True)
     except AnymailAPIError as error:
         result, is_over = _read_error(error)
-        return handed(result, _words(error), is_over=is_over)
+        if error.status_code is None and result == SendResult.LATER:
+            reason = make_reason(ReasonCode.UNREACHABLE, fault=_words(error))
+            return Handed(told(result, reason), is_over=is_over)
+        return Handed(answered(result, _words(error)), is_over=is_over)
     except (AnymailError, ValueError) as error:  # raised before anything is handed over
-        return handed(SendResult.FAILED, f"The message cannot be sent: {error}")
+        reason = make_reason(ReasonCode.MESSAGE_INVALID, fault=f"{error}")
+        return Handed(told(SendResult.FAILED, reason))
     statuses = email.anymail_status.status  # type: ignore[attr-defined]
     if n_taken and statuses and statuses <= {"sent", "queued"}:
-        return handed(SendResult.SENT)
+        return Handed(told(SendResult.SENT))
     if statuses and statuses <= {"rejected", "invalid", "failed"}:
-        return handed(SendResult.FAILED, _refusal(email), is_bounce="failed" not in statuses)
-    return handed(SendResult.UNKNOWN, gettext_noop("The provider did not say that it was taken."))
+        is_bounce = "failed" not in statuses
+        return Handed(answered(SendResult.FAILED, _statuses(email), is_bounce=is_bounce))
+    return Handed(told(SendResult.UNKNOWN, Reason(ReasonCode.NOT_CONFIRMED)))
 
 
 def _read_error(error: AnymailAPIError) -> tuple[SendResult, bool]:
@@ -148,9 +159,8 @@ def _never_left(error: Exception) -> bool:
     return isinstance(reason, NewConnectionError)
 
 
-def _refusal(email: EmailMessage) -> str:
-    status = ", ".join(sorted(email.anymail_status.status or ()))  # type: ignore[attr-defined]
-    return f"The provider refused the recipient: {status}"
+def _statuses(email: EmailMessage) -> str:
+    return ", ".join(sorted(email.anymail_status.status or ()))  # type: ignore[attr-defined]
 
 
 def _words(error: AnymailAPIError) -> str:

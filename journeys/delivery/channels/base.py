@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from journeys.models import Reason, ReasonCode, make_reason
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -47,16 +49,44 @@ class SendResult(StrEnum):
 class Receipt:
     delivery_id: int
     result: SendResult
-    reason: str = ""
+    reason: Reason | None = None
     is_bounce: bool = False  # the address takes no messages: a hard bounce of its customer
 
 
+ANSWERED = {
+    SendResult.FAILED: ReasonCode.MESSAGE_REFUSED,
+    SendResult.LATER: ReasonCode.NOT_TAKEN,
+    SendResult.AGAIN: ReasonCode.UNCLEAR_ANSWER,
+    SendResult.UNKNOWN: ReasonCode.UNCLEAR_ANSWER,
+}
+
+
+def receipt_of(
+    delivery_id: int, result: SendResult, answer: str, *, is_bounce: bool = False
+) -> Receipt:
+    """What the other side answered, where that is not that it took the message."""
+    code = ReasonCode.ADDRESS_REFUSED if is_bounce else ANSWERED[result]
+    return Receipt(delivery_id, result, make_reason(code, answer=answer), is_bounce)
+
+
 class Unreachable(Exception):
-    """Nothing of the group was handed over; the sentence says what stood in the way."""
+    """Nothing of the group was handed over; the reason says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    @classmethod
+    def because(cls, fault: object) -> "Unreachable":
+        return cls(make_reason(ReasonCode.UNREACHABLE, fault=f"{fault}"))
 
 
 class NotReady(Unreachable):
     """Nobody was asked: the other side is switched off here, or not set up."""
+
+    @classmethod
+    def because(cls, fault: object) -> "NotReady":
+        return cls(make_reason(ReasonCode.NOT_SET_UP, fault=f"{fault}"))
 
 
 class SessionOver(Exception):

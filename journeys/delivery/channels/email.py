@@ -23,7 +23,6 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
-from django.utils.translation import gettext_noop
 
 from journeys.delivery.channels.base import (
     Message,
@@ -32,7 +31,9 @@ from journeys.delivery.channels.base import (
     SendResult,
     SessionOver,
     Unreachable,
+    receipt_of,
 )
+from journeys.models import Reason, ReasonCode, make_reason
 
 ENHANCED = re.compile(r"^\d{3}[ -]5\.(\d{1,3})\.(\d{1,3})\b")
 POLICY = re.compile(
@@ -53,7 +54,7 @@ class EmailServer:
         try:
             connection.open()
         except OSError as error:  # smtplib's errors are OSErrors too
-            raise Unreachable(f"{error}") from error
+            raise Unreachable.because(error) from error
         try:
             yield partial(_send, connection)
         finally:
@@ -76,28 +77,30 @@ def _hand_over(
 ) -> tuple[Receipt, bool]:
     """What came of it, and whether the session is good for another message."""
     told = partial(Receipt, message.delivery_id)
+    answered = partial(receipt_of, message.delivery_id)
     try:
         validate_email(message.address)
         n_taken = connection.send_messages([as_email(message, now)])
     except ValidationError:
-        return told(SendResult.FAILED, gettext_noop("The address is not an e-mail address.")), True
+        return told(SendResult.FAILED, Reason(ReasonCode.ADDRESS_INVALID)), True
     except (ValueError, SMTPNotSupportedError) as error:  # raised before anything is handed over
-        return told(SendResult.FAILED, f"The message cannot be sent: {error}"), True
+        reason = make_reason(ReasonCode.MESSAGE_INVALID, fault=f"{error}")
+        return told(SendResult.FAILED, reason), True
     except SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
         reply = _reply(code, text)
         result, is_usable = _read_code(code)
-        return told(result, reply, refuses_address(code, reply)), is_usable
+        return answered(result, reply, is_bounce=refuses_address(code, reply)), is_usable
     except SMTPSenderRefused as error:  # says nothing about the customer: the server wants none
-        return told(SendResult.LATER, _reply(error.smtp_code, error.smtp_error)), False
+        return answered(SendResult.LATER, _reply(error.smtp_code, error.smtp_error)), False
     except SMTPResponseException as error:
         result, is_usable = _read_code(error.smtp_code)
-        return told(result, _reply(error.smtp_code, error.smtp_error)), is_usable
+        return answered(result, _reply(error.smtp_code, error.smtp_error)), is_usable
     except OSError as error:
-        return told(SendResult.UNKNOWN, f"The connection was lost: {error}"), False
+        reason = make_reason(ReasonCode.CONNECTION_LOST, fault=f"{error}")
+        return told(SendResult.UNKNOWN, reason), False
     if not n_taken:
-        reason = gettext_noop("The mail back end did not say it was sent.")
-        return told(SendResult.UNKNOWN, reason), True
+        return told(SendResult.UNKNOWN, Reason(ReasonCode.NOT_CONFIRMED)), True
     return told(SendResult.SENT), True
 
 

@@ -27,7 +27,7 @@ class FileDrop:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Unreachable(f"{error}") from error
+            raise Unreachable.because(error) from error
         yield lambda batch, messages, _now: _send(folder, batch, messages)
 
 
@@ -35,7 +35,7 @@ def _send(folder: Path, batch: UUID, messages: Sequence[Message]) -> Iterator[Re
     try:
         _write(folder, file_name(batch, messages), as_csv(messages))
     except OSError as error:
-        raise Unreachable(f"{error}") from error
+        raise Unreachable.because(error) from error
     _sync(folder)
     for message in messages:
         yield Receipt(message.delivery_id, SendResult.SENT)

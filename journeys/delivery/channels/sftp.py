@@ -36,6 +36,7 @@ from journeys.delivery.channels.base import (
     Unreachable,
 )
 from journeys.delivery.channels.csv_file import as_csv, file_name
+from journeys.models import Reason, ReasonCode, make_reason
 from journeys.models.peer import SftpTarget
 from optiengine.lib.sealing import SealBroken
 
@@ -52,14 +53,14 @@ class SftpUpload:
     def open(self, peer_id: int | None) -> Iterator[Send]:
         target = SftpTarget.objects.filter(pk=peer_id or 0, is_active=True).first()
         if target is None:
-            raise NotReady(gettext_noop("The SFTP target is not active."))
+            raise NotReady(Reason(ReasonCode.TARGET_INACTIVE))
         with closing(SSHClient()) as client:
             try:
                 sftp = _connect(client, target)
             except (ValueError, SealBroken) as error:  # what the target's row holds is of no use
-                raise NotReady(f"{error}") from error
+                raise NotReady.because(error) from error
             except (OSError, SSHException, EOFError) as error:
-                raise Unreachable(f"{error}" or type(error).__name__) from error
+                raise Unreachable.because(f"{error}" or type(error).__name__) from error
             yield lambda batch, messages, _now: _send(sftp, target.folder, batch, messages)
 
 
@@ -126,11 +127,11 @@ def _send(
         _remove_leftovers(sftp, folder, f".{name}.")
         sftp.putfo(BytesIO(as_csv(messages)), part)  # asks for its size afterwards
     except (OSError, SSHException, EOFError) as error:  # nothing is there under its name
-        raise Unreachable(f"{error}" or type(error).__name__) from error
+        raise Unreachable.because(f"{error}" or type(error).__name__) from error
     try:
         _rename(sftp, part, posixpath.join(folder, name))
     except (OSError, SSHException, EOFError) as error:
-        reason = f"The file may be in its place: {error}"
+        reason = make_reason(ReasonCode.FILE_UNCLEAR, fault=f"{error}")
         for message in messages:
             yield Receipt(message.delivery_id, SendResult.AGAIN, reason)
         raise SessionOver from error

@@ -38,7 +38,6 @@ from queue import Empty, SimpleQueue
 from uuid import UUID
 
 from django.conf import settings
-from django.utils.translation import gettext_noop
 from standardwebhooks import Webhook
 
 from journeys.delivery.channels.base import (
@@ -48,8 +47,10 @@ from journeys.delivery.channels.base import (
     Send,
     SendResult,
     Unreachable,
+    receipt_of,
 )
 from journeys.delivery.channels.in_flight import N_THREADS, Handed, hand_over_all
+from journeys.models import Reason, ReasonCode, make_reason
 from journeys.models.peer import WebhookEndpoint
 from optiengine.lib.outbound import (
     Answer,
@@ -77,7 +78,7 @@ class WebhookCalls:
     def open(self, peer_id: int | None) -> Iterator[Send]:
         endpoint = WebhookEndpoint.objects.filter(pk=peer_id or 0, is_active=True).first()
         if endpoint is None:
-            raise NotReady(gettext_noop("The webhook endpoint is not active."))
+            raise NotReady(Reason(ReasonCode.ENDPOINT_INACTIVE))
         try:
             signer = Webhook(endpoint.secret)
             destination = find(
@@ -86,9 +87,9 @@ class WebhookCalls:
                 allow_http=settings.WEBHOOK_ALLOW_HTTP,
             )
         except (RefusedUrl, SealBroken) as error:
-            raise NotReady(f"{error}") from error
+            raise NotReady.because(error) from error
         except NotSent as error:
-            raise Unreachable(f"{error}") from error
+            raise Unreachable.because(error) from error
         with ThreadPoolExecutor(N_THREADS, "webhook") as threads:
             session = _Session(destination, signer, endpoint.timeout_seconds, threads)
             try:
@@ -125,10 +126,11 @@ class _Session:
         try:
             answer = connection.post(body, _headers(self._signer, message.key, body, now))
         except NotSent as error:
-            receipt = Receipt(message.delivery_id, SendResult.LATER, f"{error}")
+            reason = make_reason(ReasonCode.UNREACHABLE, fault=f"{error}")
+            receipt = Receipt(message.delivery_id, SendResult.LATER, reason)
             return Handed(receipt, is_failure=True)
         except NoAnswer as error:
-            receipt = Receipt(message.delivery_id, SendResult.AGAIN, f"{error}")
+            receipt = receipt_of(message.delivery_id, SendResult.AGAIN, f"{error}")
             return Handed(receipt, is_failure=True)
         finally:
             self._idle.put(connection)
@@ -152,8 +154,8 @@ def read_answer(delivery_id: int, answer: Answer) -> Handed:
     else:
         result, is_failure = SendResult.AGAIN, True
     words = answer.body.decode(errors="replace").strip()
-    reason = f"HTTP {status} {words}".strip()
-    return Handed(Receipt(delivery_id, result, reason), is_failure=is_failure, is_over=is_over)
+    receipt = receipt_of(delivery_id, result, f"HTTP {status} {words}".strip())
+    return Handed(receipt, is_failure=is_failure, is_over=is_over)
 
 
 def _headers(signer: Webhook, key: UUID, body: bytes, now: datetime) -> dict[str, str]:

@@ -21,7 +21,7 @@ from journeys.delivery.deliver_messages import deliver_messages
 from journeys.delivery.numerics.last_check import Limits
 from journeys.delivery.settle_delivery import settle
 from journeys.errors import DeliveryNotUnclear
-from journeys.models import ChannelRoute, Delivery
+from journeys.models import ChannelRoute, Delivery, ReasonCode
 from journeys.tasks import deliver_task
 from segments.models import Customer, Organisation
 from segments.models.customer import OUTBOUND
@@ -46,17 +46,17 @@ def claim(owner: str) -> outbox.Batch:
     return batch
 
 
-REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
-    "There is no consent for the channel.": ("customer", {"consents": ["sms"]}),
-    "The customer is suppressed.": ("customer", {"suppressed": True}),
-    "The customer was erased.": ("customer", {"erased_at": NOW}),
-    "There is no address for the channel.": ("customer", {"email": ""}),
-    "The campaign is no longer active.": ("campaign", {"status": "paused"}),
-    "The action is no longer active.": ("action", {"is_active": False}),
+REFUSED: dict[ReasonCode, tuple[str, dict[str, Any]]] = {
+    ReasonCode.NO_CONSENT: ("customer", {"consents": ["sms"]}),
+    ReasonCode.CUSTOMER_SUPPRESSED: ("customer", {"suppressed": True}),
+    ReasonCode.CUSTOMER_ERASED: ("customer", {"erased_at": NOW}),
+    ReasonCode.NO_ADDRESS: ("customer", {"email": ""}),
+    ReasonCode.CAMPAIGN_INACTIVE: ("campaign", {"status": "paused"}),
+    ReasonCode.ACTION_INACTIVE: ("action", {"is_active": False}),
 }
 
 
-@pytest.mark.parametrize("reason", REFUSED)
+@pytest.mark.parametrize("reason", REFUSED, ids=str)
 def test_what_changed_after_the_decision_stops_the_message(reason):
     delivery, other = make_delivery(), make_delivery()
     subject, change = REFUSED[reason]
@@ -74,7 +74,7 @@ def test_what_changed_after_the_decision_stops_the_message(reason):
 
     assert counts == {"sent": 1, "failed": 0, "unknown": 0, "suppressed": 1, "new": 0}
     delivery.refresh_from_db()
-    assert (delivery.status, delivery.reason, delivery.attempts) == ("suppressed", reason, 0)
+    assert (delivery.status, delivery.reason_code, delivery.attempts) == ("suppressed", reason, 0)
     assert [message.to for message in mail.outbox] == [[other.customer.email]]
 
 
@@ -84,7 +84,7 @@ def test_a_customer_who_is_gone_gets_nothing():
 
     assert deliver_messages(now=NOW, owner="a")["suppressed"] == 1
     delivery.refresh_from_db()
-    assert delivery.reason == "The customer is no longer known."
+    assert delivery.reason_code == ReasonCode.CUSTOMER_UNKNOWN
 
 
 def test_a_campaign_sends_on_its_last_day_and_not_after_it():
@@ -256,7 +256,8 @@ def test_a_person_settles_what_is_unclear_once(sent, status):
 
     assert settled.status == status
     assert settled.sent_at == (NOW if sent else None)
-    assert "ana" in settled.reason
+    assert settled.reason_params == {"by": "ana"}
+    assert settled.reason_text == f"Settled as {'sent' if sent else 'not sent'} by ana."
     with pytest.raises(DeliveryNotUnclear, match=str(delivery.key)):
         settle(delivery, sent=not sent, by="bob", at=NOW)
     assert not any(deliver_messages(now=NOW, owner="a").values())
@@ -294,8 +295,8 @@ def test_writers_need_not_know_the_outbox_columns():
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO journeys_delivery (as_of, contact_id, customer_id, action_id, channel,"
-            " key, status, owner, attempts, reason, due_at) SELECT as_of, %s,"
-            " customer_id, action_id, channel, gen_random_uuid(), 'new', '', 0, '', due_at"
+            " key, status, owner, attempts, due_at) SELECT as_of, %s,"
+            " customer_id, action_id, channel, gen_random_uuid(), 'new', '', 0, due_at"
             " FROM journeys_delivery WHERE id = %s",
             [contact.pk, delivery.pk],
         )

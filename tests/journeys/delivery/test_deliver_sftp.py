@@ -69,7 +69,7 @@ def test_a_batch_is_one_complete_file(peer: SftpPeer, by, knows_posix_rename):
 def reason_it_waits() -> str:
     make_deliveries(2, "post")
     assert deliver_messages(now=NOW, owner="a")["new"] == 2
-    return Delivery.objects.latest("pk").reason
+    return Delivery.objects.latest("pk").reason_text
 
 
 def test_a_host_with_another_key_is_told_nothing(peer: SftpPeer, tmp_path):

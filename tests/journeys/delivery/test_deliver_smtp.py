@@ -13,7 +13,7 @@ from django_q.exceptions import TimeoutException
 
 from journeys.delivery.channels import EmailServer
 from journeys.delivery.deliver_messages import deliver_messages
-from journeys.models import Delivery
+from journeys.models import Delivery, Reason, ReasonCode
 from segments.customers.suppress_addresses import find_suppression
 from segments.events.feedback import record_feedback
 from segments.models import Customer, Event, Suppression
@@ -113,7 +113,8 @@ def test_a_refused_recipient_fails_alone(peer: SmtpPeer):
     assert counts == {"sent": 2, "failed": 1, "unknown": 0, "suppressed": 0, "new": 1}
     refused.refresh_from_db()
     later.refresh_from_db()
-    assert (refused.status, refused.reason) == ("failed", "550 no such mailbox")
+    assert refused.status == "failed"
+    assert refused.reason == Reason(ReasonCode.ADDRESS_REFUSED, {"answer": "550 no such mailbox"})
     assert (later.status, later.attempts) == ("new", 1)
 
 
@@ -130,7 +131,8 @@ def test_a_recipient_who_is_always_put_off_fails_after_five_attempts(peer: SmtpP
 
     assert n_tries == 5
     assert at_once["failed"] == 1
-    assert Delivery.objects.get().reason == "451 try again later"
+    reason = Delivery.objects.get().reason
+    assert reason == Reason(ReasonCode.NOT_TAKEN, {"answer": "451 try again later"})
 
 
 def test_an_address_that_the_server_refuses_is_written_to_no_more(peer: SmtpPeer):
@@ -153,7 +155,7 @@ def test_an_address_that_the_server_refuses_is_written_to_no_more(peer: SmtpPeer
     assert find_suppression("email", gone.customer.email)
     assert Suppression.objects.get().reason == Suppression.Reason.BOUNCE
     again.refresh_from_db()
-    assert again.reason == "The address is suppressed."
+    assert again.reason_code == ReasonCode.ADDRESS_SUPPRESSED
 
 
 def test_a_bounce_that_cannot_be_stored_is_listed_and_ends_nothing_else(
@@ -304,7 +306,7 @@ def test_messages_wait_while_no_server_answers_and_fail_after_five_attempts(sett
         let_back_offs_end()
 
     assert deliver_messages(now=NOW, owner="a")["failed"] == 3
-    assert "refused" in Delivery.objects.latest("pk").reason
+    assert "refused" in Delivery.objects.latest("pk").reason_text
 
 
 def test_two_workers_at_once_send_nothing_twice(peer: SmtpPeer, monkeypatch):

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 from campaigns.models import QuietHours
 from journeys.delivery.channels.in_flight import MAX_FAILURES, N_THREADS
 from journeys.delivery.deliver_messages import deliver_messages
-from journeys.models import ChannelRoute, Delivery, RouteMinute, WebhookEndpoint
+from journeys.models import ChannelRoute, Delivery, Reason, ReasonCode, RouteMinute, WebhookEndpoint
 from tests.factories import NOW, make_action, make_campaign, make_customer, make_delivery
 from tests.journeys.http_peer import OK, HttpPeer, running_http_peer
 from tests.journeys.routes import (
@@ -104,7 +104,9 @@ def answer_one(peer: HttpPeer, status: int, headers: dict[str, str] | None = Non
 def test_a_refused_message_fails(peer: HttpPeer, status):
     delivery = answer_one(peer, status)
 
-    assert (delivery.status, delivery.reason) == ("failed", f"HTTP {status} said so")
+    assert delivery.status == "failed"
+    answer = {"answer": f"HTTP {status} said so"}
+    assert delivery.reason == Reason(ReasonCode.MESSAGE_REFUSED, answer)
 
 
 @pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 408, 410, 425, 429])
@@ -259,7 +261,8 @@ def test_no_answer_is_unclear(peer: HttpPeer, misbehave):
 
     delivery.refresh_from_db()
     assert delivery.status == "attempting"
-    assert delivery.reason.startswith("There was no answer")
+    assert delivery.reason_code == ReasonCode.UNCLEAR_ANSWER
+    assert delivery.reason_params["answer"].startswith("There was no answer")
 
 
 def test_a_peer_that_nobody_runs_makes_messages_wait(settings):
@@ -273,7 +276,9 @@ def test_a_peer_that_nobody_runs_makes_messages_wait(settings):
         counts = deliver_messages(now=NOW, owner="a")
 
     assert counts["new"] == 12
-    assert "There was no connection" in Delivery.objects.exclude(reason="").latest("pk").reason
+    delivery = Delivery.objects.exclude(reason_code=None).latest("pk")
+    assert delivery.reason_code == ReasonCode.UNREACHABLE
+    assert "There was no connection" in delivery.reason_text
 
 
 def test_a_private_address_is_not_asked(peer: HttpPeer, settings):
@@ -283,7 +288,7 @@ def test_a_private_address_is_not_asked(peer: HttpPeer, settings):
     assert deliver_messages(now=NOW, owner="a")["new"] == 3
 
     assert peer.n_connections == 0
-    assert "private network" in Delivery.objects.latest("pk").reason
+    assert "private network" in Delivery.objects.latest("pk").reason_text
 
 
 def test_messages_wait_while_their_endpoint_is_not_active(peer: HttpPeer):
@@ -297,7 +302,7 @@ def test_messages_wait_while_their_endpoint_is_not_active(peer: HttpPeer):
         assert deliver_messages(now=NOW + timedelta(hours=hours), owner="a")["new"] == 2
     delivery.refresh_from_db()
     assert (delivery.status, delivery.attempts, delivery.due_at) == ("new", 0, NOW)
-    assert delivery.reason == "The webhook endpoint is not active."
+    assert delivery.reason_code == ReasonCode.ENDPOINT_INACTIVE
 
     WebhookEndpoint.objects.update(is_active=True)
     counts = deliver_messages(now=NOW + timedelta(hours=12), owner="a")

@@ -40,7 +40,7 @@ def cap_of_one_a_day(**fields) -> FrequencyCap:
 
 def facts(delivery: Delivery) -> tuple[str, datetime, str]:
     delivery.refresh_from_db()
-    return delivery.status, delivery.due_at, delivery.reason
+    return delivery.status, delivery.due_at, delivery.reason_text
 
 
 @pytest.mark.django_db

@@ -72,8 +72,8 @@ def test_a_text_that_cannot_be_filled_in_for_one_customer_costs_that_message_alo
 
     assert (counts["sent"], counts["failed"]) == (1, 1)
     wrong.refresh_from_db()
-    assert "Line 1" in wrong.reason
-    assert "divide by 0" in wrong.reason
+    assert "Line 1" in wrong.reason_text
+    assert "divide by 0" in wrong.reason_text
     assert wrong.sent_at is None
 
 
@@ -88,7 +88,7 @@ def test_a_batch_of_faults_hands_nothing_over():
 
     for delivery in deliveries:
         delivery.refresh_from_db()
-        assert "there is no “nobody”" in delivery.reason
+        assert "there is no “nobody”" in delivery.reason_text
 
 
 def test_attributes_of_any_depth_cost_that_message_alone():

@@ -10,7 +10,7 @@ import pytest
 from django.urls import clear_url_caches, set_urlconf
 
 import optiengine.urls
-from journeys.models import Delivery
+from journeys.models import Delivery, Reason, ReasonCode
 from segments.customers.change_consent import change_consents
 from segments.customers.suppress_addresses import find_suppression
 from segments.models import ConsentChange, Customer, Event, Suppression
@@ -180,7 +180,7 @@ def test_a_report_settles_what_was_unclear(report, record):
 
     delivery.refresh_from_db()
     assert delivery.status == "sent"
-    assert "Postmark" in delivery.reason
+    assert delivery.reason == Reason(ReasonCode.REPORTED_BY_PROVIDER, {"provider": "Postmark"})
 
 
 def test_a_report_without_our_key_is_matched_by_the_address(report):

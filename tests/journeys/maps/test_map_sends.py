@@ -9,7 +9,7 @@ from journeys.decisions.decide_now import Request, decide_now
 from journeys.delivery.deliver_messages import deliver_messages
 from journeys.jobs.advance_travellers import RETRY, advance_travellers
 from journeys.maps.edit_map import end_map, launch_map, pause_map, save_graph
-from journeys.models import Contact, Delivery, StepPassage, Traveller
+from journeys.models import Contact, Delivery, ReasonCode, StepPassage, Traveller
 from segments.customers.stop_sending import set_sending_stopped
 from segments.models import Organisation
 from tests.factories import DAY, make_action, make_campaign, make_delivery
@@ -141,7 +141,7 @@ def test_a_message_that_waits_leaves_no_more_once_its_map_was_stopped(anna, stop
     assert Delivery.objects.get(status="sent") == other  # of no map
     withdrawn = Delivery.objects.get(customer=anna)
     assert (withdrawn.status, withdrawn.attempts) == ("suppressed", 0)
-    assert withdrawn.reason == "The journey map is no longer active."
+    assert withdrawn.reason_code == ReasonCode.JOURNEY_INACTIVE
     if stop is pause_map:  # what was withdrawn stays so
         launch_map(traveller.map, by="anna", at=NOON)
         assert not any(deliver_messages(now=NOON + timedelta(hours=1), owner="a").values())

@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection, transaction
 
+from journeys.models import ReasonCode
 from optiengine.lab.bench.database import own_database
+from optiengine.lab.bench.month import check_delivery
 from optiengine.lab.bench.month.bench import figures, live_month
 from optiengine.lab.bench.month.check import check_month, table
 from optiengine.lab.bench.month.conductor import HOUR, Extent
@@ -208,7 +210,7 @@ PLANTED = {
         UPDATE campaigns_armmembership SET arm = 'holdout' WHERE customer_id = %(customer)s
     """,
     "arrived is sent or unknown": """
-        UPDATE journeys_delivery SET status = 'suppressed', reason = 'planted'
+        UPDATE journeys_delivery SET status = 'suppressed', reason_code = 5
         WHERE contact_id = %(contact)s
     """,
     "not before it is planned": """
@@ -250,6 +252,11 @@ def test_what_is_planted_is_found(month, findings, spoilt_at, rule):
 def test_moments_are_those_of_the_simulated_clock(month):
     at = [moment(line["at"]) for line in load_evidence(month).journal]
     assert datetime(2026, 3, 26, tzinfo=UTC) < at[0] < at[-1] < datetime(2026, 4, 3, tzinfo=UTC)
+
+
+def test_the_checker_knows_every_reason():
+    """It has a table of its own, for it takes nothing from the engine."""
+    assert {code.slug: code.value for code in ReasonCode} == check_delivery.REASONS
 
 
 CHECKER = ("check", "check_limits", "check_delivery", "check_journeys", "evidence", "findings")

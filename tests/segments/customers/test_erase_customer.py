@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from journeys.delivery.deliver_messages import deliver_messages
+from journeys.models import ReasonCode, make_reason
 from optiengine.lib.partitions import ensure_partitions
 from segments.customers.change_consent import change_consents
 from segments.customers.erase_customer import erase_customer
@@ -39,7 +40,13 @@ def make_canary() -> Customer:
         source="shop",
         external_id="1",
     )
-    make_delivery(customer, status="failed", reason=f"550 <{CANARY}@example.com> unknown")
+    reasons = [
+        make_reason(ReasonCode.ADDRESS_REFUSED, answer=f"550 <{CANARY}@example.com> unknown"),
+        make_reason(ReasonCode.TEXT_FAULT, fault=f"Line 1: “{CANARY}” is not a number."),
+        make_reason(ReasonCode.AS_WRITTEN, text=f"550 <{CANARY}@example.com> unknown"),
+    ]
+    for reason in reasons:
+        make_delivery(customer, status="failed", reason=reason)
     return customer
 
 
@@ -90,7 +97,7 @@ def test_what_waits_is_stopped():
 
     assert deliver_messages(now=NOW, owner="a")["suppressed"] == 1
     waiting.refresh_from_db()
-    assert waiting.reason == "The customer was erased."
+    assert waiting.reason_code == ReasonCode.CUSTOMER_ERASED
 
 
 def test_an_import_brings_nobody_back(tmp_path):

@@ -29,8 +29,8 @@ SELECT c.email, count(*) FROM journeys_delivery d JOIN segments_customer c ON c.
 WHERE d.status IN ('new', 'claimed') AND d.channel = 'email' GROUP BY 1 ORDER BY 1
 """
 HELD = """
-SELECT regexp_replace(reason, '( “.*| until .*|:.*)', ''), count(*) FROM journeys_delivery
-WHERE status = 'new' AND reason <> '' GROUP BY 1
+SELECT reason_code, count(*) FROM journeys_delivery
+WHERE status = 'new' AND reason_code IS NOT NULL GROUP BY 1
 """
 
 

@@ -6,7 +6,7 @@ from django.core.mail.backends.locmem import EmailBackend
 
 from journeys.delivery.channels.email import refuses_address
 from journeys.delivery.deliver_messages import deliver_messages
-from journeys.models import Delivery
+from journeys.models import Delivery, ReasonCode
 from tests.factories import NOW, make_action, make_customer, make_delivery
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ def test_what_is_no_address_fails_alone(address):
 
     assert (counts["sent"], counts["failed"]) == (1, 1)
     wrong.refresh_from_db()
-    assert wrong.reason == "The address is not an e-mail address."
+    assert wrong.reason_code == ReasonCode.ADDRESS_INVALID
 
 
 def test_a_reply_of_any_length_and_content_fits_the_reason(monkeypatch):
@@ -50,9 +50,10 @@ def test_a_reply_of_any_length_and_content_fits_the_reason(monkeypatch):
     make_delivery()
 
     assert deliver_messages(now=NOW, owner="a")["failed"] == 1
-    reason = Delivery.objects.get().reason
-    assert reason.startswith("554 \ufffdno no")
-    assert len(reason) == 200
+    delivery = Delivery.objects.get()
+    assert delivery.reason_code == ReasonCode.MESSAGE_REFUSED
+    assert delivery.reason_params["answer"].startswith("554 \ufffdno no")
+    assert len(delivery.reason_params["answer"]) == 200
 
 
 def test_an_error_nobody_foresaw_leaves_what_is_unclear_and_keeps_what_is_known(monkeypatch):

@@ -153,7 +153,7 @@ def test_a_folder_that_cannot_be_written_makes_messages_wait(drop):
 
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.attempts) == ("new", 1)
-    assert "File exists" in delivery.reason
+    assert "File exists" in delivery.reason_text
 
 
 def test_a_full_disk_leaves_nothing_behind(drop, monkeypatch):
@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_nothing_behind(drop, monkeypatch):
 
     assert deliver_messages(now=NOW, owner="a")["new"] == 1
     assert list(drop.iterdir()) == []
-    assert "No space left" in Delivery.objects.get().reason
+    assert "No space left" in Delivery.objects.get().reason_text
 
 
 def test_a_worker_given_up_while_writing_cannot_put_its_older_file_in_place(drop, monkeypatch):
