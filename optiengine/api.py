@@ -16,6 +16,7 @@ from campaigns.api.limits import (
 from campaigns.api.views import CampaignViewSet, CapacityLimitViewSet
 from journeys.decisions.api.next_best import NextBestViewSet
 from journeys.decisions.api.runs import RunViewSet
+from journeys.delivery.api.deliveries import DeliveryViewSet
 from journeys.explain.api.approvals import ApprovalViewSet
 from journeys.explain.api.decisions import DecisionViewSet
 from journeys.maps.api.maps import JourneyMapViewSet
@@ -41,6 +42,7 @@ router.register("exclusions", ExclusionViewSet, "exclusion")
 router.register("journey-maps", JourneyMapViewSet, "journey-map")
 router.register("campaigns/(?P<campaign_pk>[0-9]{1,18})/mix", MixViewSet, "campaign-mix")
 router.register("decisions", DecisionViewSet, "decision")
+router.register("deliveries", DeliveryViewSet, "delivery")
 router.register("approvals", ApprovalViewSet, "approval")
 router.register("runs", RunViewSet, "run")
 router.register("reports/uplift", UpliftReportViewSet, "uplift-report")

@@ -46,6 +46,7 @@ class CursorPages(BasePagination):
         following = {
             "type": ["string", "null"],
             "format": "uri",
+            "example": None,
             "description": "Address of the next page; null on the last one.",
         }
         return {

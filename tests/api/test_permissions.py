@@ -51,6 +51,7 @@ ADDRESSES = {
     "decision-list": "/api/v1/decisions/",
     "decision-detail": f"/api/v1/decisions/{DAY}/K-1/",
     "decision-explanation": f"/api/v1/decisions/{DAY}/K-1/explanation/",
+    "delivery-list": "/api/v1/deliveries/",
     "approval-list": "/api/v1/approvals/",
     "approval-detail": "/api/v1/approvals/{approval}/",
     "approval-approve": "/api/v1/approvals/{approval}/approve/",

@@ -9,10 +9,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Campaign
-from journeys.models import Decision, DecisionRun, JourneyMap
+from journeys.models import Decision, DecisionRun, JourneyMap, Reason, ReasonCode, make_reason
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Customer, CustomerState
-from tests.factories import DAY, NOW, make_action, make_campaign, make_customer
+from tests.factories import (
+    DAY,
+    NOW,
+    make_action,
+    make_campaign,
+    make_customer,
+    make_delivery,
+)
 from tests.journeys.drawn_maps import move, put_in
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
@@ -178,6 +185,69 @@ def test_decisions_are_filtered_by_campaign(viewer, run, campaign):
     assert get(viewer, "decisions/", campaign=make_campaign().pk)["results"] == []
 
 
+def test_a_delivery_says_why_it_was_not_sent_as_a_code_and_in_the_callers_language(viewer):
+    reason = make_reason(ReasonCode.ADDRESS_REFUSED, answer="550 5.1.1 user unknown")
+    refused = make_delivery(status="failed", attempts=1, reason=reason)
+
+    [row] = get(viewer, "deliveries/")["results"]
+    again = viewer.get("/api/v1/deliveries/", headers={"Accept-Language": "pt"}).json()
+
+    assert row == {
+        "key": str(refused.key),
+        "as_of": "2026-03-01",
+        "customer": refused.customer.external_id,
+        "campaign": refused.action.campaign_id,
+        "campaign_name": refused.action.campaign.name,
+        "action": refused.action_id,
+        "action_name": refused.action.name,
+        "channel": "email",
+        "status": "failed",
+        "attempts": 1,
+        "due_at": "2026-03-01T09:00:00Z",
+        "expires_at": None,
+        "sent_at": None,
+        "reason": {
+            "code": "address_refused",
+            "text": "The address was refused: 550 5.1.1 user unknown",
+            "params": {"answer": "550 5.1.1 user unknown"},
+        },
+    }
+    assert again["results"][0]["reason"]["code"] == "address_refused"
+    assert again["results"][0]["reason"]["text"].endswith("550 5.1.1 user unknown")
+
+
+def test_deliveries_are_filtered_by_day_customer_status_and_reason(viewer):
+    consent, late = Reason(ReasonCode.NO_CONSENT), Reason(ReasonCode.EXPIRED)
+    yesterday = DAY - timedelta(days=1)
+    stopped = make_delivery(status="suppressed", reason=consent)
+    older = make_delivery(stopped.customer, as_of=yesterday, status="suppressed", reason=late)
+    sent = make_delivery(status="sent")
+
+    def found(**query):
+        return [row["key"] for row in read_all(viewer, "deliveries/", page_size=1, **query)[0]]
+
+    stopped_key, older_key, sent_key = (str(each.key) for each in (stopped, older, sent))
+    assert found() == [sent_key, older_key, stopped_key]
+    assert found(customer=stopped.customer.external_id) == [older_key, stopped_key]
+    assert found(as_of=yesterday) == [older_key]
+    assert found(status="suppressed") == [older_key, stopped_key]
+    assert found(reason="no_consent") == [stopped_key]
+    assert found(reason="expired", as_of=DAY) == []
+    assert get(viewer, "deliveries/", status="sent")["results"][0]["reason"] is None
+
+
+def test_a_page_of_deliveries_takes_as_many_queries_as_one_delivery(viewer):
+    counts = []
+    for _ in range(2):
+        for _ in range(10):
+            make_delivery(status="suppressed", reason=Reason(ReasonCode.NO_CONSENT))
+        with CaptureQueriesContext(connection) as queries:
+            get(viewer, "deliveries/")
+        counts.append(len(queries))
+
+    assert counts == [3 + 1, 3 + 1]  # token with user, permissions of the user, of groups; the page
+
+
 def test_an_explanation_names_every_option_and_the_draw(viewer, run, campaign):
     make_action(make_campaign())  # made after the run: no option of it
 
@@ -319,6 +389,10 @@ def test_a_report_without_figures_says_so(viewer):
         ("decisions/", "customer=nobody", "customer"),
         ("decisions/", "customer=%00", "customer"),
         ("decisions/", "cursor=MjAyNi0wMy0wMQ==", "cursor"),  # of another list: a day
+        ("deliveries/", "reason=nonsense", "reason"),
+        ("deliveries/", "reason=5", "reason"),
+        ("deliveries/", "status=lost", "status"),
+        ("deliveries/", "customer=nobody", "customer"),
         ("runs/", "cursor=MTI=", "cursor"),  # 12
         ("runs/", "cursor=OTk5OS0xMi0zMQ==", "cursor"),  # 9999-12-31
         ("reports/uplift/", "as_of=2026-03-01&since=2026-03-02", "since"),

@@ -70,6 +70,7 @@ def test_answers_are_what_the_schema_promises(schema, superuser, measured, campa
         "/api/v1/decisions/": "",
         "/api/v1/decisions/{as_of}/{customer}/": f"{DAY}/K-1",
         "/api/v1/decisions/{as_of}/{customer}/explanation/": f"{DAY}/K-1/explanation",
+        "/api/v1/deliveries/": "",
         "/api/v1/approvals/": "",
         "/api/v1/approvals/{id}/": approval.pk,
         "/api/v1/runs/": "",

@@ -6,14 +6,15 @@ from django.utils import timezone
 
 from campaigns.models import ArmPlan
 from journeys.jobs.run_day import run_day
-from tests.factories import DAY, make_action, make_campaign, make_customer
+from journeys.models import Reason, ReasonCode
+from tests.factories import DAY, make_action, make_campaign, make_customer, make_delivery
 
 
 def decided_today_with_a_banner() -> None:
     """One customer, today's run, and a banner that pages can ask for."""
     # Everybody is decided for by the engine: who belongs to which group is drawn by chance.
     ArmPlan.objects.create(starts_on=DAY, holdout_share=0, baseline_share=0)
-    make_customer(external_id="K-1000")
+    customer = make_customer(external_id="K-1000")
     loyalty = make_campaign(name="Loyalty upgrade", rank=1, control_share=0)
     make_action(
         loyalty,
@@ -24,6 +25,8 @@ def decided_today_with_a_banner() -> None:
         body="Welcome back, {{ customer.first_name }}!",
     )
     run_day(timezone.now().date(), send=False)
+    paused = make_action(make_campaign(status="paused"))
+    make_delivery(customer, paused, status="suppressed", reason=Reason(ReasonCode.NO_CONSENT))
 
 
 PREPARED: dict[str, Callable[[], None]] = {

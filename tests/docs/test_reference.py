@@ -19,6 +19,8 @@ from campaigns.models import (
 )
 from journeys.delivery.channels.csv_file import COLUMNS
 from journeys.maps.numerics.journey_settings import OPTIONAL, REQUIRED
+from journeys.models import ReasonCode
+from journeys.models.reason import parameters_of
 from optiengine.docs.references import own_commands, parser_of, setting_defaults
 from optiengine.docs.site import FOLDER
 from optiengine.lib.text_filters import FILTERS
@@ -190,6 +192,15 @@ def test_every_step_of_a_journey_is_described_with_its_settings():
 
 def settings_of(kind: str, fork: str | None) -> set[str]:
     return set(REQUIRED[kind, fork]) | set(OPTIONAL.get((kind, fork), {}))
+
+
+def test_every_reason_is_described_with_its_number():
+    described = {CODE.findall(code)[0]: int(n) for code, n, _means in rows("messages", head="code")}
+    text = (REFERENCE / "messages.md").read_text().partition("## Reasons")[2].partition("\n## ")[0]
+
+    assert described == {code.slug: code.value for code in ReasonCode}
+    named = {name for code in ReasonCode for name in parameters_of(code)}
+    assert named <= set(CODE.findall(text))
 
 
 def test_every_variable_filter_and_column_of_a_message_is_described():

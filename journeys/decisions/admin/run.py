@@ -1,6 +1,7 @@
 """Decision runs: started for a day, watched while they work, accounted for when done."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -22,7 +23,7 @@ from journeys.decisions.plan_moments import earliest
 from journeys.decisions.queue_run import queue_run, run_anyway
 from journeys.decisions.reconcile_messages import is_balanced
 from journeys.errors import RunRefused
-from journeys.models import DecisionChunk, DecisionRun
+from journeys.models import DecisionChunk, DecisionRun, Delivery, ReasonCode
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import number, percent
 from segments.models import Organisation
@@ -172,6 +173,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
                 for name, label in DELIVERIES.items()
                 if name in run.deliveries
             ],
+            "reasons": _reasons(run),
             "is_balanced": is_balanced(run.deliveries),
             "n_campaigns": len(run.rulebook.get("campaigns", [])),
             "n_actions": len(run.rulebook.get("actions", [])),
@@ -254,6 +256,25 @@ def progress_of(run: DecisionRun) -> dict[str, Any]:
         "text": text,
         "finished": run.status in (Status.DONE, Status.FAILED, Status.NOT_RUN),
     }
+
+
+def _reasons(run: DecisionRun) -> list[tuple[str, str, str, str]]:
+    """Status, reason, how many messages of the day, and the filter that lists them."""
+    return [
+        (
+            str(Delivery.Status(row["status"]).label),
+            str(ReasonCode(row["reason_code"]).label),
+            number(row["n"]),
+            urlencode(
+                {
+                    "as_of": run.as_of,
+                    "status__exact": row["status"],
+                    "reason_code__exact": row["reason_code"],
+                }
+            ),
+        )
+        for row in Delivery.objects.filter(as_of=run.as_of).per_reason()
+    ]
 
 
 def _share(name: str, n: int, decided: int) -> str:

@@ -17,7 +17,7 @@ from journeys.decisions.reconcile_messages import (
 )
 from journeys.delivery.settle_delivery import settle
 from journeys.jobs.run_day import run_day
-from journeys.models import DecisionRun, Delivery
+from journeys.models import DecisionRun, Delivery, Reason, ReasonCode, make_reason
 from journeys.tasks import deliver_task, keep_going
 from tests.factories import DAY, NOW, make_action, make_campaign, make_contact, make_delivery
 from tests.journeys.engine import make_customers, make_plan
@@ -89,6 +89,34 @@ def test_the_run_shows_the_balance_and_raises_the_alarm(admin_client):
     make_delivery()
     assert "messages do not add up: 2026-03-01" in keep_going()
     assert "1 decided ones are not in the outbox" in admin_client.get(page).text
+
+
+def test_the_run_counts_why_messages_were_not_sent(admin_client):
+    run = a_run()
+    night = make_reason(ReasonCode.QUIET_HOURS, until=None, zone="UTC", too_late=True)
+    waits, *_others = (
+        make_delivery(reason=Reason(ReasonCode.NO_CONSENT)),
+        make_delivery(status="suppressed", reason=night),
+        make_delivery(status="suppressed", reason=night),
+        make_delivery(status="suppressed", reason=night, as_of=DAY - timedelta(days=1)),
+        make_delivery(status="sent"),
+    )
+
+    counts = Delivery.objects.filter(as_of=DAY).per_reason()
+    page = admin_client.get(reverse("admin:journeys_decisionrun_change", args=[run.pk]))
+
+    assert list(counts) == [
+        {"status": "suppressed", "reason_code": ReasonCode.QUIET_HOURS, "n": 2},
+        {"status": "new", "reason_code": ReasonCode.NO_CONSENT, "n": 1},
+    ]
+    assert [row[:3] for row in page.context["reasons"]] == [
+        ("suppressed", "quiet hours", "2"),
+        ("new", "no consent", "1"),
+    ]
+    query = page.context["reasons"][1][3]
+    listed = admin_client.get(f"{reverse('admin:journeys_delivery_changelist')}?{query}")
+    assert [delivery.pk for delivery in listed.context["cl"].result_list] == [waits.pk]
+    assert "There is no consent for the channel." in listed.text
 
 
 WAITING_FOR_LOCK = "SELECT count(*) FROM pg_locks WHERE NOT granted"
