@@ -2,6 +2,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from journeys.decision_version import DECISION_VERSION, RELEASES
+
 
 class JourneyError(Exception):
     """What this app refuses to do, in words an operator can act on."""
@@ -17,6 +19,20 @@ class LeaseLost(JourneyError):
 
 class RunRefused(JourneyError):
     """The day cannot be run now."""
+
+
+class OtherDecisionVersion(JourneyError):
+    """Other numerics decided this run: computed by ours, it would come out differently."""
+
+    def __init__(self, version: int) -> None:
+        text = _(
+            "Decided by decision version %(version)d; this release decides by version %(own)d."
+        ) % {"version": version, "own": DECISION_VERSION}
+        if release := RELEASES.get(version):
+            text += " " + _("To replay it, use release %s.") % release
+        else:
+            text += " " + _("To replay it, use a newer release.")
+        super().__init__(text)
 
 
 class DeliveryNotUnclear(JourneyError):

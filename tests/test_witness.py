@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from journeys.decision_version import DECISION_VERSION
 from journeys.explain.explain_decision import explain_decision
 from journeys.explain.replay_run import replay_live, replay_run
 from journeys.models import Decision, DecisionRun, Delivery
@@ -53,6 +54,10 @@ def test_every_run_replays_without_a_difference(witness):
         n_decisions[str(run.pk)] = result.n_decisions
 
     assert n_decisions == {pk: run["n_decisions"] for pk, run in witness["runs"].items()}
+
+
+def test_runs_from_before_there_were_versions_are_of_the_first(witness):
+    assert set(DecisionRun.objects.values_list("decision_version", flat=True)) == {1}
 
 
 PLANTED = {
@@ -111,6 +116,24 @@ def test_decisions_of_every_sort_are_explained(witness):
         if decision.campaign_id:
             chosen = explanation.chosen
             assert (chosen.campaign, chosen.action) == (campaign, action)
+
+
+def test_decisions_of_another_version_are_explained_by_what_was_stored(witness):
+    with transaction.atomic():
+        DecisionRun.objects.update(decision_version=DECISION_VERSION + 1)
+        for pk, campaign, action in witness["explanations"]:
+            decision = Decision.objects.select_related("customer").get(pk=pk)
+            explanation = explain_decision(decision)
+            assert "version" in explanation.not_recomputed, pk
+            assert explanation.summary, pk
+            assert explanation.features, pk
+            assert all(option.verdict for option in explanation.options), pk
+            assert explanation.chosen.prob == decision.assignment_prob, pk
+            if decision.campaign_id:
+                chosen = explanation.chosen
+                assert (chosen.campaign, chosen.action) == (campaign, action)
+                assert chosen.response_prob == decision.response_prob
+        transaction.set_rollback(True)
 
 
 def test_why_a_message_did_not_leave_still_reads_as_a_sentence(witness):

@@ -3,6 +3,7 @@
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from journeys.errors import OtherDecisionVersion
 from journeys.learning.record_mix import record_mix
 from journeys.models import DecisionChunk, DecisionRun
 
@@ -19,6 +20,14 @@ SELECT count(*) AS decided,
        count(*) FILTER (WHERE layer = 'auto') AS auto,
        count(*) FILTER (WHERE layer = 'baseline') AS baseline
 FROM journeys_decision WHERE run_id = %(run)s AND as_of = %(as_of)s
+"""
+# A run that still has something to decide, with nobody at work on it.
+ABANDONED = """
+UPDATE journeys_decisionrun r SET status = 'failed', error = %(error)s
+WHERE r.id = %(run)s AND r.status = 'running'
+  AND EXISTS (SELECT FROM journeys_decisionchunk c WHERE c.run_id = r.id AND NOT c.done)
+  AND NOT EXISTS (SELECT FROM journeys_decisionchunk c
+                  WHERE c.run_id = r.id AND c.lease_until > clock_timestamp())
 """
 
 
@@ -63,6 +72,22 @@ def give_up(run_id: int) -> bool:
         error=_("%(n)d customers could not be decided; for the last one: %(error)s")
         % {"n": MAX_QUARANTINED, "error": last.error},
     )
+    return True
+
+
+def leave_to_other_version(run_id: int) -> bool:
+    """Whether a run was begun by other numerics: decided half by ours, it could not be replayed.
+
+    While workers of its version are busy with it, it goes on. Without any, it has failed.
+    """
+    run = DecisionRun.objects.only("decision_version").get(pk=run_id)
+    if run.is_of_this_version:
+        return False
+    reason = _("%(versions)s Customers who had not been decided are left out.") % {
+        "versions": OtherDecisionVersion(run.decision_version)
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(ABANDONED, {"run": run_id, "error": reason})
     return True
 
 

@@ -14,6 +14,7 @@ from psycopg import sql
 from campaigns.services.assign_arms import current_plan
 from campaigns.services.load_rulebook import load_rulebook
 from campaigns.services.rule_tables import rulebook_models
+from journeys.decision_version import current_version
 from journeys.decisions.capacity_accounts import open_accounts
 from journeys.decisions.newest_pair import newest_pair_sql
 from journeys.decisions.run_inputs import RunInputs, pinned_inputs
@@ -149,6 +150,7 @@ def _pin(day: date, state_id: int, model_id: int, at: datetime) -> DecisionRun:
             "state_id": state_id,
             "model_id": model_id,
             "plan_id": current_plan(day).pk,
+            "decision_version": current_version(),
         }
         runs = DecisionRun.objects.filter(as_of=day, kind=DecisionRun.Kind.LIVE)
         latest = runs.select_related("state").order_by("number").last()

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.services.assign_arms import assign_arms
 from campaigns.services.load_rulebook import load_rulebook
+from journeys.decision_version import current_version
 from journeys.decisions.newest_pair import newest_pair
 from journeys.decisions.price_run import price_run
 from journeys.errors import StaleState
@@ -82,6 +83,7 @@ def start_run(run: DecisionRun) -> DecisionRun:
         run = DecisionRun.objects.select_for_update().get(pk=run.pk)
         if run.state_id:  # another worker was quicker
             return run
+        run.decision_version = current_version()  # it may have waited while we were upgraded
         run.plan = assign_arms(run.as_of)
         run.rulebook = book.over(state.feature_set.names).to_json()
         run.state, run.model = state, model

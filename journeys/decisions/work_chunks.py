@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection
 
 from journeys.decisions.chunk_leases import claim_chunk, release_chunk
 from journeys.decisions.decide_chunk import decide_chunk
-from journeys.decisions.finish_run import finish_run, give_up
+from journeys.decisions.finish_run import finish_run, give_up, leave_to_other_version
 from journeys.errors import LeaseLost
 from journeys.models import DecisionRun
 
@@ -27,7 +27,11 @@ def work_chunks(
     clock : says what time it is, see decide; without it, it is the moment of the decision.
     progress : called with the number of customers after each chunk. A chunk that fails goes back
     with its reason, to be tried again and in the end split; the others are not held up.
+
+    A run that other numerics began is left to workers of that decision version.
     """
+    if leave_to_other_version(run_id):
+        return finish_run(run_id)
     while chunk := claim_chunk(run_id, owner=owner):
         try:
             n_decisions = decide_chunk(chunk, now=clock() if clock else None)

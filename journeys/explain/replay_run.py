@@ -12,6 +12,7 @@ from journeys.decisions.numerics.arbitration import NONE
 from journeys.decisions.pipeline import JudgedBatch, choose, value_actions, with_limit_verdicts
 from journeys.decisions.run_inputs import RunInputs, pinned_inputs, predict_uplift
 from journeys.decisions.save_decisions import DecidedBatch
+from journeys.errors import OtherDecisionVersion
 from journeys.learning.numerics.uplift import Prediction
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
@@ -36,8 +37,9 @@ def replay_run(run: DecisionRun) -> Replay:
     since have changed (consent, target group, address), rulebook, model, seed, arms. Computed
     again: values, series, exclusions, caps from the ledger up to each chunk's watermark, turns at
     what was left of budgets and volumes, choice, probabilities, controls. Compared: action,
-    control, layer, probability, value parts, verdicts.
+    control, layer, probability, value parts, verdicts. Raises OtherDecisionVersion.
     """
+    _expect_own_version(run)
     found = Replay()
     inputs = pinned_inputs(run.pk)
     assert run.state is not None
@@ -64,6 +66,7 @@ def replay_run(run: DecisionRun) -> Replay:
 
 def replay_live(run: DecisionRun) -> Replay:
     """The same for the real-time decisions that rest on a live run."""
+    _expect_own_version(run)
     found, inputs = Replay(), pinned_inputs(run.pk)
     lives = LiveDecision.objects.filter(as_of=run.as_of).select_related("customer")
     stored = Decision.objects.filter(run=run, as_of=run.as_of).in_bulk()
@@ -73,6 +76,11 @@ def replay_live(run: DecisionRun) -> Replay:
         found.differing += _differences(inputs, again, [decision])
         found.n_decisions += 1
     return found
+
+
+def _expect_own_version(run: DecisionRun) -> None:
+    if not run.is_of_this_version:
+        raise OtherDecisionVersion(run.decision_version)
 
 
 def recompute(

@@ -3,6 +3,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from journeys.decision_version import current_version
 from journeys.querysets import DecisionRunQuerySet
 
 
@@ -33,6 +34,11 @@ class DecisionRun(models.Model):
         _("decided at"), help_text=_("The moment that caps and windows are counted for.")
     )
     seed = models.BigIntegerField(_("seed"))
+    decision_version = models.PositiveSmallIntegerField(
+        _("decision version"),
+        default=current_version,
+        help_text=_("Which numerics decided it. Only a release of the same version replays it."),
+    )
     rulebook = models.JSONField(
         _("rulebook"),
         default=dict,
@@ -102,6 +108,11 @@ class DecisionRun(models.Model):
         if self.kind == self.Kind.LIVE:
             return f"{_('real time')} {self.as_of}, {self.number}"
         return f"{_('run')} {self.as_of}"
+
+    @property
+    def is_of_this_version(self) -> bool:
+        """Whether this code would decide it again as it was decided."""
+        return self.decision_version == current_version()
 
 
 class DecisionChunk(models.Model):

@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Goal
 from campaigns.numerics.rule_changes import Change
 from campaigns.numerics.rulebook import Rulebook
+from journeys.errors import OtherDecisionVersion
 from journeys.models import DecisionRun
 from optiengine.lib.figures import percent
 from reports.errors import ReportError
@@ -119,7 +120,10 @@ def what_if(
 def closed_runs(
     since: date, until: date, *, as_of: date, reward: DecisionReward
 ) -> list[DecisionRun]:
-    """The finished runs of a period whose rewards are known, oldest first. Raises ReportError."""
+    """The finished runs of a period whose rewards are known, oldest first. Raises ReportError.
+
+    Those that other numerics decided are left out: their probabilities cannot be computed here.
+    """
     done = DecisionRun.objects.daily().filter(
         as_of__range=(since, until), status=DecisionRun.Status.DONE
     )
@@ -134,6 +138,10 @@ def closed_runs(
             )
             % {"since": since, "until": until, "days": reward.window_days, "as_of": as_of}
         )
+    own = [run for run in runs if run.is_of_this_version]
+    if not own:
+        raise ReportError(str(OtherDecisionVersion(runs[-1].decision_version)))
+    runs = own
     for run in runs:
         if run.state.feature_set_id != runs[-1].state.feature_set_id:  # type: ignore[union-attr]
             text = _("The features changed after %s: value the days before or after, not both.")

@@ -22,7 +22,7 @@ from journeys.decisions.decide_again import decide_again, may_decide_again
 from journeys.decisions.plan_moments import earliest
 from journeys.decisions.queue_run import queue_run, run_anyway
 from journeys.decisions.reconcile_messages import is_balanced
-from journeys.errors import RunRefused
+from journeys.errors import OtherDecisionVersion, RunRefused
 from journeys.models import DecisionChunk, DecisionRun, Delivery, ReasonCode
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import number, percent
@@ -166,6 +166,9 @@ class DecisionRunAdmin(ReadOnlyAdmin):
             and self.has_run_anyway_permission(request),
             "may_decide_again": self.has_run_anyway_permission(request)
             and may_decide_again(run, now=timezone.now()),
+            "other_version": ""
+            if run.is_of_this_version
+            else str(OtherDecisionVersion(run.decision_version)),
             "is_stale": run.state is not None and run.state.as_of != run.as_of,
             "leaves_from": earliest(run),
             "deliveries": [

@@ -141,6 +141,7 @@ class RunSerializer(ReadOnly, serializers.ModelSerializer):
         fields = [
             "as_of",
             "decided_at",
+            "decision_version",
             "status",
             "n_customers",
             "progress",

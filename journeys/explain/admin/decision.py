@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from campaigns.models import Arm, Campaign
-from journeys.explain.explain_decision import Option, explain_decision
+from journeys.explain.decision_options import Option
+from journeys.explain.explain_decision import explain_decision
 from journeys.explain.messages_of import messages_of
 from journeys.models import Decision, DecisionRun
 from optiengine.lib.admin import ReadOnlyAdmin

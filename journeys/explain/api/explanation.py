@@ -3,7 +3,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from journeys.decisions.api.serializers import DecisionSerializer
-from journeys.explain.explain_decision import Explanation
+from journeys.explain.decision_options import Explanation
 from optiengine.lib.fields import NumberField, ReadOnly
 
 
@@ -23,7 +23,8 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
     is_outranked = serializers.BooleanField()
     is_chosen = serializers.BooleanField()
     has_evidence = serializers.BooleanField(
-        help_text=_("Enough was measured for shares inside its campaign to differ.")
+        allow_null=True,
+        help_text=_("Enough was measured for shares inside its campaign to differ. Null: unknown."),
     )
     prob = NumberField(help_text=_("P(chosen); null: it took no part in the choice."))
     response_prob = NumberField(help_text=_("P(the customer responds | message)."))
@@ -60,7 +61,10 @@ class ExplanationSerializer(ReadOnly, serializers.Serializer):
     )
     features = serializers.SerializerMethodField()
     is_recomputed = serializers.BooleanField(
-        help_text=_("False: the day's state is no longer kept, values and probabilities are null.")
+        help_text=_("False: what was not chosen has no values and probabilities.")
+    )
+    not_recomputed = serializers.CharField(
+        help_text=_("Why it was not computed again; empty if it was.")
     )
     agrees = serializers.BooleanField(help_text=_("What was computed again is what was stored."))
     choice_draw = NumberField(help_text=_("The draw in [0, 1) that chose among the options."))

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from journeys.errors import OtherDecisionVersion
 from journeys.explain.replay_run import replay_live, replay_run
 from journeys.models import DecisionRun
 from optiengine.lib.command import FiguresCommand
@@ -13,6 +14,7 @@ class Command(FiguresCommand):
     columns = {
         "run": "the run's number",
         "as_of": "its day",
+        "version": "its decision version",
         "decisions": "decisions compared",
         "differing": "decisions that came out differently",
         "missing": "customers whose decision or state of the day is gone",
@@ -31,10 +33,14 @@ class Command(FiguresCommand):
         is_live = found.kind == DecisionRun.Kind.LIVE
         if found.status != DecisionRun.Status.DONE and not is_live:
             raise CommandError(f"{found} is not finished: {found.get_status_display()}.")
-        result = replay_live(found) if is_live else replay_run(found)
+        try:
+            result = replay_live(found) if is_live else replay_run(found)
+        except OtherDecisionVersion as other:
+            raise CommandError(f"{found}: {other}") from other
         figures = {
             "run": found.pk,
             "as_of": found.as_of,
+            "version": found.decision_version,
             "decisions": result.n_decisions,
             "differing": len(result.differing),
             "missing": len(result.missing),
