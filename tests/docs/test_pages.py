@@ -274,3 +274,20 @@ def test_the_menu_opens_the_part_about_the_page(admin_client, page, language, pa
     text = admin_client.get(page, headers={"accept-language": language}).content.decode()
 
     assert f'href="{part}"' in text
+
+
+def test_code_that_leads_to_a_page_leads_to_one_that_exists():
+    site, found = Site(), []
+    files = [
+        file
+        for package in references.PACKAGES[:-1]
+        for file in (references.ROOT / package).rglob("*")
+        if file.suffix in {".py", ".html", ".js"}
+    ]
+    for file in files:
+        for page, anchor in re.findall(r"/docs/([\w/-]+)\.html(?:#([\w-]+))?", file.read_text()):
+            path, _language = site.source(page, "en")  # raises where there is none
+            assert not anchor or anchor in read(site.files[path]).anchors, (file, page, anchor)
+            found.append(page)
+
+    assert "reference/api" in found  # of the API's own page
