@@ -45,14 +45,17 @@ from segments.rules.rule_fields import newest_state, rule_fields
 Status = JourneyMap.Status
 SCRIPTS = [
     "optiengine/vendor/x6-3.1.8/x6.min.js",
+    "segments/rule_tree.js",
     "segments/rule_editor.js",
     *(
         f"journeys/canvas/{name}.js"
         for name in (
             "dom",
+            "values",
             "graph",
             "layout",
             "route",
+            "view",
             "diagram",
             "fields",
             "step_form",

@@ -36,7 +36,7 @@ class RuleWidget(forms.Textarea):
     count_url = reverse_lazy("admin:segments_targetgroup_count_rule")
 
     class Media:
-        js = ["segments/rule_editor.js"]
+        js = ["segments/rule_tree.js", "segments/rule_editor.js"]
         css = {"all": ["segments/rule_editor.css"]}
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:

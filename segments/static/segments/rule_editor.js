@@ -9,9 +9,8 @@
 
 (() => {
   const DEBOUNCE_MS = 300;
-  const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-  const GROUPS = ["all", "any", "not_all", "not_any"];
-  const OTHER = "attribute."; // stands for an attribute that the list does not have
+  const { KINDS, OTHER, isGroup, openGroup, closeGroup, placeInside, innermost } = window.RuleTree;
+  const { typeOf, parseValue, parseLines, groupFields } = window.RuleTree;
   let n_ids = 0;
 
   function element(tag, attributes = {}, ...children) {
@@ -55,19 +54,11 @@
     /* --- building ------------------------------------------------------------------------ */
 
     group(rule, isTop = false) {
-      let kind = "all";
-      let inner = rule;
-      if ("not" in rule) {
-        inner = rule.not ?? {};
-        kind = "all" in inner ? "not_all" : "not_any";
-      } else if ("any" in rule) kind = "any";
-      const list = inner.all ?? inner.any;
-      const parts = Array.isArray(list) ? list : Object.keys(inner).length ? [inner] : [];
-
+      const { kind, parts } = openGroup(rule);
       const choice = element("select", { class: this.classes.select, "aria-label": this.texts.group });
       choice.append(
         ...options(
-          GROUPS.map((name) => [name, this.texts[name]]),
+          KINDS.map((name) => [name, this.texts[name]]),
           kind,
         ),
       );
@@ -90,20 +81,17 @@
 
       made.read = (place) => {
         made.dataset.place = place.join("/");
-        const [, not, word] = /^(not_)?(all|any)$/.exec(choice.value);
-        const inside = [...place, ...(not ? ["not"] : []), word];
+        const inside = placeInside(choice.value, place);
         made.dataset.inside = inside.join("/");
         const rules = [...items.children].map((item, i) => item.firstElementChild.read([...inside, i + 1]));
         empty.hidden = rules.length > 0;
-        if (isTop && !rules.length) return {};
-        return not ? { not: { [word]: rules } } : { [word]: rules };
+        return closeGroup(choice.value, rules, { isTop });
       };
       return made;
     }
 
     item(rule) {
-      const isGroup = rule && ["all", "any", "not"].some((key) => key in rule);
-      return element("li", {}, isGroup ? this.group(rule) : this.condition(rule ?? {}));
+      return element("li", {}, isGroup(rule) ? this.group(rule) : this.condition(rule ?? {}));
     }
 
     condition(rule) {
@@ -158,30 +146,20 @@
     }
 
     fillFields(select, chosen) {
-      const groups = new Map();
-      for (const { name, label, group } of this.fields) {
-        if (!groups.has(group)) groups.set(group, []);
-        groups.get(group).push([name, label]);
-      }
       select.append(...options([["", this.texts.chooseField]], chosen));
-      for (const [label, pairs] of groups) {
+      for (const [label, pairs] of groupFields(this.fields)) {
         select.append(element("optgroup", { label }, ...options(pairs, chosen)));
       }
       const strange = chosen && chosen !== OTHER && !this.byName.has(chosen) ? [[chosen, chosen]] : [];
       select.append(...options([[OTHER, this.texts.otherAttribute], ...strange], chosen));
     }
 
-    /* An attribute is a number or text as its rule has it; the other fields know what they are. */
     typeOf(name, value) {
-      const first = Array.isArray(value) ? value[0] : value;
-      if (name.startsWith(OTHER) && typeof first === "string") return "text";
-      if (name.startsWith(OTHER) && typeof first === "number") return "number";
-      return this.byName.get(name)?.type ?? (name.startsWith("feature.") ? "number" : "text");
+      return typeOf(name, value, this.byName.get(name));
     }
 
     /* Fills `holder` with inputs for a value; returns the function that reads it from them. */
     valueInputs(holder, type, field, op, old) {
-      const parse = (text) => (type === "number" && NUMBER.test(text.trim()) ? Number(text) : text.trim() || null);
       const first = Array.isArray(old) ? old[0] : old;
       const isList = op === "in" || op === "not_in";
       if (!op || op.startsWith("is_")) {
@@ -226,11 +204,7 @@
         });
         area.value = (Array.isArray(old) ? old : [old ?? ""]).join("\n");
         holder.replaceChildren(area);
-        return () =>
-          area.value
-            .split("\n")
-            .map(parse)
-            .filter((value) => value !== null);
+        return () => parseLines(area.value, type);
       }
       const input = (label, value) => {
         const made = element("input", { class: this.classes.input, "aria-label": label, autocomplete: "off" });
@@ -242,7 +216,7 @@
         const low = input(this.texts.from, first);
         const high = input(this.texts.to, Array.isArray(old) ? old[1] : undefined);
         holder.replaceChildren(low, element("span", {}, this.texts.and), high);
-        return () => [parse(low.value), parse(high.value)];
+        return () => [low, high].map((one) => parseValue(one.value, type));
       }
       const single = input(this.texts.value, first);
       holder.replaceChildren(single);
@@ -255,7 +229,7 @@
         single.setAttribute("list", list.id);
         holder.append(list);
       }
-      return () => parse(single.value);
+      return () => parseValue(single.value, type);
     }
 
     button(icon, label, act, isIcon = false) {
@@ -339,12 +313,8 @@
     /* The innermost group or condition on the way to a place. */
     partAt(place) {
       const parts = [...this.root.querySelectorAll("[data-place]")];
-      for (let n = place.length; n >= 0; n--) {
-        const path = place.slice(0, n).join("/");
-        const found = parts.find((part) => part.dataset.place === path || part.dataset.inside === path);
-        if (found) return found;
-      }
-      return this.top;
+      const at = (path) => parts.find(({ dataset }) => dataset.place === path || dataset.inside === path);
+      return innermost(place, at) ?? this.top;
     }
   }
 

@@ -34,11 +34,12 @@
     makeParts() {
       const { kinds, texts, classes, isEditable, server } = this;
       const connect = (from, port, to) => this.graph.connect(from, port, to);
+      const mayLead = (from, to) => this.graph.mayLead(from, to);
       const remove = (id) => this.remove(id);
       const toStep = (id) => this.select(id, { reveal: true });
       const zoom = (by) => (this.part("zoom").textContent = `${Math.round(100 * by)} %`);
       const move = (places) => this.graph.place(places);
-      const on = { select: (id, toForm) => this.select(id, { toForm }), move, connect, remove, zoom };
+      const on = { select: (id, toForm) => this.select(id, { toForm }), move, mayLead, connect, remove, zoom };
       this.diagram = new Diagram(this.part("drawing"), { kinds, texts, isEditable, on });
       this.rules = new RuleDialog(this.part("rule-dialog"));
       this.form = new StepForm(this.part("step"), {

@@ -7,9 +7,8 @@
 
 (() => {
   const { element, icon, fill, portsOf, arrange, wayBetween } = window.JourneyCanvas;
-  const CARD = { width: 248, height: 92 };
+  const { CARD, panToShow, fitAll, cornerAround } = window.JourneyCanvas;
   const GAP = { width: 48, height: 58 }; // between cards side by side, and one above the other
-  const MARGIN = { left: 168, right: 40, top: 28, bottom: 64 }; // the palette and the tools lie over it
   const ZOOM = { least: 0.1, most: 1.5 };
   const NUDGE = 10;
   const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -64,8 +63,8 @@
           targetAnchor: { name: "top", args: {} },
           connectionPoint: "anchor",
           createEdge: () => this.drawing.createEdge(this.arrow()),
-          validateConnection: ({ targetCell }) =>
-            Boolean(targetCell?.isNode()) && this.kindOf(targetCell.id) !== "entry",
+          validateConnection: ({ sourceCell, targetCell }) =>
+            Boolean(sourceCell && targetCell) && this.on.mayLead(sourceCell.id, targetCell.id),
         },
       });
       this.listen();
@@ -276,12 +275,8 @@
       const node = this.drawing.getCellById(id);
       if (!node) return;
       const seen = this.drawing.localToGraph(node.getBBox());
-      const { width, height } = this.box.getBoundingClientRect();
-      const off = (start, size, first, last) => (start < first ? first - start : Math.min(0, last - start - size));
-      this.drawing.translateBy(
-        off(seen.x, seen.width, MARGIN.left, width - MARGIN.right),
-        off(seen.y, seen.height, MARGIN.top, height - MARGIN.bottom),
-      );
+      const { x, y } = panToShow(seen, this.box.getBoundingClientRect());
+      this.drawing.translateBy(x, y);
     }
 
     /* --- view ---------------------------------------------------------------------------- */
@@ -300,24 +295,13 @@
       this.drawing.zoom(by, { minScale: ZOOM.least, maxScale: ZOOM.most });
     }
 
-    /* All of the drawing, in the part of the box that nothing lies over; never smaller than `least`:
-     * then the top of it, with the entry in the middle as far as no room is left empty beside. */
+    /* All of the drawing, but never smaller than `least`. */
     fit(least = ZOOM.least) {
-      const seen = this.box.getBoundingClientRect();
       const places = this.drawing.getNodes().map((node) => node.position());
       if (!places.length) return;
-      const [left, top] = [Math.min(...places.map(({ x }) => x)), Math.min(...places.map(({ y }) => y))];
-      const width = Math.max(...places.map(({ x }) => x)) + CARD.width - left;
-      const height = Math.max(...places.map(({ y }) => y)) + CARD.height - top;
-      const room = { width: seen.width - MARGIN.left - MARGIN.right, height: seen.height - MARGIN.top - MARGIN.bottom };
-      const scale = Math.max(least, Math.min(1, room.width / width, room.height / height));
-      const middle = scale * width <= room.width ? left + width / 2 : (this.entryMiddle() ?? left + width / 2);
+      const { scale, x, y } = fitAll(places, this.box.getBoundingClientRect(), least, this.entryMiddle());
       this.drawing.zoomTo(scale);
-      const [start, end] = [-scale * left, room.width - scale * (left + width)].sort((a, b) => a - b);
-      this.drawing.translate(
-        MARGIN.left + Math.max(start, Math.min(end, room.width / 2 - scale * middle)),
-        MARGIN.top + Math.max(0, (room.height - scale * height) / 4) - scale * top,
-      );
+      this.drawing.translate(x, y);
     }
 
     entryMiddle() {
@@ -325,11 +309,9 @@
       return entry && entry.position().x + CARD.width / 2;
     }
 
-    /* Where the pointer of an event is, in the drawing; the middle of a card that lies there. */
+    /* Where to put a card that is dropped: the pointer is in its middle. */
     placeOf(event) {
-      const { x, y } = this.drawing.clientToLocal(event.clientX, event.clientY);
-      const snapped = (value) => Math.round(value / 10) * 10;
-      return { x: snapped(x - CARD.width / 2), y: snapped(y - CARD.height / 2) };
+      return cornerAround(this.drawing.clientToLocal(event.clientX, event.clientY));
     }
 
     arranged(graph) {

@@ -38,10 +38,5 @@ window.JourneyCanvas = (() => {
     return made;
   }
 
-  /* "%(n)s here" with {n: 3} is "3 here": texts come translated, with Python's placeholders. */
-  function fill(text, values) {
-    return text.replace(/%\((\w+)\)s/g, (_all, name) => values[name]);
-  }
-
-  return { element, icon, button, select, fill };
+  return { element, icon, button, select };
 })();

@@ -4,20 +4,12 @@
 "use strict";
 
 (() => {
-  const { element, button, select, fill } = window.JourneyCanvas;
-  const MINUTES = { minutes: 1, hours: 60, days: 1440 };
+  const { element, button, select, fill, MINUTES, numberIn, freeLetter } = window.JourneyCanvas;
+  const { durationShown, durationRead, sharesShown, sharesRead } = window.JourneyCanvas;
   let n_lists = 0;
 
   function input(classes, attributes) {
     return element("input", { class: classes.input, autocomplete: "off", ...attributes });
-  }
-
-  /* "12,5" and "12.5" are the same number; what is none is kept, so that the server can say so. */
-  function numberIn(text) {
-    const trimmed = text.trim();
-    if (!trimmed) return null;
-    const value = Number(trimmed.replace(",", "."));
-    return Number.isNaN(value) ? trimmed : value;
   }
 
   const makers = {
@@ -78,12 +70,9 @@
 
     /* Whole days and hours are shown as such; the graph holds minutes, or null for the blank. */
     duration({ blank }, value, { classes, texts }) {
-      const unit =
-        typeof value === "number" && value !== 0
-          ? Object.keys(MINUTES).findLast((name) => value % MINUTES[name] === 0)
-          : "hours";
+      const [shown, unit] = durationShown(value);
       const number = input(classes, { type: "text", inputmode: "numeric", placeholder: blank ?? null });
-      number.value = typeof value === "number" ? value / MINUTES[unit] : (value ?? "");
+      number.value = shown;
       const units = select(
         Object.keys(MINUTES).map((name) => [name, texts.units[name]]),
         unit,
@@ -92,40 +81,24 @@
           "aria-label": texts.unit,
         },
       );
-      const read = () => {
-        const held = numberIn(number.value);
-        return typeof held === "number" ? held * MINUTES[units.chosen()] : held;
-      };
+      const read = () => durationRead(number.value, units.chosen());
       return { element: element("div", { class: "jm-pair" }, number, units), control: number, read };
     },
 
     /* A share per branch, in per cent on the page. */
     shares(_field, value, page) {
-      const rounded = (share) => Number((100 * share).toFixed(4));
-      const entries = Object.entries(value ?? {}).map(([name, share]) => [
-        name,
-        typeof share === "number" ? rounded(share) : share,
-      ]);
-      return rows(entries, page, (list) =>
-        Object.fromEntries(
-          list.map(([name, share]) => [name, typeof share === "number" ? Number((share / 100).toFixed(6)) : share]),
-        ),
-      );
+      return rows(sharesShown(value ?? {}), true, page, sharesRead);
     },
 
     branches(_field, value, page) {
-      return rows(
-        (value ?? []).map((name) => [name]),
-        page,
-        (list) => list.map(([name]) => name),
-      );
+      const entries = (value ?? []).map((name) => [name]);
+      return rows(entries, false, page, (list) => list.map(([name]) => name));
     },
   };
 
-  /* A list of named branches, each with a number where the entries have one. */
-  function rows(entries, { classes, texts, changed }, read) {
+  /* A list of named branches, each with a share of customers if `hasShare`. */
+  function rows(entries, hasShare, { classes, texts, changed }, read) {
     const list = element("ul", { class: "jm-rows" });
-    const hasShare = entries.some((entry) => entry.length > 1);
     const add = (entry) => {
       const name = input(classes, { type: "text", "aria-label": texts.branch, maxlength: 30 });
       name.value = entry[0];
@@ -150,8 +123,7 @@
         return share ? [name.value.trim(), numberIn(share.value)] : [name.value.trim()];
       });
     const more = button("add", texts.addBranch, () => {
-      const used = values().map(([name]) => name);
-      const letter = [..."abcdefghijklmnopqrstuvwxyz"].find((one) => !used.includes(one)) ?? "";
+      const letter = freeLetter(values().map(([name]) => name));
       add(hasShare ? [letter, 0] : [letter]).focus();
       changed();
     });

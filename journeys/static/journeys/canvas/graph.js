@@ -134,6 +134,12 @@
       });
     }
 
+    /* Whether an arrow may be drawn: to another step that is there and is no entry. */
+    mayLead(from, to) {
+      const target = this.step(to);
+      return target !== undefined && target.kind !== "entry" && from !== to;
+    }
+
     connect(from, port, to) {
       this.change((next) => {
         next.links = next.links.filter((link) => !(link.from === from && link.port === port));

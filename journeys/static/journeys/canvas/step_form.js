@@ -4,7 +4,7 @@
 "use strict";
 
 (() => {
-  const { element, icon, button, select, makers, portsOf } = window.JourneyCanvas;
+  const { element, icon, button, select, makers, portsOf, isFitting } = window.JourneyCanvas;
   let n_ids = 0;
 
   class StepForm {
@@ -105,7 +105,7 @@
     showFitting() {
       const values = {};
       for (const field of this.fields) {
-        const fits = Object.entries(field.when ?? {}).every(([name, wanted]) => [wanted].flat().includes(values[name]));
+        const fits = isFitting(field.when, values);
         field.row.hidden = !fits;
         if (fits) values[field.name] = field.read();
       }
@@ -120,7 +120,7 @@
 
     next(graph, step, port) {
       const id = `jm-field-${++n_ids}`;
-      const others = graph.steps.filter((other) => other.kind !== "entry" && other.id !== step.id);
+      const others = graph.steps.filter((other) => graph.mayLead(step.id, other.id));
       const pairs = [[null, this.texts.endsHere], ...others.map((other) => [other.id, ""])];
       const to = graph.linkFrom(step.id, port)?.to ?? null;
       const choice = select(pairs, to, { class: this.classes.select, id, "data-field": `port ${port}` });
