@@ -57,6 +57,7 @@ LEFT JOIN unnest(%(codes)s::smallint[], %(sentences)s::text[]) AS whole (code, s
 LEFT JOIN unnest(%(begun)s::smallint[], %(beginnings)s::text[]) AS begun (code, beginning)
     ON starts_with(old.reason, begun.beginning)
 WHERE d.id = old.id AND d.as_of = old.as_of
+  AND d.id > %(after)s AND d.id <= %(until)s
   AND old.id > %(after)s AND old.id <= %(until)s AND old.reason <> ''
 """
 WRITE_OUT = """
@@ -74,6 +75,7 @@ LEFT JOIN (SELECT DISTINCT ON (code) code, beginning
                 WITH ORDINALITY AS each (code, beginning, place)
            ORDER BY code, place) AS begun ON begun.code = old.reason_code
 WHERE d.id = old.id AND d.as_of = old.as_of
+  AND d.id > %(after)s AND d.id <= %(until)s
   AND old.id > %(after)s AND old.id <= %(until)s AND old.reason_code IS NOT NULL
 """
 

@@ -226,7 +226,7 @@ class Delivery(models.Model):
         verbose_name_plural = _("deliveries")
         # In the database: unique (key, as_of), (contact, as_of); indexes on the day, on what waits
         # by channel and due_at, on what is being attempted by batch, on the customer and
-        # attempted_at.
+        # attempted_at, on the reason and id where there is one.
 
     def __str__(self) -> str:
         return f"{self.key}"
