@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """Few deliveries have a reason: the rare ones are found among millions that were sent."""
 
-    dependencies = [("journeys", "0040_drop_delivery_reason")]
+    dependencies = [("journeys", "0041_run_decision_version")]
     operations = [
         migrations.RunSQL(
             "CREATE INDEX journeys_delivery_reason ON journeys_delivery (reason_code, id) "
