@@ -46,7 +46,7 @@ bench: .venv-bench/bench
 # nobody else does. What is new or "fuzzy" in the .po is translated by hand, then once more.
 messages: .venv/run
 	$(PY) manage.py makemessages --all --no-obsolete --add-location=file \
-	    --ignore=.venv --ignore=var --ignore=tests
+	    --ignore=.venv --ignore=var --ignore=tests --ignore=node_modules
 	$(PY) manage.py compilemessages --ignore=.venv --ignore=var
 
 .venv/bin/python:

@@ -69,6 +69,32 @@ def test_a_new_target_group_is_edited_without_json(page):
     page.wait_for_selector("text=Choose a field …", state="attached")
 
 
+def test_groups_of_conditions_are_edited_saved_and_shown_again(page):
+    """Nested and negated groups come from the page as they were put there."""
+    portugal = {"field": "country", "op": "eq", "value": "PT"}
+    group = TargetGroup.objects.create(name="Portugal", rule={"all": [portugal]})
+    address = f"/admin/segments/targetgroup/{group.pk}/change/"
+    page.goto(address)
+    editor = page.locator("[data-rule-editor]")
+
+    editor.locator(".rule-buttons").last.locator("button").nth(1).click()  # a group in the group
+    inner = editor.locator(".rule-group .rule-group")
+    inner.locator(".rule-head select").select_option("not_any")
+    inner.locator(".rule-field select").select_option("country")
+    inner.locator(".rule-op select").select_option("in")
+    inner.locator(".rule-value textarea").fill("DE\n\n FR ")
+    inner.locator(".rule-buttons button").first.click()  # one more condition, and away with it
+    inner.locator(".rule-remove").last.click()
+    page.click("[name=_continue]")
+    page.wait_for_load_state()
+
+    group.refresh_from_db()
+    others = {"field": "country", "op": "in", "value": ["DE", "FR"]}
+    assert group.rule == {"all": [portugal, {"not": {"any": [others]}}]}
+    assert inner.locator(".rule-head select").input_value() == "not_any"
+    assert inner.locator(".rule-value textarea").input_value() == "DE\nFR"
+
+
 def test_a_campaigns_html_is_shown_where_it_can_do_nothing(page):
     campaign = make_campaign(name="Spring")
     make_action(
