@@ -11,14 +11,16 @@ from optiengine.lib.text_template import Variables
 MEANINGS = {
     "customer.first_name": gettext_lazy("first name"),
     "customer.last_name": gettext_lazy("last name"),
-    "customer.id": gettext_lazy("the customer's id in your own systems"),
+    "customer.id": gettext_lazy("the customer's ID in your own systems"),
     "customer.language": gettext_lazy("language"),
-    "customer.country": gettext_lazy("country, by its ISO 3166 code"),
-    "customer.birth_date": gettext_lazy("birth date, year first unless “date” says otherwise"),
+    "customer.country": gettext_lazy("country, as an ISO 3166 code"),
+    "customer.birth_date": gettext_lazy(
+        "birth date as YYYY-MM-DD; use the “date” filter for another format"
+    ),
     "offer": gettext_lazy("the action's offer"),
     "campaign": gettext_lazy("the campaign's name"),
-    "unsubscribe_url": gettext_lazy("address of the page that ends the consent"),
-    "preferences_url": gettext_lazy("address of the customer's page of preferences"),
+    "unsubscribe_url": gettext_lazy("link to the unsubscribe page"),
+    "preferences_url": gettext_lazy("link to the customer's preference page"),
 }
 LINKS = ("unsubscribe_url", "preferences_url")  # there are none without the setting PUBLIC_URL
 ATTRIBUTES = "customer.attributes"
@@ -27,13 +29,13 @@ VARIABLES = Variables(tuple(MEANINGS), (ATTRIBUTES,))
 
 def _help() -> SafeString:
     meanings = MEANINGS | {
-        f"{ATTRIBUTES}.NAME": gettext_lazy("the attribute NAME; empty where it is not known")
+        f"{ATTRIBUTES}.NAME": gettext_lazy("the attribute NAME; empty if unknown")
     }
     rows = [(f"{{{{ {name} }}}}", meaning) for name, meaning in meanings.items()]
     return format_html(
         '<div class="oe-help">{}<details><summary>{}</summary><ul>{}</ul>{}</details></div>',
-        _("A Liquid text: what stands in double braces is filled in for each customer."),
-        _("What can be filled in"),
+        _("A Liquid template: placeholders in double braces are filled in for each customer."),
+        _("Available placeholders"),
         format_html_join("", "<li><code>{}</code> {}</li>", rows),
         format_html(
             "<p><code>{}</code><br><code>{}</code><br><code>{}</code></p>",

@@ -39,7 +39,7 @@ class DeliveryNotUnclear(JourneyError):
     """Only what is unknown can be settled."""
 
     def __init__(self, key: UUID, status: str) -> None:
-        text = _("Delivery %(key)s is “%(status)s”: only an unknown one can be settled.")
+        text = _("Delivery %(key)s is “%(status)s”. Only unknown deliveries can be marked by hand.")
         super().__init__(text % {"key": key, "status": status})
         self.key = key
 
@@ -68,4 +68,4 @@ class CallSettled(JourneyError):
     """What came of a call is said once."""
 
     def __init__(self, outcome: str) -> None:
-        super().__init__(_("Somebody settled this call already: %s.") % outcome)
+        super().__init__(_("This call already has a result: %s.") % outcome)

@@ -37,7 +37,7 @@ def deliver_task() -> str:
     """
     with send_slot() as is_free:
         if not is_free:
-            return _("others are sending")
+            return _("other workers are sending")
         end = time.monotonic() + SEND_SECONDS
         counts = deliver_messages(
             now=now(), clock=now, owner=worker_name(), has_time=lambda: time.monotonic() < end
@@ -100,7 +100,7 @@ def keep_going() -> str:
         ring_for_delivery()
     told = [f"{run}: {run.get_status_display()}" for run in runs]
     if wrong := reconcile_recent():
-        told.append(_("messages do not add up: %s") % ", ".join(map(str, wrong)))
+        told.append(_("message counts do not match: %s") % ", ".join(map(str, wrong)))
     return "; ".join(told)
 
 

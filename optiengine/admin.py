@@ -96,8 +96,8 @@ def _decisions(customer: Customer) -> Panel:
             )
             for decision in rows.order_by("-as_of")[:N_RECENT]
         ],
-        headers=[_("Day"), _("Got"), "", _("Decided"), _("Probability")],
-        empty=_("None so far."),
+        headers=[_("Day"), _("Sent"), "", _("Decided"), _("Probability")],
+        empty=_("None yet."),
         link=f"{listed}?customer__id__exact={customer.pk}",
         link_text=_("All"),
         wide=True,
@@ -121,7 +121,7 @@ class CampaignPage(MessagePreview, MixPanel, CampaignAdmin):
         counted = contacts.values("campaign").annotate(n=Count("pk")).values("n")
         return super().get_queryset(request).annotate(n_recent=Coalesce(Subquery(counted), 0))
 
-    @admin.display(description=gettext_lazy("contacts in 7 days"), ordering="n_recent")
+    @admin.display(description=gettext_lazy("messages in 7 days"), ordering="n_recent")
     def recent(self, campaign: Campaign) -> str:
         return number(campaign.n_recent)  # type: ignore[attr-defined]
 
@@ -175,7 +175,7 @@ class OrganisationForm(forms.ModelForm):
         if self.instance.approval_audience is not None and "sending_stopped" in changed:
             may_wait |= {*MEASURES, "lock_time"}
         for name in sorted(changed & may_wait) if len(changed) > 1 else ():
-            self.add_error(name, _("Change this by itself: it may have to wait for approval."))
+            self.add_error(name, _("Change this setting on its own: it may need approval."))
         return super().clean()
 
 

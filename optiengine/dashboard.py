@@ -56,7 +56,7 @@ def _approvals(request: HttpRequest) -> list[tuple[str, str, str]]:
     """What waits for the one who looks."""
     if not (n := len(waiting_for(request.user))):
         return []
-    text = ngettext("%d approval waits for you.", "%d approvals wait for you.", n) % n
+    text = ngettext("%d approval is waiting for you.", "%d approvals are waiting for you.", n) % n
     page = reverse("admin:campaigns_approval_changelist")
     return [("warning", text, f"{page}?status__exact=waiting")]
 
@@ -80,10 +80,10 @@ def _figures(organisation: Organisation) -> dict[str, Any]:
             [(day.as_of, (day.ranked, day.auto, day.baseline, day.journey)) for day in days]
         ),
         "layers": [
-            _("by rank"),
+            _("by priority"),
             _("by value"),
-            _("by chance, baseline arm"),
-            _("step of a journey map"),
+            _("at random, baseline group"),
+            _("journey step"),
         ],
         "stages": _shares(stages),
         "top": [
@@ -111,12 +111,14 @@ def _cards(
     week = days[-DAYS_OF_CARD:]
     n_contacts, n_controls = sum(day.contacts for day in week), sum(day.controls for day in week)
     decided = newest.get("decided")
-    day = _("on %s") % date_format(runs[0].as_of) if runs else _("no day was run yet")
+    day = _("on %s") % date_format(runs[0].as_of) if runs else _("no run yet")
     return [
         (
             _("Customers"),
             number(build.n_customers if build else None),
-            _("as of %s") % date_format(build.as_of) if build else _("no day was computed yet"),
+            _("as of %s") % date_format(build.as_of)
+            if build
+            else _("no customer data computed yet"),
         ),
         (
             _("Decided"),
@@ -124,12 +126,12 @@ def _cards(
             day,
         ),
         (
-            _("With none"),
+            _("No message"),
             percent(newest["none"] / decided if decided else None),
-            _("of the decided; keeping the slot counts as well"),
+            _("of customers decided today"),
         ),
         (
-            _("Contacts of the last 7 runs"),
+            _("Messages in the last 7 runs"),
             number(n_contacts if week else None),
             _("of which %s control, message withheld") % number(n_controls),
         ),
@@ -197,7 +199,7 @@ def stop_view(request: HttpRequest) -> HttpResponse:
     stopped = request.POST.get("stopped") == "yes"
     organisation = set_sending_stopped(stopped)
     assert request.user.pk is not None  # whoever has a permission has logged in
-    said = _("Sending stopped.") if stopped else _("Sending goes on.")
+    said = _("Sending stopped.") if stopped else _("Sending resumed.")
     LogEntry.objects.log_actions(request.user.pk, [organisation], CHANGE, said, single_object=True)
     messages.success(request, said)
     return redirect("admin:index")

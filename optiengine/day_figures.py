@@ -106,24 +106,26 @@ def warnings_of(
     found = []
     newest = next(iter(runs), None)
     if counts["unknown"]:
-        text = _("%d messages were handed over, but nobody knows whether they arrived.")
+        text = _("It is unknown whether %d messages arrived.")
         found.append(("warning", text % counts["unknown"], "unknown"))
     if newest and newest.status in (DecisionRun.Status.FAILED, DecisionRun.Status.NOT_RUN):
         text = _("The run of %(day)s failed: %(error)s")
         words = {"day": newest.as_of, "error": newest.error}
         found.append(("alarm", text % words, "runs"))
     if newest and newest.counts.get("quarantined"):
-        text = _("%(n)d customers of %(day)s could not be decided and were set aside.")
+        text = _("%(n)d customers of %(day)s could not be decided and are in quarantine.")
         words = {"n": newest.counts["quarantined"], "day": newest.as_of}
         found.append(("warning", text % words, "runs"))
     if newest and newest.as_of < today - timedelta(days=1):
-        text = _("The newest run is of %s: no day since then was decided.")
+        text = _("The latest run is from %s. Later days have not been decided.")
         found.append(("warning", text % newest.as_of, "runs"))
     if not settings.PUBLIC_URL and _sends_email():
-        text = _("E-mails have no way out: set PUBLIC_URL, the address of the unsubscribe page.")
+        text = _("E-mail cannot be sent: set PUBLIC_URL, the address of the unsubscribe page.")
         found.append(("warning", text, "campaigns"))
     if failed := ImportJob.objects.filter(status=ImportJob.Status.FAILED).count():
-        found.append(("warning", _("%d imports failed and can be run again.") % failed, "imports"))
+        found.append(
+            ("warning", _("%d imports failed. You can run them again.") % failed, "imports")
+        )
     return found
 
 

@@ -25,7 +25,7 @@ class LoginSerializer(Strict, AuthTokenSerializer):
         style={"input_type": "password"},
     )
     token = serializers.CharField(
-        read_only=True, help_text=_("To be sent as `Authorization: Token …`.")
+        read_only=True, help_text=_("Send it as `Authorization: Token …`.")
     )
 
 

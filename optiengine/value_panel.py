@@ -19,10 +19,10 @@ def value_panel(customer: Customer) -> Panel:
     history = value_history(customer, newest.as_of) if newest else ValueHistory([], [])
     currency = Organisation.current().currency
     return Panel(
-        _("How the predicted value moved"),
+        _("Predicted value over time"),
         [_row(step, currency) for step in reversed(history.steps[-N_STEPS:])],
-        headers=[_("Day"), _("Happened"), _("Before"), _("After"), _("Change"), _("Active")],
-        empty=_("Two computed days at least show a movement."),
+        headers=[_("Day"), _("Event"), _("Before"), _("After"), _("Change"), _("Active")],
+        empty=_("At least two days of data are needed."),
         wide=True,
         body=_chart(history),
     )
@@ -44,7 +44,7 @@ def words_of(step: ValueStep) -> str:
     words = {
         Cause.ORDER: _("order"),
         Cause.RETURN: _("return"),
-        Cause.REFIT: _("models fitted anew"),
+        Cause.REFIT: _("models refitted"),
         Cause.QUIET: ngettext(
             "%(n)s day without an order", "%(n)s days without an order", step.n_days
         )

@@ -43,7 +43,7 @@ BUILT_IN = (
         _("Days since the last order"),
         "days_since",
         ("order",),
-        low=_("ordered lately"),
+        low=_("ordered recently"),
         high=_("last order a while ago"),
     ),
     Feature(
@@ -77,7 +77,7 @@ BUILT_IN = (
     ),
     Feature(
         "mean_order_cents",
-        _("Mean order, in cents"),
+        _("Average order, in cents"),
         "mean",
         ("order",),
         low=_("small baskets"),
@@ -85,10 +85,10 @@ BUILT_IN = (
     ),
     Feature(
         "tenure_days",
-        _("Days known"),
+        _("Days as a customer"),
         "tenure",
-        low=_("known for short"),
-        high=_("known for long"),
+        low=_("new customer"),
+        high=_("long-standing customer"),
     ),
     Feature(
         "visits_30d",
@@ -104,7 +104,7 @@ BUILT_IN = (
         _("Days since the last visit"),
         "days_since",
         ("visit",),
-        low=_("visited lately"),
+        low=_("visited recently"),
         high=_("last visit long ago"),
     ),
     Feature(
@@ -113,8 +113,8 @@ BUILT_IN = (
         "count",
         ("open",),
         90,
-        low=_("opens little"),
-        high=_("opens much"),
+        low=_("opens rarely"),
+        high=_("opens often"),
     ),
     Feature(
         "clicks_90d",
@@ -122,8 +122,8 @@ BUILT_IN = (
         "count",
         ("click",),
         90,
-        low=_("clicks little"),
-        high=_("clicks much"),
+        low=_("clicks rarely"),
+        high=_("clicks often"),
     ),
     Feature("age_years", _("Age in years"), "age", low=_("younger"), high=_("older")),
 )

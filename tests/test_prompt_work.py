@@ -115,7 +115,7 @@ def test_a_worker_that_finds_no_place_leaves_the_messages_to_the_others(settings
     make_delivery()
     with send_slot() as is_free, ThreadPoolExecutor(1) as other:
         assert is_free
-        assert other.submit(_told).result() == "others are sending"
+        assert other.submit(_told).result() == "other workers are sending"
 
     assert deliver_task().startswith("1 sent")
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def test_a_customers_page_shows_the_course_and_what_moved_it(admin_client):
     anna = make_customer()
     page = reverse("admin:segments_customer_change", args=[anna.pk])
-    assert "Two computed days at least" in admin_client.get(page).content.decode()
+    assert "At least two days of data are needed." in admin_client.get(page).content.decode()
     ClvModel.objects.create(
         fitted_on=AS_OF, n_customers=9, purchases=CDNOW_BG, spend=CDNOW_GG, log_likelihood=0
     )

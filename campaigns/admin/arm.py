@@ -26,15 +26,15 @@ class ArmPlanAdmin(ModelAdmin):
             super().has_delete_permission(request, obj) and not obj.memberships.exists()
         )
 
-    @admin.display(description=_("global holdout"), ordering="holdout_share")
+    @admin.display(description=_("global control group"), ordering="holdout_share")
     def holdout(self, plan: ArmPlan) -> str:
         return percent(plan.holdout_share)
 
-    @admin.display(description=_("baseline"), ordering="baseline_share")
+    @admin.display(description=_("baseline group"), ordering="baseline_share")
     def baseline(self, plan: ArmPlan) -> str:
         return percent(plan.baseline_share)
 
-    @admin.display(description=_("optimised"))
+    @admin.display(description=_("optimised group"))
     def optimised(self, plan: ArmPlan) -> str:
         return percent(1 - plan.holdout_share - plan.baseline_share)
 
@@ -45,6 +45,6 @@ class ArmMembershipAdmin(ReadOnlyAdmin):
     list_select_related = ["customer", "plan"]
     list_filter = ["arm"]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = _("The whole customer id.")
+    search_help_text = _("The complete customer ID.")
     ordering = ["-pk"]
     raw_id_fields = ["customer"]

@@ -73,13 +73,16 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
     }
     fieldsets = [
         (None, {"fields": [("name", "status_word"), ("rank", "goal"), "tags"]}),
-        (gettext_lazy("Who"), {"fields": [("target_group", "control_share"), "rule_in_words"]}),
+        (
+            gettext_lazy("Audience"),
+            {"fields": [("target_group", "control_share"), "rule_in_words"]},
+        ),
         (
             gettext_lazy("When"),
             {"fields": [("starts_on", "ends_on"), "recurrence", "recurs_on", "trigger_kind"]},
         ),
         (
-            gettext_lazy("How often and beside what"),
+            gettext_lazy("Frequency & overlap"),
             {
                 "fields": [
                     ("repeat_after_days", "duration_days"),
@@ -89,11 +92,11 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
             },
         ),
         (
-            gettext_lazy("When it leaves"),
+            gettext_lazy("Send time"),
             {"fields": [("send_time_per_person", "expires_after_hours"), "run_anyway"]},
         ),
         (
-            gettext_lazy("Caps and what is owed"),
+            gettext_lazy("Caps & transactional messages"),
             {"fields": [("exempt_from_caps", "not_counted_by_caps"), "transactional"]},
         ),
     ]
@@ -140,7 +143,7 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
     def status_word(self, campaign: Campaign) -> str:
         return campaign.get_status_display()
 
-    @admin.display(description=gettext_lazy("runs"), ordering="starts_on")
+    @admin.display(description=gettext_lazy("schedule"), ordering="starts_on")
     def period(self, campaign: Campaign) -> str:
         first, last = (
             date_format(day, "SHORT_DATE_FORMAT") if day else ""
@@ -150,7 +153,7 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
 
     @admin.display(description=gettext_lazy("target group"), ordering="target_group__name")
     def group(self, campaign: Campaign) -> str:
-        return str(campaign.target_group or _("everyone"))
+        return str(campaign.target_group or _("all customers"))
 
     @admin.display(description=gettext_lazy("actions"), ordering="n_actions")
     def n_actions(self, campaign: Campaign) -> int:
@@ -163,7 +166,7 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
     @admin.display(description=gettext_lazy("rule"))
     def rule_in_words(self, campaign: Campaign) -> str:
         if campaign.target_group is None:
-            return _("Every customer.")
+            return _("All customers.")
         try:
             rule = parse_rule(campaign.target_group.rule)
             return describe(rule, rule_fields(newest_state()))

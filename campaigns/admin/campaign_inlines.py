@@ -44,7 +44,7 @@ class ExcludesInline(TabularInline):
     fk_name = "campaign"
     tab = True
     extra = 0
-    verbose_name_plural = gettext_lazy("shuts out")
+    verbose_name_plural = gettext_lazy("blocks")
     fields = ["name", "excluded_campaign", "excluded_tag", "days", "both_ways"]
     autocomplete_fields = ["excluded_campaign", "excluded_tag"]
 
@@ -54,7 +54,7 @@ class ExcludedByInline(TabularInline):
     fk_name = "excluded_campaign"
     tab = True
     extra = 0
-    verbose_name_plural = gettext_lazy("is shut out by")
+    verbose_name_plural = gettext_lazy("blocked by")
     fields = ["name", "campaign", "tag", "days", "both_ways"]
     autocomplete_fields = ["campaign", "tag"]
 
@@ -64,7 +64,7 @@ class OpensInline(TabularInline):
     fk_name = "source"
     tab = True
     extra = 0
-    verbose_name_plural = gettext_lazy("comes next")
+    verbose_name_plural = gettext_lazy("followed by")
     fields = ["target", "after_days", "within_days", "outcome"]
     autocomplete_fields = ["target"]
 
@@ -74,7 +74,7 @@ class OpenedByInline(TabularInline):
     fk_name = "target"
     tab = True
     extra = 0
-    verbose_name_plural = gettext_lazy("comes after")
+    verbose_name_plural = gettext_lazy("follows")
     fields = ["source", "after_days", "within_days", "outcome"]
     autocomplete_fields = ["source"]
 

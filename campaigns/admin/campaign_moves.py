@@ -56,7 +56,7 @@ class CampaignMoves(ModelAdmin):
         url_path="launch",
         dialog=_dialog(
             gettext_lazy("Launch the campaign?"),
-            gettext_lazy("It takes part from the next decision run on."),
+            gettext_lazy("The campaign takes part from the next decision run."),
             gettext_lazy("Launch"),
         ),
     )
@@ -70,7 +70,10 @@ class CampaignMoves(ModelAdmin):
         url_path="pause",
         dialog=_dialog(
             gettext_lazy("Pause the campaign?"),
-            gettext_lazy("Its messages that still wait are suppressed; it can be launched again."),
+            gettext_lazy(
+                "Messages that are still waiting will not be sent. You can "
+                "launch the campaign again later."
+            ),
             gettext_lazy("Pause"),
         ),
     )
@@ -84,7 +87,7 @@ class CampaignMoves(ModelAdmin):
         url_path="end",
         dialog=_dialog(
             gettext_lazy("End the campaign?"),
-            gettext_lazy("It cannot be launched again; its history and reports stay."),
+            gettext_lazy("You cannot launch the campaign again. Its history and reports are kept."),
             gettext_lazy("End"),
         ),
     )

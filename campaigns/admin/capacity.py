@@ -27,8 +27,8 @@ class CapacityLimitAdmin(SecondPerson):
     autocomplete_fields = ["tag", "campaign", "action"]
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
-        (_("At most"), {"fields": ["measure", ("maximum", "minimum"), ("period", "is_even")]}),
-        (_("Counted over"), {"fields": [("scope", "channel", "tag", "campaign", "action")]}),
+        (_("Maximum"), {"fields": ["measure", ("maximum", "minimum"), ("period", "is_even")]}),
+        (_("Period"), {"fields": [("scope", "channel", "tag", "campaign", "action")]}),
     ]
     conditional_fields = {
         "channel": "scope == 'channel'",
@@ -46,15 +46,15 @@ class CapacityLimitAdmin(SecondPerson):
         """What is counted stays: an account holds what was used of exactly this."""
         return WHAT if obj else []
 
-    @admin.display(description=_("at most"), ordering="maximum")
+    @admin.display(description=_("maximum"), ordering="maximum")
     def at_most(self, limit: CapacityLimit) -> str:
         return amount(limit.measure, limit.maximum, limit.currency)  # type: ignore[attr-defined]
 
-    @admin.display(description=_("at least"), ordering="minimum")
+    @admin.display(description=_("minimum"), ordering="minimum")
     def at_least(self, limit: CapacityLimit) -> str:
         return amount(limit.measure, limit.minimum, limit.currency)  # type: ignore[attr-defined]
 
-    @admin.display(description=_("over"))
+    @admin.display(description=_("period"))
     def over(self, limit: CapacityLimit) -> str:
         return scope_in_words(limit)
 

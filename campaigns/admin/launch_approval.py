@@ -20,7 +20,7 @@ from segments.models import Organisation
 
 class NoteForm(BaseDialogForm):
     note = forms.CharField(
-        label=gettext_lazy("What a second person should know"),
+        label=gettext_lazy("Note for the approver"),
         required=False,
         max_length=2000,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
@@ -36,10 +36,10 @@ class LaunchApproval(ModelAdmin):
         permissions=["try_launch"],
         url_path="dry-run",
         dialog={
-            "title": gettext_lazy("See what a launch would do?"),
+            "title": gettext_lazy("Preview the effect of this launch?"),
             "description": gettext_lazy(
-                "Today's customers are decided twice, with it and without; nothing is stored but "
-                "the difference."
+                "Today's decisions are calculated twice, with the campaign and without "
+                "it. Only the difference is stored."
             ),
             "form_class": None,
             "form_submit_text": gettext_lazy("Dry run"),
@@ -49,17 +49,18 @@ class LaunchApproval(ModelAdmin):
         return self._ask(request, object_id, only_try=True)
 
     @action(
-        description=gettext_lazy("Ask for approval"),
+        description=gettext_lazy("Request approval"),
         icon="approval",
         permissions=["ask_for_launch"],
         url_path="ask-for-approval",
         dialog={
-            "title": gettext_lazy("Ask for approval?"),
+            "title": gettext_lazy("Request approval?"),
             "description": gettext_lazy(
-                "A second person sees it with a dry run. Any change afterwards withdraws it."
+                "A second person reviews the campaign together with a dry run. Any later "
+                "change withdraws the request."
             ),
             "form_class": NoteForm,
-            "form_submit_text": gettext_lazy("Ask"),
+            "form_submit_text": gettext_lazy("Request"),
         },
     )
     def ask_for_launch(

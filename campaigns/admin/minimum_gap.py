@@ -15,9 +15,9 @@ class MinimumGapAdmin(SecondPerson):
     search_fields = ["name"]
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
-        (_("At least"), {"fields": ["hours", "channel"]}),
+        (_("Minimum gap"), {"fields": ["hours", "channel"]}),
     ]
 
-    @admin.display(description=_("in words"), ordering="hours")
+    @admin.display(description=_("description"), ordering="hours")
     def in_words(self, gap: MinimumGap) -> str:
         return gap_in_words(gap)

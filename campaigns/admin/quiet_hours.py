@@ -19,8 +19,8 @@ class QuietHoursForm(forms.ModelForm):
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_(
-            "Days on which quiet hours start; hours past midnight belong to the day they start on. "
-            "None is chosen: every day."
+            "Days on which quiet hours start. Hours after midnight belong to the day "
+            "they start on. If none is selected, every day."
         ),
     )
 
@@ -38,10 +38,10 @@ class QuietHoursAdmin(SecondPerson):
     ordering = ["country", "channel", "starts_at"]
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
-        (_("Where"), {"fields": [("channel", "country")]}),
-        (_("When nothing is sent"), {"fields": [("starts_at", "ends_at"), "weekdays"]}),
+        (_("Scope"), {"fields": [("channel", "country")]}),
+        (_("Hours without messages"), {"fields": [("starts_at", "ends_at"), "weekdays"]}),
     ]
 
-    @admin.display(description=_("in words"))
+    @admin.display(description=_("description"))
     def in_words(self, quiet: QuietHours) -> str:
         return quiet_in_words(quiet)

@@ -77,9 +77,9 @@ def _kept(request: HttpRequest, changes: Sequence[RowChange], *, only_try: bool)
     by, at = request.user, timezone.now()
     approval = ask_for_change(changes, by=by, at=at, only_try=only_try)
     if only_try:
-        text = _("Nothing was saved: this is what the change would do.")
+        text = _("Nothing was saved. This is what the change would do.")
     else:
-        text = _("Not in force yet: the change waits for the approval of a second person.")
+        text = _("Not in force yet: the change is waiting for approval by a second person.")
     messages.warning(request, text)
     if request.user.has_perm("campaigns.view_approval"):
         return redirect("admin:campaigns_approval_change", approval.pk)

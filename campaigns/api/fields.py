@@ -9,7 +9,7 @@ from campaigns.models import Campaign
 class CampaignField(serializers.IntegerField):
     """A campaign named by its id."""
 
-    default_error_messages = {"unknown": _("No campaign has this id.")}
+    default_error_messages = {"unknown": _("There is no campaign with this ID.")}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, max_value=2**63 - 1, **kwargs)

@@ -27,7 +27,7 @@ class GoalSerializer(ReadOnly, serializers.ModelSerializer):
 class TargetGroupSerializer(ReadOnly, serializers.ModelSerializer):
     """Who the campaign is for."""
 
-    rule = serializers.DictField(help_text=_("A tree of conditions; empty: every customer."))
+    rule = serializers.DictField(help_text=_("A tree of conditions. Empty: all customers."))
 
     class Meta:
         model = TargetGroup
@@ -37,7 +37,7 @@ class TargetGroupSerializer(ReadOnly, serializers.ModelSerializer):
 class ActionSerializer(ReadOnly, serializers.ModelSerializer):
     """A message and an offer through a channel."""
 
-    cost_cents = NumberField(help_text=_("Cost of one contact, in cents, maybe a fraction."))
+    cost_cents = NumberField(help_text=_("Cost per message in cents. Fractions are allowed."))
 
     class Meta:
         model = Action
@@ -49,7 +49,7 @@ class CampaignSerializer(ReadOnly, serializers.ModelSerializer):
     """A target group, a schedule, a goal, and one or more actions to choose from."""
 
     goal = GoalSerializer()
-    target_group = TargetGroupSerializer(allow_null=True, help_text=_("Null: every customer."))
+    target_group = TargetGroupSerializer(allow_null=True, help_text=_("Null: all customers."))
     actions = ActionSerializer(many=True)
     tags: serializers.Field = serializers.SlugRelatedField("name", many=True, read_only=True)
     recurs_on = serializers.ListField(
@@ -134,7 +134,7 @@ class QuietHoursSerializer(ReadOnly, serializers.ModelSerializer):
 
     weekdays = serializers.ListField(
         child=serializers.ChoiceField(choices=Weekday.choices),
-        help_text=_("Days on which they start, 1 (Monday) to 7; empty: every day."),
+        help_text=_("Days on which they start, 1 (Monday) to 7. Empty: every day."),
     )
 
     class Meta:
@@ -147,13 +147,15 @@ class ExclusionSerializer(ReadOnly, serializers.ModelSerializer):
     """After a contact by one campaign or tag, another is shut out for some days."""
 
     campaign = serializers.IntegerField(
-        source="campaign_id", allow_null=True, help_text=_("After this campaign; null: by tag.")
+        source="campaign_id",
+        allow_null=True,
+        help_text=_("The blocking campaign. Null: a tag blocks."),
     )
     tag: serializers.Field = serializers.CharField(source="tag.name", default=None, allow_null=True)
     excluded_campaign = serializers.IntegerField(
         source="excluded_campaign_id",
         allow_null=True,
-        help_text=_("This campaign is shut out; null: by tag."),
+        help_text=_("The blocked campaign. Null: a tag is blocked."),
     )
     excluded_tag: serializers.Field = serializers.CharField(
         source="excluded_tag.name", default=None, allow_null=True

@@ -30,19 +30,23 @@ class Action(models.Model):
         decimal_places=3,
         default=Decimal(0),
         validators=[MinValueValidator(0)],
-        help_text=_("Cost of one contact; of an offer's discount too, where it is known."),
+        help_text=_(
+            "Cost per message, including the expected discount of the offer if you know it."
+        ),
     )
     offer = models.CharField(_("offer"), max_length=100, blank=True)
     subject = models.CharField(_("subject"), max_length=300, blank=True)
     body = models.TextField(
         _("text"),
         blank=True,
-        help_text=_("An e-mail's text is also what is read where HTML is not shown."),
+        help_text=_("For e-mails, this is the plain-text version shown when HTML is not."),
     )
     html = models.TextField(
         _("HTML"),
         blank=True,
-        help_text=_("Of an e-mail, beside its text. What is filled in is escaped."),
+        help_text=_(
+            "E-mail only, sent together with the text. Values of placeholders are escaped."
+        ),
     )
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -65,7 +69,7 @@ class Action(models.Model):
         self.body, self.html = (text.replace("\r\n", "\n") for text in (self.body, self.html))
         errors = dict(self._text_problems())
         if self.html and self.channel != Channel.EMAIL:
-            errors.setdefault("html", []).append(str(_("Only an e-mail has an HTML part.")))
+            errors.setdefault("html", []).append(str(_("Only e-mails can have an HTML part.")))
         if errors:
             raise ValidationError(errors)
 
@@ -79,7 +83,7 @@ class Action(models.Model):
         found = []
         if self.channel == "email" and not (self.subject and self.body):
             found.append(
-                str(_("Action “%s” goes by e-mail and needs a subject and a text.") % self.name)
+                str(_("Action “%s” is an e-mail and needs a subject and a text.") % self.name)
             )
         for field, problems in self._text_problems():
             text = _("Action “%(action)s”, %(field)s: %(problem)s")
@@ -94,8 +98,8 @@ class Action(models.Model):
             return []
         asked = {name for text in self._read_texts() for name in text.names}
         sentence = _(
-            "Action “%(action)s” asks for “%(name)s”, and without the setting PUBLIC_URL there is "
-            "no such address: its messages fail."
+            "Action “%(action)s” uses “%(name)s”, which needs the setting PUBLIC_URL. "
+            "Without it, its messages will fail."
         )
         return [
             str(sentence % {"action": self.name, "name": name}) for name in LINKS if name in asked

@@ -13,12 +13,12 @@ class Approval(models.Model):
     """
 
     class Kind(models.TextChoices):
-        CAMPAIGN = "campaign", _("launch of a campaign")
-        MAP = "map", _("launch of a journey map")
-        RULES = "rules", _("change of the rules")
+        CAMPAIGN = "campaign", _("campaign launch")
+        MAP = "map", _("journey launch")
+        RULES = "rules", _("rule change")
 
     class Status(models.TextChoices):
-        TRIED = "tried", _("dry run alone")
+        TRIED = "tried", _("dry run only")
         WAITING = "waiting", _("waiting")
         APPROVED = "approved", _("approved")
         REFUSED = "refused", _("refused")
@@ -31,16 +31,18 @@ class Approval(models.Model):
         FAILED = "failed", _("failed")
 
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
-    object_id = models.BigIntegerField(_("subject"), null=True, help_text=_("Of a launch."))
-    name = models.CharField(_("what"), max_length=200, help_text=_("As it was called then."))
+    object_id = models.BigIntegerField(_("subject"), null=True, help_text=_("For launches."))
+    name = models.CharField(
+        _("subject"), max_length=200, help_text=_("Its name at the time of the request.")
+    )
     changes = models.JSONField(
         _("changes"),
         default=list,
-        help_text=_("Of the rules: rows with their values before and after."),
+        help_text=_("For rule changes: the rows with their values before and after."),
     )
     content_hash = models.CharField(_("content"), max_length=64, editable=False)
     audience = models.PositiveIntegerField(
-        _("audience"), help_text=_("Customers that it concerned when it was asked for.")
+        _("audience"), help_text=_("Customers affected at the time of the request.")
     )
     status = models.CharField(_("status"), max_length=9, choices=Status, default=Status.WAITING)
     reason = models.TextField(_("reason"), blank=True, help_text=_("Why it was withdrawn."))
@@ -49,9 +51,9 @@ class Approval(models.Model):
         models.SET_NULL,
         null=True,
         related_name="+",
-        verbose_name=_("asked for by"),
+        verbose_name=_("requested by"),
     )
-    requested_at = models.DateTimeField(_("asked for at"))
+    requested_at = models.DateTimeField(_("requested at"))
     note = models.TextField(_("note"), blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -64,9 +66,9 @@ class Approval(models.Model):
     answer = models.TextField(_("answer"), blank=True)
     dry_run = models.JSONField(_("dry run"), default=dict)
     dry_run_status = models.CharField(
-        _("status of the dry run"), max_length=7, choices=DryRun, default=DryRun.WAITING
+        _("dry-run status"), max_length=7, choices=DryRun, default=DryRun.WAITING
     )
-    dry_run_error = models.TextField(_("what hindered the dry run"), blank=True)
+    dry_run_error = models.TextField(_("dry-run error"), blank=True)
     n_done = models.PositiveIntegerField(_("steps done"), default=0)
     n_steps = models.PositiveIntegerField(_("steps"), default=0)
 
@@ -75,7 +77,7 @@ class Approval(models.Model):
         verbose_name_plural = _("approvals")
         ordering = ["-pk"]
         default_permissions = ("view",)
-        permissions = [("approve_approval", _("Can approve and refuse what others ask for"))]
+        permissions = [("approve_approval", _("Can approve and refuse requests of other people"))]
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="rules", object_id=None)

@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy as _
 class Arm(models.TextChoices):
     """Who is contacted how, so that the engine's own worth can be measured."""
 
-    HOLDOUT = "holdout", _("global holdout")
-    BASELINE = "baseline", _("baseline")
-    OPTIMISED = "optimised", _("optimised")
+    HOLDOUT = "holdout", _("global control group")
+    BASELINE = "baseline", _("baseline group")
+    OPTIMISED = "optimised", _("optimised group")
 
 
 def new_salt() -> str:
@@ -23,31 +23,33 @@ class ArmPlan(models.Model):
     starts_on = models.DateField(_("starts on"), unique=True)
     salt = models.CharField(max_length=40, default=new_salt, editable=False)
     holdout_share = models.FloatField(
-        _("holdout share"),
+        _("global control share"),
         default=0.05,
-        help_text=_("Customers who get no message but transactional ones, which are owed."),
+        help_text=_("Share of customers who get only transactional messages."),
     )
     baseline_share = models.FloatField(
         _("baseline share"),
         default=0.1,
-        help_text=_("Customers for whom the hand order, else chance, decides."),
+        help_text=_("Share of customers decided by manual rank, otherwise at random."),
     )
 
     class Meta:
-        verbose_name = _("arm plan")
-        verbose_name_plural = _("arm plans")
+        verbose_name = _("global control group & baseline")
+        verbose_name_plural = _("global control groups & baselines")
         ordering = ["-starts_on"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(holdout_share__gte=0, baseline_share__gte=0)
                 & Q(holdout_share__lte=1 - F("baseline_share")),
                 name="arm_shares_add_up",
-                violation_error_message=_("The shares are at least 0 and add up to at most 1."),
+                violation_error_message=_(
+                    "Shares must not be negative and must add up to at most 1."
+                ),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{_('arm plan')} {self.starts_on}"
+        return f"{_('global control group & baseline')} {self.starts_on}"
 
 
 class ArmMembership(models.Model):
@@ -59,12 +61,12 @@ class ArmMembership(models.Model):
     plan = models.ForeignKey(
         ArmPlan, models.PROTECT, related_name="memberships", verbose_name=_("plan")
     )
-    arm = models.CharField(_("arm"), max_length=9, choices=Arm)
+    arm = models.CharField(_("group"), max_length=9, choices=Arm)
     since = models.DateField(_("since"))
 
     class Meta:
-        verbose_name = _("arm membership")
-        verbose_name_plural = _("arm memberships")
+        verbose_name = _("group membership")
+        verbose_name_plural = _("group memberships")
         constraints = [
             models.UniqueConstraint(fields=["customer", "plan"], name="one_arm_a_plan"),
         ]

@@ -17,12 +17,15 @@ class Tag(models.Model):
         _("topic"),
         default=False,
         help_text=_(
-            "Customers may decline it on their preference page; they then get no campaign "
-            "with this tag."
+            "Customers can opt out of it on their preference page. They then get no "
+            "campaign with this tag."
         ),
     )
     title = models.CharField(
-        _("title"), max_length=100, blank=True, help_text=_("Of a topic, as customers read it.")
+        _("title"),
+        max_length=100,
+        blank=True,
+        help_text=_("For topics: the name that customers see."),
     )
 
     class Meta:
@@ -33,7 +36,7 @@ class Tag(models.Model):
             models.CheckConstraint(
                 condition=models.Q(is_topic=False) | ~models.Q(title=""),
                 name="topic_has_title",
-                violation_error_message=_("A topic needs a title that customers understand."),
+                violation_error_message=_("A topic needs a title for customers."),
             ),
         ]
 
@@ -56,7 +59,7 @@ class Campaign(models.Model):
         WEEKLY = "weekly", _("on weekdays")
         MONTHLY = "monthly", _("on days of the month")
         EVENT = "event", _("when an event arrives")
-        STEP = "step", _("as a step of journey maps")
+        STEP = "step", _("as a step of journeys")
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.DRAFT)
@@ -70,17 +73,17 @@ class Campaign(models.Model):
         null=True,
         blank=True,
         verbose_name=_("target group"),
-        help_text=_("Empty: every customer."),
+        help_text=_("Empty: all customers."),
     )
     rank = models.PositiveSmallIntegerField(
-        _("rank"),
+        _("priority"),
         null=True,
         blank=True,
-        help_text=_("1 goes first. Empty is Auto: the engine decides for each customer."),
+        help_text=_("1 goes first. Empty means Auto: the engine decides for each customer."),
     )
     starts_on = models.DateField(_("starts on"))
     ends_on = models.DateField(
-        _("ends on"), null=True, blank=True, help_text=_("Last day, included.")
+        _("ends on"), null=True, blank=True, help_text=_("Last day of the campaign, inclusive.")
     )
     recurrence = models.CharField(
         _("recurrence"), max_length=8, choices=Recurrence, default=Recurrence.DAILY
@@ -97,8 +100,8 @@ class Campaign(models.Model):
         max_length=40,
         blank=True,
         help_text=_(
-            "Of a campaign that an event starts: the kind, “cart” say. It is decided within a "
-            "minute of the event, under the same limits as any other."
+            "For campaigns started by an event: the event kind, such as “cart”. Decided "
+            "within a minute, under the same limits as any campaign."
         ),
     )
     repeat_after_days = models.PositiveSmallIntegerField(
@@ -107,70 +110,61 @@ class Campaign(models.Model):
         blank=True,
         default=30,
         help_text=_(
-            "Calendar days of the organisation until the same customer may get it again, the day "
-            "of the contact included; 0: whenever it is possible. Empty: never again. Holds for "
-            "transactional campaigns, too; steps of journey maps repeat as their map says."
+            "Days until the same customer can get it again; the day of the message "
+            "counts. 0: as soon as possible. Empty: never again."
         ),
     )
     duration_days = models.PositiveSmallIntegerField(
-        _("duration in days"),
+        _("cool-down in days"),
         default=0,
         help_text=_(
-            "Calendar days of the organisation, the day on which the message left included, in "
-            "which other campaigns leave the customer alone, also when this one is paused or over: "
-            "not those that ignore it, that are sent in addition, or that are transactional."
+            "Days, starting with the day the message left, in which other campaigns "
+            "leave the customer alone."
         ),
     )
     ignores_durations = models.BooleanField(
-        _("ignores all durations"),
+        _("ignores other campaigns' cool-down"),
         default=False,
-        help_text=_(
-            "May be sent although another campaign's duration is running, whichever it is."
-        ),
+        help_text=_("Can be sent during the cool-down of any other campaign."),
     )
     ignores_durations_of = models.ManyToManyField(
         "self",
         symmetrical=False,
         blank=True,
         related_name="duration_ignored_by",
-        verbose_name=_("ignores the duration of"),
-        help_text=_("May be sent although the duration of one of these campaigns is running."),
+        verbose_name=_("ignores the cool-down of"),
+        help_text=_("Can be sent during the cool-down of these campaigns."),
     )
     transactional = models.BooleanField(
         _("transactional"),
         default=False,
         help_text=_(
-            "A message that is owed, such as a receipt: outside of caps, exclusions, durations, "
-            "minimum gaps and quiet hours. They neither hold it back nor start from it; it takes "
-            "no slot, and the global holdout gets it, too. It counts in caps that count "
-            "transactional messages. What holds it back: missing consent, a topic of its own that "
-            "the customer declined, its control share, a used-up budget or volume that it counts "
-            "in, and in the day's run missing data, unless it is to be run anyway."
+            "A message that customers expect, such as a receipt. It bypasses limits and "
+            "quiet hours and also goes to the global control group."
         ),
     )
     exempt_from_caps = models.BooleanField(
         _("exempt from caps"),
         default=False,
         help_text=_(
-            "No frequency cap holds it back. Its contacts still count in the caps of others; "
-            "minimum gaps and quiet hours still apply."
+            "Frequency caps never hold it back, but its messages still count. Minimum "
+            "gaps and quiet hours apply."
         ),
     )
     not_counted_by_caps = models.BooleanField(
         _("not counted by caps"),
         default=False,
         help_text=_(
-            "Its contacts from now on count in no frequency cap, not even in one that counts "
-            "transactional messages. Caps still hold it back; contacts still start minimum gaps."
+            "From now on its messages count towards no frequency cap. Caps still hold it "
+            "back, and its messages still start minimum gaps."
         ),
     )
     send_time_per_person = models.BooleanField(
-        _("send time per person"),
+        _("personal send time"),
         default=False,
         help_text=_(
-            "Sent at the hour, within 24 hours of the decision, at which the customer is likeliest "
-            "to open or click, learned from the hours of the week at which that happened before; "
-            "of a customer who seldom does, at which all customers do. Never in quiet hours."
+            "Sent within 24 hours of the decision, at the hour when the customer is most "
+            "likely to open or click. Never in quiet hours."
         ),
     )
     expires_after_hours = models.PositiveSmallIntegerField(
@@ -179,33 +173,34 @@ class Campaign(models.Model):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(24 * 30)],
         help_text=_(
-            "Hours after the planned moment until when the message may still leave; later it is "
-            "not sent. Empty: until the end of the organisation's next day; a transactional one "
-            "then never expires."
+            "Hours after the planned time during which the message can still be sent. "
+            "Empty: until the end of the next day; transactional messages then never "
+            "expire."
         ),
     )
     run_anyway = models.BooleanField(
         _("run anyway"),
         default=False,
         help_text=_(
-            "On a day whose customer data is missing, the day's run leaves others out; this one is "
-            "decided on the latest data that there is. In real time it makes no difference: there "
-            "all campaigns are decided on data of the day before at the oldest, or none."
+            "If customer data is missing for a day, other campaigns are skipped and this "
+            "one is decided on the latest data available."
         ),
     )
     control_share = models.FloatField(
         _("control share"),
         default=0.1,
         validators=[MinValueValidator(0), MaxValueValidator(0.9)],
-        help_text=_("Of the chosen customers, kept without the message to measure its effect."),
+        help_text=_(
+            "Share of the chosen customers who do not get the message, so that "
+            "its effect can be measured."
+        ),
     )
     in_addition = models.BooleanField(
-        _("in addition"),
+        _("can be sent alongside the day's campaign"),
         default=False,
         help_text=_(
-            "Sent beside the day's campaign: takes no slot. Frequency caps, minimum gaps and "
-            "durations neither hold it back nor count it. Consent, repetition, exclusions and "
-            "quiet hours hold for it."
+            "Takes no slot; caps, gaps and cool-downs do not apply. Consent, repetition, "
+            "exclusions and quiet hours do."
         ),
     )
     fixed_action = models.ForeignKey(
@@ -215,8 +210,8 @@ class Campaign(models.Model):
         null=True,
         blank=True,
         editable=False,
-        verbose_name=_("mix set to"),
-        help_text=_("The one action that is sent. Empty: the engine learns the mix."),
+        verbose_name=_("mix fixed to"),
+        help_text=_("Only this action is sent. Empty: the engine learns the mix."),
     )
     tags = models.ManyToManyField(Tag, blank=True, related_name="campaigns", verbose_name=_("tags"))
 
@@ -228,8 +223,8 @@ class Campaign(models.Model):
         ordering = ["name"]
         permissions = [
             ("launch_campaign", _("Can launch, pause and end campaigns")),
-            ("proof_campaign", _("Can send proofs of campaigns' messages")),
-            ("fix_mix", _("Can set the mix of a campaign's actions by hand")),
+            ("proof_campaign", _("Can make test sends of campaign messages")),
+            ("fix_mix", _("Can fix the mix of a campaign's actions")),
         ]
         constraints = [
             models.CheckConstraint(
@@ -257,9 +252,9 @@ class Campaign(models.Model):
         if highest is None:
             self.recurs_on = []
         elif wrong := [day for day in days if not 1 <= day <= highest]:
-            text = _("%(days)s: weekdays are 1 (Monday) to 7.")
+            text = _("%(days)s: use 1 (Monday) to 7 for weekdays.")
             if highest == 31:
-                text = _("%(days)s: days of the month are 1 to 31.")
+                text = _("%(days)s: use 1 to 31 for days of the month.")
             listed = ", ".join(map(str, wrong))
             raise ValidationError({"recurs_on": text % {"days": listed}})
         else:
@@ -286,13 +281,14 @@ class Campaign(models.Model):
         """What keeps the campaign from running, in sentences; empty when it may run."""
         found = []
         if not self.actions.exists():
-            found.append(str(_("It has no action.")))
+            found.append(str(_("The campaign has no active action. Add one.")))
         for action in self.actions.all():
             found += action.problems()
         if self.in_addition or self.transactional:
             text = _(
-                "Action “%s” answers whoever comes to us, and an answer is one message: its "
-                "campaign can neither be sent in addition nor be transactional."
+                "Action “%s” answers customers who come to us, one message at a time. "
+                "Its campaign cannot be transactional or sent alongside the day's "
+                "campaign."
             )
             found += [
                 str(text % one.name)
@@ -300,15 +296,17 @@ class Campaign(models.Model):
                 if one.is_active and one.is_inbound
             ]
         if self.fixed_action and not self.fixed_action.is_active:
-            text = _("Its mix is set to “%s”, which is not active: nothing is sent.")
+            text = _("The mix is fixed to “%s”, which is inactive, so nothing would be sent.")
             found.append(str(text % self.fixed_action.name))
         if (
             self.recurrence in (self.Recurrence.WEEKLY, self.Recurrence.MONTHLY)
             and not self.recurs_on
         ):
-            found.append(str(_("It recurs, but on no day: fill in “recurs on”.")))
+            found.append(str(_("The campaign has no days to run on. Fill in “recurs on”.")))
         if self.recurrence == self.Recurrence.EVENT and not self.trigger_kind:
-            found.append(str(_("It starts when an event arrives: say which kind.")))
+            found.append(
+                str(_("The campaign starts when an event arrives. Fill in the event kind."))
+            )
         return found
 
     def missing_links(self) -> list[str]:

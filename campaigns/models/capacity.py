@@ -19,11 +19,11 @@ class CapacityLimit(models.Model):
     """
 
     class Measure(models.TextChoices):
-        MONEY = "money", _("budget: cost of what is sent, in cents")
+        MONEY = "money", _("budget: cost of messages sent, in cents")
         CONTACTS = "contacts", _("volume: messages sent")
 
     class Scope(models.TextChoices):
-        ALL = "all", _("everything")
+        ALL = "all", _("all campaigns")
         CHANNEL = "channel", _("a channel")
         TAG = "tag", _("a campaign tag")
         CAMPAIGN = "campaign", _("a campaign")
@@ -40,18 +40,18 @@ class CapacityLimit(models.Model):
         _("measure"), max_length=8, choices=Measure, default=Measure.CONTACTS
     )
     maximum = models.PositiveBigIntegerField(
-        _("at most"),
+        _("maximum"),
         validators=[MaxValueValidator(MOST)],
-        help_text=_("Cents of a budget, messages of a volume. It is never exceeded."),
+        help_text=_("Cents for a budget, messages for a volume limit. Never exceeded."),
     )
     minimum = models.PositiveBigIntegerField(
-        _("at least"),
+        _("minimum"),
         null=True,
         blank=True,
         validators=[MaxValueValidator(MOST)],
         help_text=_(
-            "Empty: none. It is pursued by making what it counts look better, at the least loss; "
-            "where it cannot be reached, the run says so."
+            "Empty: no minimum. The engine favours what the limit counts, at the least "
+            "loss; the run shows when the minimum cannot be reached."
         ),
     )
     period = models.CharField(
@@ -59,14 +59,14 @@ class CapacityLimit(models.Model):
         max_length=5,
         choices=Period,
         default=Period.MONTH,
-        help_text=_("By the calendar of the organisation's time zone."),
+        help_text=_("Calendar periods in the organisation's time zone."),
     )
     is_even = models.BooleanField(
         _("spread evenly"),
         default=True,
         help_text=_(
-            "A run uses its day's part of what is left: over the days of the period on which a "
-            "campaign that it counts is scheduled. Otherwise all may go on the first day."
+            "Each run uses its day's share of what is left in the period. Otherwise "
+            "everything can be used on the first day."
         ),
     )
     scope = models.CharField(_("scope"), max_length=8, choices=Scope, default=Scope.ALL)
@@ -109,12 +109,12 @@ class CapacityLimit(models.Model):
                 | Q(scope="campaign", channel="", tag=None, campaign__isnull=False, action=None)
                 | Q(scope="action", channel="", tag=None, campaign=None, action__isnull=False),
                 name="capacity_scope_is_complete",
-                violation_error_message=_("Name what the scope asks for, and nothing else."),
+                violation_error_message=_("Select only what the scope requires."),
             ),
             models.CheckConstraint(
                 condition=Q(minimum=None) | Q(minimum__lte=F("maximum")),
                 name="capacity_minimum_below_maximum",
-                violation_error_message=_("The least cannot be more than the most."),
+                violation_error_message=_("The minimum cannot be greater than the maximum."),
             ),
         ]
 
@@ -130,7 +130,7 @@ class CapacityLimit(models.Model):
             if field != self.scope:
                 setattr(self, field, nothing)
         if self.minimum and self.period == self.Period.WHOLE and not self._ends():
-            text = _("A minimum needs an end to be reached by: a period, or a campaign that ends.")
+            text = _("A minimum needs an end date: choose a period, or a campaign that ends.")
             raise ValidationError({"minimum": text})
 
     def _ends(self) -> Any:

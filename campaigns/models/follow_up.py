@@ -5,9 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class FollowUpOn(models.TextChoices):
     """For which customers of the earlier campaign the later one becomes possible."""
 
-    ALL = "all", _("everyone")
-    RESPONDERS = "responders", _("those who responded")
-    NON_RESPONDERS = "non_responders", _("those who did not respond")
+    ALL = "all", _("all customers")
+    RESPONDERS = "responders", _("those who converted")
+    NON_RESPONDERS = "non_responders", _("those who did not convert")
 
 
 class FollowUp(models.Model):
@@ -20,12 +20,12 @@ class FollowUp(models.Model):
         "campaigns.Campaign",
         models.CASCADE,
         related_name="opened_by",
-        verbose_name=_("comes"),
-        help_text=_("From now on this campaign is sent as a step of the series alone."),
+        verbose_name=_("follow-up campaign"),
+        help_text=_("From now on, this campaign is only sent as a step of this series."),
     )
     after_days = models.PositiveSmallIntegerField(_("days after"), default=1)
     within_days = models.PositiveSmallIntegerField(
-        _("possible for days"), default=30, help_text=_("Days it stays possible once it opened.")
+        _("possible for (days)"), default=30, help_text=_("Days for which it stays possible.")
     )
     outcome = models.CharField(_("for"), max_length=14, choices=FollowUpOn, default=FollowUpOn.ALL)
 

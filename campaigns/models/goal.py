@@ -8,21 +8,24 @@ class Goal(models.Model):
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     event_kind = models.CharField(
-        _("event kind"), max_length=40, default="order", help_text=_("A customer responds by this.")
+        _("event kind"),
+        max_length=40,
+        default="order",
+        help_text=_("The event that counts as a conversion."),
     )
     window_days = models.PositiveSmallIntegerField(
-        _("window in days"),
+        _("attribution window in days"),
         default=7,
         validators=[MinValueValidator(1)],
-        help_text=_("Days after the contact in which the response counts."),
+        help_text=_("Days after the message in which a conversion counts."),
     )
     value_per_event_cents = models.PositiveIntegerField(
         _("value per event in cents"),
         null=True,
         blank=True,
         help_text=_(
-            "What one such event is worth. Empty: its margin, plus the change in predicted "
-            "customer value, which is the organisation's main goal and makes campaigns comparable."
+            "Value of one conversion. Empty: margin plus the change in predicted value, "
+            "which makes campaigns comparable."
         ),
     )
 

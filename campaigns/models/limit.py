@@ -56,7 +56,7 @@ class Exclusion(models.Model):
         related_name="excluded_by",
         null=True,
         blank=True,
-        verbose_name=_("shuts out campaign"),
+        verbose_name=_("blocks campaign"),
     )
     excluded_tag = models.ForeignKey(
         "campaigns.Tag",
@@ -64,20 +64,19 @@ class Exclusion(models.Model):
         related_name="excluded_by",
         null=True,
         blank=True,
-        verbose_name=_("or shuts out tag"),
+        verbose_name=_("or blocks tag"),
     )
     days = models.PositiveSmallIntegerField(
         _("days"),
         help_text=_(
-            "Calendar days of the organisation, the day on which the message left included: one "
-            "that leaves on Monday with 2 days shuts out Monday and Tuesday. Transactional "
-            "campaigns neither shut out nor are shut out."
+            "Days, starting with the day the message left: 2 days from Monday block "
+            "Monday and Tuesday. Transactional campaigns neither block nor are blocked."
         ),
     )
     both_ways = models.BooleanField(
         _("both ways"),
         default=False,
-        help_text=_("A contact by what is shut out also shuts out the other, for as many days."),
+        help_text=_("A message from the blocked side also blocks the other side for as many days."),
     )
 
     class Meta:
@@ -87,12 +86,12 @@ class Exclusion(models.Model):
             models.CheckConstraint(
                 condition=_one_of("campaign", "tag"),
                 name="exclusion_by_campaign_or_tag",
-                violation_error_message=_("Name either a campaign or a tag that shuts out."),
+                violation_error_message=_("Choose either a campaign or a tag that blocks."),
             ),
             models.CheckConstraint(
                 condition=_one_of("excluded_campaign", "excluded_tag"),
                 name="exclusion_of_campaign_or_tag",
-                violation_error_message=_("Name either a campaign or a tag that is shut out."),
+                violation_error_message=_("Choose either a campaign or a tag to block."),
             ),
         ]
 
@@ -110,7 +109,7 @@ class FrequencyCap(models.Model):
     """
 
     class Scope(models.TextChoices):
-        ALL = "all", _("all contacts")
+        ALL = "all", _("all messages")
         CHANNEL = "channel", _("a channel")
         TAG = "tag", _("a campaign tag")
 
@@ -127,10 +126,7 @@ class FrequencyCap(models.Model):
         max_length=7,
         choices=Scope,
         default=Scope.ALL,
-        help_text=_(
-            "What is counted, and held back once it is full; answers on a web page are contacts, "
-            "too. Tags count as they were when a contact was decided; later edits change no count."
-        ),
+        help_text=_("Messages that count, and that are held back once the cap is reached."),
     )
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, blank=True)
     tag = models.ForeignKey(
@@ -146,10 +142,8 @@ class FrequencyCap(models.Model):
         null=True,
         blank=True,
         help_text=_(
-            "Contacts allowed in the window. 0 allows none; empty is no cap. Where several caps "
-            "apply, each must have room: the strictest wins. Messages and those withheld from "
-            "control members count alike, as soon as they are decided. What is sent in addition "
-            "neither counts nor is held back."
+            "Messages allowed in the window; control members count too. 0 blocks all. If "
+            "several caps apply, each must have room."
         ),
     )
     window = models.CharField(
@@ -158,16 +152,14 @@ class FrequencyCap(models.Model):
         choices=Window,
         default=Window.DAYS,
         help_text=_(
-            "Rolling: the hours or days before the moment of decision; a contact exactly as old "
-            "as the window no longer counts. Calendar: from midnight in the customer's time zone, "
-            "else the main one of the customer's country, else the organisation's. "
-            "A contact planned for later counts in every window."
+            "Rolling: the hours or days before the decision. Calendar: from midnight in "
+            "the customer's time zone."
         ),
     )
     length = models.PositiveSmallIntegerField(
         _("length"),
         default=7,
-        help_text=_("Of a rolling window, in hours or days. Calendar windows need none."),
+        help_text=_("For rolling windows: the number of hours or days."),
     )
     week_starts_on = models.PositiveSmallIntegerField(
         _("week starts on"),
@@ -179,7 +171,7 @@ class FrequencyCap(models.Model):
         _("counts transactional messages"),
         default=False,
         help_text=_(
-            "Transactional messages in scope use up the limit, too. They are never held back by it."
+            "Transactional messages count towards the cap too, but are never held back by it."
         ),
     )
     is_active = models.BooleanField(_("active"), default=True)
@@ -193,12 +185,12 @@ class FrequencyCap(models.Model):
                 | (models.Q(scope="channel", tag=None) & ~models.Q(channel=""))
                 | models.Q(scope="tag", channel="", tag__isnull=False),
                 name="cap_scope_is_complete",
-                violation_error_message=_("Name the channel or the tag that the scope asks for."),
+                violation_error_message=_("Select the channel or tag that the scope requires."),
             ),
             models.CheckConstraint(
                 condition=models.Q(length__gte=1),
                 name="cap_length_positive",
-                violation_error_message=_("A rolling window lasts at least 1."),
+                violation_error_message=_("A rolling window must be at least 1 long."),
             ),
             models.CheckConstraint(
                 condition=models.Q(week_starts_on__gte=1, week_starts_on__lte=7),
@@ -223,15 +215,13 @@ class MinimumGap(models.Model):
         max_length=8,
         choices=Channel,
         blank=True,
-        help_text=_("Between contacts by this channel. Empty: between any two contacts."),
+        help_text=_("Applies between messages on this channel. Empty: between any two messages."),
     )
     hours = models.PositiveSmallIntegerField(
         _("hours"),
         help_text=_(
-            "Rolling hours: a contact less than this ago holds the next back, one exactly this "
-            "ago does not. A contact planned for later holds it back, too. Test and control "
-            "count alike. Transactional messages, and what is sent in addition, neither start a "
-            "gap nor wait for one; being exempt from caps, or not counted by them, changes nothing."
+            "Hours that must pass between two messages. Test and control count alike; "
+            "transactional messages neither wait nor count."
         ),
     )
     is_active = models.BooleanField(_("active"), default=True)
@@ -243,7 +233,7 @@ class MinimumGap(models.Model):
             models.CheckConstraint(
                 condition=models.Q(hours__gte=1),
                 name="gap_lasts_an_hour",
-                violation_error_message=_("A minimum gap lasts at least an hour."),
+                violation_error_message=_("A minimum gap must be at least one hour."),
             ),
         ]
 
@@ -265,34 +255,27 @@ class QuietHours(models.Model):
         choices=[(channel.value, channel.label) for channel in OUTBOUND],
         blank=True,
         help_text=_(
-            "Empty: every channel by which we come to customers. The most specific quiet hours "
-            "hold alone: those of channel and country; else of the country; else of the channel; "
-            "else those without either."
+            "Empty: all outbound channels. The most specific quiet hours apply: channel "
+            "and country, then country, then channel."
         ),
     )
     country = models.CharField(
         _("country"),
         max_length=2,
         blank=True,
-        validators=[RegexValidator("^[A-Z]{2}$", _("Two capital letters, such as DE."))],
-        help_text=_("The customer's, as ISO 3166 code. Empty: every country."),
+        validators=[RegexValidator("^[A-Z]{2}$", _("Use two capital letters, such as DE."))],
+        help_text=_("The customer's country as an ISO 3166 code. Empty: all countries."),
     )
     starts_at = models.TimeField(
         _("starts at"),
         help_text=_(
-            "Local time of the customer: in the customer's time zone; where that is not known, in "
-            "every time zone of the customer's country; else in the organisation's. What falls "
-            "into quiet hours waits for their end, and all limits are checked again then. "
-            "Transactional messages do not wait."
+            "The customer's local time. Messages wait until quiet hours end and are then "
+            "checked again; transactional messages do not wait."
         ),
     )
     ends_at = models.TimeField(
         _("ends at"),
-        help_text=_(
-            "At this time sending is possible again. Earlier than the start: on the next day. "
-            "Where clocks change, a time that does not exist is taken as the first moment after "
-            "it; of a time that comes twice, quiet begins with the first and ends with the second."
-        ),
+        help_text=_("Sending resumes at this time; if earlier than the start, on the next day."),
     )
     weekdays = ArrayField(
         models.PositiveSmallIntegerField(choices=Weekday),
@@ -300,8 +283,8 @@ class QuietHours(models.Model):
         default=list,
         blank=True,
         help_text=_(
-            "Days on which quiet hours start, 1 (Monday) to 7; hours past midnight belong to the "
-            "day they start on. Empty: every day."
+            "Days on which quiet hours start, 1 (Monday) to 7. Hours after midnight "
+            "belong to the day they start on. Empty: every day."
         ),
     )
     is_active = models.BooleanField(_("active"), default=True)
@@ -313,12 +296,12 @@ class QuietHours(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(starts_at=models.F("ends_at")),
                 name="quiet_hours_end_another_time",
-                violation_error_message=_("Quiet hours end at another time than they start."),
+                violation_error_message=_("Quiet hours must not start and end at the same time."),
             ),
             models.CheckConstraint(
                 condition=models.Q(weekdays__contained_by=list(Weekday.values)),
                 name="quiet_hours_on_weekdays",
-                violation_error_message=_("Weekdays are 1 (Monday) to 7."),
+                violation_error_message=_("Use 1 (Monday) to 7 for weekdays."),
             ),
         ]
 
@@ -330,4 +313,6 @@ class QuietHours(models.Model):
         for field in ("starts_at", "ends_at"):
             moment = getattr(self, field)
             if moment and (moment.second or moment.microsecond):
-                raise ValidationError({field: _("Quiet hours start and end on a full minute.")})
+                raise ValidationError(
+                    {field: _("Quiet hours must start and end on a full minute.")}
+                )

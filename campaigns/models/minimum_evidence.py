@@ -18,30 +18,30 @@ class MinimumEvidence(models.Model):
         null=True,
         blank=True,
         verbose_name=_("campaign"),
-        help_text=_("Empty: for every campaign that has no row of its own."),
+        help_text=_("Empty: all campaigns without a setting of their own."),
     )
     n_test = models.PositiveIntegerField(
-        _("contacts"),
+        _("messages"),
         default=MINIMUM_EVIDENCE[0],
         help_text=_(
-            "Messages of each action whose outcome is known, old ones discounted. Until each "
-            "action has as many, over all micro-segments, it keeps an even share everywhere."
+            "Messages per action with a known outcome; older ones count less. Until each "
+            "action has as many, the mix stays even."
         ),
     )
     n_test_responders = models.PositiveIntegerField(
-        _("responders"),
+        _("conversions"),
         default=MINIMUM_EVIDENCE[1],
-        help_text=_("Of these contacts, those who responded."),
+        help_text=_("How many of these customers converted."),
     )
     n_control = models.PositiveIntegerField(
-        _("control contacts"),
+        _("control customers"),
         default=MINIMUM_EVIDENCE[2],
-        help_text=_("Withheld messages of each action whose outcome is known."),
+        help_text=_("Customers per action in control with a known outcome."),
     )
     n_control_responders = models.PositiveIntegerField(
-        _("control responders"),
+        _("control conversions"),
         default=MINIMUM_EVIDENCE[3],
-        help_text=_("Of the control contacts, those who responded all the same."),
+        help_text=_("How many of the control customers converted anyway."),
     )
 
     class Meta:
@@ -52,12 +52,12 @@ class MinimumEvidence(models.Model):
                 fields=["campaign"],
                 nulls_distinct=False,
                 name="minimum_evidence_once",
-                violation_error_message=_("There is a row for this already: change that one."),
+                violation_error_message=_("There is already a setting for this. Edit that one."),
             ),
         ]
 
     def __str__(self) -> str:
-        return str(self.campaign or _("every campaign"))
+        return str(self.campaign or _("all campaigns"))
 
     @property
     def counts(self) -> tuple[int, int, int, int]:

@@ -42,7 +42,7 @@ def ask_for_launch(
     """
     subject = SUBJECTS[kind]
     if (row := subject.find(pk)) is None:
-        raise ApprovalRefused(_("It is no longer there."))
+        raise ApprovalRefused(_("It no longer exists."))
     return _ask(
         kind=kind,
         object_id=pk,
@@ -92,7 +92,7 @@ def _ask(
         requested_at=at,
         note=note,
     )
-    said = _("Dry run asked for.") if only_try else _("Approval asked for.")
+    said = _("Dry run requested.") if only_try else _("Approval requested.")
     _log(by, said, approval, log_on)
     for follow in WHEN_ASKED:
         follow(approval)
@@ -113,11 +113,11 @@ def ask(approval: Approval, *, by: Any, at: datetime, note: str = "") -> Approva
         content_hash=approval.content_hash,
     )
     if same.exists():
-        raise ApprovalRefused(_("It waits for approval already."))
+        raise ApprovalRefused(_("It is already waiting for approval."))
     approval.status, approval.note = Status.WAITING, note
     approval.requested_by, approval.requested_at = by, at
     approval.save(update_fields=["status", "note", "requested_by", "requested_at"])
-    _log(by, _("Approval asked for."), approval)
+    _log(by, _("Approval requested."), approval)
     return approval
 
 
@@ -162,7 +162,7 @@ def withdraw(approval: Approval, *, by: Any, at: datetime, note: str = "") -> Ap
     lock_rules()
     approval = _locked(approval, Status.WAITING)
     if approval.requested_by_id != by.pk:
-        raise ApprovalRefused(_("Only who asked for it can take it back."))
+        raise ApprovalRefused(_("Only the person who requested it can take it back."))
     _decide(approval, Status.WITHDRAWN, by=by, at=at, note=note)
     Approval.objects.filter(pk=approval.pk).update(reason=_("Taken back."))
     _log(by, _("Withdrawn."), approval, _subject_row(approval))
@@ -187,11 +187,11 @@ def expect_approved(kind: str, row: Any) -> None:
     if same.filter(status=Status.APPROVED).exists():
         return
     words = {"n": audience, "limit": limit, "name": row}
-    text = _("“%(name)s” could reach %(n)d customers, more than %(limit)d: ask for approval first.")
+    text = _("“%(name)s” could reach %(n)d customers, more than %(limit)d. Request approval first.")
     if same.filter(status=Status.WAITING).exists():
-        text = _("“%(name)s” waits for the approval of a second person.")
+        text = _("“%(name)s” is waiting for approval by a second person.")
     elif asked.filter(status__in=[Status.APPROVED, Status.WITHDRAWN]).exists():
-        text = _("“%(name)s” is no longer what was approved: ask for approval again.")
+        text = _("“%(name)s” has changed since it was approved. Request approval again.")
     raise NeedsApproval(text % words)
 
 
@@ -224,7 +224,7 @@ def outdated(approval: Approval) -> str:
             return ""  # it has been put in place, or never will be
         return misfit([RowChange(**change) for change in approval.changes])
     if (row := _subject_row(approval)) is None:
-        return _("“%s” is no longer there.") % approval.name
+        return _("“%s” no longer exists.") % approval.name
     if content_hash(SUBJECTS[approval.kind].content(row)) != approval.content_hash:
         return _("“%s” has been changed since.") % approval.name
     return ""
@@ -245,10 +245,13 @@ def waiting_for(by: Any) -> list[Approval]:
 
 def _expect_second_person(approval: Approval, by: Any) -> None:
     if not by.has_perm("campaigns.approve_approval"):
-        raise ApprovalRefused(_("You may not approve what others ask for."))
+        raise ApprovalRefused(_("You do not have permission to approve requests."))
     if by.pk in _first_persons(approval):
         raise ApprovalRefused(
-            _("A second person decides: not who asked for it, and not who changed it last.")
+            _(
+                "A second person must decide: neither the person who requested it nor the "
+                "last person to change it."
+            )
         )
 
 
@@ -261,7 +264,7 @@ def _first_persons(approval: Approval) -> set[int | None]:
 def _locked(approval: Approval, *wanted: str) -> Approval:
     approval = Approval.objects.select_for_update(of=("self",)).get(pk=approval.pk)
     if approval.status not in wanted:
-        text = _("It is “%(status)s”.") % {"status": approval.get_status_display()}
+        text = _("Its status is “%(status)s”.") % {"status": approval.get_status_display()}
         raise ApprovalRefused(text)
     return approval
 

@@ -40,7 +40,7 @@ def contradiction_in_words(
     """A sentence that names the limits; "" for none. found : see `contradiction`."""
     texts = {"minimum": _("the minimum of “%s”"), "maximum": _("the maximum of “%s”")}
     named = [texts[str(kind)] % entries[int(str(place))].name for kind, place in found]
-    return _("These cannot hold together: %s.") % ", ".join(named) if named else ""
+    return _("These limits contradict each other: %s.") % ", ".join(named) if named else ""
 
 
 def contradiction_on(day: date) -> str:

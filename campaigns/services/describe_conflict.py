@@ -16,10 +16,10 @@ def shut_out_in_words(book: Rulebook, target: int, found: ShutOut) -> str:
     elif found.is_certain:
         text = _("“%(name)s” can never be sent to %(whom)s: %(because)s.")
     elif found.is_for_all:
-        text = _("Where “%(source)s” is sent each time, “%(name)s” never is: %(because)s.")
+        text = _("If “%(source)s” is sent every time, “%(name)s” is never sent: %(because)s.")
     else:
         text = _(
-            "Where “%(source)s” is sent each time, “%(name)s” never is to %(whom)s: %(because)s."
+            "If “%(source)s” is sent every time, “%(name)s” is never sent to %(whom)s: %(because)s."
         )
     stages = ", ".join(str(Stage(stage).label) for stage in found.stages)
     return text % {
@@ -33,9 +33,9 @@ def shut_out_in_words(book: Rulebook, target: int, found: ShutOut) -> str:
 def _because(book: Rulebook, found: ShutOut) -> str:
     words = {"source": book.campaigns[found.source].name, "days": found.days}
     if found.exclusion is None:
-        text = _("“%(source)s” has customers to itself for %(days)d days")
+        text = _("“%(source)s” has a cool-down of %(days)d days")
     else:
-        text = _("“%(source)s” shuts it out for %(days)d days by the exclusion “%(rule)s”")
+        text = _("“%(source)s” blocks it for %(days)d days through the exclusion “%(rule)s”")
         words["rule"] = book.exclusions[found.exclusion].name
     again = ngettext("comes again after %d day", "comes again after %d days", found.again)
     return _("%(because)s and %(again)s") % {
@@ -45,15 +45,15 @@ def _because(book: Rulebook, found: ShutOut) -> str:
 
 
 def zero_cap_in_words(book: Rulebook, what: str, cap: int) -> str:
-    text = _("%(what)s can never be sent: the cap “%(cap)s” allows no contact.")
+    text = _("%(what)s can never be sent: the cap “%(cap)s” allows no messages.")
     return text % {"what": what, "cap": book.caps[cap].name}
 
 
 def dead_step_in_words(book: Rulebook, step: int, source: str, days: int) -> str:
     entry = book.follow_ups[step]
     text = _(
-        "“%(name)s” can never be sent as a step after “%(source)s”: that one's own contact shuts "
-        "it out for %(days)d days, and the step is possible until day %(last)d."
+        "“%(name)s” can never follow “%(source)s”, whose message blocks it for "
+        "%(days)d days; the step is only possible until day %(last)d."
     )
     return text % {
         "name": book.campaigns[entry.target].name,
@@ -65,10 +65,10 @@ def dead_step_in_words(book: Rulebook, step: int, source: str, days: int) -> str
 
 def unreachable_cap_in_words(book: Rulebook, gap: int, cap: int, most: int) -> str:
     text = ngettext(
-        "The cap “%(cap)s” allows %(limit)d, but with the minimum gap “%(gap)s” at most %(n)d "
-        "contact fits into its window: the cap is never reached.",
-        "The cap “%(cap)s” allows %(limit)d, but with the minimum gap “%(gap)s” at most %(n)d "
-        "contacts fit into its window: the cap is never reached.",
+        "The cap “%(cap)s” allows %(limit)d, but the minimum gap “%(gap)s” leaves room "
+        "for only %(n)d message in its window, so the cap is never reached.",
+        "The cap “%(cap)s” allows %(limit)d, but the minimum gap “%(gap)s” leaves room "
+        "for only %(n)d messages in its window, so the cap is never reached.",
         most,
     )
     limit = book.caps[cap]
@@ -80,18 +80,19 @@ def nobody_in_words(name: str, channels: str, day: str, stage: str, n: int) -> s
     """None of n customers of the target group can be reached. stage : "" for all of them."""
     words = {"name": name, "channels": channels, "day": day, "stage": stage, "n": n}
     if not n:
-        text = _("On %(day)s “%(name)s” can be sent to nobody: its target group is empty.")
+        text = _("On %(day)s “%(name)s” has no customers: its target group is empty.")
     elif not stage:
         text = _(
-            "On %(day)s “%(name)s” can be sent to nobody: no customer of the target group has a "
+            "On %(day)s “%(name)s” has no customers: nobody in its target group has both "
             "consent and an address for %(channels)s."
         )
     else:
         text = ngettext(
-            "On %(day)s “%(name)s” cannot be sent to %(stage)s: the %(n)d customer of its target "
-            "group has no consent and address for %(channels)s.",
-            "On %(day)s “%(name)s” cannot be sent to %(stage)s: none of the %(n)d customers of "
-            "its target group has a consent and an address for %(channels)s.",
+            "On %(day)s “%(name)s” cannot be sent to %(stage)s: the %(n)d customer of "
+            "its target group has no consent or no address for %(channels)s.",
+            "On %(day)s “%(name)s” cannot be sent to %(stage)s: none of the %(n)d "
+            "customers of its target group has both consent and an address for "
+            "%(channels)s.",
             n,
         )
     return text % words

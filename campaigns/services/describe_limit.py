@@ -29,10 +29,10 @@ def cap_in_words(cap: FrequencyCap) -> str:
         "scope": cap.tag or cap.get_channel_display() or cap.get_scope_display(),
     }
     if cap.limit is None:
-        return _("no cap over %(scope)s") % words
+        return _("no cap on %(scope)s") % words
     if cap.limit == 0:
-        return _("none at all over %(scope)s") % words
-    return _("%(limit)s in %(window)s, over %(scope)s") % words
+        return _("no messages allowed: %(scope)s") % words
+    return _("%(limit)s in %(window)s: %(scope)s") % words
 
 
 def gap_in_words(gap: MinimumGap) -> str:
@@ -42,9 +42,9 @@ def gap_in_words(gap: MinimumGap) -> str:
         gap.hours,
     )
     scope = (
-        _("two contacts by %s") % Channel(gap.channel).label
+        _("two messages by %s") % Channel(gap.channel).label
         if gap.channel
-        else _("any two contacts")
+        else _("any two messages")
     )
     return text % {"n": gap.hours, "scope": scope}
 
@@ -65,7 +65,7 @@ def quiet_in_words(quiet: QuietHours) -> str:
 
 def where_in_words(channel: str, country: str) -> str:
     """“SMS in DE”, “every channel”."""
-    by = str(Channel(channel).label) if channel else _("every channel")
+    by = str(Channel(channel).label) if channel else _("all channels")
     return _("%(channel)s in %(country)s") % {"channel": by, "country": country} if country else by
 
 

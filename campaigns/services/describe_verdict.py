@@ -42,7 +42,10 @@ class VerdictWords:
             case Verdict.ALLOWED:
                 return _("Possible.")
             case Verdict.HOLDOUT:
-                return _("The customer is in the global holdout: only what is owed is sent.")
+                return _(
+                    "The customer is in the global control group, which gets only "
+                    "transactional messages."
+                )
             case Verdict.SUPPRESSED:
                 return _("The customer is suppressed or erased.")
             case Verdict.NO_CONSENT:
@@ -53,23 +56,23 @@ class VerdictWords:
                 text = _("The address for this channel is suppressed: %s.")
                 return text % self._channel(action)
             case Verdict.TOPIC_DECLINED:
-                return _("The customer does not want to hear about a topic of this campaign.")
+                return _("The customer opted out of a topic of this campaign.")
             case Verdict.NOT_IN_TARGET_GROUP:
                 return _("The customer is not in the target group.")
             case Verdict.NOT_SCHEDULED:
-                return _("Today is not one of its days.")
+                return _("The campaign is not scheduled for today.")
             case Verdict.UPCOMING:
                 return self._upcoming(campaign, days=index // 100)
             case Verdict.STALE_FEATURES:
-                return _("Not run: the customer data of the day was missing.")
+                return _("Not run: the day's customer data was missing.")
             case Verdict.UNKNOWN_FEATURE:
                 return self._unknown(self.book.actions[action].campaign)
             case Verdict.MIX_SET_BY_HAND:
-                return _("The campaign's mix was set by hand to another action: %s.") % (
+                return _("The campaign's mix is fixed to another action: %s.") % (
                     self._action_name(campaign.fixed_action)
                 )
             case Verdict.STEP_NOT_DUE:
-                return _("It is a step of journey maps, and none is due for the customer.")
+                return _("It is a journey step, and no step is due for the customer.")
             case Verdict.NOT_TRIGGERED:
                 return _("It starts when an event arrives: “%s”.") % campaign.trigger_kind
             case Verdict.NOT_ASKED:
@@ -79,7 +82,7 @@ class VerdictWords:
             case Verdict.REPEATED_TOO_SOON:
                 return self._repetition(campaign.repeat_after_days)
             case Verdict.OUTRANKED:
-                return _("Possible, but a campaign with a better place in the order was, too.")
+                return _("Possible, but a campaign with a higher priority was chosen.")
             case Verdict.CAPPED:
                 return self._cap(self.book.caps[index])
             case Verdict.EXCLUDED:
@@ -89,7 +92,7 @@ class VerdictWords:
             case Verdict.GAP:
                 return self._gap(self.book.gaps[index])
             case Verdict.OVER_BUDGET:
-                text = _("Too little was left of “%s” when it was this customer's turn.")
+                text = _("Too little of “%s” was left when this customer was decided.")
                 return text % self.book.capacities[index].name
         raise ValueError(f"no words for {verdict!r}")
 
@@ -99,54 +102,55 @@ class VerdictWords:
     def _not_asked(self, action: int) -> str:
         is_beside = not self.book.takes_slot[action]
         if is_beside and self.book.actions[action].channel in INBOUND_CHANNELS:
-            return _("An answer is one message: never one that is in addition or transactional.")
-        return _("Not asked for: this decision was about other channels or campaigns.")
+            return _(
+                "An answer is a single message, so transactional messages and "
+                "messages sent alongside the day's campaign are left out."
+            )
+        return _("Not part of the request, which was for other channels or campaigns.")
 
     def _unknown(self, campaign: int) -> str:
         missing = sorted(self.book.rules[campaign].fields() & set(self.book.unknown_fields))
         names = ", ".join(name.removeprefix(FEATURE) for name in missing)
-        text = _(
-            "Not decided: its target group asks for what the customer data of the day does not "
-            "have: %s."
-        )
+        text = _("Not decided: its target group uses data that is missing for this day: %s.")
         return text % names
 
     def _upcoming(self, campaign: CampaignEntry, days: int) -> str:
         if campaign.runs_today:
             text = ngettext(
-                "The customer is not in the target group yet, but will be tomorrow if nothing "
-                "happens until then.",
-                "The customer is not in the target group yet, but will be in %(n)d days if nothing "
-                "happens until then.",
+                "The customer is not in the target group yet, but will be tomorrow if "
+                "nothing changes.",
+                "The customer is not in the target group yet, but will be in %(n)d days "
+                "if nothing changes.",
                 days,
             )
         elif days == campaign.next_in_days:
             text = ngettext(
-                "Today is not one of its days; tomorrow is.",
-                "Today is not one of its days; the next is in %(n)d days.",
+                "The campaign is not scheduled for today, but for tomorrow.",
+                "The campaign is not scheduled for today. The next time is in %(n)d days.",
                 days,
             )
         else:
             text = ngettext(
-                "Today is not one of its days; tomorrow is, if nothing happens until then.",
-                "Today is not one of its days; the first on which the customer will be in the "
-                "target group, if nothing happens until then, is in %(n)d days.",
+                "The campaign is not scheduled for today, but for tomorrow, when the "
+                "customer will be in its target group if nothing changes.",
+                "The campaign is not scheduled for today. It next runs with the customer "
+                "in its target group in %(n)d days, if nothing changes.",
                 days,
             )
         return text % {"n": days}
 
     def _repetition(self, days: int | None) -> str:
         if days is None:
-            return _("The customer had it before, and it is sent once only.")
+            return _("The customer got it before, and it is only sent once.")
         return ngettext(
-            "The customer had it within the last day.",
-            "The customer had it within the last %(n)d days.",
+            "The customer got it within the last day.",
+            "The customer got it within the last %(n)d days.",
             days,
         ) % {"n": days}
 
     def _series(self, campaign: int) -> str:
         steps = [step for step in self.book.follow_ups if step.target == campaign]
-        return _("It is a step of a series that is not open: it comes %s.") % (
+        return _("It is a follow-up that is not possible yet: it comes %s.") % (
             f" {_('or')} ".join(self._step(step) for step in steps)
         )
 
@@ -163,7 +167,7 @@ class VerdictWords:
         }
 
     def _cap(self, cap: CapEntry) -> str:
-        scope = _("all contacts")
+        scope = _("all messages")
         if cap.channel:
             scope = str(Channel(cap.channel).label)
         elif cap.tag is not None:
@@ -175,19 +179,19 @@ class VerdictWords:
             "scope": scope,
         }
         if cap.limit == 0:
-            return _("The cap “%(name)s” allows no contact at all over %(scope)s.") % words
-        text = _("The cap “%(name)s” is full: at most %(limit)d in %(window)s, over %(scope)s.")
+            return _("The cap “%(name)s” allows no messages: %(scope)s.") % words
+        text = _("The cap “%(name)s” is reached: at most %(limit)d in %(window)s, %(scope)s.")
         return text % words
 
     def _gap(self, gap: GapEntry) -> str:
         text = ngettext(
-            "The minimum gap “%(name)s”: a contact, over %(scope)s, is less than %(n)d hour ago or "
-            "still to come.",
-            "The minimum gap “%(name)s”: a contact, over %(scope)s, is less than %(n)d hours ago "
-            "or still to come.",
+            "The minimum gap “%(name)s” of %(n)d hour applies: another message "
+            "(%(scope)s) was sent within it or is scheduled.",
+            "The minimum gap “%(name)s” of %(n)d hours applies: another message "
+            "(%(scope)s) was sent within it or is scheduled.",
             gap.hours,
         )
-        scope = Channel(gap.channel).label if gap.channel else _("all contacts")
+        scope = Channel(gap.channel).label if gap.channel else _("all messages")
         return text % {"name": gap.name, "scope": scope, "n": gap.hours}
 
     def _exclusion(self, exclusion: ExclusionEntry) -> str:
@@ -199,7 +203,7 @@ class VerdictWords:
             else _("“%s”") % self._name(exclusion.source_campaign)
         )
         text = _(
-            "The exclusion “%(name)s” shuts it out for %(days)d days after a contact by %(source)s."
+            "The exclusion “%(name)s” blocks it for %(days)d days after a message from %(source)s."
         )
         return text % {"name": exclusion.name, "days": exclusion.days, "source": source}
 
@@ -208,12 +212,12 @@ class VerdictWords:
         return self._to_itself(running.name, running.duration_days)
 
     def _to_itself(self, name: str, days: int) -> str:
-        text = _("“%(name)s” has the customer to itself for %(days)d days.")
+        text = _("The cool-down of “%(name)s” lasts %(days)d days.")
         return text % {"name": name, "days": days}
 
     def _action_name(self, action_id: int | None) -> str:
         names = {action.id: action.name for action in self.book.actions}
-        return f"“{names[action_id]}”" if action_id in names else _("one that is not active")
+        return f"“{names[action_id]}”" if action_id in names else _("an inactive campaign")
 
     def _name(self, campaign_id: int) -> str:
         return self._campaigns.get(campaign_id, f"#{campaign_id}")

@@ -109,7 +109,9 @@ class _Search:
     def of_campaign(self, place: int) -> Iterator[Conflict]:
         name = self.book.campaigns[place].name
         if is_contradiction(self.book.rules[place]):
-            text = _("“%s” can never be sent: its target group contradicts itself.")
+            text = _(
+                "“%s” can never be sent: the conditions of its target group contradict each other."
+            )
             yield self._conflict(NEVER, text % name, place)
         yield from self._of_caps(place)
         yield from self._of_quiet_hours(place)
@@ -150,8 +152,8 @@ class _Search:
         campaign = self.book.campaigns[place]
         if campaign.control_share:
             text = _(
-                "“%s” is transactional and has a control share: some customers would not get what "
-                "they are owed."
+                "“%s” is transactional and has a control share, so some customers would "
+                "not get a message they expect."
             )
             yield self._conflict(WARNING, text % campaign.name, place)
         topics = sorted(str(tag) for tag in Tag.objects.filter(pk__in=campaign.tags, is_topic=True))
@@ -161,15 +163,15 @@ class _Search:
             (
                 topics,
                 _(
-                    "“%(name)s” is transactional and has a topic, “%(rule)s”: who declined that "
-                    "would not get what they are owed."
+                    "“%(name)s” is transactional and has the topic “%(rule)s”, so "
+                    "customers who opted out of it would not get a message they expect."
                 ),
             ),
             (
                 budgets,
                 _(
-                    "“%(name)s” is transactional and counts in the budget or volume “%(rule)s”: "
-                    "once that is used up, customers would not get what they are owed."
+                    "“%(name)s” is transactional and counts towards “%(rule)s”: once "
+                    "that is used up, customers would not get a message they expect."
                 ),
             ),
         ):
@@ -203,16 +205,20 @@ class _Search:
             for channel in outbound
         }
         if quiet and all(quiet.values()) and len(outbound) == len(channels):
-            text = _("“%s” can never be sent: by its channels, it is always quiet everywhere.")
+            text = _(
+                "“%s” can never be sent: quiet hours cover the whole week on all its channels."
+            )
             yield self._conflict(NEVER, text % campaign.name, place)
             return
         for (channel, country), is_quiet in quiet.items():
             if is_quiet:
-                text = _("“%(name)s” can never be sent by %(where)s: it is always quiet.")
+                text = _(
+                    "“%(name)s” can never be sent by %(where)s: quiet hours cover the whole week."
+                )
             elif self._is_quiet_somewhere(channel, country):
                 text = _(
-                    "“%(name)s” can never be sent by %(where)s to customers without a time zone: "
-                    "at any time it is quiet in one of the country's zones."
+                    "“%(name)s” can never be sent by %(where)s to customers without a "
+                    "time zone: at any time, one zone of the country has quiet hours."
                 )
             else:
                 continue
@@ -232,7 +238,7 @@ class _Search:
             yield self._conflict(severity, dead_step_in_words(self.book, step, source, days), place)
         sources = {self.book.follow_ups[step].source_id for step in steps}
         if sources and not sources & {self.book.campaigns[i].id for i in (*self.live, place)}:
-            text = _("“%(name)s” comes only after %(sources)s, which is not active.")
+            text = _("“%(name)s” only follows %(sources)s, which is not active.")
             listed = f" {_('or')} ".join(f"“{self.names[pk]}”" for pk in sorted(sources))
             words = {"name": self.book.campaigns[place].name, "sources": listed}
             yield self._conflict(WARNING, text % words, place)

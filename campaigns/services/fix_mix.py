@@ -12,7 +12,7 @@ def fix_mix(campaign: Campaign, action: Action) -> Campaign:
     """From the next run on the campaign has this action alone. Raises CampaignNotReady."""
     campaign = _locked(campaign)
     if action.campaign_id != campaign.pk:
-        raise CampaignNotReady([_("“%s” is an action of another campaign.") % action.name])
+        raise CampaignNotReady([_("“%s” belongs to another campaign.") % action.name])
     if not action.is_active:
         raise CampaignNotReady([_("“%s” is not active.") % action.name])
     return _set(campaign, action)
@@ -27,7 +27,7 @@ def learn_mix(campaign: Campaign) -> Campaign:
 def _locked(campaign: Campaign) -> Campaign:
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
     if campaign.status == Campaign.Status.ENDED:
-        raise CampaignNotReady([_("The campaign has ended: its mix is history.")])
+        raise CampaignNotReady([_("The campaign has ended, so its mix can no longer change.")])
     return campaign
 
 

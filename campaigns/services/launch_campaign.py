@@ -48,7 +48,7 @@ def _move(
         lock_rules()
     campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
     if campaign.status not in origins:
-        text = _("It is “%(now)s” and cannot become “%(then)s”.")
+        text = _("The status cannot change from “%(now)s” to “%(then)s”.")
         words = {"now": campaign.get_status_display(), "then": status.label}
         raise CampaignNotReady([str(text % words)])
     if status == Status.ACTIVE and (problems := campaign.problems() + _never_sent(campaign)):

@@ -24,16 +24,16 @@ from campaigns.numerics.rulebook_entries import CapEntry
 from segments.models import Channel, TargetGroup
 
 KINDS = {  # kind: how it is written
-    "rank": gettext_lazy("CAMPAIGN=RANK, such as Birthday=1"),
+    "rank": gettext_lazy("CAMPAIGN=PRIORITY, such as Birthday=1"),
     "auto": gettext_lazy("CAMPAIGN: the engine decides"),
-    "pause": gettext_lazy("CAMPAIGN: not sent at all"),
-    "target": gettext_lazy("CAMPAIGN=TARGET GROUP; without a group, everyone"),
+    "pause": gettext_lazy("CAMPAIGN: not sent"),
+    "target": gettext_lazy("CAMPAIGN=TARGET GROUP; all customers if the group is left out"),
     "cap": gettext_lazy(
-        "CAP=LIMIT, or CAP=LIMIT/WINDOW with a window such as 7d, 48h, day, week or month; a "
-        "channel or “all channels” in place of a cap's name adds a cap"
+        "CAP=LIMIT or CAP=LIMIT/WINDOW, with a window such as 7d, 48h, day, week or "
+        "month. Use a channel or “all channels” instead of a name to add a cap."
     ),
     "drop-cap": gettext_lazy("CAP"),
-    "exclude": gettext_lazy("A,B,DAYS: a contact by campaign A shuts out campaign B"),
+    "exclude": gettext_lazy("A,B,DAYS: a message from campaign A blocks campaign B"),
     "drop-exclusion": gettext_lazy("EXCLUSION"),
 }
 ALL_CHANNELS = "all channels"
@@ -65,7 +65,7 @@ def _read(kind: str, text: str) -> Change:
             return _exclude(text)
         case "drop-exclusion":
             return DropExclusion(_named(Exclusion, text, _("There is no exclusion named “%s”.")))
-    raise ChangeRefused(_("“%s” is not a kind of change.") % kind)
+    raise ChangeRefused(_("“%s” is not a valid kind of change.") % kind)
 
 
 def _cut(text: str) -> tuple[str, str]:
@@ -80,7 +80,7 @@ def _number(value: str, text: str, *, least: int = 0) -> int:
     if value.isascii() and value.isdigit() and least <= int(value) <= MOST:
         return int(value)
     raise ChangeRefused(
-        _("“%(text)s”: a whole number from %(least)d to %(most)d is needed.")
+        _("“%(text)s” must be a whole number from %(least)d to %(most)d.")
         % {"text": text, "least": least, "most": MOST}
     )
 
@@ -107,7 +107,7 @@ def _retarget(text: str) -> Retarget:
             return Retarget(campaign.pk, {})
         if found := TargetGroup.objects.filter(name=group).first():
             return Retarget(campaign.pk, found.rule)
-    raise ChangeRefused(_("“%s” does not name a campaign and a target group.") % text)
+    raise ChangeRefused(_("“%s” must name a campaign and a target group.") % text)
 
 
 def _cap(text: str) -> Change:
@@ -115,7 +115,7 @@ def _cap(text: str) -> Change:
     found = _LIMIT.fullmatch(value)
     if found is None:
         raise ChangeRefused(
-            _("“%s”: a limit such as 1, or 1/7d, 1/48h, 1/day, 1/week or 1/month is needed.") % text
+            _("“%s” must be a limit such as 1, 1/7d, 1/48h, 1/day, 1/week or 1/month.") % text
         )
     limit = _number(found[1], text)
     length, window = _number(found[2] or "1", text, least=1), found[4]
@@ -125,9 +125,9 @@ def _cap(text: str) -> Change:
         return SetCap(name, limit, window, length)
     scope = name.lower()
     if scope != ALL_CHANNELS and scope not in Channel.values:
-        raise ChangeRefused(_("“%s” is neither a cap nor a channel nor “all channels”.") % name)
+        raise ChangeRefused(_("“%s” is not a cap, a channel or “all channels”.") % name)
     if window is None:
-        raise ChangeRefused(_("“%s”: a new cap needs its window, such as 1/7d.") % text)
+        raise ChangeRefused(_("“%s”: a new cap needs a window, such as 1/7d.") % text)
     channel = "" if scope == ALL_CHANNELS else scope
     return AddCap(CapEntry("what if", channel, None, limit, window, length))
 
@@ -140,4 +140,4 @@ def _exclude(text: str) -> Exclude:
         first, second = names[:place].strip(), names[place + 1 :].strip()
         if first in ids and second in ids:
             return Exclude(ids[first], ids[second], n_days)
-    raise ChangeRefused(_("“%s” does not name two campaigns.") % names)
+    raise ChangeRefused(_("“%s” must name two campaigns.") % names)

@@ -80,7 +80,7 @@ def misfit(changes: Sequence[RowChange]) -> str:
             continue
         present = _present(change)
         if present is None:
-            return _("“%s” is no longer there.") % change.name
+            return _("“%s” no longer exists.") % change.name
         if any(present.get(name) != value for name, value in change.old.items()):
             return _("“%s” has been changed since.") % change.name
     return ""
@@ -104,7 +104,7 @@ def put_in_place(changes: Sequence[RowChange]) -> None:
     except ValidationError as error:
         raise ApprovalRefused(" ".join(error.messages)) from error
     except (IntegrityError, models.ProtectedError, serializers.base.DeserializationError) as error:
-        text = _("It cannot be put in place any more: something it belongs to has changed.")
+        text = _("The change can no longer be applied: something it depends on has changed.")
         raise ApprovalRefused(text) from error
 
 

@@ -45,7 +45,9 @@ def decide_again(run: DecisionRun, *, now: datetime) -> DecisionRun:
     """
     run = DecisionRun.objects.select_for_update().get(pk=run.pk)
     if not may_decide_again(run, now=now):
-        raise RunRefused(_("%s cannot be decided again: its messages may leave by now.") % run)
+        raise RunRefused(
+            _("%s cannot be decided again: its messages can already be leaving.") % run
+        )
     chunks = DecisionChunk.objects.filter(run=run)
     lock_blocks(first >> BLOCK_BITS for first in chunks.values_list("first_id", flat=True))
     contact_ids = _contacts_of(run)
@@ -83,12 +85,15 @@ def _expect_untouched(run: DecisionRun, contact_ids: list[int]) -> None:
         contacts = Contact.objects.filter(as_of=run.as_of, pk__in=some)
         if contacts.filter(campaign__in=steps).exists():
             raise RunRefused(
-                _("Steps of journey maps were decided in %s, and their travellers have gone on.")
+                _(
+                    "%s cannot be decided again: journey steps were decided in it and "
+                    "their participants have moved on."
+                )
                 % run
             )
         deliveries = Delivery.objects.filter(as_of=run.as_of, contact_id__in=some)
         if deliveries.exclude(status=Delivery.Status.NEW).exists():
-            raise RunRefused(_("Messages of %s have left already.") % run)
+            raise RunRefused(_("Messages of %s have already left.") % run)
 
 
 def _batches(ids: list[int]) -> Iterator[list[int]]:

@@ -84,7 +84,7 @@ def decide_now(customer_ids: Sequence[int], *, at: datetime, request: Request) -
     """
     rules = live_rules(at)
     if rules.organisation.sending_stopped:
-        raise SendingStopped(_("Sending is stopped: nothing is decided."))
+        raise SendingStopped(_("Sending is stopped, so nothing is decided."))
     if request.key and (before := _answer_before(rules.day, request.key)):
         return {before.customer_id: before}
     found: dict[int, Answer] = {}

@@ -69,7 +69,7 @@ def give_up(run_id: int) -> bool:
         return False
     DecisionRun.objects.filter(pk=run_id, status=DecisionRun.Status.RUNNING).update(
         status=DecisionRun.Status.FAILED,
-        error=_("%(n)d customers could not be decided; for the last one: %(error)s")
+        error=_("%(n)d customers could not be decided. Last error: %(error)s")
         % {"n": MAX_QUARANTINED, "error": last.error},
     )
     return True
@@ -93,7 +93,7 @@ def leave_to_other_version(run_id: int) -> bool:
 
 def _error(missing: int, quarantined: int, n_customers: int) -> str:
     if missing:
-        return _("%d customers are not accounted for.") % missing
+        return _("The balance is off by %d customers.") % missing
     if n_customers and quarantined == n_customers:  # of very few
-        return _("Not one customer could be decided; the chunks say why.")
+        return _("No customer could be decided. See the failing chunks.")
     return ""

@@ -80,8 +80,8 @@ def live_rules(at: datetime) -> LiveRules:
         if stale or now.state_id is None or now.model_id is None:
             raise StaleState(
                 _(
-                    "The newest features that were learned from are from %(day)s, not from "
-                    "%(as_of)s: nothing is decided."
+                    "The latest learned customer data is from %(day)s, not from "
+                    "%(as_of)s, so nothing is decided."
                 )
                 % {"day": now.state_day or "–", "as_of": now.day}
             )

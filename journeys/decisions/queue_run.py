@@ -25,7 +25,7 @@ def queue_run(as_of: date) -> DecisionRun:
     """
     later = DecisionRun.objects.daily().filter(as_of__gt=as_of).order_by("-as_of").first()
     if later and not DecisionRun.objects.daily().filter(as_of=as_of).exists():
-        text = _("Day %(later)s was run already: no day before it can begin now.")
+        text = _("%(later)s has already been run, so earlier days can no longer be run.")
         raise RunRefused(text % {"later": later.as_of})
     run = DecisionRun.objects.select_for_update().get(pk=request_run(as_of).pk)
     if run.status in (DecisionRun.Status.RUNNING, DecisionRun.Status.DONE) or is_queued(as_of):

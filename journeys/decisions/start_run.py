@@ -66,12 +66,12 @@ def start_run(run: DecisionRun) -> DecisionRun:
     may_run = is_fresh or run.run_anyway_by or any(c.run_anyway for c in book.campaigns)
     if pair is None or not may_run:
         state = StateBuild.objects.filter(as_of__lte=run.as_of).order_by("-as_of").first()
-        reason = _("Features are from %(day)s, not from %(as_of)s: not run.") % {
+        reason = _("Not run: customer data is from %(day)s, not from %(as_of)s.") % {
             "day": state.as_of if state else "–",
             "as_of": run.as_of,
         }
         if state and state.as_of == run.as_of:
-            reason = _("Nothing was learned for %(as_of)s: not run.") % {"as_of": run.as_of}
+            reason = _("Not run: there is no model for %(as_of)s.") % {"as_of": run.as_of}
         DecisionRun.objects.filter(pk=run.pk, status__in=["waiting", "failed", "not_run"]).update(
             status=DecisionRun.Status.NOT_RUN, error=reason
         )

@@ -77,7 +77,7 @@ def _values(
 ) -> dict[str, Any]:
     for name in LINKS:
         if name in names and not getattr(links, name):
-            raise TextError([_("The text asks for “%s”, and there is no such address.") % name])
+            raise TextError([_("The text uses “%s”, but there is no such link.") % name])
     attributes: Any = {}
     if any(name.startswith("customer.attributes") for name in names):
         attributes = _attributes(recipient.attributes)

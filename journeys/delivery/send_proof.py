@@ -67,18 +67,21 @@ def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
     """The addresses, each once. Raises ProofRefused."""
     validate = ADDRESSES.get(channel)
     if validate is None:
-        text = _("There is no proof by this channel (%s): it knows no address that can be typed.")
+        text = _(
+            "Test sends are not available for this channel (%s): it has no "
+            "addresses that you could enter."
+        )
         raise ProofRefused(text % Channel(channel).label)
     addresses = list(dict.fromkeys(filter(None, (address.strip() for address in addresses))))
     if not 1 <= len(addresses) <= MOST_ADDRESSES:
         raise ProofRefused(
-            _("A proof goes to one address at least, to %s at most.") % MOST_ADDRESSES
+            _("Enter between one and %s addresses for a test send.") % MOST_ADDRESSES
         )
     for address in addresses:
         try:
             validate(address)
         except ValidationError as error:
-            text = _("“%(address)s” is no address for this channel (%(channel)s).")
+            text = _("“%(address)s” is not a valid address for this channel (%(channel)s).")
             words = {"address": address, "channel": Channel(channel).label}
             raise ProofRefused(text % words) from error
     return addresses

@@ -18,9 +18,9 @@ def send_test(
     address : where it goes by e-mail. Never raises: what went wrong is the answer.
     """
     if transport == Transport.CALL_LIST:
-        return True, _("Calls are listed here: there is no other side to test.")
+        return True, _("Calls are listed in OptiEngine, so there is no other system to test.")
     if transport in (Transport.SMTP, Transport.ANYMAIL) and not address:
-        return False, _("Your user has no e-mail address: enter one, the test goes there.")
+        return False, _("Your user has no e-mail address. Add one to receive the test message.")
     message = Message(
         delivery_id=0,
         key=key,
@@ -32,7 +32,7 @@ def send_test(
         action="Test",
         offer="",
         subject=_("Test message"),
-        text=_("This is a test. It is for no customer."),
+        text=_("This is a test message. It does not go to any customer."),
     )
     receipts = []
     try:
@@ -46,8 +46,8 @@ def send_test(
     else:
         reason = ""
     if receipts and receipts[0].result == SendResult.SENT:
-        return True, _("The test message was taken.")
+        return True, _("The test message was accepted.")
     if receipts and (known := receipts[0].reason):
         reason = known.params.get("answer") or str(known)
     reason = reason or _("no reason was given")
-    return False, _("The test message was not taken: %(reason)s") % {"reason": reason[:300]}
+    return False, _("The test message was not accepted: %(reason)s") % {"reason": reason[:300]}

@@ -22,9 +22,9 @@ def what_opens(book: Rulebook, worth: Worth, facts: Codes, action: int) -> str:
         return _step(book, if_responds)
     texts = []
     if if_responds:
-        texts.append(_("after a response %s") % _step(book, if_responds))
+        texts.append(_("after a conversion %s") % _step(book, if_responds))
     if if_not:
-        texts.append(_("without a response %s") % _step(book, if_not))
+        texts.append(_("without a conversion %s") % _step(book, if_not))
     return "; ".join(texts)
 
 

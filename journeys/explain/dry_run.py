@@ -111,7 +111,9 @@ def newest_day() -> DryRunDay:
     newest = newest_state()
     pair = newest_pair(newest.as_of) if newest else None
     if pair is None:
-        raise StaleState(_("No day has been computed and learned from: there is nothing to try."))
+        raise StaleState(
+            _("There is no customer data with a fitted model yet, so a dry run is not possible.")
+        )
     state, model = pair
     begun = DecisionRun.objects.daily().filter(as_of=state.as_of, state=state)
     stored = begun.select_related("model__scaling").first()

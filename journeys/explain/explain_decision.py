@@ -46,8 +46,8 @@ def explain_decision(decision: Decision) -> Explanation:
     again, batch, seed = _again(inputs, decision, live)
     if again is None:
         reason = _(
-            "The features of that day are no longer kept, so values and probabilities of the other "
-            "options cannot be computed again. What follows is what was stored."
+            "That day's customer data is no longer stored, so values and probabilities "
+            "of the other options cannot be recomputed. The stored decision is shown."
         )
         return _as_stored(decision, live, reason)
     options = _options(inputs, decision, again)
@@ -148,14 +148,14 @@ def _nothing(decision: Decision, none_prob: float | None) -> Option:
     took_part = none_prob is None or none_prob > 0 or decision.campaign_id is None
     return Option(
         campaign=_("Nothing"),
-        action=_("the slot is kept"),
+        action=_("no message today"),
         channel="",
         campaign_id=None,
         rank=None,
         in_addition=False,
         verdict=_("Always possible.")
         if took_part
-        else _("Only where ranks leave the choice open."),
+        else _("Only if no campaign with a priority is possible."),
         is_possible=took_part,
         prob=none_prob if took_part else None,
         is_chosen=decision.campaign_id is None,

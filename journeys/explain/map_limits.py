@@ -45,7 +45,7 @@ def limits_of(
     day = organisation.today(at)
     state = state_on(day)
     if state.pk is None:
-        return _all(campaign, _("No state of the customers has been computed yet."))
+        return _all(campaign, _("Customer data has not been computed yet."))
     names = state.feature_set.names
     try:
         features = features_named(names)
@@ -57,7 +57,7 @@ def limits_of(
     )
     batch = query.read([customer.pk], at)
     if not len(batch):
-        return _all(campaign, _("The customer is not known on that day."))
+        return _all(campaign, _("There is no data for this customer on that day."))
     zone = organisation.time_zone
     codes = fact_verdicts(book, facts_of(batch, np.array([_arm(customer, day)]), zone))
     history = load_history(day, book, batch.customer_ids, watermark=AFTER_ALL, at=at, zone=zone)
@@ -85,7 +85,9 @@ def limits_of(
             outlook.texts.append(_("Quiet hours never end for the customer."))
         elif open_at > planned:
             local = open_at.astimezone(ZoneInfo(zones[0]))
-            outlook.texts.append(_("Quiet hours hold it until %s.") % f"{local:%Y-%m-%d %H:%M}")
+            outlook.texts.append(
+                _("Waits for the end of quiet hours at %s.") % f"{local:%Y-%m-%d %H:%M}"
+            )
             outlook.leaves_at = outlook.leaves_at and open_at
     return found
 

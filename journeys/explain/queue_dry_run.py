@@ -37,7 +37,7 @@ def make_dry_run(approval: Approval) -> Approval:
         text = problem_in_words(error) if isinstance(error, RuleError) else str(error)
         rows.update(dry_run_status=DryRun.FAILED, dry_run_error=text)
     except Exception as error:
-        text = _("It broke off: %s. The list of failed tasks says more.") % type(error).__name__
+        text = _("Failed: %s. See Failed tasks for details.") % type(error).__name__
         rows.update(dry_run_status=DryRun.FAILED, dry_run_error=text)
         raise
     else:

@@ -115,7 +115,11 @@ class _Rehearsal:
         match step.kind, step.fork:
             case "entry", _fork:
                 is_control = draw_control(self.version.map, [self.customer.pk])[0]
-                text = _("In the map's control: messages are withheld.") if is_control else ""
+                text = (
+                    _("In the journey's control group: messages are withheld.")
+                    if is_control
+                    else ""
+                )
                 return "next", at, text, ()
             case "wait", "event":
                 return (*self._await_event(step, at), ())
@@ -131,8 +135,8 @@ class _Rehearsal:
 
     def _await_event(self, step: Step, at: datetime) -> tuple[str, datetime, str]:
         if self.answers.get(step.id) == "happened":
-            return "happened", at + timedelta(minutes=1), _("The event comes a minute later.")
-        return "timed_out", wait_end(step, at, self.zone), _("The event does not come in time.")
+            return "happened", at + timedelta(minutes=1), _("The event arrives a minute later.")
+        return "timed_out", wait_end(step, at, self.zone), _("The event does not arrive in time.")
 
     def _branch(self, step: Step, at: datetime) -> str:
         if (answer := self.answers.get(step.id)) in step.ports:
@@ -163,7 +167,7 @@ class _Rehearsal:
         what, blocked_at, text = step["when_blocked"], decided_at, _("The message is not possible.")
         if what == "wait":
             what, blocked_at = step["then"], at + timedelta(hours=step["wait_hours"])
-            text = _("The message is not possible in all the time that the step waits.")
+            text = _("The message does not become possible while the step waits.")
         return "next" if what == "skip" else "", blocked_at, text, messages
 
     def _next_run(self, at: datetime) -> datetime:
@@ -181,7 +185,7 @@ class _Rehearsal:
 
     def _messages(self, campaign: Campaign, at: datetime, plan_from: datetime) -> Iterator[Message]:
         outlooks = limits_of(campaign, self.customer, at, plan_from=plan_from)
-        not_run = LimitForecast([_("The campaign does not run on that day.")], None)
+        not_run = LimitForecast([_("The campaign is not scheduled for that day.")], None)
         for action in campaign.actions.filter(is_active=True):
             outlook = outlooks.get(action.pk, not_run)
             yield Message(

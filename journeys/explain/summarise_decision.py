@@ -30,8 +30,8 @@ def summarise_decision(decision: Decision, options: Sequence[Option]) -> str:
         text += " " + _("The slot is %(kept)s.") % {"kept": kept.slot_words}
     if decision.is_control:
         text += " " + _(
-            "The draw made %(who)s a control member: the message was withheld, so that the "
-            "campaign's effect can be measured."
+            "%(who)s was drawn into control: the message was withheld to measure the "
+            "campaign's effect."
         ) % {"who": who}
     return text
 
@@ -66,26 +66,25 @@ def _commonest_obstacle(options: Sequence[Option]) -> str:
 def _reason(decision: Decision, chosen: Option, options: Sequence[Option]) -> str:
     """The sentence that fits, with its places still open."""
     if decision.arm == Arm.HOLDOUT:
-        return _(
-            "%(who)s is in the global holdout, which is sent only what is owed: transactional "
-            "messages."
-        )
+        return _("%(who)s is in the global control group, which gets only transactional messages.")
     if decision.layer == Decision.Layer.HELD:
-        return _("%(who)s got nothing, because nothing was possible. Most often: %(cause)s")
+        return _(
+            "%(who)s got no message because none was possible. Most frequent reason: %(cause)s"
+        )
     if decision.layer == Decision.Layer.RANKED:
         return _(
-            "%(who)s got %(what)s because, of the campaigns that were possible, it has the best "
-            "rank: %(rank)s."
+            "%(who)s got %(what)s because it has the highest priority of the possible "
+            "campaigns: %(rank)s."
         )
     if decision.layer == Decision.Layer.JOURNEY:
         return _(
-            "%(who)s got %(what)s because it is the step of a journey map that has waited longest; "
-            "steps that are due go before what is decided by value."
+            "%(who)s got %(what)s because it is the journey step that has waited "
+            "longest. Due journey steps go before campaigns decided by value."
         )
     if decision.layer == Decision.Layer.BASELINE:
         return _(
-            "%(who)s got %(what)s because %(who)s is in the baseline arm, where chance decides "
-            "among what is possible. Its probability was %(p)s."
+            "%(who)s got %(what)s because %(who)s is in the baseline group, where one of "
+            "the possible messages is drawn at random. The probability was %(p)s."
         )
     if chosen.is_none and chosen.total_cents is None:
         return _("%(who)s got nothing by value. The probability of this was %(p)s.")
@@ -95,21 +94,21 @@ def _reason(decision: Decision, chosen: Option, options: Sequence[Option]) -> st
     if chosen.is_none:
         if best is chosen:
             return _(
-                "%(who)s got nothing, because nothing that was possible promised more than "
-                "keeping the slot. The probability of this was %(p)s."
+                "%(who)s got no message because no possible message was worth more than "
+                "sending none. The probability of this was %(p)s."
             )
         return _(
-            "%(who)s got nothing by the draw: %(best)s promised %(best_total)s more, but options "
-            "that look weaker keep a share, so that the engine goes on learning. The probability "
-            "of this was %(p)s."
+            "%(who)s got no message by the random draw: %(best)s was worth "
+            "%(best_total)s more, but every option keeps a share so that the engine goes "
+            "on learning. The probability of this was %(p)s."
         )
     if best is chosen:
         return _(
-            "%(who)s got %(what)s because it promised the most of %(n)s options: %(total)s more "
-            "than sending nothing. Its probability was %(p)s."
+            "%(who)s got %(what)s because it had the highest expected value of %(n)s "
+            "options: %(total)s more than sending nothing. The probability was %(p)s."
         )
     return _(
-        "%(who)s got %(what)s by the draw, with probability %(p)s. %(best)s promised more "
-        "(%(best_total)s against %(total)s), but options that look weaker keep a share, so that "
-        "the engine goes on learning."
+        "%(who)s got %(what)s by the random draw, with probability %(p)s. %(best)s had "
+        "a higher expected value (%(best_total)s instead of %(total)s), but every "
+        "option keeps a share so that the engine goes on learning."
     )

@@ -183,7 +183,10 @@ class TravellerBatch:
             if not going:
                 return
         for traveller in going:
-            park(traveller, _("It went through more than %(n)d steps at once.") % {"n": MAX_MOVES})
+            park(
+                traveller,
+                _("The participant passed more than %(n)d steps at once.") % {"n": MAX_MOVES},
+            )
 
     def _still_travelling(self, travellers: list[TravellerRow]) -> list[TravellerRow]:
         """Without those whose journey ends here."""
@@ -193,7 +196,7 @@ class TravellerBatch:
                 outcomes = self._outcomes(self.maps[map_id], group)
             except RuleError as error:
                 for traveller in group:
-                    park(traveller, _("The exit rule: %s") % problem_in_words(error))
+                    park(traveller, _("Exit rule: %s") % problem_in_words(error))
                 continue
             for traveller in group:
                 if traveller.id in outcomes:
@@ -233,7 +236,7 @@ class TravellerBatch:
         try:
             step = graph.steps.get(first.step)
             if step is None:
-                raise StepFault(_("The map has no step “%s”.") % first.step)
+                raise StepFault(_("The journey has no step “%s”.") % first.step)
             ports = self._answer(step, group)
         except (StepFault, RuleError) as error:
             reason = problem_in_words(error) if isinstance(error, RuleError) else str(error)
@@ -276,7 +279,7 @@ class TravellerBatch:
                 for traveller in group:
                     self.passage_log.finish(traveller, ExitReason.END, at=self.now)
                 return [None] * len(group)
-        raise StepFault(_("Nobody knows what to do at a step of kind “%s”.") % step.kind)
+        raise StepFault(_("Unknown step type “%s”.") % step.kind)
 
     def _engine_ports(self, step: Step, group: list[TravellerRow]) -> Ports:
         chosen = split_by_engine(
@@ -294,7 +297,7 @@ class TravellerBatch:
     def _wait_for_decision(self, step: Step, group: list[TravellerRow]) -> Ports:
         """The campaign is to be decided; who waited as long as the step allows gives up."""
         if not Campaign.objects.filter(pk=step["campaign"]).exists():
-            raise StepFault(_("Its campaign does not exist any more."))
+            raise StepFault(_("The campaign of this step no longer exists."))
         for traveller in group:
             if traveller.give_up_at is not None and traveller.give_up_at <= self.now:
                 settle_blocked(self.passage_log, step, traveller, self.now, gave_up=True)

@@ -35,9 +35,12 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
     return [
         Field(
             "customer",
-            gettext_lazy("customer id"),
+            gettext_lazy("customer ID"),
             read.identifier(),
-            gettext_lazy("“%s” is no id: longer than 100 characters, or mangled by a spreadsheet."),
+            gettext_lazy(
+                "“%s” is not a valid ID: it is longer than 100 characters or "
+                "was altered by a spreadsheet."
+            ),
             (*CUSTOMER_ID_ALIASES, "householdid"),
             is_required=True,
         ),
@@ -45,7 +48,7 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
             "campaign",
             gettext_lazy("campaign"),
             read.text(100),
-            gettext_lazy("“%s” is longer than 100 characters."),
+            gettext_lazy("“%s” is too long. Use at most 100 characters."),
             ("campaignname", "campaignid"),
             is_required=True,
         ),
@@ -53,14 +56,14 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
             "action",
             gettext_lazy("action"),
             read.text(80),
-            gettext_lazy("“%s” is longer than 80 characters."),
+            gettext_lazy("“%s” is too long. Use at most 80 characters."),
             ("actionname", "offer", "variant"),
         ),
         Field(
             "contacted_at",
             gettext_lazy("date"),
             read.moment(EARLIEST_EVENT, plan.at, plan.options.dates),
-            gettext_lazy("“%s” is not a past date from 1970, written YYYY-MM-DD."),
+            gettext_lazy("“%s” is not a valid date. Use YYYY-MM-DD, from 1970 up to today."),
             ("date", "day", "contactedon", "contactdate", "senton", "sentat", "asof"),
             is_required=True,
         ),
@@ -68,28 +71,28 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
             "is_control",
             gettext_lazy("control"),
             read.words(dict.fromkeys(CONTROL, "true") | dict.fromkeys(TEST, "false")),
-            gettext_lazy("“%s” is neither test nor control."),
+            gettext_lazy("“%s” is not a valid group. Use test or control."),
             ("control", "group", "testcontrol", "testorcontrol"),
         ),
         Field(
             "assignment_prob",
             gettext_lazy("assignment probability"),
             read.probability(zero=False),
-            gettext_lazy("“%s” is not a probability above 0, up to 1."),
+            gettext_lazy("“%s” is not a valid probability. Use a number above 0 and up to 1."),
             ("assignmentprobability",),
         ),
         Field(
             "probability",
-            gettext_lazy("probability of the own group"),
+            gettext_lazy("probability of the customer's group"),
             read.probability(zero=False),
-            gettext_lazy("“%s” is not a probability above 0, up to 1."),
+            gettext_lazy("“%s” is not a valid probability. Use a number above 0 and up to 1."),
             ("groupprobability", "propensity"),
         ),
         Field(
             "control_share",
             gettext_lazy("control share"),
             read.probability(zero=True),
-            gettext_lazy("“%s” is not a share from 0 to 1."),
+            gettext_lazy("“%s” is not a valid share. Use a number from 0 to 1."),
         ),
     ]
 
@@ -136,7 +139,12 @@ def merge_contacts(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
         f"k.{name} IS DISTINCT FROM f.{name}"
         for name in ("is_control", "assignment_prob", "control_share", "reserved_at")
     )
-    changed = quote(_("This contact is stored with other values, and contacts are never changed."))
+    changed = quote(
+        _(
+            "This message is already stored with other values, and stored "
+            "messages cannot be changed."
+        )
+    )
     reject_by_mode(cursor, plan.mode, f"{stored})")
     reject(cursor, f"{stored} AND ({differs}))", changed)
     n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
@@ -162,7 +170,7 @@ def _reject_unknown_actions(cursor: CursorWrapper) -> None:
         f"v.action <> '' AND NOT EXISTS (SELECT {actions} AND a.name = v.action)",
         f"format({reason}, v.campaign, v.action)",
     )
-    reason = quote(_("The campaign “%s” has not just one action: say which."))
+    reason = quote(_("The campaign “%s” has several actions. Name one."))
     reject(
         cursor,
         f"v.action = '' AND (SELECT count(*) {actions}) <> 1",
@@ -240,7 +248,7 @@ def _create_campaigns(cursor: CursorWrapper, plan: ImportPlan) -> None:
 
 def channel_problem(plan: ImportPlan) -> str:
     if plan.options.channel not in Channel.values:
-        return _("“%s” is not a channel.") % plan.options.channel
+        return _("“%s” is not a valid channel.") % plan.options.channel
     return ""
 
 

@@ -66,37 +66,41 @@ WEEKDAYS = (
     gettext_lazy("Sunday"),
 )
 PROBLEMS: Mapping[str, Words] = {
-    "no_entry": gettext_lazy("The map has no entry: nobody comes in."),
-    "second_entry": gettext_lazy("It is a second entry; a map has one."),
-    "entry_leads_nowhere": gettext_lazy("No link leads on from the entry."),
-    "unknown_kind": gettext_lazy("“%(kind)s” is no kind of step."),
-    "unknown_setting": gettext_lazy("“%(setting)s” is not understood here."),
+    "no_entry": gettext_lazy("The journey has no entry step, so nobody can enter."),
+    "second_entry": gettext_lazy("This is a second entry. A journey can only have one."),
+    "entry_leads_nowhere": gettext_lazy("The entry is not connected to a step."),
+    "unknown_kind": gettext_lazy("“%(kind)s” is not a valid step type."),
+    "unknown_setting": gettext_lazy("“%(setting)s” is not a setting of this step."),
     "missing_setting": gettext_lazy("“%(setting)s” is not filled in."),
     "bad_setting": gettext_lazy("“%(setting)s” cannot be “%(got)s”."),
     "not_positive": gettext_lazy("“%(setting)s” must be more than 0."),
     "shares_do_not_add_up": gettext_lazy("The shares add up to %(total)s, not to 100 %%."),
-    "too_few_branches": gettext_lazy("It needs at least two branches of different names."),
-    "bad_rule": gettext_lazy("Its rule: %(rule)s"),
-    "link_to_nothing": gettext_lazy("A link refers to the step “%(missing)s”, which is not there."),
-    "unknown_port": gettext_lazy("A link leaves by “%(port)s”, which the step does not have."),
-    "double_link": gettext_lazy("Two links leave by “%(port)s”: where should one go?"),
-    "link_into_entry": gettext_lazy("A link leads back into the entry."),
-    "unreachable": gettext_lazy("No way leads to it from the entry."),
-    "loop_without_wait": gettext_lazy("A loop without a wait: %(steps)s."),
+    "too_few_branches": gettext_lazy("At least two branches with different names are required."),
+    "bad_rule": gettext_lazy("Rule: %(rule)s"),
+    "link_to_nothing": gettext_lazy(
+        "A connection refers to the step “%(missing)s”, which does not exist."
+    ),
+    "unknown_port": gettext_lazy(
+        "A connection uses the exit “%(port)s”, which the step does not have."
+    ),
+    "double_link": gettext_lazy("The exit “%(port)s” has two connections. Remove one."),
+    "link_into_entry": gettext_lazy("A connection leads back to the entry."),
+    "unreachable": gettext_lazy("This step cannot be reached from the entry."),
+    "loop_without_wait": gettext_lazy("This loop has no wait: %(steps)s."),
     "no_send_on_branch": gettext_lazy(
         "The engine chooses between messages, but branch “%(port)s” reaches no send step."
     ),
-    "no_campaign": gettext_lazy("Its campaign does not exist any more."),
+    "no_campaign": gettext_lazy("The campaign of this step no longer exists."),
     "campaign_not_active": gettext_lazy(
-        "Its campaign “%(name)s” is “%(status)s”: launch it before the map."
+        "The campaign “%(name)s” is “%(status)s”. Launch it before the journey."
     ),
     "campaign_not_for_steps": gettext_lazy(
-        "Its campaign “%(name)s” recurs by itself: one that a map sends recurs “as a step of "
-        "journey maps”."
+        "The campaign “%(name)s” has a schedule of its own. Set its recurrence to “as "
+        "a step of journeys”."
     ),
-    "campaign_problem": gettext_lazy("Its campaign “%(name)s”: %(text)s"),
-    "no_target_group": gettext_lazy("Its target group does not exist any more."),
-    "bad_target_group": gettext_lazy("The rule of its target group: %(rule)s"),
+    "campaign_problem": gettext_lazy("Campaign “%(name)s”: %(text)s"),
+    "no_target_group": gettext_lazy("The target group no longer exists."),
+    "bad_target_group": gettext_lazy("Rule of the target group: %(rule)s"),
 }
 
 
@@ -201,7 +205,7 @@ def _line(step: Step, names: Names) -> str:
             return _("Wait until %(time)s") % {"time": step["time"]}
         case "wait", "event":
             words = {"kind": event_words(step["event_kind"]), "span": span_words(step["minutes"])}
-            return _("Wait for event “%(kind)s”, %(span)s at most") % words
+            return _("Wait for event “%(kind)s”, up to %(span)s") % words
         case "split", "rule":
             return _("Split: %(rule)s?") % {"rule": _rule_words(step["rule"], names.fields)}
         case "split", "event":
@@ -230,7 +234,7 @@ def _date_entry(step: Step) -> str:
     name, days = step["field"], step.get("days", 0)
     date = {
         "birth_date": pgettext("date", "birthday"),
-        "registered_on": pgettext("date", "day of registration"),
+        "registered_on": pgettext("date", "registration date"),
     }.get(name, name.removeprefix("attribute."))
     words = {"n": abs(days), "date": date, "time": step["time"]}
     if days == 0:

@@ -32,7 +32,7 @@ def save_graph(journey: JourneyMap, graph: object, *, by: str, at: datetime) -> 
     """
     journey = _locked(journey)
     if journey.status == Status.ENDED:
-        raise MapNotReady([_("The map has ended and cannot be changed.")])
+        raise MapNotReady([_("The journey has ended and cannot be changed.")])
     try:
         parse_graph(graph)
     except GraphError as error:
@@ -62,9 +62,9 @@ def launch_map(
     newest = newest_version(journey)
     found = []
     if journey.status == Status.ENDED:
-        found.append(_("The map has ended and cannot be launched again."))
+        found.append(_("The journey has ended and cannot be launched again."))
     if newest is None:
-        found.append(_("Nothing is drawn yet."))
+        found.append(_("The canvas is empty."))
     else:
         found += [str(problem["text"]) for problem in check_graph(newest.graph)]
     found += _exit_rule_problems(journey)
@@ -119,7 +119,9 @@ def _launch_campaigns(version: MapVersion) -> None:
 
 def _expect_no_drafts(version: MapVersion) -> None:
     if drafts := draft_campaigns(parse_graph(version.graph)):
-        text = _("These campaigns are drafts, and you may not launch campaigns: %s.")
+        text = _(
+            "These campaigns are drafts, and you do not have permission to launch campaigns: %s."
+        )
         raise MapNotReady([text % ", ".join(map(str, drafts))])
 
 
@@ -134,7 +136,7 @@ def _exit_rule_problems(journey: JourneyMap) -> list[str]:
     try:
         parse_rule(journey.exit_rule)
     except RuleError as error:
-        return [_("The exit rule: %(problem)s") % {"problem": problem_in_words(error)}]
+        return [_("Exit rule: %(problem)s") % {"problem": problem_in_words(error)}]
     return []
 
 
@@ -142,7 +144,7 @@ def _exit_rule_problems(journey: JourneyMap) -> list[str]:
 def _move(journey: JourneyMap, status: Status, origins: set[Status]) -> JourneyMap:
     journey = _locked(journey)
     if journey.status not in origins:
-        text = _("The map is “%(now)s” and cannot become “%(then)s”.")
+        text = _("The status of the journey cannot change from “%(now)s” to “%(then)s”.")
         words = {"now": journey.get_status_display(), "then": status.label}
         raise MapNotReady([text % words])
     journey.status = status

@@ -197,7 +197,7 @@ def _by_group(journey: JourneyMap, cursor: MapCursor, now: datetime) -> int:
         return 0
     group = TargetGroup.objects.filter(pk=entry_of(journey)["target_group"]).first()
     if group is None:
-        raise EntryFault(_("Its target group does not exist any more."))
+        raise EntryFault(_("The target group no longer exists."))
     condition, params = rule_sql(parse_rule(group.rule), state)
     query = GROUP.format(condition=condition, shut=_shut(journey, now))
     n_entered, last = 0, 0

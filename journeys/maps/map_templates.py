@@ -138,17 +138,20 @@ def template_graphs() -> dict[str, MapTemplate]:
     return {
         "welcome": MapTemplate(
             pgettext_lazy("map", "Welcome"),
-            gettext_lazy("A greeting the day after registration, and a nudge to who did not buy."),
+            gettext_lazy(
+                "A greeting the day after registration, then a reminder for "
+                "customers without an order."
+            ),
             _welcome,
             {
                 "hello": MessageDraft(
                     gettext_lazy("Welcome: greeting"),
                     gettext_lazy("Welcome!"),
-                    gettext_lazy("It is good to have you with us. Look around: we are here."),
+                    gettext_lazy("It is good to have you with us. Take a look around."),
                 ),
                 "nudge": MessageDraft(
                     gettext_lazy("Welcome: first order"),
-                    gettext_lazy("Something for your first order"),
+                    gettext_lazy("A present with your first order"),
                     gettext_lazy("Your first order comes with a small present: {{ offer }}."),
                     gettext_lazy("free delivery"),
                 ),
@@ -156,18 +159,18 @@ def template_graphs() -> dict[str, MapTemplate]:
         ),
         "abandoned_cart": MapTemplate(
             pgettext_lazy("map", "Abandoned cart"),
-            gettext_lazy("An hour after a cart without an order; once more a day later."),
+            gettext_lazy("One hour after an abandoned cart, and again a day later."),
             _cart,
             {
                 "remind": MessageDraft(
                     gettext_lazy("Cart: reminder"),
                     gettext_lazy("You left something in your cart"),
-                    gettext_lazy("Your cart is still as you left it. Would you like to order?"),
+                    gettext_lazy("Your cart is saved. Would you like to order?"),
                 ),
                 "offer": MessageDraft(
                     gettext_lazy("Cart: offer"),
                     gettext_lazy("Your cart is still waiting"),
-                    gettext_lazy("If you order today, there is {{ offer }} for you."),
+                    gettext_lazy("Order today and get {{ offer }}."),
                     gettext_lazy("free delivery"),
                 ),
             },
@@ -175,20 +178,20 @@ def template_graphs() -> dict[str, MapTemplate]:
         ),
         "birthday": MapTemplate(
             pgettext_lazy("map", "Birthday"),
-            gettext_lazy("A present three days before, and a reminder of it a week later."),
+            gettext_lazy("A present three days before the birthday and a reminder a week later."),
             _birthday,
             {
                 "gift": MessageDraft(
                     gettext_lazy("Birthday: present"),
-                    gettext_lazy("Your birthday is near"),
+                    gettext_lazy("Your birthday is coming up"),
                     gettext_lazy("We have a present for you: {{ offer }}."),
                     gettext_lazy("10 % off"),
                 ),
                 "remind": MessageDraft(
                     gettext_lazy("Birthday: reminder"),
-                    gettext_lazy("Your present is still here"),
+                    gettext_lazy("Your present is still waiting"),
                     gettext_lazy(
-                        "Your birthday present, {{ offer }}, is yours for a few days more."
+                        "Your birthday present, {{ offer }}, is available for a few more days."
                     ),
                     gettext_lazy("10 % off"),
                 ),
@@ -197,24 +200,24 @@ def template_graphs() -> dict[str, MapTemplate]:
         ),
         "win_back": MapTemplate(
             pgettext_lazy("map", "Win-back"),
-            gettext_lazy("To who has lapsed: news or an offer, by chance, and a last word."),
+            gettext_lazy("For lapsed customers: news or an offer at random, then a final message."),
             _winback,
             {
                 "news": MessageDraft(
                     gettext_lazy("Win-back: news"),
                     gettext_lazy("What is new since your last visit"),
-                    gettext_lazy("Much has happened here since we last saw you. Have a look."),
+                    gettext_lazy("A lot has changed since your last visit. Take a look."),
                 ),
                 "offer": MessageDraft(
                     gettext_lazy("Win-back: offer"),
-                    gettext_lazy("We would like to see you again"),
-                    gettext_lazy("For your next order there is {{ offer }}."),
+                    gettext_lazy("We would love to see you again"),
+                    gettext_lazy("Get {{ offer }} with your next order."),
                     gettext_lazy("15 % off"),
                 ),
                 "last": MessageDraft(
-                    gettext_lazy("Win-back: last word"),
+                    gettext_lazy("Win-back: final message"),
                     gettext_lazy("Shall we stay in touch?"),
-                    gettext_lazy("We write rarely, and gladly. Come by whenever you like."),
+                    gettext_lazy("We only write now and then. Come back any time."),
                 ),
             },
             group=(

@@ -16,9 +16,12 @@ class MapChanged(JourneyError):
     """Somebody saved the map after it was opened here; nothing of either was lost."""
 
     def __init__(self, version: MapVersion) -> None:
-        text = _("%(who)s saved this map at %(when)s, after you opened it. Yours is still here.")
+        text = _(
+            "%(who)s saved this journey at %(when)s, after you opened it. Your "
+            "changes are not lost."
+        )
         when = date_format(localtime(version.made_at), "SHORT_DATETIME_FORMAT")
-        super().__init__(text % {"who": version.made_by or _("Somebody"), "when": when})
+        super().__init__(text % {"who": version.made_by or _("Someone"), "when": when})
         self.version = version
 
 

@@ -17,7 +17,7 @@ class Call(models.Model):
     """A call that somebody is to make, and what came of it."""
 
     key = models.UUIDField(
-        _("key"), unique=True, help_text=_("Of the delivery: listed again, it stays one call.")
+        _("key"), unique=True, help_text=_("Key of the delivery, so that each call is listed once.")
     )
     as_of = models.DateField(_("day"), db_index=True)
     customer = models.ForeignKey(
@@ -31,8 +31,8 @@ class Call(models.Model):
     outcome = models.CharField(
         _("outcome"), max_length=11, choices=CallResult, default=CallResult.WAITING
     )
-    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
-    settled_by = models.CharField(_("settled by"), max_length=150, blank=True)
+    settled_at = models.DateTimeField(_("completed at"), null=True, blank=True)
+    settled_by = models.CharField(_("completed by"), max_length=150, blank=True)
 
     objects = CallQuerySet.as_manager()
 

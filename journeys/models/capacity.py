@@ -15,8 +15,8 @@ class CapacityAccount(models.Model):
     used = models.BigIntegerField(_("used"), default=0)
 
     class Meta:
-        verbose_name = _("capacity account")
-        verbose_name_plural = _("capacity accounts")
+        verbose_name = _("capacity balance")
+        verbose_name_plural = _("capacity balances")
         ordering = ["-starts_on", "limit"]
         constraints = [
             models.UniqueConstraint(fields=["limit", "starts_on"], name="account_once_per_period"),
@@ -33,30 +33,30 @@ class CapacityUse(models.Model):
         "journeys.DecisionRun", models.CASCADE, related_name="capacity", verbose_name=_("run")
     )
     account = models.ForeignKey(
-        CapacityAccount, models.PROTECT, related_name="uses", verbose_name=_("account")
+        CapacityAccount, models.PROTECT, related_name="uses", verbose_name=_("balance")
     )
     place = models.PositiveSmallIntegerField(
-        _("place"), help_text=_("Among the limits of the run's rulebook.")
+        _("position"), help_text=_("Position among the limits of the run.")
     )
     used_before = models.BigIntegerField(_("used before the run"))
     available = models.BigIntegerField(
-        _("for this run"), help_text=_("Its part of what was left; never exceeded.")
+        _("for this run"), help_text=_("The run's share of what was left. Never exceeded.")
     )
-    wanted = models.BigIntegerField(_("at least for this run"), default=0)
+    wanted = models.BigIntegerField(_("minimum for this run"), default=0)
     used = models.BigIntegerField(_("used by the run"), default=0)
     price = models.FloatField(
-        _("price"), default=0, help_text=_("In cents, of a message or of a cent of the budget.")
+        _("price"), default=0, help_text=_("In cents per message, or per cent of the budget.")
     )
-    subsidy = models.FloatField(_("subsidy"), default=0, help_text=_("Likewise, of a minimum."))
+    subsidy = models.FloatField(_("subsidy"), default=0, help_text=_("The same, for a minimum."))
     short = models.FloatField(
-        _("short of the minimum"),
+        _("shortfall"),
         default=0,
-        help_text=_("In cents or messages: what no choice that was found can reach."),
+        help_text=_("In cents or messages: the part of the minimum that could not be reached."),
     )
 
     class Meta:
-        verbose_name = _("use of a limit")
-        verbose_name_plural = _("uses of limits")
+        verbose_name = _("limit usage")
+        verbose_name_plural = _("limit usage")
         ordering = ["run", "place"]
         constraints = [
             models.UniqueConstraint(fields=["run", "place"], name="limit_once_per_run"),

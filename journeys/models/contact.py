@@ -48,40 +48,46 @@ class Contact(models.Model):
         models.BigIntegerField(),
         verbose_name=_("tags"),
         default=list,
-        help_text=_("The campaign's tags at that moment: later edits change no count."),
+        help_text=_("The campaign's tags at that moment. Later edits do not change counts."),
     )
     takes_slot = models.BooleanField(_("takes a slot"), default=True)
     counted = models.BooleanField(
         _("counted by caps"),
         default=True,
         db_default=True,
-        help_text=_("As the campaign was at that moment."),
+        help_text=_("Setting of the campaign at that moment."),
     )
     transactional = models.BooleanField(
         _("transactional"),
         default=False,
         db_default=False,
-        help_text=_("As the campaign was at that moment."),
+        help_text=_("Setting of the campaign at that moment."),
     )
-    arm = models.CharField(_("arm"), max_length=9, choices=Arm)
+    arm = models.CharField(_("group"), max_length=9, choices=Arm)
     is_control = models.BooleanField(_("control"))
     assignment_prob = models.FloatField(
-        _("assignment probability"), null=True, help_text=_("P(this action); empty: unknown.")
+        _("assignment probability"),
+        null=True,
+        help_text=_("Probability of this action. Empty: unknown."),
     )
     control_share = models.FloatField(
-        _("control share"), null=True, help_text=_("P(control | this action); empty: unknown.")
+        _("control share"),
+        null=True,
+        help_text=_("Probability of control for this action. Empty: unknown."),
     )
     mix_action_ids = ArrayField(
         models.BigIntegerField(),
         verbose_name=_("actions of the mix"),
         null=True,
-        help_text=_("The campaign's actions among which was drawn; empty: there was one alone."),
+        help_text=_(
+            "Actions of the campaign that took part in the draw. Empty: only one was possible."
+        ),
     )
     mix_shares = ArrayField(
         models.FloatField(),
         verbose_name=_("shares of the mix"),
         null=True,
-        help_text=_("P(each of these actions | this campaign), in the same order."),
+        help_text=_("Probability of each of these actions, in the same order."),
     )
     micro_segment = models.ForeignKey(
         "segments.MicroSegment",
@@ -94,12 +100,12 @@ class Contact(models.Model):
     )
     source = models.CharField(_("source"), max_length=8, choices=Source, default=Source.DECISION)
     key = models.UUIDField(
-        _("key"), help_text=_("From run or source, customer, campaign: the same contact once.")
+        _("key"), help_text=_("Identifies the message, so that it is stored only once.")
     )
 
     class Meta:
-        verbose_name = _("contact")
-        verbose_name_plural = _("contacts")
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
         # In the database: unique (key, as_of); index (customer, reserved_at), (campaign, as_of).
 
     def __str__(self) -> str:
@@ -117,14 +123,16 @@ class Outcome(models.Model):
         models.CASCADE,
         related_name="outcome",
         db_constraint=False,
-        verbose_name=_("contact"),
+        verbose_name=_("message"),
     )
-    as_of = models.DateField(_("day of the contact"))
+    as_of = models.DateField(_("day of the message"))
     measured_on = models.DateField(_("measured on"))
-    n_responses = models.PositiveIntegerField(_("responses"), help_text=_("Events of the goal."))
+    n_responses = models.PositiveIntegerField(
+        _("conversions"), help_text=_("Number of goal events.")
+    )
     margin_cents = models.BigIntegerField(_("margin in cents"))
     clv_change_cents = models.FloatField(_("change in predicted value"))
-    value_cents = models.FloatField(_("value in cents"), help_text=_("In terms of the goal."))
+    value_cents = models.FloatField(_("value in cents"), help_text=_("As defined by the goal."))
 
     class Meta:
         verbose_name = _("outcome")

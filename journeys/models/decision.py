@@ -13,11 +13,11 @@ class Decision(models.Model):
     """
 
     class Layer(models.TextChoices):
-        HELD = "held", _("held back")
-        RANKED = "ranked", _("by rank")
-        JOURNEY = "journey", _("step of a journey map")
+        HELD = "held", _("not sent")
+        RANKED = "ranked", _("by priority")
+        JOURNEY = "journey", _("journey step")
         AUTO = "auto", _("by value")
-        BASELINE = "baseline", _("by chance, baseline arm")
+        BASELINE = "baseline", _("at random, baseline group")
 
     as_of = models.DateField(_("day"))
     run = models.ForeignKey(
@@ -37,9 +37,9 @@ class Decision(models.Model):
         verbose_name=_("customer"),
     )
     occasion = models.BigIntegerField(
-        _("occasion"), default=0, db_default=0, help_text=_("0 in the daily run.")
+        _("occasion"), default=0, db_default=0, help_text=_("0 for the daily run.")
     )
-    arm = models.CharField(_("arm"), max_length=9, choices=Arm)
+    arm = models.CharField(_("group"), max_length=9, choices=Arm)
     layer = models.CharField(_("decided"), max_length=8, choices=Layer)
     campaign = models.ForeignKey(
         "campaigns.Campaign",
@@ -61,27 +61,35 @@ class Decision(models.Model):
     )
     is_control = models.BooleanField(_("control"), default=False)
     assignment_prob = models.FloatField(
-        _("assignment probability"), help_text=_("P(we chose this), control or not.")
+        _("assignment probability"),
+        help_text=_(
+            "Probability with which the engine chose this option, for test and control alike."
+        ),
     )
     response_prob = models.FloatField(
-        _("response probability"), null=True, help_text=_("P(the customer responds | message).")
+        _("conversion probability"),
+        null=True,
+        help_text=_("Probability that the customer converts if they get the message."),
     )
     value_now_cents = models.FloatField(
-        _("value now"), default=0, help_text=_("Uplift within the window, before the cost.")
+        _("value now"), default=0, help_text=_("Uplift within the window, before costs.")
     )
     value_later_cents = models.FloatField(_("value later"), default=0)
     slot_cost_cents = models.FloatField(_("slot cost"), default=0)
     price_cents = models.FloatField(
-        _("price of capacity"),
+        _("capacity price"),
         default=0,
         db_default=0,
-        help_text=_("Of the budgets and volumes that the contact uses; below 0 where wanted."),
+        help_text=_(
+            "Price of the budgets and volume limits the message uses. Negative "
+            "if a minimum favours it."
+        ),
     )
     cost_cents = models.FloatField(_("cost"), default=0)
     verdicts = ArrayField(
         models.SmallIntegerField(),
-        verbose_name=_("verdicts"),
-        help_text=_("One code per action of the run's rulebook, in its order."),
+        verbose_name=_("reasons"),
+        help_text=_("One code per action of the run, in order."),
     )
 
     class Meta:

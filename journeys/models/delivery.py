@@ -27,7 +27,7 @@ class ChannelRoute(models.Model):
         blank=True,
         related_name="routes",
         verbose_name=_("webhook endpoint"),
-        help_text=_("Where the messages go, of a webhook alone."),
+        help_text=_("For webhooks: where the messages go."),
     )
     target = models.ForeignKey(
         "journeys.SftpTarget",
@@ -36,17 +36,17 @@ class ChannelRoute(models.Model):
         blank=True,
         related_name="routes",
         verbose_name=_("SFTP target"),
-        help_text=_("Where the files go, of SFTP alone."),
+        help_text=_("For SFTP: where the files go."),
     )
-    is_open = models.BooleanField(_("open"), default=True, help_text=_("Closed: messages wait."))
+    is_open = models.BooleanField(_("open"), default=True, help_text=_("If closed, messages wait."))
     max_per_minute = models.PositiveIntegerField(
         _("messages per minute"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=_(
-            "At most so many are handed over in a minute of the clock, by all workers together; "
-            "the others wait for the next minutes, those due first go first. Empty: no limit."
+            "Maximum number handed over per clock minute, by all workers together. The "
+            "others wait, earliest due first. Empty: no limit."
         ),
     )
 
@@ -57,29 +57,35 @@ class ChannelRoute(models.Model):
             models.CheckConstraint(
                 condition=models.Q(channel="email") | ~models.Q(transport="smtp"),
                 name="smtp_carries_email",
-                violation_error_message=_("The e-mail server carries e-mail alone."),
+                violation_error_message=_("The e-mail server can only be used for e-mail."),
             ),
             models.CheckConstraint(
                 condition=models.Q(channel="email") | ~models.Q(transport="anymail"),
                 name="anymail_carries_email",
-                violation_error_message=_("An e-mail service provider carries e-mail alone."),
+                violation_error_message=_(
+                    "An e-mail service provider can only be used for e-mail."
+                ),
             ),
             models.CheckConstraint(
                 condition=models.Q(channel="call") | ~models.Q(transport="call_list"),
                 name="call_list_carries_calls",
-                violation_error_message=_("The call list carries calls alone."),
+                violation_error_message=_("The call list can only be used for calls."),
             ),
             models.CheckConstraint(
                 condition=models.Q(transport="webhook", endpoint__isnull=False)
                 | ~models.Q(transport="webhook") & models.Q(endpoint=None),
                 name="webhook_has_endpoint",
-                violation_error_message=_("A webhook needs an endpoint; nothing else has one."),
+                violation_error_message=_(
+                    "Choose an endpoint for a webhook, and none for other transports."
+                ),
             ),
             models.CheckConstraint(
                 condition=models.Q(transport="sftp", target__isnull=False)
                 | ~models.Q(transport="sftp") & models.Q(target=None),
                 name="sftp_has_target",
-                violation_error_message=_("SFTP needs a target; nothing else has one."),
+                violation_error_message=_(
+                    "Choose a target for SFTP, and none for other transports."
+                ),
             ),
         ]
 
@@ -108,8 +114,8 @@ class RouteMinute(models.Model):
     n_messages = models.PositiveIntegerField(_("messages"), default=0)
 
     class Meta:
-        verbose_name = _("minute of a route")
-        verbose_name_plural = _("minutes of routes")
+        verbose_name = _("route minute")
+        verbose_name_plural = _("route minutes")
         constraints = [
             models.UniqueConstraint(fields=["channel", "minute"], name="minute_once_per_channel")
         ]
@@ -139,7 +145,7 @@ class Delivery(models.Model):
         models.CASCADE,
         related_name="delivery",
         db_constraint=False,
-        verbose_name=_("contact"),
+        verbose_name=_("message"),
     )
     customer = models.ForeignKey(
         "segments.Customer",
@@ -159,7 +165,8 @@ class Delivery(models.Model):
     )
     channel = models.CharField(_("channel"), max_length=8, choices=Channel)
     key = models.UUIDField(
-        _("key"), help_text=_("uuid5(run, customer, campaign, channel): repeats are dropped by it.")
+        _("key"),
+        help_text=_("uuid5(run, customer, campaign, channel), by which repeats are dropped."),
     )
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.NEW)
     transport = models.CharField(
@@ -169,39 +176,45 @@ class Delivery(models.Model):
         blank=True,
         db_default="",
         default="",
-        help_text=_("What it was handed to: decides whether it may be repeated after a crash."),
+        help_text=_(
+            "The transport used. It determines whether a message can be repeated after a crash."
+        ),
     )
     peer_id = models.PositiveBigIntegerField(
         _("endpoint or target"),
         null=True,
         blank=True,
-        help_text=_("To which of several other sides: a repeat goes to the same one."),
+        help_text=_("The endpoint or target used. A repeat goes to the same one."),
     )
     batch = models.UUIDField(
         _("batch"),
         null=True,
         blank=True,
-        help_text=_("What was claimed together; a repeat carries the same."),
+        help_text=_("Messages claimed together. A repeat keeps the same batch."),
     )
     owner = models.CharField(_("owner"), max_length=80, blank=True)
     lease_until = models.DateTimeField(
         _("lease until"),
         null=True,
         blank=True,
-        help_text=_("While claimed or attempting: its owner's."),
+        help_text=_("Until when the owner holds it, while claimed or attempting."),
     )
     due_at = models.DateTimeField(
-        _("due at"), help_text=_("Not before: planned, held by a limit, or to be tried again then.")
+        _("due at"),
+        help_text=_("Not sent before this time: planned, held by a limit, or to be retried."),
     )
     expires_at = models.DateTimeField(
-        _("expires at"), null=True, blank=True, help_text=_("Later it is not sent. Empty: never.")
+        _("expires at"),
+        null=True,
+        blank=True,
+        help_text=_("Not sent after this time. Empty: never expires."),
     )
     attempted_at = models.DateTimeField(_("last attempt at"), null=True, blank=True)
     unclear_since = models.DateTimeField(
         _("unclear since"),
         null=True,
         blank=True,
-        help_text=_("First attempt under its key without a clear answer: a day later, no repeat."),
+        help_text=_("Time of the first attempt without a clear answer. No repeats after one day."),
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     reason_code = models.SmallIntegerField(

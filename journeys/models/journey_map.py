@@ -24,7 +24,7 @@ class JourneyMap(models.Model):
     class Reentry(models.TextChoices):
         NEVER = "never", _("never")
         AFTER = "after", _("days after the last journey ended")
-        ALWAYS = "always", _("each time")
+        ALWAYS = "always", _("every time")
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     status = models.CharField(_("status"), max_length=6, choices=Status, default=Status.DRAFT)
@@ -36,8 +36,7 @@ class JourneyMap(models.Model):
         blank=True,
         verbose_name=_("goal"),
         help_text=_(
-            "An event of the goal's kind after entry ends the journey, wherever the customer is. "
-            "Empty: no goal ends it."
+            "The journey ends for a customer when the goal's event happens. Empty: no goal."
         ),
     )
     exit_rule = models.JSONField(
@@ -45,8 +44,8 @@ class JourneyMap(models.Model):
         default=dict,
         blank=True,
         help_text=_(
-            "For whom the rule holds leaves: looked at before every move, and of waiting "
-            "customers whenever their data or their state of the day changed. Empty: nobody."
+            "Customers who match the rule leave. Checked before each step and whenever a "
+            "customer's data changes. Empty: nobody."
         ),
     )
     reentry = models.CharField(
@@ -55,29 +54,31 @@ class JourneyMap(models.Model):
         choices=Reentry,
         default=Reentry.NEVER,
         help_text=_(
-            "Whether a customer may come again. “Each time” lets each new event begin a journey "
-            "beside one that is under way; otherwise, and always for entry by target group or "
-            "date, a customer is in the map once at a time."
+            "Whether customers can enter again. “Every time” also allows parallel passes "
+            "for new events; otherwise a customer is in the journey once at a time."
         ),
     )
     reentry_days = models.PositiveSmallIntegerField(
         _("re-entry after days"),
         null=True,
         blank=True,
-        help_text=_("Full days of 24 hours since the customer's last journey here ended."),
+        help_text=_("Days of 24 hours since the customer last left this journey."),
     )
     control_share = models.FloatField(
         _("control share"),
         default=0.1,
         validators=[MinValueValidator(0), MaxValueValidator(0.9)],
         help_text=_(
-            "Of those who enter: they go through the map, but every message is withheld, and "
-            "counts against caps as if it had been sent. Drawn once per customer."
+            "Share of entrants who pass through the journey without messages. Withheld "
+            "messages count towards caps. Drawn once per customer."
         ),
     )
     seed = models.BigIntegerField(_("seed"), default=new_seed, editable=False)
     running_since = models.DateTimeField(
-        _("running since"), null=True, editable=False, help_text=_("What happened before is past.")
+        _("running since"),
+        null=True,
+        editable=False,
+        help_text=_("Earlier events do not start the journey."),
     )
     active_version = models.ForeignKey(
         "journeys.MapVersion",
@@ -91,17 +92,17 @@ class JourneyMap(models.Model):
     objects = JourneyMapQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("journey map")
-        verbose_name_plural = _("journey maps")
+        verbose_name = _("journey")
+        verbose_name_plural = _("journeys")
         ordering = ["name"]
-        permissions = [("launch_journeymap", _("Can launch, pause and end journey maps"))]
+        permissions = [("launch_journeymap", _("Can launch, pause and end journeys"))]
         constraints = [
             models.CheckConstraint(
                 condition=Q(reentry="after", reentry_days__gte=1)
                 | ~Q(reentry="after") & Q(reentry_days=None),
                 name="map_reentry_days_where_asked_for",
                 violation_error_message=_(
-                    "Say after how many days a customer may come again, for that choice alone."
+                    "Enter the number of days only if re-entry is after a number of days."
                 ),
             ),
             models.CheckConstraint(
@@ -118,20 +119,20 @@ class MapVersion(models.Model):
     """The drawing of a map. Once launched it never changes: travellers finish on theirs."""
 
     map = models.ForeignKey(
-        JourneyMap, models.CASCADE, related_name="versions", verbose_name=_("map")
+        JourneyMap, models.CASCADE, related_name="versions", verbose_name=_("journey")
     )
     number = models.PositiveIntegerField(_("number"))
     graph = models.JSONField(_("graph"), default=dict, help_text=_("Steps and links."))
-    made_at = models.DateTimeField(_("made at"))
-    made_by = models.CharField(_("made by"), max_length=150, blank=True)
+    made_at = models.DateTimeField(_("created at"))
+    made_by = models.CharField(_("created by"), max_length=150, blank=True)
     launched_at = models.DateTimeField(
-        _("launched at"), null=True, help_text=_("Empty: a draft, overwritten by the next save.")
+        _("launched at"), null=True, help_text=_("Empty: a draft, which the next save overwrites.")
     )
     launched_by = models.CharField(_("launched by"), max_length=150, blank=True)
 
     class Meta:
-        verbose_name = _("version of a map")
-        verbose_name_plural = _("versions of maps")
+        verbose_name = _("journey version")
+        verbose_name_plural = _("journey versions")
         ordering = ["map", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["map", "number"], name="map_version_once"),

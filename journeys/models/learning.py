@@ -14,8 +14,8 @@ class UpliftDay(models.Model):
     )
     n_test = models.PositiveIntegerField(_("test"))
     n_control = models.PositiveIntegerField(_("control"))
-    n_test_responders = models.PositiveIntegerField(_("test responders"))
-    n_control_responders = models.PositiveIntegerField(_("control responders"))
+    n_test_responders = models.PositiveIntegerField(_("test conversions"))
+    n_control_responders = models.PositiveIntegerField(_("control conversions"))
     statistics = models.BinaryField(_("statistics"))
 
     class Meta:
@@ -39,7 +39,7 @@ class UpliftScaling(models.Model):
     winsor_cents = models.FloatField(
         _("largest value in cents"),
         null=True,
-        help_text=_("Values beyond it, either way, count as this: money is heavy-tailed."),
+        help_text=_("Larger values, positive or negative, are capped at this amount."),
     )
 
     class Meta:
@@ -59,9 +59,9 @@ class UpliftTotal(models.Model):
     action = models.OneToOneField(
         "campaigns.Action", models.CASCADE, related_name="+", verbose_name=_("action")
     )
-    through = models.DateField(_("through"), help_text=_("The last day that is in it."))
+    through = models.DateField(_("up to"), help_text=_("The last day included."))
     half_life_days = models.PositiveSmallIntegerField(
-        _("half-life in days"), default=180, help_text=_("By which its days are discounted.")
+        _("half-life in days"), default=180, help_text=_("By how much older days are discounted.")
     )
     scaling = models.ForeignKey(
         "journeys.UpliftScaling", models.PROTECT, related_name="+", verbose_name=_("scaling")
@@ -69,8 +69,8 @@ class UpliftTotal(models.Model):
     statistics = models.BinaryField(_("statistics"))
 
     class Meta:
-        verbose_name = _("sum of learning")
-        verbose_name_plural = _("sums of learning")
+        verbose_name = _("learning totals")
+        verbose_name_plural = _("learning totals")
 
     def __str__(self) -> str:
         return f"{self.action_id} {self.through}"
@@ -85,17 +85,18 @@ class UpliftModelVersion(models.Model):
     )
     payload = models.BinaryField(_("posterior"))
     evidence = models.JSONField(
-        _("evidence"), help_text=_("Per action: test, responders, control, responders.")
+        _("evidence"),
+        help_text=_(
+            "Per action: test messages, test conversions, control messages, control conversions."
+        ),
     )
-    n_contacts = models.PositiveIntegerField(_("contacts learned from"))
+    n_contacts = models.PositiveIntegerField(_("messages learned from"))
     is_personal = models.BooleanField(
-        _("personalisation proven"),
+        _("personalisation pays off"),
         default=True,
         help_text=_(
-            "Whether sending each customer what is best for him is expected to beat the best "
-            "single action for all by more than that is uncertain. If not, all customers are "
-            "expected to gain what customers gain on average. Asked once all actions have "
-            "minimum evidence."
+            "Whether the best action for each customer is expected to beat the best "
+            "single action for all. If not, average effects are used for everyone."
         ),
     )
 

@@ -12,9 +12,9 @@ class LiveDecision(models.Model):
     """
 
     class Reason(models.TextChoices):
-        INBOUND = "inbound", _("somebody asked")
+        INBOUND = "inbound", _("requested")
         EVENT = "event", _("an event arrived")
-        STEP = "step", _("a step of a journey map was due")
+        STEP = "step", _("a journey step was due")
 
     as_of = models.DateField(_("day"))
     decision_id = models.BigIntegerField(_("decision"))
@@ -31,23 +31,23 @@ class LiveDecision(models.Model):
         models.CharField(max_length=8, choices=Channel),
         verbose_name=_("channels"),
         default=list,
-        help_text=_("By which an answer was possible; none: all."),
+        help_text=_("Channels that could show the answer. Empty: all."),
     )
     trigger_kind = models.CharField(_("event"), max_length=40, blank=True)
     decided_at = models.DateTimeField(_("decided at"))
     seed = models.BigIntegerField(_("seed"))
-    contact_watermark = models.BigIntegerField(_("contact watermark"))
+    contact_watermark = models.BigIntegerField(_("message watermark"))
     features = ArrayField(
         models.FloatField(),
         verbose_name=_("features"),
-        help_text=_("At the moment of decision, in the order of the state's feature set."),
+        help_text=_("Values at the time of the decision, in the order of the feature set."),
     )
     micro_segment_id = models.BigIntegerField(_("micro-segment"))
     capacity_left = ArrayField(models.BigIntegerField(), verbose_name=_("capacity left"), null=True)
     request_key = models.CharField(
         _("request key"),
         max_length=100,
-        help_text=_("Of the caller, else our own: the same key, the same answer."),
+        help_text=_("Key of the caller, or generated. The same key gets the same answer."),
     )
 
     class Meta:

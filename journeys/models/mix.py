@@ -24,7 +24,7 @@ class _OfCampaign(models.Model):
         null=True,
         db_index=False,
         verbose_name=_("micro-segment"),
-        help_text=_("Empty: all together."),
+        help_text=_("Empty: all micro-segments together."),
     )
 
     class Meta:
@@ -43,14 +43,16 @@ class MixDay(_OfCampaign):
         verbose_name=_("action"),
     )
     expected = models.FloatField(
-        _("expected contacts"),
-        help_text=_("Sum of the probabilities of this action over the campaign's contacts."),
+        _("expected messages"),
+        help_text=_("Sum of this action's probabilities over the campaign's messages."),
     )
-    n_contacts = models.PositiveIntegerField(_("contacts"), help_text=_("Controls among them."))
+    n_contacts = models.PositiveIntegerField(
+        _("messages"), help_text=_("Control messages among them.")
+    )
 
     class Meta:
-        verbose_name = _("mix of a day")
-        verbose_name_plural = _("mix by day")
+        verbose_name = _("daily mix")
+        verbose_name_plural = _("daily mixes")
         constraints = [
             models.UniqueConstraint(
                 fields=["campaign", "micro_segment", "as_of", "action"],
@@ -75,13 +77,13 @@ class ActionEvidence(_OfCampaign):
         verbose_name=_("action"),
     )
     n_test = models.PositiveIntegerField(_("test"))
-    n_test_responders = models.PositiveIntegerField(_("test responders"))
+    n_test_responders = models.PositiveIntegerField(_("test conversions"))
     n_control = models.PositiveIntegerField(_("control"))
-    n_control_responders = models.PositiveIntegerField(_("control responders"))
+    n_control_responders = models.PositiveIntegerField(_("control conversions"))
 
     class Meta:
-        verbose_name = _("evidence of a day")
-        verbose_name_plural = _("evidence by day")
+        verbose_name = _("daily evidence")
+        verbose_name_plural = _("daily evidence")
         constraints = [
             models.UniqueConstraint(
                 fields=["campaign", "micro_segment", "measured_on", "action"],
@@ -120,8 +122,8 @@ class PairEvidence(_OfCampaign):
     g2y2 = models.FloatField()
 
     class Meta:
-        verbose_name = _("comparison of a day")
-        verbose_name_plural = _("comparisons by day")
+        verbose_name = _("daily comparison")
+        verbose_name_plural = _("daily comparisons")
         constraints = [
             models.UniqueConstraint(
                 fields=[

@@ -31,18 +31,18 @@ class WebhookEndpoint(SealedSecret):
         _("address"),
         max_length=500,
         help_text=_(
-            "https://… It stays as it is: a repeat after a crash must go where the first attempt "
-            "went. For another address make another endpoint."
+            "An https:// address. It cannot be changed later, so that repeats go to the "
+            "same place. To use another address, create a new endpoint."
         ),
     )
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("Not active: its messages wait.")
+        _("active"), default=True, help_text=_("If inactive, its messages wait.")
     )
     timeout_seconds = models.PositiveSmallIntegerField(
         _("time-out"),
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(10)],
-        help_text=_("Seconds for one message, connecting included; at most 10."),
+        help_text=_("Seconds per message, including the connection (10 at most)."),
     )
 
     class Meta:
@@ -55,7 +55,7 @@ class WebhookEndpoint(SealedSecret):
 
 def validate_folder(folder: str) -> None:
     if any(ord(sign) < 0x20 for sign in folder):
-        raise ValidationError(_("A folder's name has no control characters."))
+        raise ValidationError(_("The folder name must not contain control characters."))
 
 
 class SftpTarget(SealedSecret):
@@ -70,8 +70,8 @@ class SftpTarget(SealedSecret):
     host_key = models.TextField(
         _("host key"),
         help_text=_(
-            "The line that “ssh-keyscan host” prints, checked with whoever runs the host: to a "
-            "host with another key nothing is sent."
+            "The line that “ssh-keyscan host” prints. Check it with the operator of the "
+            "host: nothing is sent to a host with another key."
         ),
     )
     folder = models.CharField(
@@ -79,10 +79,10 @@ class SftpTarget(SealedSecret):
         max_length=500,
         default=".",
         validators=[validate_folder],
-        help_text=_("There already; “.” is where the user arrives."),
+        help_text=_("An existing folder. “.” is the login folder."),
     )
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("Not active: its messages wait.")
+        _("active"), default=True, help_text=_("If inactive, its messages wait.")
     )
 
     class Meta:

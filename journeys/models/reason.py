@@ -86,19 +86,19 @@ SENTENCES: Mapping[ReasonCode, Any] = {
     ReasonCode.CUSTOMER_ERASED: _("The customer was erased."),
     ReasonCode.CUSTOMER_SUPPRESSED: _("The customer is suppressed."),
     ReasonCode.ADDRESS_SUPPRESSED: _("The address is suppressed."),
-    ReasonCode.NO_CONSENT: _("There is no consent for the channel."),
-    ReasonCode.NO_ADDRESS: _("There is no address for the channel."),
+    ReasonCode.NO_CONSENT: _("No consent for this channel."),
+    ReasonCode.NO_ADDRESS: _("No address for this channel."),
     ReasonCode.CAMPAIGN_INACTIVE: _("The campaign is no longer active."),
     ReasonCode.JOURNEY_INACTIVE: _("The journey is no longer active."),
-    ReasonCode.TOPIC_DECLINED: _("The customer declined a topic of the campaign."),
+    ReasonCode.TOPIC_DECLINED: _("The customer opted out of a topic of the campaign."),
     ReasonCode.ACTION_INACTIVE: _("The action is no longer active."),
-    ReasonCode.EXPIRED: _("It is too late for this message."),
+    ReasonCode.EXPIRED: _("The message has expired."),
     ReasonCode.QUIET_HOURS: _("Quiet hours"),  # of a limit: the beginning, see _limit_sentence
     ReasonCode.FREQUENCY_CAP: _("Frequency cap “%(rule)s”"),
     ReasonCode.MINIMUM_GAP: _("Minimum gap “%(rule)s”"),
     ReasonCode.EXCLUSION: _("Exclusion “%(rule)s”"),
     ReasonCode.COOL_DOWN: _("Cool-down of “%(rule)s”"),
-    ReasonCode.ADDRESS_INVALID: _("The address is not an e-mail address."),
+    ReasonCode.ADDRESS_INVALID: _("The address is not a valid e-mail address."),
     ReasonCode.TEXT_FAULT: _("The text could not be filled in: %(fault)s"),
     ReasonCode.MESSAGE_INVALID: _("The message cannot be sent: %(fault)s"),
     ReasonCode.ADDRESS_REFUSED: _("The address was refused: %(answer)s"),
@@ -111,12 +111,12 @@ SENTENCES: Mapping[ReasonCode, Any] = {
     ReasonCode.SESSION_OVER: _("The other side accepted no more messages."),
     ReasonCode.UNREACHABLE: _("The other side could not be reached: %(fault)s"),
     ReasonCode.NOT_SET_UP: _("The channel is not set up: %(fault)s"),
-    ReasonCode.PROVIDER_NOT_SET: _("No e-mail service provider is set: ANYMAIL_ESP."),
+    ReasonCode.PROVIDER_NOT_SET: _("No e-mail service provider is configured. Set ANYMAIL_ESP."),
     ReasonCode.ENDPOINT_INACTIVE: _("The webhook endpoint is not active."),
     ReasonCode.TARGET_INACTIVE: _("The SFTP target is not active."),
-    ReasonCode.INTERRUPTED: _("Interrupted while it was handed over: it may have arrived."),
-    ReasonCode.SETTLED_AS_SENT: _("Settled as sent by %(by)s."),
-    ReasonCode.SETTLED_AS_NOT_SENT: _("Settled as not sent by %(by)s."),
+    ReasonCode.INTERRUPTED: _("Interrupted while sending. The message may have arrived."),
+    ReasonCode.SETTLED_AS_SENT: _("Marked as sent by %(by)s."),
+    ReasonCode.SETTLED_AS_NOT_SENT: _("Marked as not sent by %(by)s."),
     ReasonCode.REPORTED_BY_PROVIDER: _("Sent: %(provider)s reported on it."),
     ReasonCode.AS_WRITTEN: "%(text)s",
 }
@@ -172,9 +172,9 @@ def _storable(value: Any) -> Any:
 def _limit_sentence(limit: str, params: Mapping[str, Any]) -> str:
     """Until when a limit holds a message, or why it is not sent at all."""
     if not params.get("until"):
-        return gettext("%(limit)s: no moment is possible.") % {"limit": limit}
+        return gettext("%(limit)s: there is no possible time.") % {"limit": limit}
     until = datetime.fromisoformat(params["until"]).astimezone(ZoneInfo(params["zone"]))
     words = {"limit": limit, "moment": f"{until:%Y-%m-%d %H:%M %Z}"}
     if params.get("too_late"):
-        return gettext("%(limit)s until %(moment)s: too late for this message.") % words
+        return gettext("%(limit)s until %(moment)s, after the message expires.") % words
     return gettext("%(limit)s until %(moment)s.") % words

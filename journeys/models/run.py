@@ -28,10 +28,12 @@ class DecisionRun(models.Model):
     as_of = models.DateField(_("day"))
     kind = models.CharField(_("kind"), max_length=5, choices=Kind, default=Kind.DAILY)
     number = models.PositiveIntegerField(
-        _("number"), default=0, help_text=_("Of a live run: the day's how-manieth set of rules.")
+        _("number"),
+        default=0,
+        help_text=_("For real-time runs: sequence number of the rule set within the day."),
     )
     decided_at = models.DateTimeField(
-        _("decided at"), help_text=_("The moment that caps and windows are counted for.")
+        _("decided at"), help_text=_("The time for which caps and windows are counted.")
     )
     seed = models.BigIntegerField(_("seed"))
     decision_version = models.PositiveSmallIntegerField(
@@ -42,10 +44,14 @@ class DecisionRun(models.Model):
     rulebook = models.JSONField(
         _("rulebook"),
         default=dict,
-        help_text=_("Campaigns, actions, caps and exclusions as they were."),
+        help_text=_("Campaigns, actions, caps and exclusions at the time of the run."),
     )
     plan = models.ForeignKey(
-        "campaigns.ArmPlan", models.PROTECT, related_name="+", null=True, verbose_name=_("arm plan")
+        "campaigns.ArmPlan",
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        verbose_name=_("global control group & baseline"),
     )
     state = models.ForeignKey(
         "segments.StateBuild", models.PROTECT, related_name="+", null=True, verbose_name=_("state")
@@ -60,23 +66,23 @@ class DecisionRun(models.Model):
     status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.WAITING)
     n_customers = models.PositiveIntegerField(_("customers"), default=0)
     counts = models.JSONField(
-        _("counts"), default=dict, help_text=_("Reconciled in SQL when the run is done.")
+        _("counts"), default=dict, help_text=_("Reconciled when the run finishes.")
     )
     deliveries = models.JSONField(
         _("deliveries"),
         default=dict,
-        help_text=_("What became of the day's messages, counted in SQL after each delivery."),
+        help_text=_("The day's messages by status, counted after each delivery."),
     )
     run_anyway_by = models.CharField(
-        _("run anyway by"),
+        _("run with older data by"),
         max_length=150,
         blank=True,
-        help_text=_("Who had all campaigns decided on an older state."),
+        help_text=_("The user who ran all campaigns on older customer data."),
     )
     prices = models.JSONField(
         _("prices"),
         default=dict,
-        help_text=_("How good the prices of scarce capacity are; empty without limits."),
+        help_text=_("Quality of the capacity prices. Empty without limits."),
     )
     error = models.TextField(_("error"), blank=True)
 
@@ -134,21 +140,21 @@ class DecisionChunk(models.Model):
     done = models.BooleanField(_("done"), default=False)
     n_decisions = models.PositiveIntegerField(_("decisions"), default=0)
     contact_watermark = models.BigIntegerField(
-        _("contact watermark"),
+        _("message watermark"),
         null=True,
-        help_text=_("Contacts up to this id were counted; what came later cannot matter."),
+        help_text=_("Messages up to this ID were counted. Later ones do not matter."),
     )
     capacity_left = ArrayField(
         models.BigIntegerField(),
         verbose_name=_("capacity left"),
         null=True,
-        help_text=_("Of each limit of the rulebook when the chunk was decided."),
+        help_text=_("Capacity left of each limit when the chunk was decided."),
     )
     error = models.TextField(_("error"), blank=True)
 
     class Meta:
-        verbose_name = _("chunk of a run")
-        verbose_name_plural = _("chunks of runs")
+        verbose_name = _("run chunk")
+        verbose_name_plural = _("run chunks")
         ordering = ["run", "first_id"]
         constraints = [
             models.UniqueConstraint(fields=["run", "first_id"], name="chunk_once_per_run"),

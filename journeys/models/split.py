@@ -18,14 +18,14 @@ class SplitSearchState(models.Model):
     )
     started_on = models.DateField(_("started on"))
     through = models.DateField(
-        _("through"), help_text=_("Outcomes measured up to this day are in it.")
+        _("up to"), help_text=_("Includes outcomes measured up to this day.")
     )
     feature_names = ArrayField(models.CharField(max_length=40), verbose_name=_("features"))
     state = models.BinaryField(_("state"))
 
     class Meta:
-        verbose_name = _("search for a split")
-        verbose_name_plural = _("searches for splits")
+        verbose_name = _("split search")
+        verbose_name_plural = _("split searches")
 
     def __str__(self) -> str:
         return f"{self.micro_segment} {self.started_on}"
@@ -35,7 +35,7 @@ class SplitAttempt(models.Model):
     """One attempt to split one micro-segment, whatever came of it. Never changed."""
 
     class Result(models.TextChoices):
-        WAITING = "waiting", _("too few new contacts")
+        WAITING = "waiting", _("too few new messages")
         NOTHING = "nothing", _("nothing found")
         SPLIT = "split", _("split")
 
@@ -44,28 +44,30 @@ class SplitAttempt(models.Model):
         "segments.MicroSegment", models.CASCADE, related_name="+", verbose_name=_("micro-segment")
     )
     result = models.CharField(_("result"), max_length=8, choices=Result)
-    n_contacts = models.PositiveIntegerField(_("new contacts"))
+    n_contacts = models.PositiveIntegerField(_("new messages"))
     week = models.PositiveSmallIntegerField(
-        _("week"), null=True, help_text=_("Of the search's year: the look at its data.")
+        _("week"), null=True, help_text=_("Week of the search's year.")
     )
     n_cuts = models.PositiveIntegerField(
-        _("cuts"), default=0, help_text=_("With enough contacts on both sides.")
+        _("cuts"), default=0, help_text=_("Cuts with enough messages on both sides.")
     )
     statistic = models.FloatField(
-        _("statistic"), null=True, help_text=_("The largest of all cuts, as a two-sided z.")
+        _("statistic"), null=True, help_text=_("The largest value of all cuts, as a two-sided z.")
     )
     critical = models.FloatField(
-        _("critical value"), null=True, help_text=_("Above it the segment is split.")
+        _("critical value"), null=True, help_text=_("Above this value the segment is split.")
     )
     level_spent = models.FloatField(
-        _("level spent"), null=True, help_text=_("Of the year's, by this look.")
+        _("significance level used"),
+        null=True,
+        help_text=_("Share of the year's level used by this week."),
     )
     feature = models.CharField(_("feature"), max_length=40, blank=True)
     threshold = models.FloatField(_("threshold"), null=True)
 
     class Meta:
-        verbose_name = _("attempt to split")
-        verbose_name_plural = _("attempts to split")
+        verbose_name = _("split attempt")
+        verbose_name_plural = _("split attempts")
         constraints = [
             models.UniqueConstraint(
                 fields=["micro_segment", "as_of"], name="one_split_attempt_a_day"
@@ -96,12 +98,12 @@ class SplitProof(models.Model):
     later_score = ArrayField(models.FloatField())
     later_variance = ArrayField(models.FloatField())
     later_information = ArrayField(models.FloatField())
-    n_later = models.PositiveIntegerField(_("contacts since then"), default=0)
-    through = models.DateField(_("through"))
+    n_later = models.PositiveIntegerField(_("messages since then"), default=0)
+    through = models.DateField(_("up to"))
 
     class Meta:
-        verbose_name = _("proof of a split")
-        verbose_name_plural = _("proofs of splits")
+        verbose_name = _("split evidence")
+        verbose_name_plural = _("split evidence")
 
     def __str__(self) -> str:
         return str(self.split)

@@ -13,15 +13,15 @@ class Traveller(models.Model):
     """
 
     class Status(models.TextChoices):
-        TRAVELLING = "travelling", _("travelling")
+        TRAVELLING = "travelling", _("in the journey")
         DONE = "done", _("done")
 
     class ExitReason(models.TextChoices):
         GOAL = "goal", _("goal reached")
         RULE = "rule", _("exit rule")
-        END = "end", _("end of the map")
+        END = "end", _("end of the journey")
         BLOCKED = "blocked", _("message not possible")
-        LEFT = "left", _("map ended or customer erased")
+        LEFT = "left", _("journey ended or customer erased")
 
     map = models.ForeignKey(
         JourneyMap,
@@ -29,7 +29,7 @@ class Traveller(models.Model):
         related_name="travellers",
         db_index=False,
         db_constraint=False,
-        verbose_name=_("map"),
+        verbose_name=_("journey"),
     )
     version = models.ForeignKey(
         MapVersion,
@@ -47,17 +47,19 @@ class Traveller(models.Model):
         verbose_name=_("customer"),
     )
     entry_key = models.CharField(
-        _("entry"), max_length=60, help_text=_("The event, day or year: it begins one journey.")
+        _("entry"), max_length=60, help_text=_("The event, day or year that started this pass.")
     )
     entered_at = models.DateTimeField(_("entered at"))
     counts_from = models.DateTimeField(
         _("counts from"),
-        help_text=_("Events after it are the journey's: the event that began it, else the entry."),
+        help_text=_("Events after this time count for the pass."),
     )
     step = models.CharField(_("step"), max_length=20)
     step_since = models.DateTimeField(_("at the step since"))
     due_at = models.DateTimeField(
-        _("due at"), null=True, help_text=_("When to look again. Empty: done, or parked.")
+        _("due at"),
+        null=True,
+        help_text=_("When the participant is checked next. Empty: done or parked."),
     )
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.TRAVELLING)
     outcome = models.CharField(_("outcome"), max_length=7, choices=ExitReason, blank=True)
@@ -71,21 +73,24 @@ class Traveller(models.Model):
         db_constraint=False,
         db_index=False,
         verbose_name=_("campaign"),
-        help_text=_("Of the send step that waits for a decision."),
+        help_text=_("Campaign of the send step that waits for a decision."),
     )
     at_once = models.BooleanField(
-        _("at once"), default=False, db_default=False, help_text=_("Not only with the day's run.")
+        _("at once"),
+        default=False,
+        db_default=False,
+        help_text=_("Decided at once, not only in the daily run."),
     )
     give_up_at = models.DateTimeField(
-        _("gives up at"), null=True, help_text=_("When the send step stops waiting.")
+        _("stops waiting at"), null=True, help_text=_("When the send step stops waiting.")
     )
     fault = models.CharField(
-        _("fault"), max_length=300, blank=True, help_text=_("Why it is parked, until resumed.")
+        _("fault"), max_length=300, blank=True, help_text=_("Why the participant is parked.")
     )
 
     class Meta:
-        verbose_name = _("traveller")
-        verbose_name_plural = _("travellers")
+        verbose_name = _("participant")
+        verbose_name_plural = _("participants")
         constraints = [
             models.UniqueConstraint(
                 fields=["map", "customer", "entry_key"], name="traveller_once_per_entry"
@@ -128,7 +133,7 @@ class StepPassage(models.Model):
         models.CASCADE,
         related_name="passages",
         db_constraint=False,
-        verbose_name=_("traveller"),
+        verbose_name=_("participant"),
     )
     version = models.ForeignKey(
         MapVersion,
@@ -144,16 +149,16 @@ class StepPassage(models.Model):
     result = models.CharField(
         _("result"),
         max_length=20,
-        help_text=_("The port that was taken; sent, withheld or skipped; or the outcome."),
+        help_text=_("The exit taken, the result of the message, or the reason for leaving."),
     )
-    contact_id = models.BigIntegerField(_("contact"), null=True)
+    contact_id = models.BigIntegerField(_("message"), null=True)
     probability = models.FloatField(
-        _("probability"), null=True, help_text=_("P(this port), where the engine chose it.")
+        _("probability"), null=True, help_text=_("Probability of this exit if the engine chose it.")
     )
 
     class Meta:
-        verbose_name = _("passage")
-        verbose_name_plural = _("passages")
+        verbose_name = _("step passage")
+        verbose_name_plural = _("step passages")
 
     def __str__(self) -> str:
         return f"{self.traveller_id}: {self.step}, {self.result}"
@@ -172,11 +177,11 @@ class StepTally(models.Model):
     )
     step = models.CharField(_("step"), max_length=20)
     result = models.CharField(_("result"), max_length=20)
-    n = models.BigIntegerField(_("travellers"))
+    n = models.BigIntegerField(_("participants"))
 
     class Meta:
-        verbose_name = _("tally of a step")
-        verbose_name_plural = _("tallies of steps")
+        verbose_name = _("step tally")
+        verbose_name_plural = _("step tallies")
 
     def __str__(self) -> str:
         return f"{self.version_id} {self.step} {self.result}: {self.n}"
@@ -185,19 +190,23 @@ class StepTally(models.Model):
 class MapCursor(models.Model):
     """How far a map's entry was looked at: states of the day for a group, moments for dates."""
 
-    map = models.OneToOneField(JourneyMap, models.CASCADE, related_name="+", verbose_name=_("map"))
-    state_day = models.DateField(
-        _("day of the state"), null=True, help_text=_("Whose target group was looked at last.")
+    map = models.OneToOneField(
+        JourneyMap, models.CASCADE, related_name="+", verbose_name=_("journey")
     )
-    dates_until = models.DateTimeField(_("dates looked at until"), null=True)
-    exits_at = models.DateTimeField(_("exit rule looked at"), null=True)
+    state_day = models.DateField(
+        _("day of the customer data"),
+        null=True,
+        help_text=_("The day whose target group was checked last."),
+    )
+    dates_until = models.DateTimeField(_("dates checked until"), null=True)
+    exits_at = models.DateTimeField(_("exit rule checked"), null=True)
     fault = models.CharField(
-        _("fault"), max_length=300, blank=True, help_text=_("Why nobody can enter at present.")
+        _("fault"), max_length=300, blank=True, help_text=_("Why nobody can enter at the moment.")
     )
 
     class Meta:
-        verbose_name = _("cursor of a map")
-        verbose_name_plural = _("cursors of maps")
+        verbose_name = _("journey cursor")
+        verbose_name_plural = _("journey cursors")
 
     def __str__(self) -> str:
         return str(self.map_id)

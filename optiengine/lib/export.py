@@ -31,7 +31,7 @@ class ExportAdmin(ExportActionModelAdmin):
         if request.method == "POST" and "export_items" not in request.POST:
             rows = self.get_export_queryset(request)
             if rows.order_by()[: MAX_ROWS + 1].count() > MAX_ROWS:
-                text = _("A file holds at most %(n)s rows: narrow the list by a filter first.")
+                text = _("A file can hold at most %(n)s rows. Filter the list first.")
                 self.message_user(request, text % {"n": number(MAX_ROWS)}, messages.ERROR)
                 return redirect(request.get_full_path())
         return super().export_action(request)

@@ -15,8 +15,8 @@ class DayField(serializers.DateField):
     """A calendar day, written 2026-03-01, between 1970 and 2100."""
 
     default_error_messages = {
-        "invalid": _("Write the day as YYYY-MM-DD."),
-        "far": _("The day must lie between 1970-01-01 and 2100-12-31."),
+        "invalid": _("Enter the day as YYYY-MM-DD."),
+        "far": _("The day must be between 1970-01-01 and 2100-12-31."),
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -33,8 +33,8 @@ class MomentField(serializers.DateTimeField):
     """A moment with its offset from UTC: without one nobody knows when it was."""
 
     default_error_messages = {
-        "invalid": _("Write the moment as 2026-03-01T09:00:00Z, with Z or an offset, + as %2B."),
-        "far": _("The moment must lie between 1970 and 2100."),
+        "invalid": _("Use the format 2026-03-01T09:00:00Z, with Z or an offset (encode + as %2B)."),
+        "far": _("The time must be between 1970 and 2100."),
     }
 
     def to_internal_value(self, value: Any) -> datetime:

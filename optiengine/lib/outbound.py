@@ -61,19 +61,21 @@ def check_url(url: str, *, allow_http: bool) -> tuple[str, int, bool, str]:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise RefusedUrl(_("“%(url)s” is not a web address.") % {"url": url}) from None
+        raise RefusedUrl(_("“%(url)s” is not a valid web address.") % {"url": url}) from None
     if parts.scheme not in ("http", "https") or not host:
         raise RefusedUrl(_("The address must start with https://, followed by a host."))
     if parts.scheme == "http" and not allow_http:
-        raise RefusedUrl(_("The address must start with https://: http is not encrypted."))
+        raise RefusedUrl(_("The address must start with https://, because http is not encrypted."))
     if parts.username is not None or parts.password is not None:
-        raise RefusedUrl(_("The address must not carry a user or a password."))
+        raise RefusedUrl(_("The address must not contain a user name or password."))
     if any(not 0x20 < ord(sign) < 0x7F for sign in url):
-        raise RefusedUrl(_("The address may hold plain ASCII signs alone, and no space."))
+        raise RefusedUrl(_("The address must contain only ASCII characters and no spaces."))
     is_tls = parts.scheme == "https"
     port = port or (443 if is_tls else 80)
     if port < 1024 and port not in WEB_PORTS:
-        raise RefusedUrl(_("Port %(port)d is not one that web servers use.") % {"port": port})
+        raise RefusedUrl(
+            _("Port %(port)d is not allowed. Use a port for web servers.") % {"port": port}
+        )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return host, port, is_tls, path
 
@@ -87,7 +89,7 @@ def find(url: str, *, allow_private: bool, allow_http: bool) -> Destination:
         raise NotSent(f"The host “{host}” was not found: {error}") from error
     addresses = tuple(dict.fromkeys(str(each[4][0]) for each in found))
     if not allow_private and not all(map(is_public, addresses)):
-        text = _("“%(host)s” leads into a private network; messages go to public addresses alone.")
+        text = _("“%(host)s” resolves to a private network. Only public addresses are allowed.")
         raise RefusedUrl(text % {"host": host})
     return Destination(host, port, is_tls, path, addresses)
 

@@ -66,5 +66,5 @@ def _key_of(cursor: str, queryset: QuerySet, name: str) -> Any:
         key = None
     first, last = (FIRST_DAY, LAST_DAY) if isinstance(field, DateField) else (-1, MAX_KEY)
     if key is None or not first <= key <= last:
-        raise ValidationError({"cursor": [_("Not a cursor of this list: take it from `next`.")]})
+        raise ValidationError({"cursor": [_("Invalid cursor. Use the one from `next`.")]})
     return key

@@ -25,7 +25,7 @@ class Strict(serializers.Serializer):
 
     def _unknown(self) -> str:
         known = ", ".join(self.fields)
-        return _("Not known here. Known are: %s.") % known if known else _("Not known here.")
+        return _("Unknown parameter. Allowed: %s.") % known if known else _("Unknown field.")
 
 
 class Parameters(Strict):
@@ -35,7 +35,7 @@ class Parameters(Strict):
     def read(cls, query: QueryDict) -> dict[str, Any]:
         """The values by name. Raises ValidationError, by name."""
         if repeated := [name for name, values in query.lists() if len(values) > 1]:
-            raise ValidationError({name: [_("Given more than once.")] for name in repeated})
+            raise ValidationError({name: [_("Specified more than once.")] for name in repeated})
         parameters = cls(data=query.dict())
         parameters.is_valid(raise_exception=True)
         return parameters.validated_data
@@ -46,12 +46,12 @@ class PageParameters(Parameters):
         required=False,
         min_value=1,
         max_value=MAX_PAGE_SIZE,
-        help_text=gettext_lazy("Rows of a page; 100 unless told."),
+        help_text=gettext_lazy("Page size (default 100)."),
     )
     cursor = serializers.CharField(
         required=False,
         max_length=100,
-        help_text=gettext_lazy("Where the page begins: taken from `next`, never made up."),
+        help_text=gettext_lazy("Start of the page. Use the value from `next`."),
     )
 
 

@@ -29,7 +29,7 @@ def unseal(token: str) -> str:
         return _keys().decrypt(token.encode()).decode()
     except InvalidToken:
         raise SealBroken(
-            _("The secret cannot be read with the present SECRETS_KEYS: enter it again.")
+            _("The secret cannot be decrypted with the current SECRETS_KEYS. Enter it again.")
         ) from None
 
 

@@ -36,7 +36,7 @@ def _refused(sentence: str) -> FilterArgumentError:
 def day(value: Any, form: str = "%Y-%m-%d") -> str:
     """A day by its numbers; text that is no day stays as it is."""
     if not _DAY_FORMAT.fullmatch(str(form)):
-        raise _refused(_("a date is written with %d, %m, %y and %Y alone"))
+        raise _refused(_("a date format can only use %d, %m, %y and %Y"))
     if isinstance(value, str) and _DAY.match(value):
         try:
             value = date.fromisoformat(value[:10])
@@ -119,9 +119,9 @@ def _check(value: Any) -> None:
     elif isinstance(value, int | float) and not (
         math.isfinite(value) and abs(value) <= LARGEST_NUMBER
     ):
-        raise _refused(_("a number beyond %s") % f"{LARGEST_NUMBER:,}")
+        raise _refused(_("a number greater than %s") % f"{LARGEST_NUMBER:,}")
 
 
 def _hold(size: int, most: int) -> None:
     if size > most:
-        raise _refused(_("a value grows beyond %s characters or items") % f"{most:,}")
+        raise _refused(_("a value has more than %s characters or items") % f"{most:,}")

@@ -57,7 +57,7 @@ def scan(text: str) -> int:
         inner, position = _markup(text, start)
         n_markup += len(inner)
         if n_markup > MOST_MARKUP:
-            sentence = _("there are more than %s characters between braces: write it shorter.")
+            sentence = _("there are more than %s characters between braces. Shorten it.")
             raise _wrong(text, start, sentence % f"{MOST_MARKUP:,}")
         if opener.group() == "{%":
             position = _follow(text, start, inner, position, open_blocks)
@@ -73,10 +73,10 @@ def _markup(text: str, start: int) -> tuple[str, int]:
     end = text.find(closer, start + 2, start + 2 + LONGEST_MARKUP + len(closer))
     inner = text[start + 2 : end] if end >= 0 else ""
     if end < 0 or _OPENER.search(_QUOTED.sub("", inner)):
-        sentence = _("“%(opener)s” is not closed: write “%(closer)s” where it ends.")
+        sentence = _("“%(opener)s” is not closed. Add “%(closer)s” where it ends.")
         raise _wrong(text, start, sentence % {"opener": opener, "closer": closer})
     if not inner.strip("- \t\r\n"):
-        raise _wrong(text, start, _("there is nothing between the braces: write what goes there."))
+        raise _wrong(text, start, _("there is nothing between the braces. Add a placeholder."))
     return inner, end + 2
 
 
@@ -98,23 +98,23 @@ def _follow(
         open_blocks.append((name, start))
     elif name.startswith("end") and name[3:] in BLOCKS:
         if innermost != name[3:]:
-            sentence = _("“%(end)s” closes nothing: take it out.")
+            sentence = _("“%(end)s” has no opening tag. Remove it.")
             if innermost:
-                sentence = _("“%(end)s” stands where “%(wanted)s” is due.")
+                sentence = _("“%(end)s” was found where “%(wanted)s” is expected.")
             raise _wrong(text, start, sentence % {"end": name, "wanted": f"end{innermost}"})
         open_blocks.pop()
     elif name in PARTS:
         if not any(block in PARTS[name] for block, _at in open_blocks):
-            sentence = _("“%(tag)s” belongs between “%(block)s” and its end.")
+            sentence = _("“%(tag)s” can only be used inside “%(block)s”.")
             raise _wrong(text, start, sentence % {"tag": name, "block": PARTS[name][0]})
     elif name not in ALONE:
-        sentence = _("there is no “%(tag)s”. There are %(all)s.")
+        sentence = _("“%(tag)s” is not a known tag. Known tags: %(all)s.")
         raise _wrong(text, start, sentence % {"tag": name, "all": ", ".join(TAGS)})
     return position
 
 
 def _never_closed(name: str) -> str:
-    return _("“%(tag)s” is never closed: write “{%% end%(tag)s %%}” where it ends.") % {"tag": name}
+    return _("“%(tag)s” is not closed. Add “{%% end%(tag)s %%}” where it ends.") % {"tag": name}
 
 
 def _wrong(text: str, position: int, sentence: str) -> TextError:

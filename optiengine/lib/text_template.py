@@ -146,7 +146,7 @@ class TextTemplate:
         except LiquidError as error:
             raise TextError([_in_words(self.source, error)]) from error
         except Exception as error:  # a fault of one text, whatever it is, ends that text alone
-            text = _("The text cannot be filled in: %s.")
+            text = _("The text cannot be rendered: %s.")
             raise TextError([text % (error or type(error).__name__)]) from error
 
 
@@ -161,7 +161,7 @@ def read_text(source: str, variables: Variables, *, is_html: bool = False) -> Te
     except LiquidError as error:
         raise TextError([_in_words(source, error)]) from error
     except RecursionError as error:
-        raise TextError([_("The text nests too deeply: write it simpler.")]) from error
+        raise TextError([_("The text is nested too deeply. Simplify it.")]) from error
     if problems := list(_unknown(source, analysis, variables)):
         raise TextError(problems)
     names = {str(each) for asked in analysis.globals.values() for each in asked}
@@ -173,12 +173,12 @@ def _unknown(source: str, analysis: TemplateAnalysis, variables: Variables) -> I
     asked = [each for places in analysis.globals.values() for each in places]
     unknown = {str(each): each for each in reversed(asked) if not variables.know(each)}
     for name, each in sorted(unknown.items(), key=lambda item: item[1].span.index):
-        sentence = _("there is no “%(name)s”%(close)s. There are %(all)s.")
+        sentence = _("“%(name)s” does not exist%(close)s. Available: %(all)s.")
         words = {"name": name, "close": _close(name, variables.names), "all": str(variables)}
         yield at_line(line_of(source, each.span.index), sentence % words)
     for name, spans in analysis.filters.items():
         if name not in FILTERS:
-            sentence = _("there is no filter “%(name)s”%(close)s. There are %(all)s.")
+            sentence = _("the filter “%(name)s” does not exist%(close)s. Available: %(all)s.")
             words = {"name": name, "close": _close(name, FILTERS), "all": ", ".join(FILTERS)}
             yield at_line(line_of(source, spans[0].index), sentence % words)
 
@@ -193,15 +193,15 @@ def _close(name: str, known: Collection[str]) -> str:
 def _in_words(source: str, error: LiquidError) -> str:
     match error:
         case OutputStreamLimitError() | LocalNamespaceLimitError():
-            sentence = _("the text grows beyond %s bytes: write it shorter.") % f"{MOST_OUTPUT:,}"
+            sentence = _("the text is longer than %s bytes. Shorten it.") % f"{MOST_OUTPUT:,}"
         case LoopIterationLimitError():
-            sentence = _("loops and filters go on too long: at most %s rounds in all.")
+            sentence = _("loops and filters run too long. The limit is %s iterations in total.")
             sentence %= f"{MOST_ITERATIONS:,}"
         case BlockNestingError():
-            sentence = _("blocks stand too deep in each other: at most %s.")
+            sentence = _("blocks are nested too deeply. The limit is %s levels.")
             sentence %= _Sandbox.block_nesting_limit
         case _:
-            sentence = _("this cannot be read: %s.") % str(error.message or error).rstrip(".")
+            sentence = _("this is not valid: %s.") % str(error.message or error).rstrip(".")
     token = error.token
     if token is None or not 0 <= token.start_index <= len(source):
         return sentence[:1].upper() + sentence[1:]

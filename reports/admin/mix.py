@@ -100,12 +100,12 @@ class MixPanel(ModelAdmin):
         if not asked.isdecimal():
             raise Http404
         action = get_object_or_404(Action, pk=asked, campaign=campaign)
-        said = _("Mix set to “%s”.") % action.name
+        said = _("Mix fixed to “%s”.") % action.name
         return self._change(request, campaign, lambda: fix_mix(campaign, action), said)
 
     def learn_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         campaign = self._campaign_to_fix(request, pk)
-        said = _("Mix goes back to learning.")
+        said = _("The mix is learned again.")
         return self._change(request, campaign, lambda: learn_mix(campaign), said)
 
     def has_fix_mix_permission(self, request: HttpRequest) -> bool:
@@ -131,7 +131,7 @@ class MixPanel(ModelAdmin):
             self.message_user(request, f"{campaign}: {error}", messages.ERROR)
         else:
             self.log_change(request, campaign, said)
-            text = _("It counts from the next decision run on.")
+            text = _("Applies from the next decision run.")
             self.message_user(request, f"{said} {text}", messages.SUCCESS)
         return redirect("admin:campaigns_campaign_change", campaign.pk)
 

@@ -32,7 +32,7 @@ class ReportForm(forms.Form):
     """What a report is asked for. `as_of` defaults to the newest day there are figures for."""
 
     since = forms.DateField(label=_("from"), required=False, widget=DayInput)
-    as_of = forms.DateField(label=_("as known on"), required=False, widget=DayInput)
+    as_of = forms.DateField(label=_("as of"), required=False, widget=DayInput)
 
     def clean_as_of(self) -> date:
         return self.cleaned_data["as_of"] or latest_day() or timezone.localdate()

@@ -86,7 +86,7 @@ def _map(report: MigrationReport) -> HeatMap:
     names = [str(row.segment) for row in report.rows]
     titles = [
         [
-            _("%(origin)s → %(target)s: %(share)s, seen %(n)s of %(all)s times")
+            _("%(origin)s → %(target)s: %(share)s, %(n)s of %(all)s moves")
             % {
                 "origin": names[i],
                 "target": target,

@@ -16,7 +16,7 @@ from reports.services.uplift_report import LEVELS, uplift_report
 from reports.services.uplift_row import State, UpliftReport, UpliftRow
 
 FOREST_WIDTH = 200  # pixels
-MEASURES = {"rate": _("response rate"), "value": _("value"), "margin": _("margin")}
+MEASURES = {"rate": _("conversion rate"), "value": _("value"), "margin": _("margin")}
 
 
 class Selection(forms.Select):

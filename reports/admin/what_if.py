@@ -34,7 +34,7 @@ METHODS = {
     "ips": gettext_lazy("plain weights"),
 }
 KINDS = {
-    "rank": gettext_lazy("rank"),
+    "rank": gettext_lazy("priority"),
     "auto": gettext_lazy("Auto"),
     "pause": gettext_lazy("paused"),
     "target": gettext_lazy("target group"),
@@ -136,7 +136,7 @@ class WhatIfAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         if not str(pk).isdecimal() or (asked := self.get_object(request, str(pk))) is None:
-            raise Http404(_("Nobody asked this."))
+            raise Http404(_("This question does not exist."))
         return asked
 
     def _page(self, request: HttpRequest, template: str, context: dict) -> TemplateResponse:
@@ -145,14 +145,14 @@ class WhatIfAdmin(ReadOnlyAdmin):
 
 
 def progress_of(asked: WhatIf) -> dict[str, Any]:
-    text = _("%(done)s of %(all)s steps: each run, for each batch of customers") % {
+    text = _("%(done)s of %(all)s steps (runs × batches of customers)") % {
         "done": number(asked.n_done),
         "all": number(asked.n_steps),
     }
     if asked.status == Status.WAITING:
         text = _("Waiting for a worker.")
     elif not asked.n_steps:
-        text = _("Looking for the runs of the period.")
+        text = _("Finding the runs of the period.")
     finished = asked.status in (Status.DONE, Status.FAILED)
     share = asked.n_done / asked.n_steps if asked.n_steps else 0.0
     return {"share": round(share, 4), "text": text, "finished": finished}

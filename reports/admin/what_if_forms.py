@@ -15,7 +15,7 @@ from segments.models import Channel, TargetGroup
 Changes = list[tuple[str, str]]
 N_ROWS = {"campaigns": 3, "caps": 2, "exclusions": 2}
 WINDOWS = [
-    ("", _("as it is")),
+    ("", _("unchanged")),
     ("h", _("rolling hours")),
     ("d", _("rolling days (24 hours each)")),
     ("day", _("calendar day")),
@@ -49,23 +49,23 @@ def one_of(model: Any, label: Any, empty: Any = "–") -> forms.ModelChoiceField
 class CampaignChange(forms.Form):
     campaign = one_of(Campaign, _("campaign"))
     becomes = forms.ChoiceField(
-        label=_("becomes"),
+        label=_("changes to"),
         required=False,
         widget=Select(),
         choices=[
-            ("rank", _("ranked by hand")),
+            ("rank", _("manual priority")),
             ("auto", _("Auto: the engine decides")),
             ("pause", _("paused")),
             ("target", _("for another target group")),
         ],
     )
-    rank = whole_number(_("rank"))
-    target_group = one_of(TargetGroup, _("target group"), _("every customer"))
+    rank = whole_number(_("priority"))
+    target_group = one_of(TargetGroup, _("target group"), _("all customers"))
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         if said.get("campaign") and said.get("becomes") == "rank" and not said.get("rank"):
-            self.add_error("rank", ValidationError(_("Which rank?")))
+            self.add_error("rank", ValidationError(_("Which priority?")))
         return said
 
     def changes(self) -> Changes:
@@ -79,15 +79,15 @@ class CampaignChange(forms.Form):
 
 class CapChange(forms.Form):
     cap = forms.ChoiceField(label=_("frequency cap"), required=False, widget=Select())
-    limit = whole_number(_("limit"), least=0, help_text=_("Empty: the cap falls away."))
+    limit = whole_number(_("limit"), least=0, help_text=_("Empty: removes the cap."))
     window = forms.ChoiceField(label=_("window"), required=False, choices=WINDOWS, widget=Select())
-    length = whole_number(_("length"), help_text=_("Of a rolling window."))
+    length = whole_number(_("length"), help_text=_("For rolling windows."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = FrequencyCap.objects.order_by("name").values_list("name", flat=True).distinct()
-        new: list[tuple[str, Any]] = [(ALL_CHANNELS, _("a new one, over all channels"))]
-        new += [(value, _("a new one, by %s") % label) for value, label in Channel.choices]
+        new: list[tuple[str, Any]] = [(ALL_CHANNELS, _("a new cap for all channels"))]
+        new += [(value, _("a new cap for %s") % label) for value, label in Channel.choices]
         field: Any = self.fields["cap"]
         field.choices = [("", "–"), *((name, name) for name in names), *new]
 
@@ -110,14 +110,14 @@ class CapChange(forms.Form):
 
 class ExclusionChange(forms.Form):
     after = one_of(Campaign, _("after campaign"))
-    excluded = one_of(Campaign, _("shuts out campaign"))
+    excluded = one_of(Campaign, _("blocks campaign"))
     days = whole_number(_("days"))
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         given = [bool(said.get(name)) for name in ("after", "excluded", "days")]
         if any(given) and not all(given) and not self.errors:
-            raise ValidationError(_("Name both campaigns and the days."))
+            raise ValidationError(_("Select both campaigns and enter the days."))
         return said
 
     def changes(self) -> Changes:
@@ -128,7 +128,7 @@ class ExclusionChange(forms.Form):
 
 
 class DroppedExclusion(forms.Form):
-    dropped = one_of(Exclusion, _("exclusion that falls away"))
+    dropped = one_of(Exclusion, _("exclusion to remove"))
 
     def changes(self) -> Changes:
         dropped = self.cleaned_data["dropped"]
@@ -138,13 +138,13 @@ class DroppedExclusion(forms.Form):
 class PeriodForm(forms.Form):
     goal = one_of(Goal, _("goal"), _("main goal: margin and change in predicted value"))
     window_days = whole_number(
-        _("window in days"),
+        _("attribution window in days"),
         initial=14,
         max_value=366,
-        help_text=_("Of the main goal; another goal has its own."),
+        help_text=_("For the main goal. Other goals have their own."),
     )
-    since = DayField(_("from"), _("Empty: the 28 days before."))
-    until = DayField(_("until"), _("Empty: the newest day with figures."))
+    since = DayField(_("from"), _("Empty: the previous 28 days."))
+    until = DayField(_("until"), _("Empty: the latest day with figures."))
 
 
 class QuestionForms:

@@ -20,7 +20,7 @@ from reports.services.mix_report import mix_report
 class MixParameters(Parameters):
     as_of = DayField(
         required=False,
-        help_text=_("As learned by this day; by the newest unless told."),
+        help_text=_("As learned by this day (default: the latest)."),
     )
 
 
@@ -30,35 +30,37 @@ class MixActionSerializer(ReadOnly, serializers.Serializer):
     id = serializers.IntegerField()
     name = serializers.CharField()
     share = NumberField(
-        help_text=_("Mean probability of being drawn in the 7 days up to the newest run's.")
+        help_text=_("Mean probability of being drawn in the 7 days up to the latest run.")
     )
-    n_test = NumberField(help_text=_("Contacts whose outcome is known, old ones discounted."))
+    n_test = NumberField(help_text=_("Messages with a known outcome; older ones count less."))
     n_test_responders = NumberField()
     n_control = NumberField()
     n_control_responders = NumberField()
     prob_best = NumberField(
-        help_text=_("Posterior probability of being the best, for the average customer reached.")
+        help_text=_(
+            "Posterior probability of being the best action for the average customer reached."
+        )
     )
-    value_cents = NumberField(help_text=_("Posterior mean of uplift less cost, per contact."))
+    value_cents = NumberField(help_text=_("Posterior mean of uplift less cost, per message."))
 
 
 class MixRowSerializer(ReadOnly, serializers.Serializer):
     """The mix in a micro-segment, or in all together."""
 
-    micro_segment_id = serializers.IntegerField(allow_null=True, help_text=_("Null: all together."))
+    micro_segment_id = serializers.IntegerField(
+        allow_null=True, help_text=_("Null: all micro-segments together.")
+    )
     micro_segment = serializers.CharField(allow_null=True)
     state = serializers.ChoiceField(choices=[(state.value, state.value) for state in State])
-    sentence = serializers.CharField(help_text=_("The state in words."))
+    sentence = serializers.CharField(help_text=_("The state as text."))
     is_proven = serializers.BooleanField(
-        help_text=_("The action with the largest share is proven better than every other.")
+        help_text=_("The action with the largest share is proven better than all others.")
     )
-    actions = MixActionSerializer(many=True, help_text=_("The largest share first."))
+    actions = MixActionSerializer(many=True, help_text=_("Sorted by share, largest first."))
     difference_cents = NumberField(
-        help_text=_("Value per contact of the first action less the second's, less their costs.")
+        help_text=_("Value per message of the first action less the second, after costs.")
     )
-    difference_cents_low = NumberField(
-        help_text=_("Limits (95 %) that hold however often one looks.")
-    )
+    difference_cents_low = NumberField(help_text=_("95 % limits, valid however often you check."))
     difference_cents_high = NumberField()
 
 
@@ -66,15 +68,15 @@ class MixSerializer(ReadOnly, serializers.Serializer):
     """How far the mix of a campaign's actions has come."""
 
     campaign_id = serializers.IntegerField()
-    as_of = serializers.DateField(allow_null=True, help_text=_("Null: nothing learned so far."))
+    as_of = serializers.DateField(allow_null=True, help_text=_("Null: not learned yet."))
     fixed_action_id = serializers.IntegerField(
-        allow_null=True, help_text=_("The action that the mix was set to by hand.")
+        allow_null=True, help_text=_("The action that the mix is fixed to.")
     )
-    min_test = serializers.IntegerField(help_text=_("Evidence without which the mix stays even."))
+    min_test = serializers.IntegerField(help_text=_("Evidence needed before the mix shifts."))
     min_test_responders = serializers.IntegerField()
     min_control = serializers.IntegerField()
     min_control_responders = serializers.IntegerField()
-    rows = MixRowSerializer(many=True, help_text=_("All together, then each micro-segment."))
+    rows = MixRowSerializer(many=True, help_text=_("All customers, then each micro-segment."))
 
 
 class MixViewSet(StrictView, GenericViewSet):

@@ -15,7 +15,7 @@ from reports.services.uplift_report import LEVELS
 class ReportParameters(Parameters):
     as_of = DayField(
         required=False,
-        help_text=gettext_lazy("As known on this day; the newest with figures unless told."),
+        help_text=gettext_lazy("As of this day (default: the latest day with figures)."),
     )
     since = DayField(required=False, help_text=gettext_lazy("First day of the period."))
 
@@ -29,22 +29,22 @@ class ReportParameters(Parameters):
     def newest_day(self) -> date:
         if day := latest_day():
             return day
-        text = _("Nothing has been measured yet: name a day.")
+        text = _("There are no figures yet. Specify a day.")
         raise serializers.ValidationError({"as_of": [text]})
 
 
 class UpliftParameters(ReportParameters):
     until = DayField(
         required=False,
-        help_text=gettext_lazy("Last day of the period, included; `as_of` at the latest."),
+        help_text=gettext_lazy("Last day of the period, inclusive; not after `as_of`."),
     )
-    campaign = CampaignField(required=False, help_text=gettext_lazy("Id of one campaign."))
+    campaign = CampaignField(required=False, help_text=gettext_lazy("ID of a campaign."))
     level = serializers.ChoiceField(
         choices=[(level, level) for level in LEVELS],
         required=False,
         help_text=gettext_lazy(
-            "How far down: actions unless told; micro-segments unless told where one campaign "
-            "is named. Rows of the levels above are there too, as totals."
+            "Lowest level (default: actions, or micro-segments if a campaign is given). "
+            "Higher levels are included as totals."
         ),
     )
 

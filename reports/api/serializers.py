@@ -12,7 +12,7 @@ STATES = [(state.value, state.value) for state in State]
 
 def _id() -> serializers.IntegerField:
     return serializers.IntegerField(
-        default=None, allow_null=True, help_text=_("Null on the totals above this level.")
+        default=None, allow_null=True, help_text=_("Null for totals above this level.")
     )
 
 
@@ -31,22 +31,24 @@ class UpliftRowSerializer(ReadOnly, serializers.Serializer):
     micro_segment = _name()
     state = serializers.ChoiceField(
         choices=STATES,
-        help_text=_("Uplift is given where it is measured, and null elsewhere."),
+        help_text=_("Uplift if measured, otherwise null."),
     )
-    explanation = serializers.CharField(help_text=_("Why there is no uplift to read."))
-    n_test = serializers.IntegerField(help_text=_("Test contacts whose window has closed."))
-    n_test_open = serializers.IntegerField(help_text=_("Test contacts whose window is open."))
+    explanation = serializers.CharField(help_text=_("Why there is no uplift."))
+    n_test = serializers.IntegerField(help_text=_("Test messages whose window has closed."))
+    n_test_open = serializers.IntegerField(help_text=_("Test messages whose window is still open."))
     n_test_responders = serializers.IntegerField()
     test_rate = NumberField()
-    test_contaminated_share = NumberField(help_text=_("Had another campaign's message too."))
+    test_contaminated_share = NumberField(
+        help_text=_("Customers who also got another campaign's message.")
+    )
     n_control = serializers.IntegerField()
     n_control_open = serializers.IntegerField()
     n_control_responders = serializers.IntegerField()
     control_rate = NumberField()
     control_contaminated_share = NumberField()
-    test_margin_cents = NumberField(help_text=_("Per contact."))
+    test_margin_cents = NumberField(help_text=_("Per message."))
     control_margin_cents = NumberField()
-    test_value_cents = NumberField(help_text=_("Per contact, in terms of the goal."))
+    test_value_cents = NumberField(help_text=_("Per message, as defined by the goal."))
     control_value_cents = NumberField()
     uplift_rate = NumberField(help_text=_("Test less control, with its interval (95 %)."))
     uplift_rate_low = NumberField()
@@ -57,26 +59,28 @@ class UpliftRowSerializer(ReadOnly, serializers.Serializer):
     uplift_value_cents = NumberField()
     uplift_value_cents_low = NumberField()
     uplift_value_cents_high = NumberField()
-    total_value_cents = NumberField(help_text=_("Of all compared test contacts, before cost."))
+    total_value_cents = NumberField(
+        help_text=_("Total of all compared test messages, before costs.")
+    )
     total_value_cents_low = NumberField()
     total_value_cents_high = NumberField()
     cost_cents = NumberField()
     net_cents = NumberField()
-    detectable_rate = NumberField(help_text=_("The smallest uplift these counts could show."))
+    detectable_rate = NumberField(help_text=_("The smallest uplift that these counts can detect."))
     is_flagged = serializers.BooleanField(
-        help_text=_("Real, although looked at daily and among this many rows.")
+        help_text=_("Significant after correction for daily checks and the number of rows.")
     )
     split_p_value = NumberField()
-    split_evidence = NumberField(help_text=_("From 100 on the split counts as broken."))
+    split_evidence = NumberField(help_text=_("From 100, the split counts as broken."))
 
 
 class UpliftReportSerializer(ReadOnly, serializers.Serializer):
     """What the messages of a period changed, as known on a day."""
 
     as_of = serializers.DateField()
-    since = serializers.DateField(allow_null=True, help_text=_("Null: from the beginning."))
+    since = serializers.DateField(allow_null=True, help_text=_("Null: from the start."))
     until = serializers.DateField()
-    rows = UpliftRowSerializer(many=True, help_text=_("Each total before its parts."))
+    rows = UpliftRowSerializer(many=True, help_text=_("Totals before their parts."))
 
 
 class ArmGroupSerializer(ReadOnly, serializers.Serializer):
@@ -85,7 +89,7 @@ class ArmGroupSerializer(ReadOnly, serializers.Serializer):
     arm = serializers.ChoiceField(choices=Arm.choices)
     n_customers = serializers.IntegerField()
     n_buyers = serializers.IntegerField()
-    value_cents = NumberField(help_text=_("Margin less the cost of contacts, winsorised."))
+    value_cents = NumberField(help_text=_("Margin less the cost of messages, winsorised."))
     value_cents_low = NumberField()
     value_cents_high = NumberField()
     orders = NumberField()
@@ -98,17 +102,17 @@ class ArmComparisonSerializer(ReadOnly, serializers.Serializer):
 
     arm = serializers.ChoiceField(choices=Arm.choices)
     against = serializers.ChoiceField(choices=Arm.choices)
-    explanation = serializers.CharField(help_text=_("Why there is no difference to read."))
+    explanation = serializers.CharField(help_text=_("Why there is no difference."))
     value_cents = NumberField()
     value_cents_low = NumberField()
     value_cents_high = NumberField()
     orders = NumberField()
     orders_low = NumberField()
     orders_high = NumberField()
-    total_cents = NumberField(help_text=_("Over all customers of the first arm."))
+    total_cents = NumberField(help_text=_("For all customers of the first group."))
     total_cents_low = NumberField()
     total_cents_high = NumberField()
-    lift = NumberField(help_text=_("The difference as a share of the second arm's value."))
+    lift = NumberField(help_text=_("The difference as a share of the second group's value."))
     lift_low = NumberField()
     lift_high = NumberField()
 
@@ -117,18 +121,20 @@ class SplitSerializer(ReadOnly, serializers.Serializer):
     """Whether the arms have the sizes they were planned to have."""
 
     p_value = NumberField()
-    evidence = NumberField(help_text=_("From 100 on the split counts as broken."))
+    evidence = NumberField(help_text=_("From 100, the split counts as broken."))
     is_alarm = serializers.BooleanField()
 
 
 class ArmReportSerializer(ReadOnly, serializers.Serializer):
     """What the engine is worth: optimised against baseline against holdout."""
 
-    as_of = serializers.DateField(help_text=_("The period ends as this day begins."))
+    as_of = serializers.DateField(help_text=_("The period ends at the start of this day."))
     since = serializers.DateField()
     plan_starts_on = serializers.DateField(source="plan.starts_on")
     split = SplitSerializer()
-    winsor_cents = NumberField(help_text=_("Values beyond this, either way, are cut to it."))
+    winsor_cents = NumberField(
+        help_text=_("Larger values, positive or negative, are capped at this amount.")
+    )
     n_winsorised = serializers.IntegerField()
     arms = ArmGroupSerializer(many=True)
     comparisons = ArmComparisonSerializer(many=True)

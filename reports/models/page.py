@@ -23,8 +23,8 @@ class ArmWorth(ArmMembership):
     class Meta:
         proxy = True
         default_permissions = ("view",)
-        verbose_name = _("optimised vs baseline vs holdout")
-        verbose_name_plural = _("optimised vs baseline vs holdout")
+        verbose_name = _("optimised vs. baseline vs. global control")
+        verbose_name_plural = _("optimised vs. baseline vs. global control")
 
 
 class ClvBacktest(ClvModel):
@@ -33,8 +33,8 @@ class ClvBacktest(ClvModel):
     class Meta:
         proxy = True
         default_permissions = ("view",)
-        verbose_name = _("predicted value vs actual")
-        verbose_name_plural = _("predicted value vs actual")
+        verbose_name = _("predicted vs. actual value")
+        verbose_name_plural = _("predicted vs. actual value")
 
 
 class SegmentMigration(SegmentMove):
@@ -43,5 +43,5 @@ class SegmentMigration(SegmentMove):
     class Meta:
         proxy = True
         default_permissions = ("view",)
-        verbose_name = _("moves and segment value")
-        verbose_name_plural = _("moves and segment value")
+        verbose_name = _("segment moves & value")
+        verbose_name_plural = _("segment moves & value")

@@ -13,7 +13,7 @@ class WhatIf(models.Model):
         FAILED = "failed", _("failed")
 
     changes = models.JSONField(_("changes"), help_text=_("Pairs of kind and text."))
-    as_of = models.DateField(_("as known on"))
+    as_of = models.DateField(_("as of"))
     since = models.DateField(_("from"), null=True)
     until = models.DateField(_("until"), null=True)
     goal = models.ForeignKey(
@@ -24,7 +24,7 @@ class WhatIf(models.Model):
         verbose_name=_("goal"),
         help_text=_("Empty: the main goal."),
     )
-    window_days = models.PositiveSmallIntegerField(_("window in days"), default=14)
+    window_days = models.PositiveSmallIntegerField(_("attribution window in days"), default=14)
     status = models.CharField(_("status"), max_length=7, choices=Status, default=Status.WAITING)
     n_done = models.PositiveIntegerField(_("steps done"), default=0)
     n_steps = models.PositiveIntegerField(_("steps"), default=0)

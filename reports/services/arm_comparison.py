@@ -69,7 +69,7 @@ class ArmComparison:
 
     @property
     def label(self) -> str:
-        return _("%(treated)s against %(control)s") % {
+        return _("%(treated)s vs. %(control)s") % {
             "treated": self.treated.label,
             "control": self.control.label,
         }
@@ -99,7 +99,7 @@ class ArmComparison:
     def explanation(self) -> str:
         """Why there is no difference to read; empty where there is one."""
         if self.is_broken:
-            return _("The split between the arms is broken: no difference is shown.")
+            return _("The split between the groups is broken, so no difference is shown.")
         return _("Not enough data: %s") % " ".join(self.missing) if self.missing else ""
 
     @cached_property

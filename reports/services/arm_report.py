@@ -125,7 +125,9 @@ def arm_report(*, as_of: date, since: date | None = None) -> ArmReport:
     """
     plan = ArmPlan.objects.filter(starts_on__lt=as_of).order_by("-starts_on").first()
     if plan is None:
-        raise ReportError(_("No arm plan started before %s: there is nothing to compare.") % as_of)
+        raise ReportError(
+            _("There was no global control group before %s, so nothing can be compared.") % as_of
+        )
     since = max(since or plan.starts_on, plan.starts_on)
     if since >= as_of:
         raise ReportError(_("The period ends before it starts."))

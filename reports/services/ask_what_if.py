@@ -32,7 +32,7 @@ def ask_what_if(
 ) -> WhatIf:
     """Queue a question. Raises ChangeRefused where a change cannot be read."""
     if not changes:
-        raise ChangeRefused(_("Name at least one change."))
+        raise ChangeRefused(_("Specify at least one change."))
     read_changes(changes)
     asked = WhatIf.objects.create(
         changes=[list(pair) for pair in changes],
@@ -71,7 +71,7 @@ def answer_what_if(asked: WhatIf) -> WhatIf:
     except Exception as error:
         question.update(
             status=WhatIf.Status.FAILED,
-            error=_("It broke off: %s. The list of failed tasks says more.") % type(error).__name__,
+            error=_("Failed: %s. See Failed tasks for details.") % type(error).__name__,
         )
         raise
     else:

@@ -107,8 +107,8 @@ def clv_backtest(*, as_of: date, until: date, seed: int = 0) -> ClvBacktest:
         if model is None:
             raise ReportError(
                 _(
-                    "There are too few purchase histories before %(day)s, or too much alike, to "
-                    "fit the models of customer value."
+                    "The purchase histories before %(day)s are too few or too similar to "
+                    "fit the customer value models."
                 )
                 % {"day": as_of}
             )
@@ -141,7 +141,7 @@ def last_known_day(organisation: Organisation) -> date | None:
 def _check_days(as_of: date, until: date, organisation: Organisation) -> None:
     if until <= as_of:
         raise ReportError(
-            _("The end, %(until)s, must lie after the day of the prediction, %(as_of)s.")
+            _("The end, %(until)s, must be after the day of the prediction, %(as_of)s.")
             % {"until": until, "as_of": as_of}
         )
     known = last_known_day(organisation)
@@ -149,8 +149,7 @@ def _check_days(as_of: date, until: date, organisation: Organisation) -> None:
         raise ReportError(_("There are no events yet."))
     if until > known:
         raise ReportError(
-            _("The newest event is of the day before %(known)s: compare up to that day at most.")
-            % {"known": known}
+            _("Events are only known up to %(known)s. Choose an earlier end.") % {"known": known}
         )
 
 

@@ -129,7 +129,7 @@ def load_experiment(
     """
     state = StateBuild.objects.filter(as_of__range=(since, until)).order_by("-as_of").first()
     if state is None:
-        raise ReportError(_("No customers' state was built in the period: features are unknown."))
+        raise ReportError(_("There is no customer data in the period, so features are unknown."))
     period = {
         "since": sql.Literal(since),
         "until": sql.Literal(until),
@@ -151,8 +151,8 @@ def load_experiment(
     if not len(rows["customer_id"]):
         raise ReportError(
             _(
-                "No imported contacts with known probabilities, features and a closed window in "
-                "the period."
+                "There are no imported messages with known probabilities, features and a "
+                "closed window in the period."
             )
         )
     return _choices(rows, sampled)
@@ -199,8 +199,8 @@ def _check_one_choice(is_control: NDArray[np.bool_], choice: NDArray[np.int64], 
     if mixed:
         raise ReportError(
             _(
-                "%d customers are in several experiments on one day, so there is no single choice "
-                "to value: name the campaigns that were one experiment."
+                "%d customers are in several experiments on one day, so there is no "
+                "single choice to value. Specify the campaigns of one experiment."
             )
             % mixed
         )
@@ -213,8 +213,8 @@ def _check_probabilities(propensity: NDArray[np.float64], n_options: NDArray[np.
     if abs(float(excess.mean())) > max(5 * error, 0.02 * float(n_options.mean())):
         raise ReportError(
             _(
-                "The logged probabilities cannot be right: 1/p is %(mean).2f on average, but there "
-                "were %(options).2f options to choose from."
+                "The logged probabilities are inconsistent: 1/p is %(mean).2f on "
+                "average, but there were %(options).2f options."
             )
             % {"mean": float((1 / propensity).mean()), "options": float(n_options.mean())}
         )

@@ -87,7 +87,7 @@ def mix_report(campaign: Campaign, *, as_of: date | None = None) -> MixReport:
             one,
             minimum,
             segment=segment,
-            name=names[segment] if segment else _("All together"),
+            name=names[segment] if segment else _("All customers"),
             own_evidence=own_evidence,
             overall_evidence=overall,
             is_proven=proved,

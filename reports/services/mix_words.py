@@ -11,17 +11,17 @@ from reports.numerics.mix import State
 from reports.services.mix_row import ActionShare
 
 NEEDED = (
-    gettext_lazy("%(n)s of %(least)s contacts (%(action)s)"),
-    gettext_lazy("%(n)s of %(least)s responders (%(action)s)"),
-    gettext_lazy("%(n)s of %(least)s control contacts (%(action)s)"),
-    gettext_lazy("%(n)s of %(least)s control responders (%(action)s)"),
+    gettext_lazy("%(n)s of %(least)s messages (%(action)s)"),
+    gettext_lazy("%(n)s of %(least)s conversions (%(action)s)"),
+    gettext_lazy("%(n)s of %(least)s control customers (%(action)s)"),
+    gettext_lazy("%(n)s of %(least)s control conversions (%(action)s)"),
 )
 LABELS = {
     State.SINGLE: gettext_lazy("one action"),
-    State.FIXED: gettext_lazy("set by hand"),
+    State.FIXED: gettext_lazy("fixed"),
     State.NO_CONTROL: gettext_lazy("no control group"),
     State.TEST: gettext_lazy("A/B test"),
-    State.BORROWING: gettext_lazy("led by the others"),
+    State.BORROWING: gettext_lazy("guided by other micro-segments"),
     State.SHIFTING: gettext_lazy("shifting"),
     State.NO_DIFFERENCE: gettext_lazy("no difference proven"),
     State.SETTLED: gettext_lazy("settled"),
@@ -50,20 +50,20 @@ def sentence(
 def _text(state: State, is_proven: bool) -> str:
     match state:
         case State.SINGLE:
-            return _("One action: there is nothing to mix.")
+            return _("The campaign has only one action.")
         case State.FIXED:
-            return _("Set by hand: %(fixed)s alone. Nothing is compared until it learns again.")
+            return _("Fixed to %(fixed)s. Nothing is compared until the mix is learned again.")
         case State.NO_CONTROL:
-            return _("No control group: nothing can be learned, so the mix stays even.")
+            return _("There is no control group, so nothing can be learned and the mix stays even.")
         case State.TEST:
-            return _("Running as A/B test: %(missing)s.")
+            return _("Running as an A/B test: %(missing)s.")
         case State.BORROWING:
             return _(
-                "Shifting on what other micro-segments taught: %(shares)s. "
-                "Its own evidence: %(missing)s."
+                "Shifting on evidence from other micro-segments: %(shares)s. Own "
+                "evidence: %(missing)s."
             )
         case State.NO_DIFFERENCE:
-            return _("No difference proven after %(n)s contacts: %(shares)s.")
+            return _("No difference proven after %(n)s messages: %(shares)s.")
         case State.SETTLED:
             return _("Settled: %(shares)s. %(leader)s is proven better.")
     if is_proven:

@@ -156,7 +156,7 @@ def segment_migration(
     found = _read(days, organisation.time_zone, n_customers)
     ids = sorted({*found["origin"].tolist(), *found["target"].tolist()} - {0})
     if not ids:
-        raise ReportError(_("Nobody was in a micro-segment in this time."))
+        raise ReportError(_("No customer was in a micro-segment in this period."))
     segments = _in_order(MicroSegment.objects.filter(pk__in=ids))
     parts, new = _moves(found, [segment.pk for segment in segments])
     stages = list(Stage.values)
@@ -202,12 +202,12 @@ def _days(as_of: date, since: date | None, period_days: int) -> list[date]:
     last = StateBuild.objects.filter(as_of__lte=as_of).order_by("-as_of").first()
     first = SegmentMove.objects.aggregate(day=Min("moved_on"))["day"]
     if last is None or first is None:
-        raise ReportError(_("No day was computed yet: there are no moves to look at."))
+        raise ReportError(_("There is no customer data yet, so there are no moves."))
     first = max(first, since or last.as_of - timedelta(days=MOST_PERIODS * period_days))
     n_periods = (last.as_of - first).days // period_days
     if n_periods < 1:
         raise ReportError(
-            _("There is no whole period of %(n)s days between %(first)s and %(last)s.")
+            _("There is no full period of %(n)s days between %(first)s and %(last)s.")
             % {"n": period_days, "first": first, "last": last.as_of}
         )
     return [last.as_of - timedelta(days=period_days * back) for back in range(n_periods, -1, -1)]

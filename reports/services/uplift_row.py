@@ -97,29 +97,29 @@ class UpliftRow:
         if test < MIN_TEST:
             found.append(
                 ngettext(
-                    "%(n)d measured test contact of %(least)d.",
-                    "%(n)d measured test contacts of %(least)d.",
+                    "%(n)d measured test message of %(least)d.",
+                    "%(n)d measured test messages of %(least)d.",
                     test,
                 )
                 % {"n": test, "least": MIN_TEST}
             )
         if test_responders < MIN_TEST_RESPONDERS:
             found.append(
-                _("%(n)d test responders of %(least)d.")
+                _("%(n)d test conversions of %(least)d.")
                 % {"n": test_responders, "least": MIN_TEST_RESPONDERS}
             )
         if control < MIN_CONTROL:
             found.append(
                 ngettext(
-                    "%(n)d measured control contact of %(least)d.",
-                    "%(n)d measured control contacts of %(least)d.",
+                    "%(n)d measured control message of %(least)d.",
+                    "%(n)d measured control messages of %(least)d.",
                     control,
                 )
                 % {"n": control, "least": MIN_CONTROL}
             )
         if control_responders < MIN_CONTROL_RESPONDERS:
             found.append(
-                _("%(n)d control responders of %(least)d.")
+                _("%(n)d control conversions of %(least)d.")
                 % {"n": control_responders, "least": MIN_CONTROL_RESPONDERS}
             )
         return found
@@ -131,9 +131,9 @@ class UpliftRow:
             case State.NOT_ENOUGH:
                 return _("Not enough data: %s") % " ".join(self.missing)
             case State.NO_CONTROL:
-                return _("No control group: what would have happened without it is not known.")
+                return _("There is no control group, so the effect is unknown.")
             case State.BROKEN_SPLIT:
-                return _("The split between test and control is broken: no effect is shown.")
+                return _("The split between test and control is broken, so no effect is shown.")
             case State.NOT_RANDOMISED:
                 return _("Not randomised: the groups may differ in more than the message.")
         return ""

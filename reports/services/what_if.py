@@ -99,7 +99,7 @@ def what_if(
         if part is not None:
             evidence = part if evidence is None else evidence + part
     if evidence is None:
-        raise ReportError(_("None of the period's decisions can be computed again."))
+        raise ReportError(_("None of the decisions in this period can be recomputed."))
     overlap = evidence.overlap()
     refusal = _refusal(log, overlap)
     present, after = evidence.sent / overlap.n
@@ -133,8 +133,8 @@ def closed_runs(
     if not runs:
         raise ReportError(
             _(
-                "No finished run from %(since)s to %(until)s whose window of %(days)d days had "
-                "closed by %(as_of)s."
+                "There is no finished run from %(since)s to %(until)s whose window of "
+                "%(days)d days had closed by %(as_of)s."
             )
             % {"since": since, "until": until, "days": reward.window_days, "as_of": as_of}
         )
@@ -144,7 +144,7 @@ def closed_runs(
     runs = own
     for run in runs:
         if run.state.feature_set_id != runs[-1].state.feature_set_id:  # type: ignore[union-attr]
-            text = _("The features changed after %s: value the days before or after, not both.")
+            text = _("The features changed after %s. Choose a period before or after that day.")
             raise ReportError(text % run.as_of)
     return runs
 
@@ -152,12 +152,15 @@ def closed_runs(
 def _check_concerned(runs: list[DecisionRun], changes: Sequence[Change]) -> None:
     """Each change must alter a rule of some day, or it was meant otherwise."""
     if not changes:
-        raise ReportError(_("Name at least one change."))
+        raise ReportError(_("Specify at least one change."))
     books = [Rulebook.from_json(run.rulebook) for run in runs]
     for change in changes:
         if all(change.apply(book) == book for book in books):
             raise ReportError(
-                _("%s: this changes no rule of the period; it was so already, or not there.")
+                _(
+                    "%s: this changes nothing. The rule was already so or did not exist in "
+                    "the period."
+                )
                 % change
             )
 
@@ -165,23 +168,23 @@ def _check_concerned(runs: list[DecisionRun], changes: Sequence[Change]) -> None
 def _refusal(log: DecisionLog, overlap: Overlap) -> str:
     if log.n_lost > MAX_LOST * (overlap.n + log.n_lost):
         return _(
-            "%(n)d decisions, %(share)s of the log, no longer come out as they were made: their "
-            "states or contacts are not kept any more."
+            "%(n)d decisions (%(share)s of the log) cannot be reproduced because their "
+            "customer data or messages are no longer stored."
         ) % {"n": log.n_lost, "share": percent(log.n_lost / (overlap.n + log.n_lost))}
     if log.changes_additions:
         return _(
-            "The change reaches campaigns that are sent in addition; only what takes the day's "
-            "slot can be valued."
+            "The change affects campaigns sent alongside the day's campaign. Only "
+            "messages that take the slot can be valued."
         )
     if overlap.lacks_support:
         return _(
-            "%s of what the changed rules would do differently was never possible in the log, so "
-            "it holds no trace of what would come of it."
+            "%s of the decisions that would change were never possible in the log, so "
+            "their effect cannot be estimated."
         ) % percent(overlap.unsupported_share)
     if overlap.lacks_evidence:
         return _(
-            "The log is worth %(n)d customers for this change; %(needed)d are needed. Take a "
-            "longer period, or a smaller change."
+            "The log holds the equivalent of %(n)d customers for this change; %(needed)d "
+            "are needed. Choose a longer period or a smaller change."
         ) % {"n": int(overlap.effective_n), "needed": int(MIN_EFFECTIVE)}
     return ""
 

@@ -10,8 +10,8 @@ from segments.models import Customer
 from segments.models.customer import PHONE_DIGITS
 
 REFUSALS = {
-    "email": gettext_lazy("“%s” is not an e-mail address."),
-    "phone": gettext_lazy("“%s” is not a phone number."),
+    "email": gettext_lazy("“%s” is not a valid e-mail address."),
+    "phone": gettext_lazy("“%s” is not a valid phone number."),
 }
 
 

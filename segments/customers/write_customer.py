@@ -28,7 +28,7 @@ def write_customer(
     elif (customer := customers.filter(external_id=external_id).first()) is None:
         return None, False
     if customer.erased_at is not None:
-        raise CustomerRefused(_("This customer was erased and stays so."))
+        raise CustomerRefused(_("This customer was erased and cannot be changed."))
     changed = [name for name, value in fields.items() if getattr(customer, name) != value]
     if changed and not is_new:
         for name in changed:
@@ -49,7 +49,7 @@ def say_consents(
     """
     locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     if locked.erased_at is not None:
-        raise CustomerRefused(_("This customer was erased and stays so."))
+        raise CustomerRefused(_("This customer was erased and cannot be changed."))
     given = {channel for channel, is_given in said.items() if is_given}
     wanted = (set(locked.consents) | given) - (set(said) - given)
     return change_consents(locked, wanted, source=source, at=at) is not None

@@ -70,9 +70,9 @@ def _store(events: Sequence[NewEvent], *, source: str, at: datetime) -> list[Sto
         if earlier := known.get(event.external_id):
             results.append(_again(event, earlier))
         elif customer is None:
-            results.append(Stored("refused", _("There is no customer “%s”.") % event.customer))
+            results.append(Stored("refused", _("Customer “%s” does not exist.") % event.customer))
         elif customer.erased_at:
-            results.append(Stored("refused", _("This customer was erased and stays so.")))
+            results.append(Stored("refused", _("This customer was erased and cannot be changed.")))
         else:
             row = Event(
                 customer=customer,
@@ -100,4 +100,4 @@ def _store(events: Sequence[NewEvent], *, source: str, at: datetime) -> list[Sto
 def _again(event: NewEvent, earlier: Event) -> Stored:
     if event.says_the_same(earlier):
         return Stored("repeated")
-    return Stored("refused", _("It is known under this id, with other content."))
+    return Stored("refused", _("An event with this ID is already stored with other content."))

@@ -184,7 +184,7 @@ def consent_fields() -> list[Field]:
             f"consent_{channel.value}",
             _("consent: %s") % channel.label,
             yes_or_no(),
-            _("“%s” is neither yes nor no."),
+            _("“%s” is not valid. Use yes or no."),
             aliases=(f"{channel.value}consent", f"{channel.value}optin", f"optin{channel.value}"),
         )
         for channel in Channel

@@ -153,7 +153,7 @@ def _known_encoding(name: str) -> str:
     try:
         return codecs.lookup(name).name
     except LookupError:
-        raise ImportRefused(_("“%s” is not an encoding.") % name) from None
+        raise ImportRefused(_("“%s” is not a valid encoding.") % name) from None
 
 
 def _read_header(lines: list[str], delimiter: str, quote: str) -> tuple[list[str], int]:
@@ -167,7 +167,7 @@ def _read_header(lines: list[str], delimiter: str, quote: str) -> tuple[list[str
     try:
         return next(reader), reader.line_num
     except (csv.Error, StopIteration):
-        raise ImportRefused(_("The header line cannot be read: check its quotes.")) from None
+        raise ImportRefused(_("The header line cannot be read. Check its quotes.")) from None
 
 
 def _columns(header: list[str]) -> tuple[str, ...]:
@@ -176,11 +176,11 @@ def _columns(header: list[str]) -> tuple[str, ...]:
     ]
     if len(columns) > MAX_COLUMNS:
         raise ImportRefused(
-            _("The file has %(n)d columns; at most %(most)d can be imported.")
+            _("The file has %(n)d columns. At most %(most)d are supported.")
             % {"n": len(columns), "most": MAX_COLUMNS}
         )
     if any(BAD_BYTES in name or "\0" in name for name in columns):
-        raise ImportRefused(_("The header line is not readable text: check the encoding."))
+        raise ImportRefused(_("The header line is not readable text. Check the encoding."))
     if twice := [name for name, n in Counter(columns).items() if n > 1]:
         raise ImportRefused(
             _("Several columns have the same name: %s. Rename them.") % ", ".join(twice)

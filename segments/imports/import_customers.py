@@ -46,9 +46,12 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
     return [
         Field(
             "external_id",
-            gettext_lazy("customer id"),
+            gettext_lazy("customer ID"),
             read.identifier(),
-            gettext_lazy("“%s” is no id: longer than 100 characters, or mangled by a spreadsheet."),
+            gettext_lazy(
+                "“%s” is not a valid ID: it is longer than 100 characters or "
+                "was altered by a spreadsheet."
+            ),
             (*CUSTOMER_ID_ALIASES, "id", "customer"),
             is_required=True,
         ),
@@ -56,14 +59,14 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             "email",
             gettext_lazy("e-mail"),
             read.email(),
-            gettext_lazy("“%s” is not an e-mail address in plain ASCII."),
+            gettext_lazy("“%s” is not a valid e-mail address (ASCII only)."),
             ("emailaddress", "mail"),
         ),
         Field(
             "phone",
             gettext_lazy("phone"),
             read.shape(PHONE, 40),
-            gettext_lazy("“%s” is not a phone number."),
+            gettext_lazy("“%s” is not a valid phone number."),
             ("phonenumber", "mobile", "mobilephone", "telephone", "tel"),
         ),
         _name("first_name", gettext_lazy("first name"), ("givenname", "forename")),
@@ -72,35 +75,41 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             "country",
             gettext_lazy("country"),
             read.two_letters("upper({x})"),
-            gettext_lazy("“%s” is not a country code of two letters (ISO 3166)."),
+            gettext_lazy("“%s” is not a valid country. Use a two-letter ISO 3166 code."),
             ("countrycode",),
         ),
         Field(
             "time_zone",
             gettext_lazy("time zone"),
             read.one_of(server_zones()),
-            gettext_lazy("“%s” is not a known time zone such as Europe/Lisbon."),
+            gettext_lazy("“%s” is not a valid time zone. Use an IANA name such as Europe/Lisbon."),
             ("tz", "zone"),
         ),
         Field(
             "language",
             gettext_lazy("language"),
             read.language(),
-            gettext_lazy("“%s” is not a language code such as en or pt-BR."),
+            gettext_lazy("“%s” is not a valid language. Use a code such as en or pt-BR."),
             ("lang", "locale"),
         ),
         Field(
             "birth_date",
             gettext_lazy("birth date"),
             read.day(EARLIEST_BIRTH, today, order),
-            gettext_lazy("“%s” is not a date from 1900 to today, written YYYY-MM-DD."),
+            gettext_lazy(
+                "“%s” is not a valid date from 1900 to today. Use YYYY-MM-DD or "
+                "choose another date format."
+            ),
             ("birthday", "dateofbirth", "dob", "bornon"),
         ),
         Field(
             "registered_on",
             gettext_lazy("registered on"),
             read.day(EARLIEST_BIRTH, today + timedelta(days=1), order),
-            gettext_lazy("“%s” is not a date from 1900 to today, written YYYY-MM-DD."),
+            gettext_lazy(
+                "“%s” is not a valid date from 1900 to today. Use YYYY-MM-DD or "
+                "choose another date format."
+            ),
             ("registered", "registrationdate", "signupdate", "customersince", "createdat"),
         ),
         *read.consent_fields(),
@@ -111,7 +120,7 @@ CUSTOMER_ID_ALIASES = ("customerid", "customerno", "customernumber", "clientid",
 
 
 def _name(name: str, label: str | Promise, aliases: tuple[str, ...]) -> Field:
-    refusal = gettext_lazy("“%s” is longer than 100 characters or more than one line.")
+    refusal = gettext_lazy("“%s” is too long. Use one line of at most 100 characters.")
     return Field(name, label, read.text(100), refusal, aliases)
 
 
@@ -143,7 +152,7 @@ def _consents_after(plan: ImportPlan, before: str) -> str:
 def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     known = "EXISTS (SELECT FROM segments_customer c WHERE c.external_id = v.external_id{})"
     reject_by_mode(cursor, plan.mode, known.format(""))
-    erased = quote(_("This customer was erased and stays so."))
+    erased = quote(_("This customer was erased and cannot be changed."))
     reject(cursor, known.format(" AND c.erased_at IS NOT NULL"), erased)
     n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
     n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known.format('')}")
@@ -165,9 +174,11 @@ def _suppress_listed(where: str, params: list, plan: ImportPlan) -> None:
 def reject_by_mode(cursor: CursorWrapper, mode: str, is_known: str) -> None:
     """What "create only" and "update only" forbid; `is_known` is SQL over v."""
     if mode == "create":
-        reject(cursor, is_known, quote(_("It exists already, and this import only creates.")))
+        reject(
+            cursor, is_known, quote(_("The row already exists, and this import only creates rows."))
+        )
     elif mode == "update":
-        reason = quote(_("It does not exist, and this import only updates."))
+        reason = quote(_("The row does not exist, and this import only updates rows."))
         reject(cursor, f"NOT {is_known}", reason)
 
 

@@ -46,9 +46,12 @@ def event_fields(plan: ImportPlan) -> list[Field]:
     return [
         Field(
             "customer",
-            gettext_lazy("customer id"),
+            gettext_lazy("customer ID"),
             read.identifier(),
-            gettext_lazy("“%s” is no id: longer than 100 characters, or mangled by a spreadsheet."),
+            gettext_lazy(
+                "“%s” is not a valid ID: it is longer than 100 characters or "
+                "was altered by a spreadsheet."
+            ),
             (*CUSTOMER_ID_ALIASES, "customerexternalid"),
             is_required=True,
         ),
@@ -57,7 +60,8 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("occurred at"),
             read.moment(EARLIEST_EVENT, plan.at + timedelta(hours=24), options.dates),
             gettext_lazy(
-                "“%s” is not a moment from 1970 to tomorrow, written YYYY-MM-DD hh:mm:ss."
+                "“%s” is not a valid time from 1970 to tomorrow. Use YYYY-MM-DD hh:mm:ss "
+                "or choose another date format."
             ),
             ("date", "datetime", "timestamp", "time", "eventdate", "orderdate", "invoicedate"),
             is_required=True,
@@ -66,28 +70,31 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             "kind",
             gettext_lazy("kind"),
             read.shape(KIND, 40, "lower({x})"),
-            gettext_lazy("“%s” is not a word of at most 40 letters, digits and _."),
+            gettext_lazy("“%s” is not a valid event kind. Use at most 40 letters, digits and _."),
             ("type", "event", "eventtype", "eventkind"),
         ),
         Field(
             "amount",
             gettext_lazy("amount"),
             amount,
-            gettext_lazy("“%s” is not an amount with at most two decimals."),
+            gettext_lazy("“%s” is not a valid amount. Use at most two decimals."),
             ("value", "revenue", "total"),
         ),
         Field(
             "amount_cents",
             gettext_lazy("amount in cents"),
             read.whole_number(-MAX_CENTS, MAX_CENTS),
-            gettext_lazy("“%s” is not a whole number of cents."),
+            gettext_lazy("“%s” is not a valid amount. Use a whole number of cents."),
             ("cents",),
         ),
         Field(
             "external_id",
-            gettext_lazy("event id"),
+            gettext_lazy("event ID"),
             read.identifier(),
-            gettext_lazy("“%s” is no id: longer than 100 characters, or mangled by a spreadsheet."),
+            gettext_lazy(
+                "“%s” is not a valid ID: it is longer than 100 characters or "
+                "was altered by a spreadsheet."
+            ),
             ("eventid", "transactionid", "id"),
         ),
         Field(
@@ -95,7 +102,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("properties"),
             "CASE WHEN pg_input_is_valid({x}, 'jsonb') THEN CASE WHEN "
             "jsonb_typeof(({x})::jsonb) = 'object' THEN ({x})::jsonb END END",
-            gettext_lazy("“%s” is not a JSON object."),
+            gettext_lazy("“%s” is not a valid JSON object."),
         ),
     ]
 
@@ -125,7 +132,7 @@ def options_problem(plan: ImportPlan) -> str:
     """What the options ask for and the file does not have, in a sentence."""
     column = plan.options.return_column
     if column and column not in plan.cells:
-        return _("The file has no column “%s”, which should mark returns.") % column
+        return _("The file has no column “%s” to identify returns.") % column
     return ""
 
 
@@ -133,7 +140,7 @@ def prepare_events(cursor: CursorWrapper, plan: ImportPlan) -> None:
     """Ids where the file has none, and partitions for the months that occur."""
     missing = "v.external_id IS NULL"
     if "external_id" in plan.used:
-        reject(cursor, missing, quote(_("event id is missing.")))
+        reject(cursor, missing, quote(_("event ID is missing.")))
     else:
         content = ", ".join(CONTENT)
         hashed = content.replace("occurred_at", "occurred_at AT TIME ZONE 'UTC'")
@@ -173,9 +180,9 @@ def reject_unknown_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
             "ON CONFLICT (external_id) DO NOTHING"
         )
     else:
-        reason = quote(_("There is no customer “%s”."))
+        reason = quote(_("Customer “%s” does not exist."))
         reject(cursor, f"NOT EXISTS ({same})", f"format({reason}, v.customer)")
-    erased = quote(_("This customer was erased and stays so."))
+    erased = quote(_("This customer was erased and cannot be changed."))
     reject(cursor, f"EXISTS ({same} AND c.erased_at IS NOT NULL)", erased)
 
 

@@ -36,8 +36,8 @@ def reject_unclear(cursor: CursorWrapper, plan: ImportPlan) -> None:
     has_channel = f"coalesce(v.properties ->> 'channel', '') IN ({CHANNELS})"
     is_clear = f"({_hard('v')}) IS NOT NULL"
     words = {"channels": ", ".join(channel.value for channel in OUTBOUND)}
-    channel = quote(_("channel: name the channel of the message: %(channels)s.") % words)
-    hard = quote(_("hard: say of a bounce whether it is lasting: yes or no."))
+    channel = quote(_("channel: specify the channel of the message (%(channels)s).") % words)
+    hard = quote(_("hard: specify whether the bounce is permanent (yes or no)."))
     reject(
         cursor,
         f"v.kind IN ({KINDS}) AND NOT ({has_channel} AND (v.kind <> 'bounce' OR {is_clear}))",

@@ -58,7 +58,7 @@ def create_import(
     """A job that waits to be run, with all that was found out. Raises ImportRefused."""
     path, spec, options = Path(path).resolve(), spec_of(kind), options or ImportOptions()
     if mode not in ImportJob.Mode.values:
-        raise ImportRefused(_("“%s” is not a mode: create, update or upsert.") % mode)
+        raise ImportRefused(_("“%s” is not a valid mode. Use create, update or upsert.") % mode)
     if not 0 < len(source) <= 40:
         raise ImportRefused(_("The source needs a name of at most 40 characters."))
     file_format = detect_format(path, encoding=encoding)
@@ -128,7 +128,7 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
     with progress, staging_session(plan) as cursor:
         n_rows, sha256 = stage(cursor, Path(job.path), file_format, on_bytes=progress.update)
         if sha256 != job.sha256:
-            raise ImportRefused(_("The file has changed since it was handed in."))
+            raise ImportRefused(_("The file has changed since it was uploaded."))
         check(cursor, spec, plan)
         spec.prepare(cursor, plan)
         set_repeats_aside(cursor, spec, plan)
@@ -147,7 +147,7 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
             except RacedByOthers:
                 if attempt == MAX_RACES:
                     raise ImportRefused(
-                        _("Others keep writing the same rows; run the import again.")
+                        _("The same rows are being changed by others. Run the import again.")
                     ) from None
 
 
@@ -187,7 +187,7 @@ def _only_here(job: ImportJob) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", key)
         if not cursor.fetchone()[0]:
-            raise ImportRefused(_("The file is being imported by another worker."))
+            raise ImportRefused(_("Another worker is importing this file."))
         try:
             yield
         finally:

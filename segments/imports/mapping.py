@@ -34,14 +34,14 @@ def complete_mapping(
     for name, column in given.items():
         if name not in names:
             raise ImportRefused(
-                _("“%(name)s” is not one of our fields: %(fields)s.")
+                _("“%(name)s” is not a known field. Use one of: %(fields)s.")
                 % {"name": name, "fields": ", ".join(sorted(names))}
             )
         parts = [column] if name != "amount" or column in columns else factors(column)
         for part in filter(None, parts):
             if part not in columns:
                 raise ImportRefused(
-                    _("The file has no column “%(column)s”; it has %(columns)s.")
+                    _("The file has no column “%(column)s”. Its columns: %(columns)s.")
                     % {"column": part, "columns": ", ".join(columns)}
                 )
     taken = set(given.values())
@@ -63,6 +63,6 @@ def require_fields(
     missing = [field.name for field in fields if field.is_required and field.name not in mapping]
     if missing:
         raise ImportRefused(
-            _("No column is known to be %(missing)s. The file has %(columns)s.")
+            _("No column is mapped to %(missing)s. Columns in the file: %(columns)s.")
             % {"missing": ", ".join(missing), "columns": ", ".join(columns)}
         )

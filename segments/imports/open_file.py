@@ -46,7 +46,7 @@ class OpenFile:
         if head.startswith(ARCHIVES):
             self._file.close()
             raise ImportRefused(
-                _("This is an archive or a spreadsheet. Save it as CSV, plain or packed with gzip.")
+                _("This is an archive or a spreadsheet. Save it as CSV, plain or gzip.")
             )
         self.is_gzip = head.startswith(GZIP)
 
@@ -68,12 +68,12 @@ class OpenFile:
         try:
             while chunk := unpacked.read(CHUNK_BYTES):
                 if n_bytes == 0 and self.is_gzip and chunk.startswith((GZIP, *ARCHIVES)):
-                    raise ImportRefused(_("There is another archive inside this archive."))
+                    raise ImportRefused(_("The gzip file contains another archive."))
                 n_bytes += len(chunk)
                 self._refuse_bomb(n_bytes)
                 yield chunk
         except (EOFError, gzip.BadGzipFile, zlib.error):
-            raise ImportRefused(_("The gzip file is damaged or not complete.")) from None
+            raise ImportRefused(_("The gzip file is damaged or incomplete.")) from None
         except OSError as error:
             raise ImportRefused(_("The file cannot be read: %s.") % error) from None
 
@@ -81,7 +81,7 @@ class OpenFile:
         is_bomb = n_bytes > RATIO_COUNTS_FROM and n_bytes > MAX_RATIO * self.n_bytes_read
         if n_bytes > MAX_BYTES or is_bomb:
             raise ImportRefused(
-                _("The file unpacks to far more than a CSV file would; it is not read further.")
+                _("The file expands to far more data than a CSV file would. Reading was stopped.")
             )
 
     def close(self) -> None:

@@ -79,9 +79,7 @@ class RowReader:
                 yield block
             rest = unread + tail
             if is_skipping:
-                yield self._problem(
-                    self._line, _("The line is too long to be a row."), [tail[:200]]
-                )
+                yield self._problem(self._line, _("The line is too long."), [tail[:200]])
                 self._line += 1
                 rest = ""
         rest += "" if is_skipping else decoder.decode(b"", final=True)
@@ -152,9 +150,7 @@ class RowReader:
                     return "".join(ready), "\n".join(lines[start:]) + "\n"
                 # A quote without its partner would swallow good rows: only its line is lost.
                 source.next = start + 1
-                reason = _(
-                    "A quote is not closed, or stands where none belongs, or the cell is too long."
-                )
+                reason = _("A quote is misplaced or not closed, or the cell is too long.")
                 ready.append(self._problem(first + start, reason, [lines[start][:MAX_ROW]]))
                 continue
             row = [cell.strip(self._space) for cell in row]
@@ -174,9 +170,9 @@ class RowReader:
         d = self.format.delimiter
         text = d.join(row)
         if "\0" in text:
-            return self._problem(number, _("The row holds a NUL character."), row)
+            return self._problem(number, _("The row contains a NUL character."), row)
         if BAD_BYTES in text:
-            reason = _("The row holds bytes that are not %s.") % self.format.encoding
+            reason = _("The row contains bytes that are not valid %s.") % self.format.encoding
             return self._problem(number, reason, row)
         self.n_rows += 1
         if self.format.quote in text or "\n" in text or text.count(d) != self._n_columns - 1:
@@ -187,7 +183,7 @@ class RowReader:
         if len(row) == self._n_columns:
             return _("The row is longer than %d characters.") % MAX_ROW, [c[:200] for c in row]
         counts = {"n": len(row), "columns": self._n_columns}
-        return _("The row has %(n)d cells, the header %(columns)d.") % counts, row
+        return _("The row has %(n)d cells, but the header has %(columns)d.") % counts, row
 
     def _problem(self, number: int, reason: str, row: list[str]) -> str:
         self.n_rows += 1

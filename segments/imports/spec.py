@@ -29,11 +29,13 @@ class ImportOptions:
 
     def __post_init__(self) -> None:
         if self.dates not in DAY_IN_WORDS_ORDER:
-            raise ImportRefused(_("Dates are read as iso, dmy or mdy, not as “%s”.") % self.dates)
+            raise ImportRefused(
+                _("“%s” is not a valid date format. Use iso, dmy or mdy.") % self.dates
+            )
         if self.decimal not in (".", ","):
-            raise ImportRefused(_("The decimal mark is a point or a comma."))
+            raise ImportRefused(_("The decimal mark must be a point or a comma."))
         if bool(self.return_column) != bool(self.return_prefix):
-            raise ImportRefused(_("Returns need both a column and the prefix that marks them."))
+            raise ImportRefused(_("Specify both a column and a prefix to identify returns."))
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"ignore": list(self.ignore)}
@@ -114,5 +116,5 @@ IMPORTS: Hook[ImportSpec] = Hook(key=lambda spec: spec.kind)
 
 def spec_of(kind: str) -> ImportSpec:
     if kind not in IMPORTS:
-        raise ImportRefused(_("There is no import of the kind “%s”.") % kind)
+        raise ImportRefused(_("“%s” is not a valid kind of import.") % kind)
     return IMPORTS[kind]

@@ -169,7 +169,7 @@ def set_repeats_aside(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan)
         f"(SELECT {key}, min(line) AS line FROM {CHECKED} GROUP BY {key} HAVING count(*) > 1) k "
         f"JOIN {CHECKED} v ON {joined} AND v.line > k.line JOIN {CHECKED} f ON f.line = k.line"
     )
-    reason = quote(_("Line %s has the same key with other values."))
+    reason = quote(_("Line %s has the same key with different values."))
     cursor.execute(f"DELETE FROM {CHECKED} v USING {REPEATED} r WHERE v.line = r.line")
     cursor.execute(
         f"WITH gone AS (DELETE FROM {REPEATED} WHERE differs RETURNING line, first_line) "

@@ -39,7 +39,7 @@ def upload_path(name: str) -> Path:
     """Where an upload lies. Raises ImportRefused for one that was forgotten, or never was."""
     path = Path(settings.DATA_DIR) / "uploads" / name
     if not re.fullmatch(r"[0-9a-f]{32}", name) or not path.is_file():
-        raise ImportRefused(_("The uploaded file is no longer here; upload it again."))
+        raise ImportRefused(_("The uploaded file is no longer available. Upload it again."))
     return path
 
 
@@ -57,7 +57,7 @@ def confirm_upload(name: str, sha256: str, **job: Any) -> tuple[ImportJob, bool]
             return known, False
         made = create_import(path=path, **job)
         if made.sha256 != sha256:
-            raise ImportRefused(_("The file is not the one that the preview showed."))
+            raise ImportRefused(_("The file differs from the one shown in the preview."))
         return made, True
 
 

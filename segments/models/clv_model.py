@@ -7,8 +7,12 @@ class ClvModel(models.Model):
 
     fitted_on = models.DateField(_("fitted on"), db_index=True)
     n_customers = models.PositiveIntegerField(_("customers"))
-    purchases = models.JSONField(_("BG/NBD"), help_text=_("r, alpha, a, b; time in weeks."))
-    spend = models.JSONField(_("Gamma-Gamma"), help_text=_("p, q, gamma; money in cents."))
+    purchases = models.JSONField(
+        _("BG/NBD"), help_text=_("Parameters r, alpha, a, b; time in weeks.")
+    )
+    spend = models.JSONField(
+        _("Gamma-Gamma"), help_text=_("Parameters p, q, gamma; money in cents.")
+    )
     log_likelihood = models.FloatField(_("log-likelihood"))
 
     class Meta:

@@ -33,13 +33,13 @@ PHONE_DIGITS = Func(F("phone"), Value("+ ()./-"), Value(""), function="translate
 class Customer(models.Model):
     """A person we may talk to, under the id that the customer's own systems use."""
 
-    external_id = models.CharField(_("customer id"), max_length=100, unique=True)
+    external_id = models.CharField(_("customer ID"), max_length=100, unique=True)
     email = models.CharField(_("e-mail"), max_length=254, blank=True)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     first_name = models.CharField(_("first name"), max_length=100, blank=True)
     last_name = models.CharField(_("last name"), max_length=100, blank=True)
     country = models.CharField(
-        _("country"), max_length=2, blank=True, help_text=_("ISO 3166 code.")
+        _("country"), max_length=2, blank=True, help_text=_("Country as an ISO 3166 code.")
     )
     time_zone = models.CharField(
         _("time zone"), max_length=64, blank=True, validators=[validate_time_zone]
@@ -53,10 +53,12 @@ class Customer(models.Model):
         verbose_name=_("consents"),
         default=list,
         blank=True,
-        help_text=_("Channels by which the customer allowed us to write."),
+        help_text=_("Channels with consent."),
     )
     suppressed = models.BooleanField(
-        _("suppressed"), default=False, help_text=_("Never contacted: complaint, bounce, erasure.")
+        _("suppressed"),
+        default=False,
+        help_text=_("Never contacted, for example after a complaint, bounce or erasure."),
     )
     suppressed_channels = ArrayField(
         models.CharField(max_length=8, choices=Channel),
@@ -65,16 +67,16 @@ class Customer(models.Model):
         db_default=[],
         blank=True,
         editable=False,
-        help_text=_("Channels whose address here is on the list of suppressed addresses."),
+        help_text=_("Channels whose address is suppressed."),
     )
     topics_declined = ArrayField(
         models.BigIntegerField(),
-        verbose_name=_("topics declined"),
+        verbose_name=_("topics opted out of"),
         default=list,
         db_default=[],
         blank=True,
         editable=False,
-        help_text=_("Topics (tags of campaigns) that the customer does not want to hear about."),
+        help_text=_("Topics (campaign tags) the customer opted out of."),
     )
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)

@@ -37,11 +37,11 @@ class Event(models.Model):
         _("amount in cents"),
         null=True,
         blank=True,
-        help_text=_("Margin in cents; of orders without a known margin, the revenue."),
+        help_text=_("Margin in cents, or revenue for orders whose margin is unknown."),
     )
     properties = models.JSONField(_("properties"), default=dict, blank=True)
     source = models.CharField(_("source"), max_length=40)
-    external_id = models.CharField(_("event id"), max_length=100)
+    external_id = models.CharField(_("event ID"), max_length=100)
     recorded_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
 
     class Meta:

@@ -20,7 +20,9 @@ class FeatureDefinition(models.Model):
         _("name"),
         max_length=40,
         unique=True,
-        validators=[RegexValidator(r"^[a-z][a-z0-9_]*$", _("Small letters, digits and _ only."))],
+        validators=[
+            RegexValidator(r"^[a-z][a-z0-9_]*$", _("Use lower-case letters, digits and _ only."))
+        ],
     )
     label = models.CharField(_("label"), max_length=80)
     aggregate = models.CharField(_("aggregate"), max_length=10, choices=Aggregate)
@@ -28,19 +30,21 @@ class FeatureDefinition(models.Model):
         _("event kind"), max_length=40, blank=True, help_text=_("Empty for an attribute.")
     )
     window_days = models.PositiveSmallIntegerField(
-        _("window in days"), null=True, blank=True, help_text=_("Empty: since ever.")
+        _("attribution window in days"), null=True, blank=True, help_text=_("Empty: all time.")
     )
     property_name = models.CharField(
         _("property"),
         max_length=60,
         blank=True,
-        help_text=_("Count only events with this property …; or the attribute's name."),
+        help_text=_("Only count events with this property …, or the name of the attribute."),
     )
     property_value = models.CharField(
         _("has value"),
         max_length=100,
         blank=True,
-        help_text=_("… equal to this value. Of an attribute: 1 where it has this value, else 0."),
+        help_text=_(
+            "… equal to this value. For an attribute: 1 if it has this value, otherwise 0."
+        ),
     )
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -53,7 +57,7 @@ class FeatureDefinition(models.Model):
                 condition=models.Q(property_name="", property_value="")
                 | ~models.Q(property_name=""),
                 name="feature_value_needs_property",
-                violation_error_message=_("A value to compare with needs a property."),
+                violation_error_message=_("Enter a property to compare this value with."),
             ),
             models.CheckConstraint(
                 condition=models.Q(aggregate="attribute", event_kind="", window_days=None)
@@ -61,8 +65,8 @@ class FeatureDefinition(models.Model):
                 | ~models.Q(aggregate="attribute") & ~models.Q(event_kind=""),
                 name="feature_of_events_or_attribute",
                 violation_error_message=_(
-                    "An attribute needs its name as the property, and neither event kind nor "
-                    "window; every other feature needs an event kind."
+                    "For an attribute, enter its name as the property and leave event "
+                    "kind and window empty. All other features need an event kind."
                 ),
             ),
         ]
@@ -72,7 +76,7 @@ class FeatureDefinition(models.Model):
 
     def clean(self) -> None:
         if self.name in BUILT_IN_NAMES:
-            raise ValidationError({"name": _("A built-in feature has this name.")})
+            raise ValidationError({"name": _("A built-in feature already has this name.")})
 
 
 class FeatureSet(models.Model):

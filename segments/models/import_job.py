@@ -34,7 +34,10 @@ class ImportJob(models.Model):
         _("columns"), default=dict, blank=True, help_text=_("Our field → the file's column.")
     )
     options = models.JSONField(
-        _("options"), default=dict, blank=True, help_text=_("How cells are read, what is made.")
+        _("options"),
+        default=dict,
+        blank=True,
+        help_text=_("How cells are read and which rows are created."),
     )
     source = models.CharField(_("source"), max_length=40, default="file")
     n_bytes = models.BigIntegerField(_("bytes"), default=0)

@@ -21,7 +21,7 @@ class Segmentation(models.Model):
         "segments.FeatureSet", models.PROTECT, related_name="+", verbose_name=_("feature set")
     )
     clusters = models.JSONField(
-        _("clusters"), help_text=_("Per stage: transformation, centres, criterion, segment ids.")
+        _("clusters"), help_text=_("Per stage: transformation, centres, criterion, segment IDs.")
     )
     seed = models.BigIntegerField(_("seed"), default=0)
 
@@ -45,18 +45,18 @@ class MicroSegment(models.Model):
         related_name="children",
         null=True,
         blank=True,
-        verbose_name=_("split off"),
-        help_text=_("Empty: a behavioural cluster of its stage."),
+        verbose_name=_("split from"),
+        help_text=_("Empty: a behavioural cluster of its lifecycle stage."),
     )
     is_frozen = models.BooleanField(
-        _("frozen"), default=False, help_text=_("No splits are looked for.")
+        _("frozen"), default=False, help_text=_("No further splits are searched for.")
     )
     created_on = models.DateField(_("created on"))
     retired_on = models.DateField(
         _("retired on"),
         null=True,
         blank=True,
-        help_text=_("From the next day on nobody is in it, unless a split of it is undone."),
+        help_text=_("From the next day, no customer is in it unless its split is undone."),
     )
 
     class Meta:
@@ -84,7 +84,8 @@ class SegmentSplit(models.Model):
     )
     feature = models.CharField(_("feature"), max_length=40)
     threshold = models.FloatField(
-        _("threshold"), help_text=_("Above: more than this. What is unknown is not above.")
+        _("threshold"),
+        help_text=_("Above means greater than this value. Unknown values count as not above."),
     )
     below = models.OneToOneField(
         MicroSegment, models.PROTECT, related_name="+", verbose_name=_("not above")
@@ -92,9 +93,9 @@ class SegmentSplit(models.Model):
     above = models.OneToOneField(
         MicroSegment, models.PROTECT, related_name="+", verbose_name=_("above")
     )
-    made_on = models.DateField(_("made on"))
+    made_on = models.DateField(_("created on"))
     ended_on = models.DateField(_("ended on"), null=True, blank=True)
-    end = models.CharField(_("why it ended"), max_length=8, choices=End, blank=True)
+    end = models.CharField(_("reason for ending"), max_length=8, choices=End, blank=True)
 
     class Meta:
         verbose_name = _("split")

@@ -17,38 +17,46 @@ class Organisation(models.Model):
         max_length=64,
         default="UTC",
         validators=[validate_time_zone],
-        help_text=_("The engine's day begins at midnight here; also for customers without a zone."),
+        help_text=_(
+            "The engine's day starts at midnight in this zone. Also used for "
+            "customers without a time zone."
+        ),
     )
     currency = models.CharField(_("currency"), max_length=3, default="EUR")
     new_days = models.PositiveSmallIntegerField(
-        _("new for"), default=30, help_text=_("Days after the first order in which one is new.")
+        _("new for (days)"),
+        default=30,
+        help_text=_("Days after the first order in which a customer is new."),
     )
     at_risk_days = models.PositiveSmallIntegerField(
-        _("at risk after"), default=90, help_text=_("Days without an order until one is at risk.")
+        _("at risk after (days)"),
+        default=90,
+        help_text=_("Days without an order until a customer is at risk."),
     )
     lapsed_days = models.PositiveSmallIntegerField(
-        _("lapsed after"), default=180, help_text=_("Days without an order until one has lapsed.")
+        _("lapsed after (days)"),
+        default=180,
+        help_text=_("Days without an order until a customer has lapsed."),
     )
     clv_horizon_weeks = models.PositiveSmallIntegerField(
         _("value horizon"),
         default=52,
         validators=[MinValueValidator(1), MaxValueValidator(260)],
-        help_text=_("Weeks ahead over which customer lifetime value is added up."),
+        help_text=_("Weeks over which customer lifetime value is predicted."),
     )
     yearly_discount = models.FloatField(
         _("yearly discount"),
         default=0.1,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text=_("What money a year from now is worth less than today: 0.1 is 10 %."),
+        help_text=_("How much less money is worth in a year: 0.1 is 10 %."),
     )
     half_life_days = models.PositiveSmallIntegerField(
         _("half-life of learning"),
         default=180,
         validators=[MinValueValidator(7), MaxValueValidator(3650)],
         help_text=_(
-            "Days after which what a contact taught counts half. Shorter follows change sooner "
-            "and knows less at any time. One for all campaigns, because they learn from each "
-            "other; a change counts for all days that are kept, from the next learning on."
+            "Days after which a message counts half in learning. A shorter half-life "
+            "follows change faster but knows less. Applies to all campaigns."
         ),
     )
     lock_time = models.TimeField(
@@ -56,27 +64,23 @@ class Organisation(models.Model):
         null=True,
         blank=True,
         help_text=_(
-            "No message of the day's run leaves before this time, in the organisation's zone; "
-            "until then it can be stopped: a paused campaign or action sends nothing more. Empty: "
-            "messages leave as soon as they are decided."
+            "Messages of the daily run are not sent before this time, so that they can "
+            "still be stopped. Empty: sent as soon as they are decided."
         ),
     )
     approval_audience = models.PositiveIntegerField(
-        _("approval above"),
+        _("approval above (customers)"),
         null=True,
         blank=True,
         help_text=_(
-            "Customers. Launching a campaign or journey map that more of them could get, and "
-            "changing rules in force while more of them are known, needs the approval of a second "
-            "person. Rules are also this number when it is raised or emptied, the time zone, the "
-            "days of the life cycle, an earlier lock time, and what an active feature computes. "
-            "Pausing, ending and the stop switch never wait. Empty: nobody has to approve."
+            "Launches and rule changes that affect more customers than this need "
+            "approval by a second person. Empty: no approval needed."
         ),
     )
     sending_stopped = models.BooleanField(
         _("sending stopped"),
         default=False,
-        help_text=_("The global stop switch: no message leaves while this is on."),
+        help_text=_("The global stop switch. While it is on, no messages are sent."),
     )
 
     class Meta:
@@ -88,7 +92,10 @@ class Organisation(models.Model):
                 condition=models.Q(new_days__lt=models.F("at_risk_days"))
                 & models.Q(at_risk_days__lt=models.F("lapsed_days")),
                 name="organisation_stages_in_order",
-                violation_error_message=_("“New for” < “at risk after” < “lapsed after”."),
+                violation_error_message=_(
+                    "“New for” must be less than “at risk after”, "
+                    "which must be less than “lapsed after”."
+                ),
             ),
         ]
 

@@ -15,8 +15,8 @@ class StateBuild(models.Model):
     n_customers = models.PositiveIntegerField(_("customers"))
 
     class Meta:
-        verbose_name = _("state of a day")
-        verbose_name_plural = _("states by day")
+        verbose_name = _("daily customer data")
+        verbose_name_plural = _("daily customer data")
         ordering = ["-as_of"]
 
     def __str__(self) -> str:
@@ -47,9 +47,9 @@ class CustomerState(models.Model):
     features = ArrayField(
         models.FloatField(),
         verbose_name=_("features"),
-        help_text=_("In the order of the day's feature set; NaN where unknown."),
+        help_text=_("In the order of the feature set; NaN if unknown."),
     )
-    p_alive = models.FloatField(_("probability alive"), null=True)
+    p_alive = models.FloatField(_("probability of being active"), null=True)
     clv_cents = models.FloatField(
         _("predicted value in cents"), help_text=_("Expected margin over the value horizon.")
     )

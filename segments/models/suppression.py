@@ -11,7 +11,7 @@ class Suppression(models.Model):
     """
 
     class Reason(models.TextChoices):
-        BOUNCE = "bounce", _("it does not take messages")
+        BOUNCE = "bounce", _("address does not accept messages")
         COMPLAINT = "complaint", _("complaint")
         ERASURE = "erasure", _("erasure")
         REQUEST = "request", _("request")
@@ -26,7 +26,7 @@ class Suppression(models.Model):
         verbose_name = _("suppressed address")
         verbose_name_plural = _("suppressed addresses")
         permissions = [
-            ("check_suppression", _("Can ask whether an address is suppressed")),
+            ("check_suppression", _("Can check whether an address is suppressed")),
             ("lift_suppression", _("Can lift the suppression of an address")),
         ]
         constraints = [

@@ -8,7 +8,7 @@ class TargetGroup(models.Model):
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     rule = models.JSONField(
-        _("rule"), default=dict, blank=True, help_text=_("Empty: every customer.")
+        _("rule"), default=dict, blank=True, help_text=_("Empty: all customers.")
     )
     n_customers = models.IntegerField(
         _("customers"), null=True, blank=True, editable=False, validators=[MinValueValidator(0)]

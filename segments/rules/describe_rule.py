@@ -14,11 +14,11 @@ OP_LABELS: Mapping[Op, str | Promise] = {
     Op.EQ: gettext_lazy("is"),
     Op.NE: gettext_lazy("is not"),
     Op.LT: gettext_lazy("less than"),
-    Op.LE: gettext_lazy("at most"),
+    Op.LE: gettext_lazy("maximum"),
     Op.GT: gettext_lazy("more than"),
-    Op.GE: gettext_lazy("at least"),
+    Op.GE: gettext_lazy("minimum"),
     Op.IN: gettext_lazy("is one of"),
-    Op.NOT_IN: gettext_lazy("is none of"),
+    Op.NOT_IN: gettext_lazy("is not one of"),
     Op.BETWEEN: gettext_lazy("from … to"),
     Op.CONTAINS: gettext_lazy("contains"),
     Op.IS_KNOWN: gettext_lazy("is known"),
@@ -41,7 +41,7 @@ def describe(rule: Rule, fields: RuleFields | None = None) -> str:
     fields : the catalogue, for labels of fields and choices; without it names stand for labels.
     """
     if rule.root == All(()):
-        return _("everyone")
+        return _("all customers")
     return _node(rule.root, fields or {}, within=False)
 
 

@@ -46,7 +46,8 @@ def active_features() -> tuple[Feature, ...]:
     for feature in own:
         if feature.name in BUILT_IN_NAMES:
             raise FeatureError(
-                _("The feature “%(name)s” has the name of a built-in one.") % {"name": feature.name}
+                _("The feature “%(name)s” has the same name as a built-in feature.")
+                % {"name": feature.name}
             )
     return BUILT_IN + tuple(own)
 
@@ -61,7 +62,8 @@ def features_named(names: Iterable[str]) -> tuple[Feature, ...]:
     names = list(names)
     if missing := [name for name in names if name not in known]:
         raise FeatureError(
-            _("The day's state has a feature that is no longer defined: %s.") % ", ".join(missing)
+            _("The day's customer data uses a feature that is no longer defined: %s.")
+            % ", ".join(missing)
         )
     return tuple(known[name] for name in names)
 

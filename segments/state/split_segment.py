@@ -36,7 +36,7 @@ def split_segment(
     if segment.is_frozen:
         raise SplitRefused(_("“%s” is frozen.") % segment)
     if segment.splits.filter(ended_on=None).exists():
-        raise SplitRefused(_("“%s” is split already.") % segment)
+        raise SplitRefused(_("“%s” is already split.") % segment)
     if segment.retired_on:
         raise SplitRefused(_("“%s” is retired.") % segment)
     below, above = (

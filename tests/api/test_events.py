@@ -63,7 +63,7 @@ def test_each_event_is_refused_by_itself_with_its_reason(superuser, anna):
         "external_id:": {"customer": "K-1", "kind": "cart", "occurred_at": "2026-03-01T09:00:00Z"},
         "other content": item(1, kind="visit"),
         "a character": item(8, properties={"a": ["\x00"]}),
-        "character that": item(9, properties={"a": "\ud800"}),
+        "The properties contain an invalid character.": item(9, properties={"a": "\ud800"}),
         "deeply": item(10, properties={"a": [[[[[[[[[1]]]]]]]]]}),
         "10,000": item(11, properties={"a": "x" * 10_001}),
         "channel": item(12, kind="complaint"),

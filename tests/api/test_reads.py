@@ -163,7 +163,7 @@ def test_decisions_of_a_day_that_is_not_finished_are_not_shown(viewer, run):
     assert get(viewer, "decisions/")["results"] == []
     answer = viewer.get("/api/v1/decisions/", {"as_of": "2026-03-01"})
     assert answer.status_code == 400
-    assert answer.json() == {"as_of": ["No finished run has decided this day."]}
+    assert answer.json() == {"as_of": ["There is no finished run for this day."]}
     assert viewer.get("/api/v1/decisions/2026-03-01/K-1/").status_code == 404
 
 
@@ -347,7 +347,7 @@ def test_a_report_without_figures_says_so(viewer):
     for report in ("uplift", "arms"):
         answer = viewer.get(f"/api/v1/reports/{report}/")
         assert answer.status_code == 400
-        assert answer.json() == {"as_of": ["Nothing has been measured yet: name a day."]}
+        assert answer.json() == {"as_of": ["There are no figures yet. Specify a day."]}
     answer = viewer.get("/api/v1/reports/arms/", {"as_of": "2026-03-01"})
     assert answer.status_code == 400
     assert list(answer.json()) == ["as_of"]

@@ -83,7 +83,7 @@ def test_a_day_before_the_newest_run_is_refused(superuser, run):
 
     assert answer.status_code == 400
     assert answer.json() == {
-        "as_of": ["Day 2026-03-01 was run already: no day before it can begin now."]
+        "as_of": ["2026-03-01 has already been run, so earlier days can no longer be run."]
     }
     assert DecisionRun.objects.count() == 1
 
@@ -97,7 +97,7 @@ def test_today_is_the_organisations_and_tomorrow_has_not_begun(superuser):
         refused = post(superuser, date(2026, 3, 3))
         accepted = post(superuser, date(2026, 3, 2))
 
-    assert refused.json() == {"as_of": ["This day has not begun yet."]}
+    assert refused.json() == {"as_of": ["This day has not started yet."]}
     assert accepted.status_code == 202
 
 

@@ -57,7 +57,7 @@ def test_the_abandoned_cart_map_is_drawn_put_right_launched_and_gone_through(pag
     decide_day()
     journey = JourneyMap.objects.create(name="Abandoned cart", control_share=0)
     open_canvas(page, journey)
-    expect(page.get_by_text("The map has no entry")).to_be_visible()
+    expect(page.get_by_text("The journey has no entry step, so nobody can enter.")).to_be_visible()
 
     page.click("[data-add=entry]")
     field(page, "event_kind").fill("cart")
@@ -68,16 +68,16 @@ def test_the_abandoned_cart_map_is_drawn_put_right_launched_and_gone_through(pag
     field(page, "for").select_option(label="until an event arrives")
     field(page, "event_kind").fill("order")
     field(page, "event_kind").blur()
-    expect(step(page, 2)).to_contain_text("Wait for event “order”, 1 hour at most")
+    expect(step(page, 2)).to_contain_text("Wait for event “order”, up to 1 hour")
 
     page.drag_and_drop(
         "[data-add=send]", "[data-part=drawing]", target_position={"x": 420, "y": 560}
     )
     expect(step(page, 3)).to_be_visible()
     page.get_by_role("tab", name="Step").click()
-    expect(page.get_by_text("No way leads to it from the entry.").first).to_be_visible()
+    expect(page.get_by_text("This step cannot be reached from the entry.").first).to_be_visible()
     drag(page, port(page, 2, 1), step(page, 3))
-    expect(page.get_by_text("No way leads to it from the entry.")).to_have_count(0)
+    expect(page.get_by_text("This step cannot be reached from the entry.")).to_have_count(0)
 
     page.click("[data-act=launch]")  # saves first, and says what is wrong
     page.click("dialog[open] button[value=yes]")
@@ -89,7 +89,7 @@ def test_the_abandoned_cart_map_is_drawn_put_right_launched_and_gone_through(pag
     field(page, "campaign").select_option(label="Cart reminder")
     expect(step(page, 3)).to_contain_text("Send “Cart reminder”")
     page.click("[data-tab=map]")
-    expect(page.get_by_text("Nothing stands against a launch.")).to_be_visible()
+    expect(page.get_by_text("Ready to launch.")).to_be_visible()
     page.click("[data-act=launch]")
     page.click("dialog[open] button[value=yes]")
     expect(page.locator(".jm-chip.active")).to_be_visible()
@@ -157,7 +157,7 @@ def test_a_map_is_drawn_without_a_mouse(page):
 
     page.locator("[data-add=entry]").focus()
     page.keyboard.press("Enter")
-    field(page, "by").select_option(label="around a date of theirs")
+    field(page, "by").select_option(label="around a date of the customer")
     page.locator("[data-add=exit]").press("Enter")
     expect(step(page, 2)).to_be_visible()
     page.locator("[data-add=wait]").press("Enter")  # an exit has no port: it stands alone
@@ -168,7 +168,7 @@ def test_a_map_is_drawn_without_a_mouse(page):
     step(page, 3).press("ArrowRight")
     page.keyboard.press("Control+s")
 
-    expect(page.locator("[data-part=message]")).to_contain_text("It can be launched")
+    expect(page.locator("[data-part=message]")).to_contain_text("Saved. Ready to launch.")
     graph = journey.versions.get().graph
     assert {(link["from"], link["to"]) for link in graph["links"]} == {("s1", "s3"), ("s3", "s2")}
 
@@ -201,8 +201,8 @@ def test_two_people_at_one_map_lose_nothing(page):
 
     page.click("[data-act=save]")
     expect(page.locator("[data-part=message]")).to_contain_text("berta saved this map")
-    expect(page.locator("[data-part=state]")).to_have_text("Changes are not saved")
-    page.get_by_role("button", name="Save mine over it").click()
+    expect(page.locator("[data-part=state]")).to_have_text("Unsaved changes")
+    page.get_by_role("button", name="Overwrite with mine").click()
 
     expect(page.locator("[data-part=message]")).to_contain_text("Saved")
     assert [s["kind"] for s in journey.versions.get().graph["steps"]] == ["entry", "exit"]

@@ -34,7 +34,7 @@ def test_each_text_is_told_what_is_wrong_in_it():
 
 
 def test_html_belongs_to_an_e_mail_which_has_a_text_too():
-    with pytest.raises(ValidationError, match="Only an e-mail has an HTML part"):
+    with pytest.raises(ValidationError, match="Only e-mails can have an HTML part"):
         make_action(channel="sms", html="<p>Hi</p>").clean()
 
     assert "needs a subject and a text" in make_action(body="", html="<p>Hi</p>").problems()[0]
@@ -82,5 +82,5 @@ def test_an_answer_cannot_be_launched_as_what_goes_beside(beside):
 
     [problem] = banner.campaign.problems()
 
-    assert problem.startswith(f"Action “{banner.name}” answers whoever comes to us")
+    assert problem.startswith(f"Action “{banner.name}” answers customers who come to us")
     assert letter.campaign.problems() == answer.campaign.problems() == []

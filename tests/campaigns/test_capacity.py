@@ -60,7 +60,7 @@ def test_limits_of_different_periods_are_compared_by_the_day_and_named():
     CapacityLimit.objects.create(name="rarely", maximum=1000, period="month")
     CapacityLimit.objects.create(name="no end", maximum=1, period="whole")
     assert contradiction_on(DAY) == (
-        "These cannot hold together: the minimum of “often”, the maximum of “rarely”."
+        "These limits contradict each other: the minimum of “often”, the maximum of “rarely”."
     )
     CapacityLimit.objects.filter(name="rarely").update(maximum=1240)  # 31 days of 40
     assert contradiction_on(DAY) == ""
@@ -110,9 +110,9 @@ def test_days_left_are_those_of_the_period_on_which_a_counted_campaign_runs():
 
 @pytest.mark.django_db
 def test_a_limit_that_makes_no_sense_is_refused_in_words():
-    with pytest.raises(ValidationError, match="cannot be more than the most"):
+    with pytest.raises(ValidationError, match="The minimum cannot be greater than the maximum"):
         CapacityLimit(name="x", maximum=5, minimum=6).full_clean()
-    with pytest.raises(ValidationError, match="Name what the scope asks for"):
+    with pytest.raises(ValidationError, match="Select only what the scope requires"):
         CapacityLimit(name="x", maximum=5, scope="channel").full_clean()
     with pytest.raises(ValidationError, match="needs an end"):
         CapacityLimit(name="x", maximum=5, minimum=2, period="whole").full_clean()

@@ -261,8 +261,8 @@ def test_a_launch_is_refused_with_the_rule_that_forbids_it():
         name="Rest", campaign=winback, excluded_campaign=birthday, days=14, both_ways=True
     )
     sentence = (
-        "“Birthday” can never be sent: “Win-back” shuts it out for 14 days by the exclusion “Rest” "
-        "and comes again after 7 days."
+        "“Birthday” can never be sent: “Win-back” blocks it for 14 days through the "
+        "exclusion “Rest” and comes again after 7 days."
     )
 
     assert told(birthday) == [(NEVER, sentence)]
@@ -282,8 +282,10 @@ def test_who_alone_cannot_get_it_is_said_and_does_not_hinder_the_launch():
     assert told(birthday) == [
         (
             WARNING,
-            "“Birthday” can never be sent to lapsed: “Win-back” shuts it out for 14 days by the "
-            "exclusion “Rest” and comes again after 7 days.",
+            (
+                "“Birthday” can never be sent to lapsed: “Win-back” blocks it for 14 days "
+                "through the exclusion “Rest” and comes again after 7 days."
+            ),
         )
     ]
     assert launch_campaign(birthday).status == "active"
@@ -319,8 +321,8 @@ def test_what_a_launch_would_do_to_others_is_said_on_its_page():
 
     assert severity == WARNING
     assert text == (
-        "“Birthday” can never be sent: “Win-back” has customers to itself for 9 days and comes "
-        "again after 7 days."
+        "“Birthday” can never be sent: “Win-back” has a cool-down of 9 days and "
+        "comes again after 7 days."
     )
     assert launch_campaign(winback).status == "active"
 
@@ -331,11 +333,11 @@ def test_a_cap_of_zero_forbids_a_campaign_and_one_of_its_actions_is_a_warning():
     FrequencyCap.objects.create(name="No mail", scope="channel", channel="email", limit=0)
 
     assert told(birthday) == [
-        (NEVER, "“Birthday” can never be sent: the cap “No mail” allows no contact.")
+        (NEVER, "“Birthday” can never be sent: the cap “No mail” allows no messages.")
     ]
     make_action(birthday, channel="sms")
     assert told(birthday) == [
-        (WARNING, "“Mail” of “Birthday” can never be sent: the cap “No mail” allows no contact.")
+        (WARNING, "“Mail” of “Birthday” can never be sent: the cap “No mail” allows no messages.")
     ]
     Campaign.objects.update(exempt_from_caps=True)
     assert told(Campaign.objects.get()) == []
@@ -350,11 +352,14 @@ def test_quiet_hours_without_an_end_are_found_by_country():
         QuietHours.objects.create(name=name, country="DE", starts_at=start, ends_at=end)
 
     assert told(birthday) == [
-        (WARNING, "“Birthday” can never be sent by e-mail in DE: it is always quiet.")
+        (WARNING, "“Birthday” can never be sent by e-mail in DE: quiet hours cover the whole week.")
     ]
     QuietHours.objects.update(country="")
     assert told(birthday) == [
-        (NEVER, "“Birthday” can never be sent: by its channels, it is always quiet everywhere.")
+        (
+            NEVER,
+            "“Birthday” can never be sent: quiet hours cover the whole week on all its channels.",
+        )
     ]
     Campaign.objects.update(transactional=True, control_share=0)
     assert told(Campaign.objects.get()) == []
@@ -378,7 +383,11 @@ def test_a_target_group_that_contradicts_itself():
     birthday = draft("Birthday", target_group=group("Nobody", both))
 
     assert told(birthday) == [
-        (NEVER, "“Birthday” can never be sent: its target group contradicts itself.")
+        (
+            NEVER,
+            "“Birthday” can never be sent: the conditions of its target group "
+            "contradict each other.",
+        )
     ]
 
 
@@ -393,13 +402,15 @@ def test_a_series_that_cannot_go_on():
 
     assert told(second)[0] == (
         NEVER,
-        "“Second” can never be sent as a step after “First”: that one's own contact shuts it out "
-        "for 4 days, and the step is possible until day 3.",
+        (
+            "“Second” can never follow “First”, whose message blocks it for 4 days; the "
+            "step is only possible until day 3."
+        ),
     )
     Exclusion.objects.update(days=3)
     first.status = "paused"
     first.save()
-    assert told(second) == [(WARNING, "“Second” comes only after “First”, which is not active.")]
+    assert told(second) == [(WARNING, "“Second” only follows “First”, which is not active.")]
 
 
 @pytest.mark.django_db
@@ -456,6 +467,8 @@ def test_the_list_of_all_conflicts_takes_drafts_one_by_one():
 
     # Neither draft stands in the way of the other, or of the active one, before it is launched.
     assert [found.text for found in find_conflicts(DAY)] == [
-        "The cap “Cap” allows 3, but with the minimum gap “Gap” at most 2 contacts fit into its "
-        "window: the cap is never reached."
+        (
+            "The cap “Cap” allows 3, but the minimum gap “Gap” leaves room for only 2 "
+            "messages in its window, so the cap is never reached."
+        )
     ]

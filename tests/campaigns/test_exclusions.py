@@ -80,7 +80,7 @@ def test_a_duration_that_outlasts_its_campaign_is_told_as_one(three, status):
     codes = verdicts(rules, history({"campaign": named.pk, "at": days_ago(8)}))
 
     assert [VerdictWords(rules)(action, code) for action, code in enumerate(codes)] == [
-        "“Named” has the customer to itself for 9 days."
+        "The cool-down of “Named” lasts 9 days."
     ] * 2
     assert Rulebook.from_json(rules.to_json()) == rules
     later = verdicts(rules, history({"campaign": named.pk, "at": days_ago(9)}))

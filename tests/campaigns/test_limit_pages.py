@@ -36,9 +36,9 @@ def test_limits_are_listed_in_words(admin_client):
     gaps = text_of(admin_client.get("/admin/campaigns/minimumgap/"))
     quiet = text_of(admin_client.get("/admin/campaigns/quiethours/"))
 
-    assert "no cap over all contacts" in caps
-    assert "none at all over SMS" in caps
-    assert "2 in calendar week, from Sunday, over all contacts" in caps
+    assert "no cap on all messages" in caps
+    assert "no messages allowed: SMS" in caps
+    assert "2 in calendar week, from Sunday: all messages" in caps
     assert "at least 36 hours between two contacts by SMS" in gaps
     assert "every channel in DE: Monday, Friday from 22:00 to 08:00 of the next day" in quiet
 
@@ -59,7 +59,7 @@ def test_quiet_hours_are_made_by_hand_and_reach_the_rulebook(admin_client):
     admin_client.post("/admin/campaigns/quiethours/add/", form | {"weekdays": ["7", "1"]})
     admin_client.post("/admin/campaigns/quiethours/add/", form | {"channel": ""})
 
-    assert "Quiet hours end at another time than they start." in text_of(refused)
+    assert "Quiet hours must not start and end at the same time." in text_of(refused)
     assert load_rulebook(DAY).quiet_hours == (
         QuietEntry("sms", "DE", 22 * 60, 8 * 60 + 30, (1, 7)),
         QuietEntry("", "DE", 22 * 60, 8 * 60 + 30, (1, 2, 3, 4, 5, 6, 7)),
@@ -83,7 +83,7 @@ def test_the_database_refuses_limits_that_mean_nothing(model, fields):
 def test_conflicts_are_shown_to_those_who_may_see_the_rules(admin_client, client):
     make_action(made := make_campaign(name="Birthday"))
     FrequencyCap.objects.create(name="None", limit=0)
-    sentence = "“Birthday” can never be sent: the cap “None” allows no contact."
+    sentence = "“Birthday” can never be sent: the cap “None” allows no messages."
 
     page = text_of(admin_client.get("/admin/campaigns/frequencycap/conflicts/"))
     own = text_of(admin_client.get(f"/admin/campaigns/campaign/{made.pk}/change/"))
@@ -93,7 +93,7 @@ def test_conflicts_are_shown_to_those_who_may_see_the_rules(admin_client, client
 
     assert sentence in page
     assert "never sent" in page
-    assert "The campaign runs, but:" in own
+    assert "The campaign is running, but:" in own
     assert sentence in own
     assert client.get("/admin/campaigns/frequencycap/conflicts/").status_code == 403
 
@@ -129,8 +129,8 @@ def test_a_run_keeps_gaps_and_tells_which_one():
         o for o in explain_decision(decision).options if o.campaign_id == action.campaign_id
     ]
     assert option.verdict == (
-        "The minimum gap “Two days”: a contact, over all contacts, is less than 48 hours ago or "
-        "still to come."
+        "The minimum gap “Two days” of 48 hours applies: another message (all "
+        "messages) was sent within it or is scheduled."
     )
 
 

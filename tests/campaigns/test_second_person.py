@@ -249,7 +249,7 @@ def test_the_stop_switch_works_at_once_and_the_limit_itself_waits(client, maker,
     data = form_of(client, url)
     mixed = client.post(url, {k: v for k, v in data.items() if k != "sending_stopped"}
                         | {"approval_audience": "900"})  # fmt: skip
-    assert "Change this by itself" in mixed.content.decode()
+    assert "Change this setting on its own: it may need approval." in mixed.content.decode()
     client.post(url, data | {"approval_audience": ""})
     assert Organisation.current().approval_audience == 5
 
@@ -302,7 +302,7 @@ def test_the_stop_switch_does_not_wait_with_what_rules_are_measured_by(client, m
     data = form_of(client, url) | {"sending_stopped": "on"}
 
     answer = client.post(url, data | {"lapsed_days": "100"})
-    assert "Change this by itself" in answer.content.decode()
+    assert "Change this setting on its own: it may need approval." in answer.content.decode()
     client.post(url, data)
 
     assert Organisation.current().sending_stopped

@@ -50,8 +50,8 @@ def test_the_lists_are_complete():
     ("until", "too_late", "sentence"),
     [
         (MORNING, False, "Quiet hours until 2026-03-02 08:00 CET."),
-        (MORNING, True, "Quiet hours until 2026-03-02 08:00 CET: too late for this message."),
-        (None, True, "Quiet hours: no moment is possible."),
+        (MORNING, True, "Quiet hours until 2026-03-02 08:00 CET, after the message expires."),
+        (None, True, "Quiet hours: there is no possible time."),
     ],
 )
 def test_a_limit_says_until_when_in_the_time_of_the_organisation(until, too_late, sentence):
@@ -87,7 +87,7 @@ def test_a_reason_is_read_in_the_language_of_the_reader():
     delivery = Delivery.objects.get(pk=make_delivery(status="sent", reason=reason).pk)
 
     assert delivery.reason == reason
-    assert delivery.reason_text == "Settled as sent by O'Hara, 100 %(by)s {0}."
+    assert delivery.reason_text == "Marked as sent by O'Hara, 100 %(by)s {0}."
     with translation.override("pt"):
         assert delivery.reason_text == "Resolvido como enviado por O'Hara, 100 %(by)s {0}."
     delivery.reason = None

@@ -45,7 +45,7 @@ def problems(text: str) -> list[str]:
         ("[{{ customer.attributes.unheard_of }}]", "[]"),
         ("[{{ customer.attributes.fax }}]", "[]"),
         ("{% if customer.attributes.club == 'gold' %}a{% else %}b{% endif %}", "a"),
-        ("{% for each in customer.attributes.shoes %}{{ each }};{% endfor %}", "red;blue;"),
+        ("{% per in customer.attributes.shoes %}{{ each }};{% endfor %}", "red;blue;"),
         ("{{ customer.attributes.shoes | join: ' and ' }}", "red and blue"),
         ("{{ customer.birth_date }}", "1990-05-01"),
         ('{{ customer.birth_date | date: "%-d.%-m.%y" }}', "1.5.90"),
@@ -81,7 +81,7 @@ def test_what_stands_in_a_value_is_not_read_as_a_text():
         ("\n\n{% if offer and %}x{% endif %}", 3, "cannot be read"),
         ("\n{{ offer | }}", 2, "cannot be read"),
         ("\n{{ 1 | divided_by: 0 }}", 2, "can't divide by 0"),
-        ('\n{{ customer.birth_date | date: "%B" }}', 2, "%d, %m, %y and %Y alone"),
+        ('\n{{ customer.birth_date | date: "%B" }}', 2, "a date format can only use"),
         ("{% raw %}", 1, "“raw” is never closed"),
     ],
 )

@@ -27,7 +27,7 @@ class CapacityAccountAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CapacityAccount]:
         return with_currency(super().get_queryset(request))
 
-    @admin.display(description=_("at most"), ordering="limit__maximum")
+    @admin.display(description=_("maximum"), ordering="limit__maximum")
     def at_most(self, account: CapacityAccount) -> str:
         return amount(account.limit.measure, account.limit.maximum, account.currency)  # type: ignore[attr-defined]
 
@@ -80,11 +80,11 @@ def price_in_words(use: CapacityUse, currency: str) -> str:
     """Of a message, or of what a unit of money has to bring beyond itself."""
     net = use.price - use.subsidy
     if use.account.limit.measure == CapacityLimit.Measure.MONEY:
-        return _("%(price)s for each %(one)s") % {
+        return _("%(price)s per %(one)s") % {
             "price": money(100 * net, currency),
             "one": money(100, currency, 0),
         }
-    return _("%s a message") % money(net, currency)
+    return _("%s per message") % money(net, currency)
 
 
 def capacity_panel(run: DecisionRun, currency: str) -> dict[str, Any] | None:
@@ -127,10 +127,8 @@ def capacity_panel(run: DecisionRun, currency: str) -> dict[str, Any] | None:
 
 def _quality(prices: dict[str, Any], currency: str) -> str:
     if prices.get("gap") is None:
-        return str(_("No choice that was found reaches every minimum."))
-    text = _(
-        "A choice worth %(value)s was found, none can be worth more than %(bound)s: gap %(gap)s"
-    )
+        return str(_("No solution found meets every minimum."))
+    text = _("Solution found: %(value)s. Upper bound: %(bound)s. Gap: %(gap)s")
     return text % {
         "value": money(prices["value_cents"], currency),
         "bound": money(prices["bound_cents"], currency),
@@ -141,14 +139,14 @@ def _quality(prices: dict[str, Any], currency: str) -> str:
 def _problems(use: CapacityUse, name: str, left: int, currency: str) -> list[str]:
     limit, found = use.account.limit, []
     if left < 0:
-        text = _("“%(name)s” was exceeded by %(over)s before it was lowered: nothing is sent.")
+        text = _("“%(name)s” had already exceeded its new maximum by %(over)s, so nothing is sent.")
         found.append(text % {"name": name, "over": in_words(limit, -left, currency)})
     if use.short:
-        text = _("The minimum of “%(name)s” cannot be reached today: %(short)s are missing.")
+        text = _("The minimum of “%(name)s” cannot be reached today: %(short)s short.")
         short = amount(limit.measure, use.short, currency)
         found.append(text % {"name": name, "short": short})
     elif use.run.status == DecisionRun.Status.DONE and use.used < use.wanted:
-        text = _("“%(name)s” asked for at least %(wanted)s today and got %(used)s.")
+        text = _("“%(name)s” has a minimum of %(wanted)s today and reached %(used)s.")
         words = {"wanted": use.wanted, "used": use.used}
         shown = {key: in_words(limit, units, currency) for key, units in words.items()}
         found.append(text % {"name": name, **shown})

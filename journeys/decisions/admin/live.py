@@ -17,7 +17,7 @@ class LiveDecisionAdmin(ReadOnlyAdmin):
     list_filter = ["reason"]
     list_select_related = ["customer"]
     search_fields = ["customer__external_id__exact", "request_key__exact"]
-    search_help_text = _("The whole customer id, or the whole request key.")
+    search_help_text = _("The complete customer ID or request key.")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     raw_id_fields = ["customer"]

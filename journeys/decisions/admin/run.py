@@ -40,22 +40,22 @@ DELIVERIES = {  # the equation of reconcile, in the order in which it adds up
     "decided": gettext_lazy("messages decided"),
     "sent": gettext_lazy("sent"),
     "failed": gettext_lazy("failed"),
-    "unknown": gettext_lazy("unknown, to be settled"),
+    "unknown": gettext_lazy("unknown, needs review"),
     "waiting": gettext_lazy("waiting"),
     "suppressed": gettext_lazy("suppressed"),
 }
 COUNTS = {  # what finish_run counts, in the order in which it adds up
-    "eligible": gettext_lazy("customers with a state of the day"),
+    "eligible": gettext_lazy("customers with data for the day"),
     "decided": gettext_lazy("decided"),
     "quarantined": gettext_lazy("quarantined"),
-    "held": gettext_lazy("of the decided: nothing was possible"),
-    "ranked": gettext_lazy("by rank"),
-    "journey": gettext_lazy("step of a journey map"),
+    "held": gettext_lazy("of these: nothing was possible"),
+    "ranked": gettext_lazy("by priority"),
+    "journey": gettext_lazy("journey step"),
     "auto": gettext_lazy("by value"),
-    "baseline": gettext_lazy("by chance, baseline arm"),
-    "contacts": gettext_lazy("of the decided: with a campaign"),
+    "baseline": gettext_lazy("at random, baseline group"),
+    "contacts": gettext_lazy("of these: with a campaign"),
     "controls": gettext_lazy("control, message withheld"),
-    "none": gettext_lazy("of the decided: with none"),
+    "none": gettext_lazy("of these: no message"),
 }
 N_TROUBLED = 50  # chunks with errors that the page lists
 
@@ -67,8 +67,8 @@ class StartForm(forms.Form):
             {"type": "date", "class": " ".join(BASE_INPUT_CLASSES)}, format="%Y-%m-%d"
         ),
         help_text=gettext_lazy(
-            "State, outcomes, learning, decisions and deliveries of this day, in the background. "
-            "A day that was run already stays as it is."
+            "Computes customer data, outcomes, learning, decisions and deliveries for "
+            "this day in the background. A day that was already run is left as it is."
         ),
     )
 
@@ -113,7 +113,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
     def contacts(self, run: DecisionRun) -> str:
         return number(run.counts.get("contacts"))
 
-    @admin.display(description=gettext_lazy("with none"))
+    @admin.display(description=gettext_lazy("no message"))
     def none(self, run: DecisionRun) -> str:
         return number(run.counts.get("none"))
 
@@ -138,11 +138,11 @@ class DecisionRunAdmin(ReadOnlyAdmin):
             except RunRefused as refused:
                 form.add_error("as_of", str(refused))
             else:
-                self.log_addition(request, run, _("Asked for."))
+                self.log_addition(request, run, _("Run requested."))
                 if run.status == Status.DONE:
-                    self.message_user(request, _("This day was run already."), messages.INFO)
+                    self.message_user(request, _("This day has already been run."), messages.INFO)
                 return redirect("admin:journeys_decisionrun_change", run.pk)
-        context = {"title": _("Start the run of a day"), "form": form}
+        context = {"title": _("Run a day"), "form": form}
         return self._page(request, "journeys/start_run.html", context)
 
     def change_view(
@@ -198,7 +198,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
         except RunRefused as refused:
             self.message_user(request, str(refused), messages.ERROR)
         else:
-            self.log_change(request, run, _("Run anyway."))
+            self.log_change(request, run, _("Run with the latest data requested."))
         return redirect("admin:journeys_decisionrun_change", run.pk)
 
     def decide_again_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -211,7 +211,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
         except RunRefused as refused:
             self.message_user(request, str(refused), messages.ERROR)
             return redirect("admin:journeys_decisionrun_change", pk)
-        self.log_change(request, again, _("Decided again."))
+        self.log_change(request, again, _("New decisions requested."))
         return redirect("admin:journeys_decisionrun_change", again.pk)
 
     def has_run_anyway_permission(self, request: HttpRequest) -> bool:
@@ -224,10 +224,10 @@ class DecisionRunAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         if not str(pk).isdecimal():
-            raise Http404(_("There is no such run."))
+            raise Http404(_("This run does not exist."))
         rows = with_progress(DecisionRun.objects.select_related("plan", "state", "model"))
         if (run := rows.filter(pk=pk).first()) is None:
-            raise Http404(_("There is no such run."))
+            raise Http404(_("This run does not exist."))
         return run
 
     def _page(self, request: HttpRequest, template: str, context: dict) -> TemplateResponse:

@@ -32,14 +32,14 @@ class NextBestRequest(Strict):
         child=serializers.ChoiceField(choices=[(c.value, c.value) for c in INBOUND]),
         required=False,
         allow_empty=False,
-        help_text=_("By which an answer is possible; all inbound ones unless told."),
+        help_text=_("Channels that can show the answer (default: all inbound channels)."),
     )
     request_id = serializers.CharField(
         required=False,
         max_length=60,
         help_text=_(
-            "Yours, of this one question about this customer: asked again on the same day, it gets "
-            "the same answer and takes no second slot."
+            "Your own key for this request. The same key on the same day returns the "
+            "same answer and takes no second slot."
         ),
     )
 
@@ -49,16 +49,18 @@ class MessageSerializer(ReadOnly, serializers.Serializer):
 
     subject = serializers.CharField()
     text = serializers.CharField()
-    html = serializers.CharField(help_text=_("Empty where the action has none."))
+    html = serializers.CharField(help_text=_("Empty if the action has none."))
 
 
 class NextBestSerializer(ReadOnly, serializers.Serializer):
     """What to say now, or nothing. It is logged, counted and measured as if it was said."""
 
-    decision = serializers.IntegerField(help_text=_("Id of the decision, for the explanation."))
+    decision = serializers.IntegerField(
+        help_text=_("ID of the decision, to request its explanation.")
+    )
     as_of = serializers.DateField()
     campaign = serializers.IntegerField(
-        allow_null=True, help_text=_("Null: there is nothing to say to this customer now.")
+        allow_null=True, help_text=_("Null: no message for this customer now.")
     )
     campaign_name = serializers.CharField(allow_null=True)
     action = serializers.IntegerField(allow_null=True)
@@ -123,7 +125,7 @@ class NextBestViewSet(StrictView, GenericViewSet):
         except (StaleState, SendingStopped) as closed:
             return _later(str(closed))
         except DatabaseError:
-            return _later(str(_("The database could not decide now.")))
+            return _later(str(_("The database cannot decide at the moment. Try again.")))
         if answer is None:
             raise Http404
         return Response(self.get_serializer(answer).data)

@@ -17,17 +17,19 @@ from segments.models import Organisation
 class DecisionParameters(PageParameters):
     as_of = DayField(
         required=False,
-        help_text=_("The day. Without it the newest finished run's; of one customer, every day's."),
+        help_text=_(
+            "The day. Default: the day of the newest finished run; for one customer, all days."
+        ),
     )
-    customer = CustomerField(required=False, help_text=_("Id of a customer."))
+    customer = CustomerField(required=False, help_text=_("ID of a customer."))
     campaign = CampaignField(
-        required=False, help_text=_("Id of a campaign: decisions for it, ghosts among them.")
+        required=False, help_text=_("ID of a campaign: decisions for it, control included.")
     )
 
     def validate_as_of(self, as_of: date) -> date:
         done = DecisionRun.objects.daily().filter(status=DecisionRun.Status.DONE)
         if not done.filter(as_of=as_of).exists():
-            raise serializers.ValidationError(_("No finished run has decided this day."))
+            raise serializers.ValidationError(_("There is no finished run for this day."))
         return as_of
 
 
@@ -36,22 +38,28 @@ class DecisionSerializer(ReadOnly, serializers.ModelSerializer):
 
     customer = serializers.CharField(source="customer.external_id")
     campaign = serializers.IntegerField(
-        source="campaign_id", allow_null=True, help_text=_("Null: none was chosen.")
+        source="campaign_id", allow_null=True, help_text=_("Null: no message was chosen.")
     )
     campaign_name = serializers.CharField(source="campaign.name", default=None, allow_null=True)
     action = serializers.IntegerField(source="action_id", allow_null=True)
     action_name = serializers.CharField(source="action.name", default=None, allow_null=True)
     channel = serializers.CharField(source="action.channel", default=None, allow_null=True)
     is_control = serializers.BooleanField(
-        help_text=_("The message is withheld to measure its effect: it must not be sent.")
+        help_text=_("Control: the message is withheld to measure its effect and must not be sent.")
     )
-    assignment_prob = NumberField(help_text=_("P(we chose this), control or not."))
-    response_prob = NumberField(help_text=_("P(the customer responds | message)."))
-    value_now_cents = NumberField(help_text=_("Uplift within the window, before the cost."))
-    value_later_cents = NumberField(help_text=_("Of what the choice makes possible later."))
-    slot_cost_cents = NumberField(help_text=_("What the slot would have been worth otherwise."))
-    price_cents = NumberField(help_text=_("Price of the scarce capacity that the contact uses."))
-    cost_cents = NumberField(help_text=_("Cost of the contact."))
+    assignment_prob = NumberField(
+        help_text=_(
+            "Probability with which the engine chose this option, for test and control alike."
+        )
+    )
+    response_prob = NumberField(
+        help_text=_("Probability that the customer converts if they get the message.")
+    )
+    value_now_cents = NumberField(help_text=_("Uplift within the window, before costs."))
+    value_later_cents = NumberField(help_text=_("Value of what the message makes possible later."))
+    slot_cost_cents = NumberField(help_text=_("What the slot could have earned otherwise."))
+    price_cents = NumberField(help_text=_("Price of the scarce capacity that the message uses."))
+    cost_cents = NumberField(help_text=_("Cost of the message."))
 
     class Meta:
         model = Decision
@@ -79,7 +87,7 @@ class DecisionSerializer(ReadOnly, serializers.ModelSerializer):
 class ProgressSerializer(ReadOnly, serializers.Serializer):
     """How far a run has come."""
 
-    n_chunks = serializers.IntegerField(help_text=_("Blocks of customers laid out."))
+    n_chunks = serializers.IntegerField(help_text=_("Number of customer blocks."))
     n_chunks_done = serializers.IntegerField()
     n_decisions = serializers.IntegerField(help_text=_("Decisions made so far."))
 
@@ -87,15 +95,21 @@ class ProgressSerializer(ReadOnly, serializers.Serializer):
 class CapacityUseSerializer(ReadOnly, serializers.ModelSerializer):
     """A budget, in cents, or a volume, in messages, in one run."""
 
-    limit = serializers.IntegerField(source="account.limit_id", help_text=_("Id of the limit."))
+    limit = serializers.IntegerField(source="account.limit_id", help_text=_("ID of the limit."))
     name = serializers.CharField(source="account.limit.name")
     measure = serializers.CharField(source="account.limit.measure")
-    used_before = serializers.SerializerMethodField(help_text=_("Of the period, by earlier runs."))
-    available = serializers.SerializerMethodField(help_text=_("For this run; never exceeded."))
-    used = serializers.SerializerMethodField(help_text=_("By this run, so far."))
-    price_cents = NumberField(source="price", help_text=_("Of a message, or a cent of the budget."))
-    subsidy_cents = NumberField(source="subsidy", help_text=_("Likewise, of a minimum."))
-    short = NumberField(help_text=_("Of a minimum, that today's customers cannot reach."))
+    used_before = serializers.SerializerMethodField(
+        help_text=_("Used by earlier runs of the period.")
+    )
+    available = serializers.SerializerMethodField(
+        help_text=_("Available to this run; never exceeded.")
+    )
+    used = serializers.SerializerMethodField(help_text=_("Used by this run so far."))
+    price_cents = NumberField(
+        source="price", help_text=_("Price per message, or per cent of a budget.")
+    )
+    subsidy_cents = NumberField(source="subsidy", help_text=_("The same, for a minimum."))
+    short = NumberField(help_text=_("The part of a minimum that today's customers cannot reach."))
 
     class Meta:
         model = CapacityUse
@@ -131,10 +145,12 @@ class RunSerializer(ReadOnly, serializers.ModelSerializer):
 
     counts = serializers.DictField(
         child=serializers.IntegerField(),
-        help_text=_("Reconciled when the run is done: eligible = decided + quarantined."),
+        help_text=_("Reconciled when the run finishes: eligible = decided + quarantined."),
     )
     progress = ProgressSerializer(source="*")
-    capacity = CapacityUseSerializer(many=True, help_text=_("Budgets and volumes it kept to."))
+    capacity = CapacityUseSerializer(
+        many=True, help_text=_("Budgets and volume limits of the run.")
+    )
 
     class Meta:
         model = DecisionRun
@@ -154,10 +170,10 @@ class RunSerializer(ReadOnly, serializers.ModelSerializer):
 class RunRequest(Strict):
     """Which day to run."""
 
-    as_of = DayField(help_text=_("The day to decide; one that has begun."))
+    as_of = DayField(help_text=_("The day to decide. It must have begun."))
 
     def validate_as_of(self, as_of: date) -> date:
         here = Organisation.current().zone
         if as_of > timezone.now().astimezone(here).date():
-            raise serializers.ValidationError(_("This day has not begun yet."))
+            raise serializers.ValidationError(_("This day has not started yet."))
         return as_of

@@ -38,7 +38,7 @@ class CallAdmin(ReadOnlyAdmin):
     list_select_related = ["customer", "action__campaign"]
     list_filter = ["outcome", "as_of"]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = gettext_lazy("The whole customer id.")
+    search_help_text = gettext_lazy("The complete customer ID.")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     raw_id_fields = ["customer"]
@@ -48,7 +48,7 @@ class CallAdmin(ReadOnlyAdmin):
     def outcome_label(self, call: Call) -> tuple[str, str]:
         return call.outcome, call.get_outcome_display()
 
-    @action(description=gettext_lazy("Calls of the day"), url_path="of-the-day", icon="call")
+    @action(description=gettext_lazy("Calls for the day"), url_path="of-the-day", icon="call")
     def to_the_day(self, request: HttpRequest) -> HttpResponse:
         return redirect("admin:journeys_call_day")
 
@@ -78,7 +78,7 @@ class CallAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": _("Calls of the day"),
+            "title": _("Calls for the day"),
             "day": day,
             "days": days,
             "page": page,
@@ -103,11 +103,11 @@ class CallAdmin(ReadOnlyAdmin):
         self._check(request, self._may_settle(request))
         outcome = request.POST.get("outcome", "")
         if outcome not in set(CallResult.values) - {CallResult.WAITING}:
-            raise Http404(_("There is no such outcome."))
+            raise Http404(_("This result does not exist."))
         try:
             call = settle_call(pk, outcome, by=request.user.get_username(), at=timezone.now())
         except Call.DoesNotExist:
-            raise Http404(_("There is no such call.")) from None
+            raise Http404(_("This call does not exist.")) from None
         except CallSettled as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:journeys_call_day")
@@ -136,7 +136,7 @@ def _day(request: HttpRequest) -> date:
         try:
             return date.fromisoformat(asked)
         except ValueError:
-            raise Http404(_("Write the day as YYYY-MM-DD.")) from None
+            raise Http404(_("Enter the day as YYYY-MM-DD.")) from None
     last = Call.objects.order_by("-as_of").values_list("as_of", flat=True).first()
     return last or Organisation.current().today(timezone.now())
 

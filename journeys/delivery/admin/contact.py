@@ -28,7 +28,7 @@ class ContactAdmin(ReadOnlyAdmin):
     list_select_related = ["customer", "campaign", "action"]
     list_filter = ["campaign"]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = _("The whole customer id.")
+    search_help_text = _("The complete customer ID.")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     raw_id_fields = ["customer"]
@@ -37,7 +37,7 @@ class ContactAdmin(ReadOnlyAdmin):
     def action_name(self, contact: Contact) -> str:
         return contact.action.name
 
-    @display(description=_("sort"), label={"test": "success", "control": "warning"})
+    @display(description=_("group"), label={"test": "success", "control": "warning"})
     def sort(self, contact: Contact) -> tuple[str, object]:
         return ("control", _("control")) if contact.is_control else ("test", _("test"))
 
@@ -65,7 +65,7 @@ class OutcomeAdmin(ReadOnlyAdmin):
     def campaign(self, outcome: Outcome) -> str:
         return str(outcome.contact.campaign)
 
-    @admin.display(description=_("responses"))
+    @admin.display(description=_("conversions"))
     def responses(self, outcome: Outcome) -> str:
         return number(outcome.n_responses)
 

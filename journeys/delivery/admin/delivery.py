@@ -42,7 +42,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_select_related = ["customer", "action__campaign"]
     list_filter = ["status", "channel", "reason_code"]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = gettext_lazy("The whole customer id.")
+    search_help_text = gettext_lazy("The complete customer ID.")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     raw_id_fields = ["customer", "contact"]
@@ -54,7 +54,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def status_label(self, delivery: Delivery) -> tuple[str, str]:
         return delivery.status, delivery.get_status_display()
 
-    @admin.display(description=gettext_lazy("not before"))
+    @admin.display(description=gettext_lazy("scheduled for"))
     def held_until(self, delivery: Delivery) -> datetime | None:
         return delivery.due_at if delivery.status in WAITING else None
 
@@ -85,5 +85,5 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 n_settled += 1
                 self.log_change(request, delivery, _("Sent.") if sent else _("Not sent."))
         if n_settled:
-            text = ngettext("%d delivery settled.", "%d deliveries settled.", n_settled)
+            text = ngettext("%d delivery updated.", "%d deliveries updated.", n_settled)
             self.message_user(request, text % n_settled, messages.SUCCESS)

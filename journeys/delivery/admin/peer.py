@@ -57,8 +57,9 @@ class EndpointForm(SecretForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["secret"].help_text = _(
-            "The key that signs, shared with the other side: “whsec_” and 24 to 64 bytes in "
-            "base64. Stored encrypted and never shown again; empty keeps the present one."
+            "The signing key shared with the other system: “whsec_” and 24 to 64 bytes "
+            "in base64. Stored encrypted and never shown again. Empty keeps the current "
+            "key."
         )
 
     def clean_url(self) -> str:
@@ -77,7 +78,7 @@ class EndpointForm(SecretForm):
             except (NotBase64, ValueError):
                 n_bytes = 0
             if n_bytes not in SIGNING_BYTES:
-                raise ValidationError(_("Write “whsec_” and 24 to 64 bytes in base64."))
+                raise ValidationError(_("Enter “whsec_” followed by 24 to 64 bytes in base64."))
         return secret
 
 
@@ -99,8 +100,8 @@ class TargetForm(SecretForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["secret"].help_text = _(
-            "The password, or a private key without a pass phrase. Stored encrypted and never "
-            "shown again; empty keeps the present one."
+            "The password, or a private key without a passphrase. Stored encrypted and "
+            "never shown again. Empty keeps the current secret."
         )
 
     def clean_host_key(self) -> str:

@@ -122,7 +122,7 @@ class MessagePreview(Previewing):
     ) -> None:
         sent = [address for address, receipt in receipts if receipt.result == SendResult.SENT]
         if sent:
-            text = _("Proof of “%(action)s”, as for customer %(customer)s, sent to %(addresses)s.")
+            text = _("Test send of “%(action)s” for customer %(customer)s sent to %(addresses)s.")
             words = {"action": action.name, "customer": customer, "addresses": ", ".join(sent)}
             self.log_change(request, campaign, text % words)
             self.message_user(request, text % words, messages.SUCCESS)
@@ -130,7 +130,7 @@ class MessagePreview(Previewing):
             if receipt.result != SendResult.SENT:
                 text = _("%(address)s: not sent. %(reason)s")
                 if receipt.result == SendResult.UNKNOWN:
-                    text = _("%(address)s: perhaps sent. %(reason)s")
+                    text = _("%(address)s: may have been sent. %(reason)s")
                 words = {"address": address, "reason": receipt.reason or ""}
                 self.message_user(request, text % words, messages.ERROR)
 
@@ -148,7 +148,7 @@ def _chosen(request: HttpRequest, campaign: Campaign) -> tuple[Customer | None, 
     asked, go = request.GET.get("customer", "").strip(), request.GET.get("go", "")
     customer = Customer.objects.filter(external_id=asked).first() if asked else None
     if asked and customer is None:
-        return None, _("There is no customer “%s”.") % asked
+        return None, _("Customer “%s” does not exist.") % asked
     if customer is not None and go not in ("next", "previous"):
         return customer, ""
     step = {"next": 1, "previous": -1}.get(go, 0)
@@ -158,8 +158,8 @@ def _chosen(request: HttpRequest, campaign: Campaign) -> tuple[Customer | None, 
     except RuleError as error:
         return None, problem_in_words(error)
     except CountTooSlow:
-        return None, _("Finding a customer takes too long: type the id of one.")
-    return found, "" if found else _("The target group has no customer who may be contacted.")
+        return None, _("Finding a customer takes too long. Enter a customer ID instead.")
+    return found, "" if found else _("No customer in the target group can be contacted.")
 
 
 def _highest_id() -> int:

@@ -18,7 +18,7 @@ from journeys.delivery.send_test import send_test
 
 DIALOG = {
     "title": gettext_lazy("Send a test message?"),
-    "description": gettext_lazy("It is for no customer, and says so."),
+    "description": gettext_lazy("The message is marked as a test and does not go to any customer."),
     "form_class": None,
     "form_submit_text": gettext_lazy("Send"),
 }
@@ -32,13 +32,13 @@ class SendsTests(ModelAdmin):
         """By which transport, and to which endpoint or target, a row's test goes."""
         raise NotImplementedError
 
-    @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Send test message"), permissions=["change"])
     def test_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
         for row in queryset:
             self._test(request, row)
 
     @action(
-        description=gettext_lazy("Send a test"),
+        description=gettext_lazy("Send test message"),
         icon="send",
         url_path="send-a-test",
         permissions=["test_one"],

@@ -19,7 +19,7 @@ REASONS = [(code.slug, code.label) for code in ReasonCode]
 
 class DeliveryParameters(PageParameters):
     as_of = DayField(required=False, help_text=_("The day for which the message was decided."))
-    customer = CustomerField(required=False, help_text=_("Id of a customer."))
+    customer = CustomerField(required=False, help_text=_("ID of a customer."))
     status = serializers.ChoiceField(
         required=False, choices=Delivery.Status.choices, help_text=_("Status of the delivery.")
     )

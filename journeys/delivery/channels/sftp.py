@@ -77,7 +77,9 @@ def read_host_key(line: str) -> PKey:
             continue
         if entry and entry.key:
             return entry.key
-    raise ValueError(gettext_noop("The host key cannot be read: copy the line of ssh-keyscan."))
+    raise ValueError(
+        gettext_noop("The host key is not valid. Copy the line that ssh-keyscan prints.")
+    )
 
 
 def read_private_key(text: str) -> PKey:
@@ -89,7 +91,7 @@ def read_private_key(text: str) -> PKey:
             break
         except (SSHException, ValueError, IndexError):
             continue
-    raise ValueError(gettext_noop("The private key cannot be read, or it needs a pass phrase."))
+    raise ValueError(gettext_noop("The private key cannot be read or needs a passphrase."))
 
 
 def _connect(client: SSHClient, target: SftpTarget) -> SFTPClient:

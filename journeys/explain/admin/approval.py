@@ -40,7 +40,7 @@ ACTS: dict[str, tuple[Callable[..., Approval], Any]] = {
     "approve": (approve, gettext_lazy("Approved.")),
     "refuse": (refuse, gettext_lazy("Refused.")),
     "withdraw": (withdraw, gettext_lazy("Taken back.")),
-    "ask": (ask, gettext_lazy("Asked for.")),
+    "ask": (ask, gettext_lazy("Run requested.")),
 }
 
 
@@ -80,7 +80,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
-    @admin.display(description=gettext_lazy("what"))
+    @admin.display(description=gettext_lazy("subject"))
     def what(self, approval: Approval) -> str:
         return str(approval)
 
@@ -133,7 +133,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         approval = self._approval(request, pk)
         form = NoteForm(request.POST)
         if act not in ACTS:
-            raise Http404(_("There is no such way to decide."))
+            raise Http404(_("This decision is not possible."))
         if act == "ask" and approval.requested_by_id != request.user.pk:
             raise PermissionDenied
         if not form.is_valid():
@@ -162,7 +162,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         rows = Approval.objects.select_related("requested_by", "decided_by")
         found = rows.filter(pk=pk).first() if str(pk).isdecimal() else None
         if found is None:
-            raise Http404(_("Nobody asked for this."))
+            raise Http404(_("There is no such request."))
         return found
 
     def _page_of(self, approval: Approval) -> str:

@@ -98,7 +98,7 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_select_related = ["customer", "campaign", "action"]
     list_filter = [RunFilter, CampaignFilter, "layer", "arm", "is_control"]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = gettext_lazy("The whole customer id; all days are shown.")
+    search_help_text = gettext_lazy("The complete customer ID. All days are shown.")
     sortable_by: list[str] = []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
@@ -111,17 +111,17 @@ class DecisionAdmin(ReadOnlyAdmin):
         allowed = lookup == "customer__id__exact"
         return allowed or super().lookup_allowed(lookup, value, request)
 
-    @display(description=gettext_lazy("arm"), label=ARM_COLOURS)
+    @display(description=gettext_lazy("group"), label=ARM_COLOURS)
     def arm_label(self, decision: Decision) -> tuple[str, str]:
         return decision.arm, decision.get_arm_display()
 
-    @admin.display(description=gettext_lazy("got"))
+    @admin.display(description=gettext_lazy("sent"))
     def got(self, decision: Decision) -> str:
         if decision.campaign is None or decision.action is None:
             return _("nothing")
         return f"{decision.campaign}: {decision.action.name}"
 
-    @display(description=gettext_lazy("sort"), label={"test": "success", "control": "warning"})
+    @display(description=gettext_lazy("group"), label={"test": "success", "control": "warning"})
     def sort(self, decision: Decision) -> tuple[str, str] | None:
         if decision.campaign_id is None:
             return None
@@ -160,7 +160,7 @@ class DecisionAdmin(ReadOnlyAdmin):
         rows = Decision.objects.select_related("customer", "campaign", "action", "run__model")
         decision = rows.filter(pk=_whole(object_id)).first()
         if decision is None:
-            raise Http404(_("There is no such decision, or its day is no longer kept."))
+            raise Http404(_("This decision does not exist, or its day is no longer stored."))
         told = explain_decision(decision)
         currency = Organisation.current().currency
         context = {

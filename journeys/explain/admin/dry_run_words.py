@@ -16,27 +16,29 @@ N_CONFLICTS = 10
 N_FLOWS = 24  # of the chart; smaller ones together change little
 NOTES = {
     "step": gettext_lazy(
-        "It is sent as a step of journey maps alone: launching it sends nothing by itself."
+        "The campaign is only sent as a step of journeys. Launching it sends nothing by itself."
     ),
     "event": gettext_lazy(
-        "It is decided when an event arrives, so a day's run shows nothing of it."
+        "The campaign is decided when an event arrives, so a daily run does not show its effect."
     ),
-    "as_if_today": gettext_lazy("It is not its day: shown as if it were."),
+    "as_if_today": gettext_lazy(
+        "The campaign is not scheduled for today. The result is shown as if it were."
+    ),
     "later_steps": gettext_lazy(
-        "Shown is the first message of those who would enter at once; what follows waits and "
-        "splits comes later and is not looked at."
+        "Only the first message of customers who would enter at once is included. "
+        "Steps after waits and splits are not."
     ),
     "unknown_feature": gettext_lazy(
-        "A target group asks for a feature that the customer data does not have yet: until it has, "
-        "its campaign reaches nobody."
+        "A target group uses a feature that the customer data does not have yet. Until "
+        "then its campaign reaches nobody."
     ),
     "not_seen": gettext_lazy(
-        "It changes what customers and days are measured by: whom that brings into other target "
-        "groups, or when messages leave, is not seen here."
+        "The change affects how customers and days are measured. Its effect on other "
+        "target groups and on send times is not included."
     ),
     "nobody_at_once": gettext_lazy(
-        "Nobody comes to a message at once: customers enter by events or dates, or wait or are "
-        "split before."
+        "No customer gets a message at once: customers enter by events or dates, or "
+        "reach a wait or split first."
     ),
 }
 
@@ -59,10 +61,18 @@ def dry_run_context(approval: Approval) -> dict[str, Any]:
     by_change = sorted(found["campaigns"], key=lambda c: -abs(c["after"][0] - c["before"][0]))
     return {
         "cards": [
-            (_("Lose a message"), in_figures(found["losing"]), _("customers get one less")),
-            (_("Gain a message"), in_figures(found["gaining"]), _("customers get one more")),
-            (_("Get another one"), in_figures(found["swapping"]), _("instead of today's")),
-            (_("Looked at"), number(found["n_looked_at"]), _looked_at(found)),
+            (
+                _("Lose a message"),
+                in_figures(found["losing"]),
+                _("customers who get one message less"),
+            ),
+            (
+                _("Gain a message"),
+                in_figures(found["gaining"]),
+                _("customers who get one message more"),
+            ),
+            (_("Get a different message"), in_figures(found["swapping"]), _("instead of today's")),
+            (_("Customers checked"), number(found["n_looked_at"]), _looked_at(found)),
         ],
         "bars": [
             {
@@ -102,7 +112,7 @@ def _looked_at(found: dict[str, Any]) -> str:
     if found["n_looked_at"] >= n_all:
         return _("all customers")
     share = percent(found["n_looked_at"] / (n_all or 1))
-    return _("%(share)s of %(n)s customers, spread over all") % {
+    return _("%(share)s of %(n)s customers, sampled evenly") % {
         "share": share,
         "n": number(n_all),
     }

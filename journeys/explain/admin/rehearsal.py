@@ -54,7 +54,7 @@ class RehearsedMapAdmin(JourneyMapAdmin):
         words = {"customer": customer.external_id, "zone": _zone_of(happenings)}
         text = _("Customer %(customer)s, in the time zone %(zone)s.") % words
         if not happenings:
-            return refused(_("The map has no entry: nobody comes in."))
+            return refused(_("The journey has no entry step, so nobody can enter."))
         return JsonResponse({"text": text, "moments": [_moment(one, graph) for one in happenings]})
 
 
@@ -86,7 +86,7 @@ def _customer(external_id: object) -> Customer:
     if isinstance(external_id, str) and external_id:
         customer = Customer.objects.filter(external_id=external_id, erased_at=None).first()
     if customer is None:
-        raise Unreadable(_("There is no customer with this id."))
+        raise Unreadable(_("There is no customer with this ID."))
     return customer
 
 
@@ -99,7 +99,7 @@ def _start(text: object) -> datetime:
     except ValueError:
         moment = None
     if moment is None or not 1990 <= moment.year <= 2100:
-        raise Unreadable(_("This is no date and time."))
+        raise Unreadable(_("Enter a valid date and time."))
     zone = Organisation.current().zone
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 

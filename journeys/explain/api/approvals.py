@@ -34,7 +34,7 @@ class MayApprove(BasePermission):
 
 class Answer(Strict):
     note = serializers.CharField(
-        max_length=2000, allow_blank=True, help_text=_("Why; it may be empty.")
+        max_length=2000, allow_blank=True, help_text=_("Reason (optional).")
     )
 
 

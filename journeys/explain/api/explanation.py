@@ -18,7 +18,7 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
     channel = serializers.CharField()
     rank = serializers.IntegerField(allow_null=True, help_text=_("Null: Auto."))
     in_addition = serializers.BooleanField()
-    verdict = serializers.CharField(help_text=_("Why it was possible, or what stood against it."))
+    verdict = serializers.CharField(help_text=_("Why it was possible, or what blocked it."))
     is_possible = serializers.BooleanField()
     is_outranked = serializers.BooleanField()
     is_chosen = serializers.BooleanField()
@@ -26,22 +26,24 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
         allow_null=True,
         help_text=_("Enough was measured for shares inside its campaign to differ. Null: unknown."),
     )
-    prob = NumberField(help_text=_("P(chosen); null: it took no part in the choice."))
-    response_prob = NumberField(help_text=_("P(the customer responds | message)."))
-    now_cents = NumberField(help_text=_("Uplift within the window, before the cost."))
+    prob = NumberField(
+        help_text=_("Probability of being chosen. Null: it took no part in the choice.")
+    )
+    response_prob = NumberField(
+        help_text=_("Probability that the customer converts if they get the message.")
+    )
+    now_cents = NumberField(help_text=_("Uplift within the window, before costs."))
     cost_cents = NumberField()
-    later_cents = NumberField(help_text=_("Of what the choice makes possible later."))
-    opens = serializers.CharField(help_text=_("The follow-ups that this comes from, in words."))
-    slot_cents = NumberField(help_text=_("What the slot would have been worth otherwise."))
-    kept_for = serializers.CharField(
-        help_text=_("The campaign that this would be lost or late of.")
-    )
+    later_cents = NumberField(help_text=_("Value of what the message makes possible later."))
+    opens = serializers.CharField(help_text=_("The follow-ups this value comes from, as text."))
+    slot_cents = NumberField(help_text=_("What the slot could have earned otherwise."))
+    kept_for = serializers.CharField(help_text=_("The campaign that would be lost or delayed."))
     kept_days = serializers.IntegerField(
-        allow_null=True, help_text=_("Days until that campaign is due.")
+        allow_null=True, help_text=_("Days until that campaign is possible.")
     )
-    price_cents = NumberField(help_text=_("Price of the scarce capacity that it uses."))
-    total_cents = NumberField(help_text=_("What it promised beyond sending nothing."))
-    sd_cents = NumberField(help_text=_("How little of that is known: a standard deviation."))
+    price_cents = NumberField(help_text=_("Price of the scarce capacity it uses."))
+    total_cents = NumberField(help_text=_("Expected value compared with sending nothing."))
+    sd_cents = NumberField(help_text=_("Uncertainty of that value, as a standard deviation."))
 
 
 class FeatureSerializer(ReadOnly, serializers.Serializer):
@@ -55,9 +57,10 @@ class ExplanationSerializer(ReadOnly, serializers.Serializer):
     """A decision, computed again with everything it was made of."""
 
     decision = DecisionSerializer()
-    summary = serializers.CharField(help_text=_("In a sentence or two."))
+    summary = serializers.CharField(help_text=_("Summary in one or two sentences."))
     options = OptionSerializer(
-        many=True, help_text=_("What was possible, by probability; then what was not, and why.")
+        many=True,
+        help_text=_("Possible options by probability, then blocked ones with the reason."),
     )
     features = serializers.SerializerMethodField()
     is_recomputed = serializers.BooleanField(
@@ -66,9 +69,15 @@ class ExplanationSerializer(ReadOnly, serializers.Serializer):
     not_recomputed = serializers.CharField(
         help_text=_("Why it was not computed again; empty if it was.")
     )
-    agrees = serializers.BooleanField(help_text=_("What was computed again is what was stored."))
-    choice_draw = NumberField(help_text=_("The draw in [0, 1) that chose among the options."))
-    control_draw = NumberField(help_text=_("Below `control_share`: the message is withheld."))
+    agrees = serializers.BooleanField(
+        help_text=_("Whether the recomputed decision equals the stored one.")
+    )
+    choice_draw = NumberField(
+        help_text=_("The random draw in [0, 1) that chose among the options.")
+    )
+    control_draw = NumberField(
+        help_text=_("Control if below `control_share`: the message is withheld.")
+    )
     control_share = NumberField()
 
     @extend_schema_field(FeatureSerializer(many=True))

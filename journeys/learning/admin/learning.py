@@ -60,7 +60,7 @@ class UpliftModelVersionAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: Any) -> Any:
         return super().get_queryset(request).defer("payload")
 
-    @admin.display(description=_("contacts learned from"), ordering="n_contacts")
+    @admin.display(description=_("messages learned from"), ordering="n_contacts")
     def contacts(self, model: UpliftModelVersion) -> str:
         return number(model.n_contacts)
 
@@ -88,7 +88,7 @@ def _evidence(model: UpliftModelVersion) -> Panel:
                 *(number(count) for count in counts),
                 _("yes")
                 if is_enough(counts, minimum.of(action.campaign_id))
-                else _("not yet: equal shares inside its campaign"),
+                else _("not yet: even mix within the campaign"),
             )
             for action in actions
             for counts in [model.evidence[str(action.pk)]]
@@ -96,11 +96,11 @@ def _evidence(model: UpliftModelVersion) -> Panel:
         headers=[
             str(_("Action")),
             str(_("Test")),
-            str(_("Responders")),
+            str(_("Conversions")),
             str(_("Control")),
-            str(_("Responders")),
-            str(_("Enough?")),
+            str(_("Conversions")),
+            str(_("Enough evidence?")),
         ],
-        empty=str(_("Nothing has been learned yet.")),
+        empty=str(_("There is no fitted model yet.")),
         wide=True,
     )

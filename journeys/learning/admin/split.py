@@ -46,7 +46,7 @@ class SplitAttemptAdmin(ReadOnlyAdmin):
     def result_label(self, attempt: SplitAttempt) -> tuple[str, str]:
         return attempt.result, attempt.get_result_display()
 
-    @admin.display(description=_("new contacts"), ordering="n_contacts")
+    @admin.display(description=_("new messages"), ordering="n_contacts")
     def contacts(self, attempt: SplitAttempt) -> str:
         return number(attempt.n_contacts)
 
@@ -54,15 +54,15 @@ class SplitAttemptAdmin(ReadOnlyAdmin):
     def z(self, attempt: SplitAttempt) -> str:
         return number(attempt.statistic, 2)
 
-    @admin.display(description=_("had to exceed"), ordering="critical")
+    @admin.display(description=_("threshold"), ordering="critical")
     def needed(self, attempt: SplitAttempt) -> str:
         return number(attempt.critical, 2)
 
-    @admin.display(description=_("level spent"), ordering="level_spent")
+    @admin.display(description=_("significance level used"), ordering="level_spent")
     def spent(self, attempt: SplitAttempt) -> str:
         return number(attempt.level_spent, 5)
 
-    @admin.display(description=_("strongest cut"))
+    @admin.display(description=_("best cut"))
     def best(self, attempt: SplitAttempt) -> str:
         return f"{attempt.feature} > {attempt.threshold:g}" if attempt.feature else DASH
 
@@ -94,9 +94,9 @@ class SegmentSplitAdmin(ReadOnlyAdmin):
 
     @display(description=_("state"), label={"holds": "success", "ended": "info"})
     def state(self, split: SegmentSplit) -> tuple[str, Any]:
-        return ("ended", split.get_end_display()) if split.ended_on else ("holds", _("holds"))
+        return ("ended", split.get_end_display()) if split.ended_on else ("holds", _("in force"))
 
-    @admin.display(description=_("proven: above less below, per contact"))
+    @admin.display(description=_("proven difference (above less below) per message"))
     def proven(self, split: SegmentSplit) -> str:
         evidence: Evidence | None = getattr(split, "evidence", None)
         return in_words(evidence.found) if evidence else DASH
@@ -125,9 +125,7 @@ class SegmentSplitAdmin(ReadOnlyAdmin):
     def has_undo_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("segments.undo_segmentsplit")
 
-    @admin.action(
-        description=_("Undo: merge the children back from tomorrow on"), permissions=["undo"]
-    )
+    @admin.action(description=_("Undo: merge the parts from tomorrow"), permissions=["undo"])
     def undo(self, request: HttpRequest, queryset: QuerySet[SegmentSplit]) -> None:
         today = Organisation.current().today(timezone.now())
         for split in queryset:
@@ -139,7 +137,7 @@ class SegmentSplitAdmin(ReadOnlyAdmin):
                 self.log_change(request, split, "Undone.")
                 self.message_user(
                     request,
-                    _("%s is whole again. Freeze it, if it is to stay so.") % split.parent,
+                    _("%s is no longer split. Freeze it to prevent further splits.") % split.parent,
                 )
 
 
@@ -174,12 +172,12 @@ def _evidence(split: SegmentSplit) -> Panel:
             for pk, found, later in evidence.by_action
         ]
     return Panel(
-        str(_("Effect of a contact above the cut less that below, ± standard error")),
+        str(_("Effect per message above the cut less below, ± standard error")),
         rows,
         headers=[
             str(_("Action")),
-            str(_("When it was found (flattering)")),
-            str(_("Since then (honest)")),
+            str(_("When found (biased upwards)")),
+            str(_("Since then (unbiased)")),
         ],
         empty=str(_("This split was made without a test.")),
         wide=True,

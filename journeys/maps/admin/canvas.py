@@ -164,9 +164,9 @@ class CanvasPages(ModelAdmin):
                 "base": drawing_token(version),
                 "saved": saved_words(version),
                 "versions": version_rows(journey, _versions(journey)),
-                "text": _("Saved. It can be launched.")
+                "text": _("Saved. Ready to launch.")
                 if not n
-                else _("Saved. %(n)s to put right before the launch.") % {"n": n},
+                else _("Saved. Problems to fix before the launch: %(n)s.") % {"n": n},
             }
         )
 
@@ -238,7 +238,7 @@ class CanvasPages(ModelAdmin):
             raise PermissionDenied
         rows = JourneyMap.objects.select_related("active_version", "goal")
         if (journey := rows.filter(pk=pk).first()) is None:
-            raise Http404(_("There is no such journey map."))
+            raise Http404(_("This journey does not exist."))
         return journey
 
     def may_rehearse(self, request: HttpRequest) -> bool:
@@ -254,7 +254,7 @@ class CanvasPages(ModelAdmin):
             return versions[0] if versions else None
         found = [version for version in versions if str(version.number) == wanted]
         if not found:
-            raise Http404(_("There is no such version."))
+            raise Http404(_("This version does not exist."))
         return found[0]
 
 
@@ -301,9 +301,9 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
         text = json.dumps(body, ensure_ascii=False, allow_nan=False)
         text.encode("utf-8")  # half a character of two cannot be stored
     except (ValueError, RecursionError) as error:
-        raise Unreadable(_("This cannot be read as a drawing.")) from error
+        raise Unreadable(_("The drawing is not valid.")) from error
     if not isinstance(body, dict) or "\\u0000" in text:
-        raise Unreadable(_("This cannot be read as a drawing."))
+        raise Unreadable(_("The drawing is not valid."))
     return body
 
 

@@ -32,14 +32,14 @@ def version_rows(journey: JourneyMap, versions: list[MapVersion]) -> list[dict[s
             state = _("earlier")
         words = _("Version %(n)s – %(state)s") % {"n": version.number, "state": state}
         if n := travelling.get(version.pk):
-            words += ", " + _("%(n)s travelling") % {"n": number(n)}
+            words += ", " + _("%(n)s in the journey") % {"n": number(n)}
         rows.append({"number": version.number, "words": words, "made": saved_words(version)})
     return rows
 
 
 def saved_words(version: MapVersion | None) -> str:
     if version is None:
-        return _("Nothing is saved yet.")
+        return _("Not saved yet.")
     when = date_format(localtime(version.made_at), "SHORT_DATETIME_FORMAT")
     if not version.made_by:
         return _("Saved %(when)s") % {"when": when}
@@ -67,7 +67,7 @@ def map_figures(
         ended.update({name: n for name, n in count.left.items() if name in Traveller.ExitReason})
     figures = [
         (_("Entered version %(n)s") % {"n": version.number}, number(entered)),
-        (_("On the way now"), number(here)),
+        (_("In the journey now"), number(here)),
     ]
     for outcome in Traveller.ExitReason:
         if ended[outcome]:
@@ -108,10 +108,10 @@ def acts_of(journey: JourneyMap, newest: MapVersion | None) -> list[dict[str, st
                 "icon": "rocket_launch",
                 "style": "main",
                 "label": _("Launch again") if again else _("Launch"),
-                "question": _("Launch the map?"),
+                "question": _("Launch the journey?"),
                 "explanation": _(
-                    "Customers enter this version from now on. Who is on the way in an earlier "
-                    "version finishes there."
+                    "Customers enter this version from now on. Participants of an "
+                    "earlier version finish that version."
                 ),
             }
         )
@@ -122,11 +122,11 @@ def acts_of(journey: JourneyMap, newest: MapVersion | None) -> list[dict[str, st
                 "icon": "pause",
                 "style": "",
                 "label": _("Pause"),
-                "question": _("Pause the map?"),
+                "question": _("Pause the journey?"),
                 "explanation": _(
-                    "Nobody enters, moves or is sent anything until it is launched again. What "
-                    "happens meanwhile begins no journey. Messages whose moment to leave comes "
-                    "meanwhile are withdrawn."
+                    "Until you launch it again, nobody enters, moves on or gets "
+                    "messages. Events in the meantime do not start the journey, and "
+                    "messages due in the meantime are withdrawn."
                 ),
             }
         )
@@ -137,10 +137,10 @@ def acts_of(journey: JourneyMap, newest: MapVersion | None) -> list[dict[str, st
                 "icon": "stop_circle",
                 "style": "danger",
                 "label": _("End"),
-                "question": _("End the map for good?"),
+                "question": _("End the journey permanently?"),
                 "explanation": _(
-                    "Everybody on the way leaves at once, and the map cannot be launched again. "
-                    "Messages that wait to leave are withdrawn. Its history stays."
+                    "All participants leave at once and waiting messages are withdrawn. "
+                    "You cannot launch the journey again. Its history is kept."
                 ),
             }
         )
@@ -155,32 +155,34 @@ def canvas_texts() -> dict[str, Any]:
         "unit": _("Unit of time"),
         "here": _("%(n)s here"),
         "passed": _("%(n)s passed"),
-        "then": _("What comes next"),
+        "then": _("Next steps"),
         "endsHere": _("The journey ends"),
         "nextStep": _("Next step"),
         "remove": _("Remove step"),
         "editRule": _("Edit rule …"),
-        "noRule": _("Everyone"),
+        "noRule": _("All customers"),
         "hasRule": _("By a rule"),
         "missing": _("Please choose"),
-        "gone": _("%(value)s (not there any more)"),
-        "branch": _("Name of the branch"),
-        "share": _("Share in per cent"),
+        "gone": _("%(value)s (no longer exists)"),
+        "branch": _("Branch name"),
+        "share": _("Share in percent"),
         "addBranch": _("Add branch"),
         "removeBranch": _("Remove branch"),
-        "noProblem": _("Nothing stands against a launch."),
-        "unsaved": _("Changes are not saved"),
-        "unreachable": _("The server cannot be reached. Your drawing is still here: try again."),
-        "failed": _("The server could not do this. Your drawing is still here: try again."),
-        "loggedOut": _(
-            "You are not logged in any more, or may not do this. Log in within another tab, then "
-            "try again here: your drawing is kept."
+        "noProblem": _("Ready to launch."),
+        "unsaved": _("Unsaved changes"),
+        "unreachable": _("The server cannot be reached. Your drawing is not lost. Try again."),
+        "failed": _(
+            "The server could not process the request. Your drawing is not lost. Try again."
         ),
-        "seeTheirs": _("Look at theirs"),
-        "saveMine": _("Save mine over it"),
-        "openPage": _("Open its page"),
+        "loggedOut": _(
+            "You are no longer logged in, or do not have permission. Log in in another "
+            "tab and try again here. Your drawing is not lost."
+        ),
+        "seeTheirs": _("View their version"),
+        "saveMine": _("Overwrite with mine"),
+        "openPage": _("Open campaign page"),
         "whatIf": _("What if"),
-        "asItStands": _("as things stand"),
+        "asItStands": _("current situation"),
         "clearTest": _("Clear"),
         "close": _("Close"),
     }

@@ -36,7 +36,7 @@ class ExitRuleWidget(RuleWidget):
 
     def settings(self) -> dict[str, Any]:
         offered = super().settings()
-        texts = offered["texts"] | {"everyone": _("No conditions: nobody leaves by a rule.")}
+        texts = offered["texts"] | {"everyone": _("No conditions: the exit rule is off.")}
         return offered | {"texts": texts, "emptyIsNobody": True}
 
 
@@ -108,16 +108,16 @@ class JourneyMapAdmin(CanvasPages, NewMapPage, SecondPerson, LaunchApproval):
         url = reverse("admin:journeys_journeymap_canvas", args=[journey.pk])
         return format_html('<a class="oe-link" href="{}">{}</a>', url, journey.name)
 
-    @admin.display(description=gettext_lazy("on the way"), ordering="n_here")
+    @admin.display(description=gettext_lazy("in the journey"), ordering="n_here")
     def travelling(self, journey: JourneyMap) -> str:
         return number(journey.n_here)  # type: ignore[attr-defined]
 
-    @admin.display(description=gettext_lazy("trouble"))
+    @admin.display(description=gettext_lazy("problems"))
     def trouble(self, journey: JourneyMap) -> str:
         """Why nobody can enter, and how many a fault has stopped on the way."""
         said = [journey.hindered]  # type: ignore[attr-defined]
         if n := journey.n_parked:  # type: ignore[attr-defined]
-            said.append(ngettext("%d traveller is parked.", "%d travellers are parked.", n) % n)
+            said.append(ngettext("%d participant is parked.", "%d participants are parked.", n) % n)
         return " ".join(filter(None, said))
 
     @admin.display(description="")

@@ -30,13 +30,15 @@ MAKES = ("campaigns.add_campaign", "campaigns.add_goal", "segments.add_targetgro
 
 
 class NewMapForm(forms.Form):
-    template = forms.ChoiceField(error_messages={"required": gettext_lazy("Choose one below.")})
+    template = forms.ChoiceField(
+        error_messages={"required": gettext_lazy("Choose a template below.")}
+    )
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=100,
         required=False,
         widget=forms.TextInput({"class": " ".join(BASE_INPUT_CLASSES)}),
-        help_text=gettext_lazy("Empty: that of the template."),
+        help_text=gettext_lazy("Empty: the name of the template."),
     )
 
     def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
@@ -46,13 +48,13 @@ class NewMapForm(forms.Form):
     def clean_name(self) -> str:
         name = self.cleaned_data["name"]
         if name and JourneyMap.objects.filter(name=name).exists():
-            raise forms.ValidationError(_("There is a journey map of this name."))
+            raise forms.ValidationError(_("There is already a journey with this name."))
         return name
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         if data.get("template") == BLANK and data.get("name") == "":
-            self.add_error("name", _("A blank map needs a name."))
+            self.add_error("name", _("A blank journey needs a name."))
         return data
 
 
@@ -73,12 +75,12 @@ class NewMapPage(ModelAdmin):
         form = NewMapForm(request.POST or None, choices=choices)
         if request.method == "POST" and form.is_valid():
             journey = self._make(request, **form.cleaned_data)
-            self.log_addition(request, journey, _("Made."))
+            self.log_addition(request, journey, _("Journey created."))
             return redirect("admin:journeys_journeymap_canvas", journey.pk)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": _("New journey map"),
+            "title": _("New journey"),
             "form": form,
             "cards": cards,
             "may_use_templates": may_use_templates,
@@ -101,7 +103,7 @@ class NewMapPage(ModelAdmin):
 
 def offered(may_use_templates: bool) -> list[dict[str, str]]:
     """What one can begin with: name, icon, title, and a sentence about it."""
-    blank = (BLANK, _("Blank map"), _("Drawn from nothing."))
+    blank = (BLANK, _("Blank journey"), _("Start with an empty canvas."))
     templates = [
         (name, str(template.title), str(template.about))
         for name, template in template_graphs().items()

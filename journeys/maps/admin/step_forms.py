@@ -63,7 +63,7 @@ def _label() -> Field:
         "name": "label",
         "type": "text",
         "label": _("Name on the canvas"),
-        "help": _("Empty: what the step does, in words."),
+        "help": _("Empty: a description of the step."),
         "default": "",
     }
 
@@ -72,7 +72,7 @@ def _event_field(events: list[tuple[str, str]], **when: str) -> Field:
     return {
         "name": "event_kind",
         "type": "text",
-        "label": _("Kind of event"),
+        "label": _("Event kind"),
         "suggestions": events,
         "default": "",
         "when": when,
@@ -81,12 +81,12 @@ def _event_field(events: list[tuple[str, str]], **when: str) -> Field:
 
 def _entry(events: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> dict[str, Any]:
     groups = TargetGroup.objects.order_by("name").values_list("pk", "name")
-    dates = [("birth_date", _("birth date")), ("registered_on", _("day of registration"))]
+    dates = [("birth_date", _("birth date")), ("registered_on", _("registration date"))]
     dates += [(f"attribute.{name}", label) for name, label in attributes]
     return {
         "label": str(KINDS["entry"]),
         "icon": "login",
-        "help": _("Who enters the map, and when. A map has one entry."),
+        "help": _("Who enters the journey and when. A journey has one entry."),
         "start": {"by": "event", "event_kind": "", "rule": {}},
         "fields": [
             {
@@ -95,8 +95,8 @@ def _entry(events: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> 
                 "label": _("Customers enter"),
                 "choices": [
                     ("event", _("when an event arrives")),
-                    ("target_group", _("when they come into a target group")),
-                    ("date", _("around a date of theirs")),
+                    ("target_group", _("when they join a target group")),
+                    ("date", _("around a date of the customer")),
                 ],
                 "default": "event",
             },
@@ -104,7 +104,7 @@ def _entry(events: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> 
             {
                 "name": "rule",
                 "type": "rule",
-                "label": _("Only customers for whom this holds"),
+                "label": _("Only customers who match"),
                 "default": {},
                 "when": {"by": "event"},
             },
@@ -129,7 +129,7 @@ def _entry(events: list[tuple[str, str]], attributes: list[tuple[str, str]]) -> 
                 "name": "days",
                 "type": "integer",
                 "label": _("Days after the date"),
-                "help": _("Below zero: before it. −3 is three days before."),
+                "help": _("Negative: before the date. −3 is three days before."),
                 "default": 0,
                 "when": {"by": "date"},
             },
@@ -150,7 +150,7 @@ def _wait(events: list[tuple[str, str]]) -> dict[str, Any]:
     return {
         "label": str(KINDS["wait"]),
         "icon": "hourglass_top",
-        "help": _("Keeps the customer here for a while."),
+        "help": _("Waits before the next step."),
         "start": {"for": "duration", "minutes": 60},
         "fields": [
             {
@@ -158,7 +158,7 @@ def _wait(events: list[tuple[str, str]]) -> dict[str, Any]:
                 "type": "choice",
                 "label": str(KINDS["wait"]),
                 "choices": [
-                    ("duration", _("for some time")),
+                    ("duration", _("for a period")),
                     ("until", _("until a time of day")),
                     ("event", _("until an event arrives")),
                 ],
@@ -185,8 +185,8 @@ def _wait(events: list[tuple[str, str]]) -> dict[str, Any]:
             {
                 "name": "minutes",
                 "type": "duration",
-                "label": _("At most"),
-                "help": _("Counted from the arrival at this step."),
+                "label": _("Maximum"),
+                "help": _("Counted from arrival at this step."),
                 "default": DAY_MINUTES,
                 "when": {"for": "event"},
             },
@@ -198,7 +198,7 @@ def _split(events: list[tuple[str, str]]) -> dict[str, Any]:
     return {
         "label": str(KINDS["split"]),
         "icon": "call_split",
-        "help": _("Sends customers different ways."),
+        "help": _("Splits customers into branches."),
         "start": {"by": "rule", "rule": {}},
         "fields": [
             {
@@ -206,9 +206,9 @@ def _split(events: list[tuple[str, str]]) -> dict[str, Any]:
                 "type": "choice",
                 "label": _("Split by"),
                 "choices": [
-                    ("rule", _("a rule about the customer")),
+                    ("rule", _("a customer rule")),
                     ("event", _("whether an event happened")),
-                    ("random", _("chance, in fixed shares")),
+                    ("random", _("fixed random shares")),
                     ("engine", _("the engine's choice")),
                 ],
                 "default": "rule",
@@ -216,7 +216,7 @@ def _split(events: list[tuple[str, str]]) -> dict[str, Any]:
             {
                 "name": "rule",
                 "type": "rule",
-                "label": _("“Yes” for customers for whom this holds"),
+                "label": _("“Yes” for customers who match"),
                 "default": {},
                 "when": {"by": "rule"},
             },
@@ -224,8 +224,8 @@ def _split(events: list[tuple[str, str]]) -> dict[str, Any]:
             {
                 "name": "minutes",
                 "type": "duration",
-                "label": _("Looking back"),
-                "help": _("Empty: since the customer entered the map."),
+                "label": _("Look-back period"),
+                "help": _("Empty: since the customer entered the journey."),
                 "blank": _("since entry"),
                 "default": None,
                 "when": {"by": "event"},
@@ -234,7 +234,7 @@ def _split(events: list[tuple[str, str]]) -> dict[str, Any]:
                 "name": "shares",
                 "type": "shares",
                 "label": _("Share of each branch"),
-                "help": _("Together 100 %. Names are short words in small letters."),
+                "help": _("Must add up to 100 %. Use short lower-case names."),
                 "default": {"a": 0.5, "b": 0.5},
                 "when": {"by": "random"},
             },
@@ -243,8 +243,9 @@ def _split(events: list[tuple[str, str]]) -> dict[str, Any]:
                 "type": "branches",
                 "label": _("Branches"),
                 "help": _(
-                    "Each leads to a send step; the engine takes the branch whose message is "
-                    "worth most for the customer. Names are short words in small letters."
+                    "Each branch leads to a send step. The engine chooses the branch "
+                    "whose message is worth most for the customer. Use short lower-case "
+                    "names."
                 ),
                 "default": ["a", "b"],
                 "when": {"by": "engine"},
@@ -262,7 +263,7 @@ def _send() -> dict[str, Any]:
     return {
         "label": str(KINDS["send"]),
         "icon": "send",
-        "help": _("Offers a campaign's message, under the same caps, exclusions and consent."),
+        "help": _("Sends a campaign's message, subject to the same caps, exclusions and consent."),
         "start": {
             "campaign": None,
             "when": "at_once",
@@ -276,7 +277,7 @@ def _send() -> dict[str, Any]:
                 "type": "choice",
                 "page": reverse("admin:campaigns_campaign_change", args=[0]),
                 "label": _("Campaign"),
-                "help": _("Campaigns with the recurrence “as a step of journey maps”."),
+                "help": _("Campaigns with the recurrence “as a step of journeys”."),
                 "choices": [
                     (c.pk, c.name if c.status == "active" else f"{c} ({c.get_status_display()})")
                     for c in campaigns
@@ -289,48 +290,44 @@ def _send() -> dict[str, Any]:
                 "label": _("Decided"),
                 "choices": [
                     ("at_once", _("at once")),
-                    ("daily", _("in the day's run, against the other campaigns")),
+                    ("daily", _("in the daily run, together with other campaigns")),
                 ],
                 "help": _(
-                    "At once: within a minute of the customer's arrival here, for this message "
-                    "alone; until it is possible, it also takes part in the day's run. In the "
-                    "day's run: after ranked campaigns, unless it has a rank of its own, and "
-                    "before those that are Auto; who has waited longest at a step goes first. "
-                    "Either way quiet hours and the campaign's send time only delay the message."
+                    "At once: within a minute of arrival, and again in daily runs until "
+                    "it is possible. In the daily run: after priorities and before Auto "
+                    "campaigns."
                 ),
                 "default": "at_once",
             },
             {
                 "name": "when_blocked",
                 "type": "choice",
-                "label": _("When the message is not possible"),
+                "label": _("If the message is not possible"),
                 "choices": [
-                    ("wait", _("wait until it is free")),
-                    ("skip", _("go on without it")),
-                    ("exit", _("leave the map")),
+                    ("wait", _("wait until it is possible")),
+                    ("skip", _("continue without it")),
+                    ("exit", _("leave the journey")),
                 ],
                 "help": _(
-                    "A cap, a gap, an exclusion, a duration, a missing consent or address, the "
-                    "target group, the global holdout or a campaign that goes first stands "
-                    "against it. Wait: asked again every hour where it is decided at once, and in "
-                    "each day's run, until it is possible. A message withheld from a control "
-                    "member counts as sent."
+                    "For example because of a cap, quiet hours or missing consent. Wait: "
+                    "checked again every hour, or in each daily run, until it is "
+                    "possible."
                 ),
                 "default": "wait",
             },
             {
                 "name": "wait_hours",
                 "type": "integer",
-                "label": _("Wait at most, in hours"),
-                "help": _("Counted from the arrival at this step."),
+                "label": _("Maximum wait in hours"),
+                "help": _("Counted from arrival at this step."),
                 "default": 48,
                 "when": {"when_blocked": "wait"},
             },
             {
                 "name": "then",
                 "type": "choice",
-                "label": _("And then"),
-                "choices": [("skip", _("go on without it")), ("exit", _("leave the map"))],
+                "label": _("After that"),
+                "choices": [("skip", _("continue without it")), ("exit", _("leave the journey"))],
                 "default": "skip",
                 "when": {"when_blocked": "wait"},
             },
@@ -342,7 +339,7 @@ def _set(attributes: list[tuple[str, str]]) -> dict[str, Any]:
     return {
         "label": str(KINDS["set"]),
         "icon": "edit_note",
-        "help": _("Writes a value to the customer, which rules can ask for from then on."),
+        "help": _("Sets an attribute of the customer that rules can use from then on."),
         "start": {"attribute": "", "value": ""},
         "fields": [
             {

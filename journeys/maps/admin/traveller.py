@@ -31,7 +31,7 @@ class TravellerAdmin(ReadOnlyAdmin):
     list_select_related = ["customer", "map"]
     list_filter = ["map", "status", "outcome", ("fault", EmptyFieldListFilter)]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = gettext_lazy("The whole customer id.")
+    search_help_text = gettext_lazy("The complete customer ID.")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     raw_id_fields = ["customer", "version"]
@@ -41,10 +41,10 @@ class TravellerAdmin(ReadOnlyAdmin):
     def status_label(self, traveller: Traveller) -> tuple[str, str]:
         return traveller.status, traveller.get_status_display()
 
-    @admin.action(description=gettext_lazy("Let parked ones go on"), permissions=["resume"])
+    @admin.action(description=gettext_lazy("Resume parked participants"), permissions=["resume"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Traveller]) -> None:
         n = resume(list(queryset), timezone.now())
-        text = ngettext("%d traveller goes on.", "%d travellers go on.", n)
+        text = ngettext("%d participant resumed.", "%d participants resumed.", n)
         self.message_user(request, text % n, messages.SUCCESS)
 
     def has_resume_permission(self, request: HttpRequest) -> bool:

@@ -16,8 +16,8 @@ from optiengine.lib.parameters import PageParameters, StrictView
 class LinkSerializer(ReadOnly, serializers.Serializer):
     """A way on from a step."""
 
-    port = serializers.CharField(help_text=_("By which way out: next, yes, timed_out …"))
-    to = serializers.CharField(help_text=_("Id of the step it leads to."))
+    port = serializers.CharField(help_text=_("The exit of the step: next, yes, timed_out …"))
+    to = serializers.CharField(help_text=_("ID of the next step."))
 
 
 class StepSerializer(ReadOnly, serializers.Serializer):
@@ -25,14 +25,14 @@ class StepSerializer(ReadOnly, serializers.Serializer):
 
     id = serializers.CharField()
     kind = serializers.ChoiceField(choices=[(kind, kind) for kind in KINDS])
-    words = serializers.CharField(help_text=_("What it does."))
-    campaign = serializers.IntegerField(allow_null=True, help_text=_("Of a send step."))
+    words = serializers.CharField(help_text=_("What the step does."))
+    campaign = serializers.IntegerField(allow_null=True, help_text=_("For send steps."))
     links = LinkSerializer(many=True)
     n_arrived = serializers.IntegerField()
-    n_here = serializers.IntegerField(help_text=_("Travellers at the step now."))
+    n_here = serializers.IntegerField(help_text=_("Participants at this step now."))
     n_left = serializers.DictField(
         child=serializers.IntegerField(),
-        help_text=_("By the way taken, by what became of the message, or by what ended it there."),
+        help_text=_("By branch taken, result of the message, or reason for leaving."),
     )
 
 
@@ -44,13 +44,11 @@ class JourneyMapSerializer(ReadOnly, serializers.ModelSerializer):
         source="active_version.number",
         default=None,
         allow_null=True,
-        help_text=_("Which version customers enter; null: never launched."),
+        help_text=_("The version that customers enter. Null: never launched."),
     )
-    exit_rule = serializers.DictField(
-        help_text=_("A tree of conditions; empty: nobody leaves by it.")
-    )
+    exit_rule = serializers.DictField(help_text=_("A tree of conditions. Empty: no exit rule."))
     n_travelling = serializers.IntegerField(
-        source="n_here", help_text=_("On the way now, in any version.")
+        source="n_here", help_text=_("Participants now, in any version.")
     )
 
     class Meta:

@@ -131,13 +131,13 @@ class Graph:
 def parse_graph(json: object) -> Graph:
     """The drawing that a JSON value states; {} is an empty one. Raises GraphError."""
     if not isinstance(json, dict) or set(json) - {"steps", "links"}:
-        raise GraphError(gettext_noop("A map is an object with “steps” and “links”."))
+        raise GraphError(gettext_noop("A journey must be an object with “steps” and “links”."))
     raw_steps, raw_links = json.get("steps", []), json.get("links", [])
     if not isinstance(raw_steps, list) or not isinstance(raw_links, list):
-        raise GraphError(gettext_noop("“steps” and “links” are lists."))
+        raise GraphError(gettext_noop("“steps” and “links” must be lists."))
     if len(raw_steps) > MAX_STEPS or len(raw_links) > MAX_LINKS:
         raise GraphError(
-            gettext_noop("A map has at most %(steps)s steps and %(links)s links."),
+            gettext_noop("A journey can have at most %(steps)s steps and %(links)s links."),
             steps=MAX_STEPS,
             links=MAX_LINKS,
         )
@@ -145,23 +145,23 @@ def parse_graph(json: object) -> Graph:
     for place, raw in enumerate(raw_steps, start=1):
         step = _step(raw, place)
         if step.id in steps:
-            raise GraphError(gettext_noop("Two steps are called “%(id)s”."), id=step.id)
+            raise GraphError(gettext_noop("Two steps have the ID “%(id)s”."), id=step.id)
         steps[step.id] = step
     return Graph(steps, tuple(_link(raw, place) for place, raw in enumerate(raw_links, start=1)))
 
 
 def _step(raw: object, place: int) -> Step:
     if not isinstance(raw, dict) or not isinstance(raw.get("kind"), str):
-        raise GraphError(gettext_noop("Step %(n)s has no kind."), n=place)
+        raise GraphError(gettext_noop("Step %(n)s has no type."), n=place)
     step_id = raw.get("id")
     if not isinstance(step_id, str) or not ID_PATTERN.fullmatch(step_id):
         raise GraphError(
-            gettext_noop("Step %(n)s needs an id of up to 20 letters, digits, - and _."), n=place
+            gettext_noop("Step %(n)s needs an ID of up to 20 letters, digits, - and _."), n=place
         )
     for axis in PLACE:
         at = raw.get(axis, 0)
         if isinstance(at, bool) or not isinstance(at, int | float) or not abs(at) < 1e6:
-            raise GraphError(gettext_noop("Step %(n)s has no place on the canvas."), n=place)
+            raise GraphError(gettext_noop("Step %(n)s has no position on the canvas."), n=place)
     settings = {name: value for name, value in raw.items() if name not in ("id", "kind", *PLACE)}
     return Step(step_id, raw["kind"][:40], settings)
 
@@ -171,7 +171,7 @@ def _link(raw: object, place: int) -> Link:
     if not isinstance(raw, dict) or set(raw) != set(keys):
         raise GraphError(gettext_noop("Link %(n)s needs “from”, “port” and “to”."), n=place)
     if not all(isinstance(raw[k], str) and ID_PATTERN.fullmatch(raw[k]) for k in keys):
-        raise GraphError(gettext_noop("Link %(n)s: “from”, “port” and “to” are names."), n=place)
+        raise GraphError(gettext_noop("Link %(n)s: “from”, “port” and “to” must be text."), n=place)
     return Link(*(raw[key] for key in keys))
 
 

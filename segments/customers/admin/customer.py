@@ -71,7 +71,7 @@ class CustomerForm(forms.ModelForm):
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         show_hidden_initial=True,
-        help_text=gettext_lazy("Every change is kept with who made it, as the proof of consent."),
+        help_text=gettext_lazy("Each change is stored with its author as proof of consent."),
     )
 
     class Meta:
@@ -108,7 +108,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
     ]
     list_filter = [ChannelFilter, "suppressed"]
     search_fields = ["external_id__exact", "email__iexact"]
-    search_help_text = gettext_lazy("The whole customer id or e-mail address.")
+    search_help_text = gettext_lazy("The complete customer ID or e-mail address.")
     ordering = ["-pk"]
     sortable_by = ["external_id"]
     readonly_fields = ["not_by", "erased_at", "created_at", "updated_at"]
@@ -172,10 +172,11 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
         permissions=["erase"],
         url_path="erase",
         dialog={
-            "title": gettext_lazy("Erase the customer for good?"),
+            "title": gettext_lazy("Erase the customer permanently?"),
             "description": gettext_lazy(
-                "Names, addresses and attributes go and nobody can bring them back; the addresses "
-                "stay suppressed. Decisions and counts stay under a number."
+                "Names, addresses and attributes are deleted and cannot be restored. "
+                "Addresses stay suppressed. Decisions and counts are kept without "
+                "personal data."
             ),
             "form_class": None,
             "form_submit_text": gettext_lazy("Erase"),
@@ -265,7 +266,7 @@ class ConsentChangeAdmin(ReadOnlyAdmin):
     list_display = ["changed_at", "customer", "was", "became", "source"]
     list_select_related = ["customer"]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = gettext_lazy("The whole customer id.")
+    search_help_text = gettext_lazy("The complete customer ID.")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     raw_id_fields = ["customer"]

@@ -35,7 +35,7 @@ def _state_panels(customer: Customer, currency: str) -> list[Panel]:
         else None
     )
     if state is None:
-        nothing = _("No day has been computed for this customer yet.")
+        nothing = _("There is no data for this customer yet.")
         return [Panel(_("Today"), [], empty=nothing)]
     day = date_format(state.as_of, "SHORT_DATE_FORMAT")
     today: list[tuple[str, Any]] = [
@@ -64,7 +64,7 @@ def _moves(customer: Customer) -> Panel:
             for move in moves
         ],
         headers=[_("Day"), _("From"), _("To")],
-        empty=_("None so far."),
+        empty=_("None yet."),
     )
 
 
@@ -76,7 +76,7 @@ def _consents(customer: Customer) -> Panel:
 
     changes = customer.consent_changes.order_by("-changed_at", "-pk")[:N_RECENT]
     return Panel(
-        _("Changes of consent"),
+        _("Consent changes"),
         [
             (
                 date_format(timezone.localtime(change.changed_at), "SHORT_DATETIME_FORMAT"),
@@ -87,7 +87,7 @@ def _consents(customer: Customer) -> Panel:
             for change in changes
         ],
         headers=[_("When"), _("Before"), _("After"), _("By")],
-        empty=_("None so far."),
+        empty=_("None yet."),
     )
 
 
@@ -106,7 +106,7 @@ def _events(customer: Customer, currency: str) -> Panel:
             for event in events
         ],
         headers=[_("When"), _("Kind"), _("Amount")],
-        empty=_("None so far."),
+        empty=_("None yet."),
         link=f"{reverse('admin:segments_event_changelist')}?{query}",
         link_text=_("All"),
     )

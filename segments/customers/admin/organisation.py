@@ -18,7 +18,7 @@ class OrganisationAdmin(ModelAdmin):
     fieldsets = [
         (None, {"fields": ["name", ("time_zone", "currency")]}),
         (_("Sending"), {"fields": ["lock_time", "approval_audience", "sending_stopped"]}),
-        (_("Life cycle"), {"fields": [("new_days", "at_risk_days", "lapsed_days")]}),
+        (_("Lifecycle"), {"fields": [("new_days", "at_risk_days", "lapsed_days")]}),
         (_("Customer value"), {"fields": [("clv_horizon_weeks", "yearly_discount")]}),
         (_("Learning"), {"fields": ["half_life_days"]}),
     ]

@@ -38,14 +38,16 @@ class AddressForm(forms.Form):
         label=gettext_lazy("address"),
         max_length=254,
         widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("An e-mail address or a phone number. It is not stored."),
+        help_text=gettext_lazy("An e-mail address or phone number. It is not stored."),
     )
     reason = forms.CharField(
         label=gettext_lazy("reason"),
         max_length=60,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Needed to suppress or to lift; kept with your name."),
+        help_text=gettext_lazy(
+            "Required to suppress an address or lift a suppression. Stored with your name."
+        ),
     )
 
 
@@ -106,7 +108,7 @@ class SuppressionAdmin(LargeTable, ModelAdmin):
                 form.add_error("address", str(refused))
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Is an address suppressed?"),
+            "title": _("Check an address"),
             "opts": self.opts,
             "form": form,
             "answer": self._in_words(found) if is_answered else "",
@@ -119,7 +121,7 @@ class SuppressionAdmin(LargeTable, ModelAdmin):
     def _has_reason(form: AddressForm) -> bool:
         if form.cleaned_data["reason"].strip():
             return True
-        form.add_error("reason", _("Say why: it is kept."))
+        form.add_error("reason", _("Enter a reason. It is stored."))
         return False
 
     def _do(self, request: HttpRequest, wish: str, asked: dict[str, str]) -> None:
@@ -140,11 +142,11 @@ class SuppressionAdmin(LargeTable, ModelAdmin):
             row = find_suppression(channel, address)
             if row and lift_suppression(channel, address, at=now):
                 assert request.user.pk is not None
-                said = _("Lifted: %s") % asked["reason"]
+                said = _("Suppression lifted: %s") % asked["reason"]
                 LogEntry.objects.log_actions(
                     request.user.pk, [row], CHANGE, said, single_object=True
                 )
-                self.message_user(request, _("The suppression is lifted."), messages.SUCCESS)
+                self.message_user(request, _("Suppression lifted."), messages.SUCCESS)
 
     @staticmethod
     def _in_words(row: Suppression | None) -> str:

@@ -24,7 +24,7 @@ class BirthField(serializers.DateField):
     def to_internal_value(self, value: Any) -> date:
         day = super().to_internal_value(value)
         if not EARLIEST_BIRTH <= day <= self.context["today"]:
-            raise serializers.ValidationError(_("The day must lie between 1900 and today."))
+            raise serializers.ValidationError(_("The day must be between 1900 and today."))
         return day
 
 
@@ -41,25 +41,27 @@ class CustomerWrite(Strict):
     phone = _text(40)
     first_name = _text(100)
     last_name = _text(100)
-    country = _text(2, "^[A-Za-z]{2}$", help_text=gettext_lazy("ISO 3166 code."))
-    time_zone = _text(64, help_text=gettext_lazy("Such as Europe/Lisbon."))
+    country = _text(2, "^[A-Za-z]{2}$", help_text=gettext_lazy("Country as an ISO 3166 code."))
+    time_zone = _text(64, help_text=gettext_lazy("IANA time zone, such as Europe/Lisbon."))
     language = _text(10, "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?$")
     birth_date = BirthField()
     registered_on = BirthField()
     attributes = serializers.DictField(
         required=False,
-        help_text=gettext_lazy("All of them: numbers, texts, true or false, by name."),
+        help_text=gettext_lazy(
+            "All attributes by name: numbers, text, true or false. Replaces earlier ones."
+        ),
     )
 
     def validate_email(self, address: str) -> str:
         local, at, domain = address.rpartition("@")
         if address and (len(local) > 64 or ".." in address or not re.match(EMAIL, address)):
-            raise serializers.ValidationError(_("This is not an e-mail address in plain ASCII."))
+            raise serializers.ValidationError(_("Enter a valid e-mail address (ASCII only)."))
         return f"{local}{at}{domain.lower()}"
 
     def validate_phone(self, number: str) -> str:
         if number and not re.match(PHONE, number, re.ASCII):
-            raise serializers.ValidationError(_("This is not a phone number."))
+            raise serializers.ValidationError(_("Enter a valid phone number."))
         return number
 
     def validate_country(self, country: str) -> str:
@@ -67,19 +69,21 @@ class CustomerWrite(Strict):
 
     def validate_time_zone(self, zone: str) -> str:
         if zone and zone not in known_zones():
-            raise serializers.ValidationError(_("This is not a known time zone."))
+            raise serializers.ValidationError(
+                _("Unknown time zone. Use an IANA name such as Europe/Lisbon.")
+            )
         return zone
 
     def validate_attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
         if len(attributes) > MAX_ATTRIBUTES:
-            raise serializers.ValidationError(_("There are more than 100."))
+            raise serializers.ValidationError(_("At most 100 attributes are allowed."))
         check = serializers.CharField(max_length=MAX_EXTRA, allow_blank=True)
         for name, value in attributes.items():
             check.run_validation(name)
             if isinstance(value, str):
                 check.run_validation(value)
             elif not isinstance(value, int | float | None):
-                text = _("%s is neither a number nor a text, nor true or false.")
+                text = _("%s must be a number, text, true or false.")
                 raise serializers.ValidationError(text % name)
         return attributes
 
@@ -90,22 +94,27 @@ class ConsentsWrite(Strict):
     consents = serializers.DictField(
         child=serializers.BooleanField(),
         allow_empty=False,
-        help_text=gettext_lazy("By channel, true or false; channels not named stay as they are."),
+        help_text=gettext_lazy("True or false by channel. Channels left out do not change."),
     )
     source = serializers.CharField(  # type: ignore[assignment]
         max_length=80,
-        help_text=gettext_lazy("The proof: where the customer said so, and to which wording."),
+        help_text=gettext_lazy(
+            "Proof: where the customer gave or withdrew consent, and the wording."
+        ),
     )
     at = MomentField(
-        required=False, help_text=gettext_lazy("When the customer said so; now, unless told.")
+        required=False,
+        help_text=gettext_lazy("When the customer gave or withdrew consent (default: now)."),
     )
 
     def validate_consents(self, consents: dict[str, bool]) -> dict[str, bool]:
         if unknown := set(consents) - set(Channel.values):
-            raise serializers.ValidationError(_("Not a channel: %s.") % ", ".join(sorted(unknown)))
+            raise serializers.ValidationError(
+                _("Unknown channel: %s.") % ", ".join(sorted(unknown))
+            )
         return consents
 
     def validate_at(self, moment: Any) -> Any:
         if moment > self.context["at"]:
-            raise serializers.ValidationError(_("It lies in the future."))
+            raise serializers.ValidationError(_("The time is in the future."))
         return moment

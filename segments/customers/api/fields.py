@@ -9,7 +9,7 @@ from segments.models import Customer
 class CustomerField(serializers.CharField):
     """A customer named by the id of the customer's own systems, exactly as it is written there."""
 
-    default_error_messages = {"unknown": _("No customer has this id.")}
+    default_error_messages = {"unknown": _("There is no customer with this ID.")}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=100, trim_whitespace=False, **kwargs)

@@ -15,7 +15,7 @@ class CustomerParameters(PageParameters):
         max_length=100,
         trim_whitespace=False,
         help_text=_(
-            "The customer with this id; also for ids with a slash, which no path can hold."
+            "The customer with this ID. Also for IDs with a slash, which cannot be part of a path."
         ),
     )
     email = serializers.CharField(
@@ -23,7 +23,7 @@ class CustomerParameters(PageParameters):
     )
     updated_since = MomentField(
         required=False,
-        help_text=_("Customers changed at this moment or later, erased ones too."),
+        help_text=_("Customers changed at or after this time, including erased ones."),
     )
 
 
@@ -39,7 +39,7 @@ class StateSerializer(ReadOnly, serializers.ModelSerializer):
     """What was known of the customer when the day began."""
 
     micro_segment = MicroSegmentSerializer()
-    p_alive = NumberField(help_text=_("P(still a customer), 0 to 1."))
+    p_alive = NumberField(help_text=_("Probability of still being a customer, 0 to 1."))
     clv_cents = NumberField(help_text=_("Predicted margin over the value horizon, in cents."))
     features = serializers.SerializerMethodField()
 
@@ -62,13 +62,13 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
 
     consents = serializers.ListField(
         child=serializers.ChoiceField(choices=Channel.choices),
-        help_text=_("Channels by which the customer allowed us to write."),
+        help_text=_("Channels with consent."),
     )
     suppressed_channels = serializers.ListField(
         child=serializers.ChoiceField(choices=Channel.choices),
-        help_text=_("Channels whose address is on the list of suppressed addresses."),
+        help_text=_("Channels whose address is suppressed."),
     )
-    attributes = serializers.DictField(help_text=_("What else is known, as it was imported."))
+    attributes = serializers.DictField(help_text=_("Other attributes, as imported."))
     state = serializers.SerializerMethodField()
 
     class Meta:

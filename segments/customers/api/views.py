@@ -33,7 +33,9 @@ ODD_ID = re.compile(r"[\x00-\x1f\x7f]|^\s|\s$")
 def check_id(external_id: str) -> None:
     """Of a customer who is to be made. Raises ValidationError."""
     if ODD_ID.search(external_id):
-        raise ValidationError({"external_id": [_("An id has no spaces around it.")]})
+        raise ValidationError(
+            {"external_id": [_("Remove spaces and control characters around the ID.")]}
+        )
 
 
 @contextmanager
@@ -103,7 +105,7 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         with refusals_told():
             customer, is_new = write_customer(external_id, fields, at=at, may_create=may_create)
         if customer is None:
-            raise PermissionDenied(_("You may change customers and make none."))
+            raise PermissionDenied(_("You can update customers but not create them."))
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return self._answer(external_id, code)
 

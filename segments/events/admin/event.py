@@ -18,7 +18,7 @@ class EventAdmin(ImportLink, ReadOnlyAdmin):
     list_display = ["occurred_at", "customer", "kind", "amount", "source", "external_id"]
     list_select_related = ["customer"]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = _("The whole customer id.")
+    search_help_text = _("The complete customer ID.")
     raw_id_fields = ["customer"]
     ordering = ["-pk"]
     sortable_by: list[str] = []

@@ -35,59 +35,67 @@ class EventItem(Strict):
     external_id = serializers.CharField(
         max_length=100,
         trim_whitespace=False,
-        help_text=gettext_lazy("Its id in your system: the same id again changes nothing."),
+        help_text=gettext_lazy(
+            "ID of the event in your system. Sending the same ID again changes nothing."
+        ),
     )
     customer = serializers.CharField(
-        max_length=100, trim_whitespace=False, help_text=gettext_lazy("The customer's id.")
+        max_length=100, trim_whitespace=False, help_text=gettext_lazy("ID of the customer.")
     )
     kind = serializers.CharField(
         max_length=40,
-        help_text=gettext_lazy("order, return, visit, open, click, … or a word of your own."),
+        help_text=gettext_lazy(
+            "order, return, visit, open, click, … or an event kind of your own."
+        ),
     )
-    occurred_at = MomentField(help_text=gettext_lazy("When it happened, at most a day ahead."))
+    occurred_at = MomentField(
+        help_text=gettext_lazy("When it happened; at most one day in the future.")
+    )
     amount_cents = serializers.IntegerField(
         min_value=-MAX_CENTS,
         max_value=MAX_CENTS,
         allow_null=True,
         required=False,
-        help_text=gettext_lazy("Margin in cents; of orders without a known margin, the revenue."),
+        help_text=gettext_lazy("Margin in cents, or revenue for orders whose margin is unknown."),
     )
     properties = serializers.DictField(
         required=False,
         help_text=gettext_lazy(
-            "What else is known. Of a bounce, complaint or unsubscribe: `channel`, and of a "
-            "bounce `hard`, true or false; these take effect at once."
+            "Other properties. For bounces, complaints and unsubscribes: `channel`; for "
+            "bounces also `hard` (true or false). These take effect at once."
         ),
     )
 
     def validate_kind(self, kind: str) -> str:
         if not re.match(KIND, kind):
-            raise serializers.ValidationError(_("Write a word of letters, digits and _."))
+            raise serializers.ValidationError(_("Use letters, digits and _ only."))
         return kind.lower()
 
     def validate_occurred_at(self, moment: Any) -> Any:
         if moment > self.context["at"] + MAX_AHEAD:
-            raise serializers.ValidationError(_("It lies more than a day ahead."))
+            raise serializers.ValidationError(_("The time is more than one day in the future."))
         return moment
 
     def validate_properties(self, properties: dict[str, Any]) -> dict[str, Any]:
         if _depth(properties) > MAX_DEPTH:
-            raise serializers.ValidationError(_("They are nested too deeply."))
+            raise serializers.ValidationError(_("The properties are nested too deeply."))
         text = json.dumps(properties, ensure_ascii=False)
         if len(text) > MAX_PROPERTIES:
-            raise serializers.ValidationError(_("They are longer than 10,000 characters."))
+            raise serializers.ValidationError(
+                _("The properties are longer than 10,000 characters.")
+            )
         if "\\u0000" in text or _has_surrogate(text):  # the database has neither
-            raise serializers.ValidationError(_("They hold a character that is none."))
+            raise serializers.ValidationError(_("The properties contain an invalid character."))
         return properties
 
     def validate(self, event: dict[str, Any]) -> dict[str, Any]:
         if event["kind"] in FEEDBACK:
             properties = event.get("properties", {})
             if properties.get("channel") not in list(OUTBOUND):
-                text = _("Name the channel of the message in `channel`.")
+                text = _("Specify the channel of the message in `channel`.")
                 raise serializers.ValidationError({"properties": [text]})
             if event["kind"] == "bounce" and not isinstance(properties.get("hard"), bool):
-                text = _("Say of a bounce whether it is `hard`: true or false.")
+                text = _("Specify `hard` (true or false) for a bounce.")
                 raise serializers.ValidationError({"properties": [text]})
         return event
 
@@ -99,7 +107,7 @@ class EventBatch(Strict):
         r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
         max_length=40,
         default="api",
-        help_text=gettext_lazy("Which system they come from: ids are unique within it."),
+        help_text=gettext_lazy("The system the events come from. IDs are unique within it."),
     )
     events = serializers.ListField(
         child=serializers.DictField(), min_length=1, max_length=MAX_EVENTS
@@ -115,9 +123,13 @@ class EventBatchSchema(EventBatch):
 class EventResult(serializers.Serializer):
     """What became of one event."""
 
-    index = serializers.IntegerField(help_text=gettext_lazy("Its place in the batch, from 0."))
+    index = serializers.IntegerField(
+        help_text=gettext_lazy("Position in the batch, starting at 0.")
+    )
     status = serializers.ChoiceField(choices=["stored", "repeated", "refused"])
-    reason = serializers.CharField(help_text=gettext_lazy("Why it was refused; else empty."))
+    reason = serializers.CharField(
+        help_text=gettext_lazy("Why it was refused. Empty if it was stored.")
+    )
 
 
 class EventResults(serializers.Serializer):

@@ -36,7 +36,7 @@ class UploadForm(forms.Form):
         label=_("File"),
         widget=UnfoldAdminFileFieldWidget,
         allow_empty_file=True,  # the format's own sentence says more
-        help_text=_("CSV, plain or packed with gzip. Encoding and delimiter are found out."),
+        help_text=_("CSV, plain or gzip. Encoding and delimiter are detected."),
     )
 
 
@@ -50,11 +50,9 @@ class MappingForm(forms.Form):
         label=_("Source"),
         max_length=40,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Name of the system it comes from; event ids are unique within it."),
+        help_text=_("Name of the source system. Event IDs are unique within it."),
     )
-    dates = forms.ChoiceField(
-        label=_("Dates are written"), choices=DATES, widget=UnfoldAdminSelectWidget
-    )
+    dates = forms.ChoiceField(label=_("Date format"), choices=DATES, widget=UnfoldAdminSelectWidget)
     decimal = forms.ChoiceField(
         label=_("Decimal mark"), choices=DECIMALS, widget=UnfoldAdminSelectWidget
     )
@@ -62,24 +60,24 @@ class MappingForm(forms.Form):
         label=_("Encoding"), required=False, max_length=20, widget=UnfoldAdminTextInputWidget
     )
     default_kind = forms.CharField(
-        label=_("Kind of event"),
+        label=_("Event kind"),
         max_length=40,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Where no column says it."),
+        help_text=_("Used if no column contains it."),
     )
     create_customers = forms.BooleanField(
-        label=_("Make customers that are not known"), required=False, widget=UnfoldBooleanWidget
+        label=_("Create unknown customers"), required=False, widget=UnfoldBooleanWidget
     )
     create_campaigns = forms.BooleanField(
-        label=_("Make campaigns that are not known, as ended"),
+        label=_("Create unknown campaigns as ended campaigns"),
         required=False,
         widget=UnfoldBooleanWidget,
     )
     ignore = forms.MultipleChoiceField(
-        label=_("Leave these columns out"),
+        label=_("Skip these columns"),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text=_("Columns that are none of our fields are kept as attributes or properties."),
+        help_text=_("Other columns are stored as attributes or properties."),
     )
 
     ONLY_FOR = {
@@ -109,7 +107,7 @@ class MappingForm(forms.Form):
             first, *rest = factors(preview.mapping.get(name, ""))
             self._add_select(PREFIX + name, capfirst(label), columns, first, is_required)
             if name == "amount":
-                times = _("… times (a quantity, say)")
+                times = _("… multiplied by (such as a quantity)")
                 self._add_select(PREFIX + TIMES, times, columns, rest[0] if rest else "", False)
 
     def _add_select(

@@ -132,7 +132,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
             )
             file = upload_path(name)
         except signing.BadSignature:
-            return self._refused(request, _("This upload was too long ago; upload it again."))
+            return self._refused(request, _("This upload has expired. Upload the file again."))
         except ImportRefused as refusal:
             return self._refused(request, str(refusal))
         if user_id != request.user.pk:
@@ -212,7 +212,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         """The refused rows with line and reason, as an attachment."""
         job = self._job(request, pk)
         if not job.rejected_path or not os.path.isfile(job.rejected_path):
-            raise Http404(_("There are no rejected rows, or they are no longer kept."))
+            raise Http404(_("There are no rejected rows, or they are no longer stored."))
         stem = Path(job.file_name).name.removesuffix(".gz").removesuffix(".csv")
         return FileResponse(
             Path(job.rejected_path).open("rb"),
@@ -237,7 +237,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         job = self.get_object(request, pk)
         if job is None:
-            raise Http404(_("There is no such import."))
+            raise Http404(_("This import does not exist."))
         return job
 
     def _refused(self, request: HttpRequest, text: str) -> HttpResponse:
@@ -262,7 +262,7 @@ def _headers(shown: Preview) -> list[tuple[str, str]]:
             becomes[part.strip()] = labels.get(name, name)
     extras = set(shown.extras)
     return [
-        (column, becomes.get(column) or (_("kept as it is") if column in extras else _("left out")))
+        (column, becomes.get(column) or (_("kept unchanged") if column in extras else _("skipped")))
         for column in shown.columns
     ]
 

@@ -26,7 +26,7 @@ def rule_json(text: str) -> Any:
             return json.loads(text)
     except (ValueError, RecursionError):
         pass
-    raise RuleError((), gettext_noop("This cannot be read as a rule."))
+    raise RuleError((), gettext_noop("This is not a valid rule."))
 
 
 class RuleWidget(forms.Textarea):
@@ -101,12 +101,12 @@ def _labelled(ops: tuple[Op, ...]) -> list[tuple[str, str]]:
 
 def _texts() -> dict[str, str]:
     return {
-        "all": _("All of these hold"),
-        "any": _("At least one of these holds"),
-        "not_all": _("Not all of these hold"),
-        "not_any": _("None of these holds"),
+        "all": _("All of these conditions"),
+        "any": _("At least one of these conditions"),
+        "not_all": _("Not all of these conditions"),
+        "not_any": _("None of these conditions"),
         "group": _("Group of conditions"),
-        "everyone": _("No conditions: every customer is meant."),
+        "everyone": _("No conditions: all customers."),
         "condition": _("Condition"),
         "addCondition": _("Add condition"),
         "addGroup": _("Add group"),
@@ -115,7 +115,7 @@ def _texts() -> dict[str, str]:
         "field": _("Field"),
         "chooseField": _("Choose a field …"),
         "otherAttribute": _("Another attribute …"),
-        "attributeName": _("Name of the attribute"),
+        "attributeName": _("Attribute name"),
         "op": _("Comparison"),
         "value": _("Value"),
         "from": _("From"),
@@ -125,5 +125,5 @@ def _texts() -> dict[str, str]:
         "yes": _("yes"),
         "no": _("no"),
         "counting": _("Counting …"),
-        "unreachable": _("The server cannot be reached; the count is not known."),
+        "unreachable": _("The server cannot be reached, so the count is unknown."),
     }

@@ -40,8 +40,8 @@ class TargetGroupForm(forms.ModelForm):
         label=gettext_lazy("rule"),
         required=False,
         help_text=gettext_lazy(
-            "A comparison with an unknown value does not hold. “Is” compares text exactly; "
-            "“contains” finds a part and takes upper and lower case alike."
+            "Unknown values never match. “Is” compares text exactly; “contains” finds "
+            "parts and ignores upper and lower case."
         ),
     )
 
@@ -139,7 +139,7 @@ class TargetGroupAdmin(ModelAdmin):
 def count_in_words(rule: Rule, state: StateBuild | None) -> str:
     """“1,234 of 20,000 customers (as of 1 March 2026)”. Raises RuleError like count_customers."""
     if state is None:
-        return _("No day has been computed yet, so there is nothing to count.")
+        return _("There is no customer data yet, so nothing can be counted.")
     try:
         n = count_customers(rule, state, timeout_ms=COUNT_TIMEOUT_MS)
     except CountTooSlow as error:

@@ -81,7 +81,7 @@ OPS: Mapping[Kind, tuple[Op, ...]] = {
 }  # fmt: skip
 
 
-NO_SUCH_FIELD = gettext_noop("There is no field “%(field)s”.")
+NO_SUCH_FIELD = gettext_noop("The field “%(field)s” does not exist.")
 
 
 def kinds_of(field: str) -> tuple[Kind, ...]:
@@ -129,11 +129,11 @@ class _Parser:
     def node(self, json: object, place: Place, depth: int) -> Node:
         if not isinstance(json, dict):
             raise RuleError(
-                place, gettext_noop("A rule is an object, not “%(got)s”."), got=_short(json)
+                place, gettext_noop("A rule must be an object, not “%(got)s”."), got=_short(json)
             )
         if depth > MAX_DEPTH:
             raise RuleError(
-                place, gettext_noop("Groups are nested more than %(n)s deep."), n=MAX_DEPTH
+                place, gettext_noop("Groups are nested more than %(n)s levels deep."), n=MAX_DEPTH
             )
         if "field" in json or "op" in json:
             return self.condition(json, place)
@@ -141,7 +141,7 @@ class _Parser:
             raise RuleError(
                 place,
                 gettext_noop(
-                    "A rule has one of “all”, “any”, “not”, or a “field” with “op” and “value”."
+                    "A rule must have “all”, “any” or “not”, or a “field” with “op” and “value”."
                 ),
             )
         here = (*place, key)
@@ -149,7 +149,7 @@ class _Parser:
             return Not(self.node(json[key], here, depth + 1))
         parts = json[key]
         if not isinstance(parts, list):
-            raise RuleError(here, gettext_noop("A group is a list of conditions."))
+            raise RuleError(here, gettext_noop("A group must be a list of conditions."))
         if not parts:
             raise RuleError(here, gettext_noop("The group has no conditions."))
         nodes = tuple(self.node(p, (*here, i), depth + 1) for i, p in enumerate(parts, start=1))
@@ -159,12 +159,12 @@ class _Parser:
         self.n_conditions += 1
         if self.n_conditions > MAX_CONDITIONS:
             raise RuleError(
-                place, gettext_noop("A rule has at most %(n)s conditions."), n=MAX_CONDITIONS
+                place, gettext_noop("A rule can have at most %(n)s conditions."), n=MAX_CONDITIONS
             )
         if odd := set(json) - {"field", "op", "value"}:
             raise RuleError(
                 place,
-                gettext_noop("“%(key)s” is not understood here."),
+                gettext_noop("“%(key)s” is not allowed here."),
                 key=_short(min(odd, key=str)),
             )
         field = self.field(json.get("field"), (*place, "field"))
@@ -184,11 +184,11 @@ class _Parser:
 
     def op(self, field: str, op: object, place: Place) -> Op:
         if not op:
-            raise RuleError(place, gettext_noop("Choose how to compare."))
+            raise RuleError(place, gettext_noop("Choose a comparison."))
         if op not in ops_of(field):
             raise RuleError(
                 place,
-                gettext_noop("“%(field)s” cannot be compared by “%(op)s”."),
+                gettext_noop("“%(op)s” cannot be used with “%(field)s”."),
                 field=field,
                 op=_short(op),
             )
@@ -199,32 +199,34 @@ class _Parser:
         kinds = kinds_of(field)
         if op in _KNOWN:
             if value is not None:
-                raise RuleError(place, gettext_noop("“%(op)s” takes no value."), op=op.value)
+                raise RuleError(place, gettext_noop("“%(op)s” does not take a value."), op=op.value)
             return None, kinds[-1]
         kinds = tuple(kind for kind in kinds if op in OPS[kind])
         if op not in (Op.IN, Op.NOT_IN, Op.BETWEEN):
             return self.scalar(field, kinds, value, place)
         if not isinstance(value, list):
-            raise RuleError(place, gettext_noop("A list of values is needed."))
+            raise RuleError(place, gettext_noop("Enter a list of values."))
         if op is Op.BETWEEN and len(value) != 2:
-            raise RuleError(place, gettext_noop("Two values are needed: from and to."))
+            raise RuleError(place, gettext_noop("Enter two values: from and to."))
         if not value:
-            raise RuleError(place, gettext_noop("Name at least one value."))
+            raise RuleError(place, gettext_noop("Enter at least one value."))
         if len(value) > MAX_VALUES:
-            raise RuleError(place, gettext_noop("A list has at most %(n)s values."), n=MAX_VALUES)
+            raise RuleError(
+                place, gettext_noop("A list can have at most %(n)s values."), n=MAX_VALUES
+            )
         pairs = [self.scalar(field, kinds, v, (*place, i)) for i, v in enumerate(value, start=1)]
         values, (kind, *others) = tuple(v for v, _ in pairs), {k for _, k in pairs}
         if others:
             raise RuleError(place, gettext_noop("The list mixes numbers and text."))
         if op is Op.BETWEEN and float(values[0]) > float(values[1]):
-            raise RuleError(place, gettext_noop("The first value is above the second."))
+            raise RuleError(place, gettext_noop("The first value is greater than the second."))
         return values, kind
 
     def scalar(
         self, field: str, kinds: tuple[Kind, ...], value: object, place: Place
     ) -> tuple[float | str | bool, Kind]:
         if value is None or value == "":
-            raise RuleError(place, gettext_noop("A value is needed."))
+            raise RuleError(place, gettext_noop("Enter a value."))
         if Kind.TEXT in kinds and isinstance(value, str):
             return self.chosen(field, _checked_text(value, place), place), Kind.TEXT
         if Kind.NUMBER in kinds and (len(kinds) == 1 or _is_number(value)):
@@ -232,15 +234,15 @@ class _Parser:
         if Kind.BOOLEAN in kinds:
             if not isinstance(value, bool):
                 raise RuleError(
-                    place, gettext_noop("“%(got)s” is neither yes nor no."), got=_short(value)
+                    place, gettext_noop("“%(got)s” is not valid. Use yes or no."), got=_short(value)
                 )
             return value, Kind.BOOLEAN
-        raise RuleError(place, gettext_noop("“%(got)s” is not text."), got=_short(value))
+        raise RuleError(place, gettext_noop("“%(got)s” must be text."), got=_short(value))
 
     def chosen(self, field: str, value: Scalar, place: Place) -> Scalar:
         if field in self.choices and value not in self.choices[field]:
             raise RuleError(
-                place, gettext_noop("“%(got)s” is not one of the choices."), got=_short(value)
+                place, gettext_noop("“%(got)s” is not a valid choice."), got=_short(value)
             )
         return value
 
@@ -251,21 +253,21 @@ def _is_number(value: object) -> bool:
 
 def _checked_number(value: object, place: Place) -> float:
     if not _is_number(value):
-        raise RuleError(place, gettext_noop("“%(got)s” is not a number."), got=_short(value))
+        raise RuleError(place, gettext_noop("“%(got)s” is not a valid number."), got=_short(value))
     try:
         number = float(value)  # type: ignore[arg-type]
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise RuleError(place, gettext_noop("The number is too large or is none at all."))
+        raise RuleError(place, gettext_noop("The number is too large or not valid."))
     return number
 
 
 def _checked_text(text: str, place: Place) -> str:
     if len(text) > MAX_TEXT:
-        raise RuleError(place, gettext_noop("Text has at most %(n)s characters."), n=MAX_TEXT)
+        raise RuleError(place, gettext_noop("Text can have at most %(n)s characters."), n=MAX_TEXT)
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise RuleError(place, gettext_noop("The text holds characters that cannot be stored."))
+        raise RuleError(place, gettext_noop("The text contains characters that cannot be stored."))
     return text
 
 

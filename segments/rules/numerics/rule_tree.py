@@ -67,7 +67,7 @@ def gettext_noop(text: str) -> str:
     return text
 
 
-NOT_ON_THAT_DAY = gettext_noop("“%(field)s” was not computed on that day.")
+NOT_ON_THAT_DAY = gettext_noop("“%(field)s” is not part of that day's customer data.")
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ class FeatureDefinitionAdmin(ModelAdmin):
     search_fields = ["name", "label", "event_kind"]
     fieldsets = [
         (None, {"fields": [("label", "name"), "is_active"]}),
-        (_("What is computed"), {"fields": [("aggregate", "event_kind", "window_days")]}),
+        (_("Calculation"), {"fields": [("aggregate", "event_kind", "window_days")]}),
         (
-            _("Over which events, or which attribute"),
+            _("Events or attribute"),
             {
                 "fields": [("property_name", "property_value")],
                 "description": _(
-                    "An attribute counts as it stands when a day is computed. Do not learn from "
-                    "one that a message itself may have changed."
+                    "The value at the time of the daily computation is used. Do not use "
+                    "attributes that messages themselves can change."
                 ),
             },
         ),
@@ -31,7 +31,7 @@ class FeatureDefinitionAdmin(ModelAdmin):
     @admin.display(description=_("window"), ordering="window_days")
     def window(self, feature: FeatureDefinition) -> str:
         days = feature.window_days
-        return str(_("%d days") % days if days else _("since ever"))
+        return str(_("%d days") % days if days else _("all time"))
 
     @admin.display(description=_("only"))
     def filter(self, feature: FeatureDefinition) -> str:

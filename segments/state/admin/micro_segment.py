@@ -132,6 +132,6 @@ class SegmentMoveAdmin(ReadOnlyAdmin):
     list_select_related = ["customer", "origin", "target"]
     list_filter = ["target__stage"]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = _("The whole customer id.")
+    search_help_text = _("The complete customer ID.")
     raw_id_fields = ["customer"]
     ordering = ["-pk"]

@@ -51,7 +51,7 @@ class CustomerStateAdmin(ReadOnlyAdmin):
     list_display = ["as_of", "customer", "stage_label", "micro_segment", "value", "alive"]
     list_select_related = ["customer", "micro_segment"]
     search_fields = ["customer__external_id__exact"]
-    search_help_text = _("The whole customer id.")
+    search_help_text = _("The complete customer ID.")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     fields = ["as_of", "customer", "stage", "micro_segment", "value", "alive"]

@@ -109,7 +109,7 @@ def test_who_comes_too_late_chooses_anew_with_the_exact_probability():
         told = explain_decision(decision)
         assert told.agrees
         assert sum(o.prob or 0 for o in told.options) == pytest.approx(1)
-    assert any("Too little was left" in o.verdict for o in explain_decision(late[0]).options)
+    assert any("Too little of “" in o.verdict for o in explain_decision(late[0]).options)
     assert replay_run(run).differing == []
 
 
@@ -345,7 +345,7 @@ def test_the_pages_say_what_was_used_at_which_price_and_what_cannot_hold(admin_c
     contradiction = "the minimum of “Calls”, the maximum of “Money”."
     assert contradiction in told
     assert contradiction in listed
-    assert "“Calls” asked for at least 8 today and got 4." in told
+    assert "“Calls” has a minimum of 8 today and reached 4." in told
     assert "2.00 EUR" in told
     assert "<rect" in limit.content.decode()
     assert limit.context["use"]["periods"][0]["left"] == "0.00 EUR"

@@ -181,7 +181,8 @@ def test_what_would_go_beside_an_answer_is_not_logged_as_said(shop, beside):
         if (o.campaign, o.channel) == ("Second", "web")
     ]
     assert web.verdict == (
-        "An answer is one message: never one that is in addition or transactional."
+        "An answer is a single message, so transactional messages and messages sent "
+        "alongside the day's campaign are left out."
     )
     assert replay_live(decision.run).differing == []
     decide_day(DAY + timedelta(days=1))  # by e-mail it goes as ever

@@ -56,7 +56,10 @@ def test_the_holdout_gets_nothing_but_what_is_owed():
     assert Delivery.objects.count() == 10
     decision = Decision.objects.filter(as_of__gt=DAY).first()
     assert (decision.arm, decision.campaign_id) == ("holdout", None)
-    assert "is in the global holdout" in explain_decision(decision).summary
+    assert (
+        "is in the global control group, which gets only transactional messages."
+        in explain_decision(decision).summary
+    )
     assert replay_run(decision.run).differing == []
 
 

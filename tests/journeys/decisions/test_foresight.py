@@ -73,8 +73,7 @@ def test_a_ranked_birthday_in_three_days_keeps_the_slot_from_a_small_cross_sell(
     assert cross_sell.slot_words == "kept for “Birthday” in 3 days"
     assert cross_sell.prob < 0.02  # the floor of exploration is all that it keeps
     assert option(kept, "Birthday").verdict == (
-        "The customer is not in the target group yet, but will be in 3 days if nothing happens "
-        "until then."
+        "The customer is not in the target group yet, but will be in 3 days if nothing changes."
     )
     page = admin_client.get(f"/admin/journeys/decision/{kept.pk}/change/").content.decode()
     assert "kept for “Birthday” in 3 days" in page
@@ -121,7 +120,7 @@ def test_what_value_later_comes_from_is_named(values):
     told = option(Decision.objects.get(customer=customer), "Starter")
     assert told.later_cents == pytest.approx(0.25 * 80 * 0.999**2 + 0.75 * 8 * 0.999**5)
     assert told.opens == (
-        "after a response “Thank you” after 2 days; without a response “Reminder” after 5 days"
+        "after a conversion “Thank you” after 2 days; without a response “Reminder” after 5 days"
     )
     assert replay_run(run).differing == []
 

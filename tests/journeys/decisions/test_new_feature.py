@@ -30,10 +30,7 @@ pytestmark = pytest.mark.django_db
 NEXT = DAY + timedelta(days=1)
 NOON = datetime.combine(DAY, time(12), UTC)
 ON_THE_PAGE = Request("inbound", channels=("web",))
-WORDS = (
-    "Not decided: its target group asks for what the customer data of the day does not have: "
-    "visits_7d."
-)
+WORDS = "Not decided: its target group uses data that is missing for this day: visits_7d."
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_the_run_shows_the_balance_and_raises_the_alarm(admin_client):
     run.refresh_from_db()
     assert run.deliveries["sent"] == 1
     page = reverse("admin:journeys_decisionrun_change", args=[run.pk])
-    assert "do not add up" not in admin_client.get(page).text
+    assert "decided messages are missing in the outbox, and" not in admin_client.get(page).text
     listed = reverse("admin:journeys_delivery_changelist") + "?as_of=2026-03-01"
     assert listed in admin_client.get(page).text
     customer = Delivery.objects.get().customer.external_id
@@ -87,7 +87,7 @@ def test_the_run_shows_the_balance_and_raises_the_alarm(admin_client):
     make_contact()
     assert reconcile_recent() == [DAY]
     make_delivery()
-    assert "messages do not add up: 2026-03-01" in keep_going()
+    assert "message counts do not match: 2026-03-01" in keep_going()
     assert "1 decided ones are not in the outbox" in admin_client.get(page).text
 
 
@@ -116,7 +116,7 @@ def test_the_run_counts_why_messages_were_not_sent(admin_client):
     query = page.context["reasons"][1][3]
     listed = admin_client.get(f"{reverse('admin:journeys_delivery_changelist')}?{query}")
     assert [delivery.pk for delivery in listed.context["cl"].result_list] == [waits.pk]
-    assert "There is no consent for the channel." in listed.text
+    assert "No consent for this channel." in listed.text
 
 
 WAITING_FOR_LOCK = "SELECT count(*) FROM pg_locks WHERE NOT granted"

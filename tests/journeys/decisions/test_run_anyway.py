@@ -42,8 +42,8 @@ def test_without_data_nothing_is_run_and_the_run_says_why(no_state_tomorrow):
     run = DecisionRun.objects.get(as_of=NEXT)
     assert run.status == "not_run"
     assert run.error == (
-        "Features are from 2026-03-01, not from 2026-03-02: not run. "
-        "OSError: The data did not come."
+        "Not run: customer data is from 2026-03-01, not from 2026-03-02. OSError: The "
+        "data did not come."
     )
     assert not Contact.objects.filter(as_of=NEXT).exists()
 
@@ -60,7 +60,7 @@ def test_what_is_to_run_anyway_is_decided_on_the_older_data_and_nothing_else(no_
     decision = Decision.objects.filter(as_of=NEXT).first()
     assert decision.verdicts[0] == Verdict.STALE_FEATURES
     why = [option.verdict for option in explain_decision(decision).options]
-    assert "Not run: the customer data of the day was missing." in why
+    assert "Not run: the day's customer data was missing." in why
     found = replay_run(run)
     assert (found.n_decisions, found.differing, found.missing) == (4, [], [])
 
@@ -75,11 +75,11 @@ def test_a_person_may_have_everything_run_anyway(no_state_tomorrow, client):
     ana = User.objects.create_user("ana", is_staff=True)
     ana.user_permissions.add(Permission.objects.get(codename="view_decisionrun"))
     client.force_login(ana)
-    assert "Run anyway" not in client.get(page).text
+    assert "Run with the latest data" not in client.get(page).text
     assert client.post(url).status_code == 403
 
     ana.user_permissions.add(Permission.objects.get(codename="change_decisionrun"))
-    assert "Run anyway" in client.get(page).text
+    assert "Run with the latest data" in client.get(page).text
     assert client.get(url).status_code == 403
     client.post(url)
 

@@ -72,7 +72,7 @@ def test_what_would_be_free_only_after_its_time_is_not_sent():
     assert deliver_messages(now=NOW.replace(hour=21), owner="a")["suppressed"] == 1
 
     assert facts(delivery)[2] == (
-        "Quiet hours until 2026-03-02 08:00 UTC: too late for this message."
+        "Quiet hours until 2026-03-02 08:00 UTC, after the message expires."
     )
 
 
@@ -83,7 +83,7 @@ def test_what_expired_while_it_waited_is_not_sent():
     deliver_messages(now=NOW, owner="a")
 
     assert facts(in_time)[0] == "sent"
-    assert facts(late)[::2] == ("suppressed", "It is too late for this message.")
+    assert facts(late)[::2] == ("suppressed", "The message has expired.")
 
 
 @pytest.mark.django_db

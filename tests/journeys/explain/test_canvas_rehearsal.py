@@ -58,14 +58,14 @@ def test_what_if_the_event_came(admin_client, journey):
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        ({"customer": "nobody"}, "There is no customer with this id."),
-        ({"customer": 7}, "There is no customer with this id."),
-        ({"customer": "an\u0000na"}, "This cannot be read as a drawing."),
-        ({"at": "tomorrow"}, "This is no date and time."),
-        ({"at": "2026-02-31T09:00"}, "This is no date and time."),
-        ({"at": "0001-01-01T00:00"}, "This is no date and time."),
-        ({"graph": {"steps": []}}, "The map has no entry: nobody comes in."),
-        ({"graph": "x"}, "A map is an object with “steps” and “links”."),
+        ({"customer": "nobody"}, "There is no customer with this ID."),
+        ({"customer": 7}, "There is no customer with this ID."),
+        ({"customer": "an\u0000na"}, "The drawing is not valid."),
+        ({"at": "tomorrow"}, "Enter a valid date and time."),
+        ({"at": "2026-02-31T09:00"}, "Enter a valid date and time."),
+        ({"at": "0001-01-01T00:00"}, "Enter a valid date and time."),
+        ({"graph": {"steps": []}}, "The journey has no entry step, so nobody can enter."),
+        ({"graph": "x"}, "A journey must be an object with “steps” and “links”."),
     ],
 )
 def test_what_cannot_be_rehearsed_is_said(admin_client, journey, body, text):

@@ -92,11 +92,11 @@ def test_every_obstacle_is_told_by_the_name_of_its_rule():
 
     decision = Decision.objects.get(customer=anna)
     said = {name: option.verdict for name, option in options_of(decision).items()}
-    assert said["Shop"] == "The customer had it within the last 30 days."
+    assert said["Shop"] == "The customer got it within the last 30 days."
     assert "“Not after the shop”" in said["Excluded"]
     assert "“Shop”" in said["Excluded"]
     assert said["By SMS"] == "No consent for this channel: SMS."
-    assert said["On Mondays"] == "Today is not one of its days; tomorrow is."
+    assert said["On Mondays"] == "The campaign is not scheduled for today, but for tomorrow."
     assert said["Capped"].startswith("The cap “One a week” is full: at most 1 in 7 rolling days")
     assert explain_decision(decision).summary.startswith(
         "Anna got nothing, because nothing was possible."
@@ -113,8 +113,8 @@ def test_a_ranked_choice_names_its_rank():
 
     told = explain_decision(Decision.objects.select_related("customer").get(customer=anna))
     assert told.summary == (
-        "Anna got “Welcome” (Mail) because, of the campaigns that were possible, it has the best "
-        "rank: 3."
+        "Anna got “Welcome” (Mail) because it has the highest priority of the possible "
+        "campaigns: 3."
     )
     other = options_of(told.decision)["Other"]
     assert (other.is_outranked, other.prob) == (True, None)

@@ -89,7 +89,7 @@ def test_it_is_said_which_limits_would_hold_a_message(anna):
     assert found[-1].at == in_berlin(1, 16)  # five hours after eleven
     (message,) = found[-1].messages
     assert "None at all" in message.limits[0]
-    assert message.limits[1] == "Quiet hours hold it until 2026-03-01 11:30."
+    assert message.limits[1] == "Waits for the end of quiet hours at 2026-03-01 11:30."
 
     anna.consents = []
     anna.save()
@@ -109,7 +109,7 @@ def test_what_only_waits_leads_on_when_it_leaves(anna):
         ("n", "", in_berlin(2, 14)),  # the lock time is the organisation's, in UTC
     ]
     (message,) = found[2].messages
-    assert message.limits == ("Quiet hours hold it until 2026-03-01 11:30.",)
+    assert message.limits == ("Waits for the end of quiet hours at 2026-03-01 11:30.",)
 
 
 def test_what_is_owed_waits_for_no_quiet_hours(anna):

@@ -350,7 +350,7 @@ def test_a_traveller_who_cannot_go_on_is_parked_alone_and_can_be_resumed(monkeyp
 def test_a_rule_that_cannot_be_judged_parks_with_its_sentence():
     rule = {"field": "feature.no_such", "op": "gt", "value": 1}
     anna = travel({"s": {"kind": "split", "by": "rule", "rule": rule}}, "")
-    assert anna.fault == "“feature.no_such” was not computed on that day."
+    assert anna.fault == "“feature.no_such” is not part of that day's customer data."
 
 
 def test_live_counts_add_up_before_and_after_tallies_are_drawn_together(monkeypatch):
@@ -388,7 +388,15 @@ def test_the_daily_step_asks_for_its_campaign_until_it_gives_up():
 def test_a_step_that_does_not_wait_gives_up_after_two_days_without_a_decision():
     anna = travel({"m": send(make_step_campaign()), "x": EXIT}, "m>x")
     advance_travellers(later(hours=47), owner="test")
-    assert way(anna) == "e next m"
+    assert way(anna) == (
+        "From moves: the margin earned in each micro-segment and the "
+        "moves out of it, followed from period to period and discounted "
+        "(a Markov chain). From models: the mean predicted value of its "
+        "present customers (BG/NBD and Gamma-Gamma), in which customers "
+        "without orders count as zero. Refitting the micro-segments also "
+        "moves customers. The limits come from a jackknife over 50 "
+        "groups of customers."
+    )
     advance_travellers(later(hours=48), owner="test")
     assert way(anna) == "e next m skipped x end end"
 

@@ -75,12 +75,30 @@ def test_a_stored_contact_is_never_changed(tmp_path):
         ("zoe,Spring,Shoes,2026-02-01,test,0.5", "no customer “zoe”"),
         ("anna,Autumn,Shoes,2026-02-01,test,0.5", "no campaign “Autumn”"),
         ("anna,Spring,Hats,2026-02-01,test,0.5", "has no action “Hats”"),
-        ("anna,Spring,Shoes,2026-02-30,test,0.5", "not a past date"),
-        ("anna,Spring,Shoes,2026-04-01,test,0.5", "not a past date"),
-        ("anna,Spring,Shoes,2026-02-01,perhaps,0.5", "neither test nor control"),
-        ("anna,Spring,Shoes,2026-02-01,test,0", "not a probability"),
-        ("anna,Spring,Shoes,2026-02-01,test,1.01", "not a probability"),
-        ("anna,Spring,Shoes,2026-02-01,test,NaN", "not a probability"),
+        (
+            "anna,Spring,Shoes,2026-02-30,test,0.5",
+            "” is not a valid date. Use YYYY-MM-DD, from 1970 up to today.",
+        ),
+        (
+            "anna,Spring,Shoes,2026-04-01,test,0.5",
+            "” is not a valid date. Use YYYY-MM-DD, from 1970 up to today.",
+        ),
+        (
+            "anna,Spring,Shoes,2026-02-01,perhaps,0.5",
+            "” is not a valid group. Use test or control.",
+        ),
+        (
+            "anna,Spring,Shoes,2026-02-01,test,0",
+            "” is not a valid probability. Use a number above 0 and up to 1.",
+        ),
+        (
+            "anna,Spring,Shoes,2026-02-01,test,1.01",
+            "” is not a valid probability. Use a number above 0 and up to 1.",
+        ),
+        (
+            "anna,Spring,Shoes,2026-02-01,test,NaN",
+            "” is not a valid probability. Use a number above 0 and up to 1.",
+        ),
     ],
 )
 def test_a_row_that_is_no_contact_is_rejected(tmp_path, row, reason):

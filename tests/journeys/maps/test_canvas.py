@@ -77,7 +77,7 @@ def test_a_drawing_is_told_step_by_step_without_being_saved(admin_client):
     answer = post(admin_client, journey, "check", {"graph": graph}).json()
 
     assert answer["steps"]["s2"] == {"words": "Wait 1 hour", "problems": []}
-    assert answer["steps"]["s3"]["problems"] == ["No way leads to it from the entry."]
+    assert answer["steps"]["s3"]["problems"] == ["This step cannot be reached from the entry."]
     assert [problem["step"] for problem in answer["problems"]] == ["s3"]
     assert not journey.versions.exists()
 
@@ -93,7 +93,7 @@ def test_a_broken_draft_is_saved_but_not_launched(admin_client):
     assert journey.versions.get().graph == graph
     assert journey.versions.get().made_by == "admin"
     assert refused.status_code == 400
-    assert "No link leads on from the entry." in refused.json()["text"]
+    assert "The entry is not connected to a step." in refused.json()["text"]
     assert JourneyMap.objects.get().status == "draft"
 
 
@@ -168,12 +168,12 @@ def test_counts_come_from_the_tallies_of_the_version(admin_client):
     assert answer["steps"]["s2"] == {"here": "4", "passed": "3", "busy": True}
     assert answer["figures"] == [
         ["Entered version 1", "7"],
-        ["On the way now", "4"],
+        ["In the journey now", "4"],
         ["Ended: goal reached", "1"],
         ["Ended: end of the map", "2"],
     ]
     rows = admin_client.get(url(journey)).context["canvas"]["versions"]
-    assert rows[0]["words"] == "Version 1 – live, 4 travelling"
+    assert rows[0]["words"] == "Version 1 – live, 4 in the journey"
 
 
 def test_who_may_only_look_changes_nothing(reader):
@@ -241,7 +241,7 @@ def test_without_an_exit_rule_nobody_leaves_and_the_form_says_so(admin_client):
     journey = make_map(whole())
     page = reverse("admin:journeys_journeymap_change", args=[journey.pk])
 
-    assert "No conditions: nobody leaves by a rule." in admin_client.get(page).content.decode()
+    assert "No conditions: the exit rule is off." in admin_client.get(page).content.decode()
     fields = {"name": "Cart", "exit_rule": "{}", "reentry": "never", "control_share": "0.2"}
     assert admin_client.post(page, fields).status_code == 302
 

@@ -56,13 +56,15 @@ def test_every_reason_against_a_launch_is_told_at_once_and_names_the_step():
 
     assert refused.value.problems == [
         "“Wait 0 minutes”: “minutes” must be more than 0.",
-        "“Wait 1 hour”: No way leads to it from the entry.",
-        "“Send “Other””: Its campaign “Other” recurs by itself: one that a map sends recurs “as a "
-        "step of journey maps”.",
-        "“Send “Stopped””: Its campaign “Stopped” is “paused”: launch it before the map.",
-        "“Send “Bare””: Its campaign “Bare”: It has no action.",
-        "“Send “none””: Its campaign does not exist any more.",
-        "The exit rule: field: There is no field “moon”.",
+        "“Wait 1 hour”: This step cannot be reached from the entry.",
+        (
+            "“Send “Other””: The campaign “Other” has a schedule of its own. Set its "
+            "recurrence to “as a step of journeys”."
+        ),
+        "“Send “Stopped””: The campaign “Stopped” is “paused”. Launch it before the journey.",
+        "“Send “Bare””: Campaign “Bare”: It has no action.",
+        "“Send “none””: The campaign of this step no longer exists.",
+        "Exit rule: field: There is no field “moon”.",
     ]
     journey.refresh_from_db()
     assert journey.status == "draft"
@@ -76,8 +78,10 @@ def test_a_loop_is_described_by_its_steps():
     assert problem == {
         "step": "s",
         "code": "loop_without_wait",
-        "text": "“Split: event “order” since entry?”: A loop without a wait: "
-        "Split: event “order” since entry? → Mark.",
+        "text": (
+            "“Split: event “order” since entry?”: This loop has no wait: Split: "
+            "event “order” since entry? → Mark."
+        ),
     }
 
 
@@ -113,9 +117,12 @@ def test_a_rule_is_told_in_the_labels_of_its_fields():
 
 def test_what_cannot_be_read_is_not_saved():
     journey = JourneyMap.objects.create(name="Cart")
-    with pytest.raises(MapNotReady, match="has no kind"):
+    with pytest.raises(MapNotReady, match="has no type"):
         save_graph(journey, {"steps": [{}]}, by="anna", at=NOW)
-    with pytest.raises(MapNotReady, match="Nothing is drawn"):
+    with pytest.raises(
+        MapNotReady,
+        match=("Then draw a connection from the dot below"),
+    ):
         launch_map(journey, by="anna", at=NOW)
 
 

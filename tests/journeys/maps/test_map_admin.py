@@ -34,7 +34,7 @@ def resume(client, traveller):
 
 
 def test_a_parked_traveller_is_told_of_and_resumed(admin_client, parked):
-    assert "1 traveller is parked." in admin_client.get(MAPS).content.decode()
+    assert "1 participant is parked." in admin_client.get(MAPS).content.decode()
 
     resume(admin_client, parked)
 
@@ -79,7 +79,9 @@ def test_draft_campaigns_start_with_the_map_only_for_who_may_launch_campaigns(cl
 
     said = launch_it(client, journey)
 
-    assert "These campaigns are drafts, and you may not launch campaigns: Reminder." in said
+    assert (
+        "These campaigns are drafts, and you do not have permission to launch campaigns: Reminder."
+    ) in said
     assert status_of(journey, campaign) == ("draft", "draft")
     user.user_permissions.add(Permission.objects.get(codename="launch_campaign"))
     assert "Launched." in launch_it(client, journey)

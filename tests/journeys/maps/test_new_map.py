@@ -25,8 +25,8 @@ def test_a_blank_map_needs_a_name_of_its_own(admin_client):
     taken = admin_client.post(URL, {"template": "blank", "name": "Taken"})
     made = admin_client.post(URL, {"template": "blank", "name": "Mine"})
 
-    assert "A blank map needs a name." in nameless.content.decode()
-    assert "There is a journey map of this name." in taken.content.decode()
+    assert "A blank journey needs a name." in nameless.content.decode()
+    assert "There is already a journey with this name." in taken.content.decode()
     assert made["Location"] == canvas_of(JourneyMap.objects.get(name="Mine"))
 
 
@@ -61,7 +61,10 @@ def test_templates_are_for_those_who_may_add_campaigns(client):
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
     client.force_login(user)
 
-    assert "which you may not add" in client.get(URL).content.decode()
+    assert (
+        "Templates create campaigns, goals and target groups, which you do not have "
+        "permission to add."
+    ) in client.get(URL).content.decode()
     assert client.post(URL, {"template": "welcome", "name": "x"}).status_code == 200
     assert client.post(URL, {"template": "blank", "name": "x"}).status_code == 302
     assert not Campaign.objects.exists()

@@ -111,7 +111,7 @@ def test_a_marketer_ends_the_test_and_goes_back_to_learning(client, mixed):
     mixed.refresh_from_db()
     assert mixed.fixed_action is None
     said = [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
-    assert said == ["Mix set to “X”.", "Mix goes back to learning."]
+    assert said == ["Mix fixed to “X”.", "The mix is learned again."]
 
 
 def test_setting_the_mix_asks_for_its_own_permission(client, mixed):
@@ -141,7 +141,7 @@ def test_wrong_orders_are_refused(admin_client, mixed):
     mixed.save()
     x = mixed.actions.get(name="X")
     answer = admin_client.post(address(mixed, "fix"), {"action": x.pk}, follow=True)
-    assert "The campaign has ended: its mix is history." in answer.content.decode()
+    assert "The campaign has ended, so its mix can no longer change." in answer.content.decode()
 
 
 def test_bands_are_stacked_to_one_and_days_lie_by_their_distance():

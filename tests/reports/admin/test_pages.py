@@ -98,7 +98,7 @@ def test_not_enough_data_is_said_in_words(admin_client):
 
     page = admin_client.get(reverse(UPLIFT)).content.decode()
 
-    assert "Not enough data: 0 measured test contacts of 50." in page
+    assert "Not enough data: 0 measured test messages of 50." in page
 
 
 def test_contacts_that_were_not_randomised_stand_apart(admin_client):
@@ -106,8 +106,11 @@ def test_contacts_that_were_not_randomised_stand_apart(admin_client):
 
     page = admin_client.get(reverse(UPLIFT)).content.decode()
 
-    assert "No randomised contacts in this period." in page
-    assert "no effect is claimed" in page
+    assert "There are no randomised messages in this period." in page
+    assert (
+        "Messages of other systems with unknown assignment. Customers who got them "
+        "may differ in other ways, so no effect is shown."
+    ) in page
 
 
 @pytest.mark.parametrize("name", [UPLIFT, ARMS])

@@ -61,7 +61,8 @@ def test_an_empty_database_is_a_page_that_says_so(admin_client, name):
 
     assert page.status_code == 200
     assert (
-        "no events yet" in page.content.decode() or "No day was computed" in page.content.decode()
+        "no events yet" in page.content.decode()
+        or "There is no customer data yet, so there are no moves." in page.content.decode()
     )
 
 
@@ -82,7 +83,7 @@ def test_the_backtest_shows_ten_groups_beside_what_came(admin_client):
     assert response.context["report"].until == AS_OF  # after the newest event, of the day before
     page = response.content.decode()
     assert page.count('class="bar soft"') == 10 + len(response.context["report"].frequencies)
-    assert "Tenth by predicted value" in page
+    assert "Decile by predicted value" in page
 
 
 def test_the_matrix_shows_shares_and_both_values(admin_client):

@@ -57,7 +57,7 @@ def test_a_question_is_queued_answered_and_shown_with_its_chart(admin_client):
     page = admin_client.get(response.url).content.decode()
     assert "Gain per 1,000 decisions" in page
     assert page.count("<circle") == 3  # an interval for each estimate
-    assert "of 300 on 300 customers" in page
+    assert "of 300 for 300 customers" in page
     progress = admin_client.get(reverse("admin:reports_whatif_progress", args=[asked.pk])).json()
     assert progress["finished"]
     assert progress["share"] == 1
@@ -103,11 +103,11 @@ def test_every_kind_of_change_can_be_asked(admin_client):
 @pytest.mark.parametrize(
     ("sent", "sentence"),
     [
-        ({}, "Name at least one change."),
-        ({"campaign0-campaign": "A", "campaign0-becomes": "rank"}, "Which rank?"),
-        ({"cap0-cap": "email", "cap0-limit": 1}, "a new cap needs its window"),
+        ({}, "Specify at least one change."),
+        ({"campaign0-campaign": "A", "campaign0-becomes": "rank"}, "Which priority?"),
+        ({"cap0-cap": "email", "cap0-limit": 1}, "”: a new cap needs a window, such as 1/7d."),
         ({"cap0-cap": "email", "cap0-limit": 1, "cap0-window": "d"}, "How long?"),
-        ({"exclusion0-days": 3}, "Name both campaigns and the days."),
+        ({"exclusion0-days": 3}, "Select both campaigns and enter the days."),
         ({"since": "soon"}, "Enter a valid date."),
         ({"cap0-cap": "nope"}, "Select a valid choice."),
     ],
@@ -131,9 +131,9 @@ def test_a_refusal_stands_where_the_value_would(admin_client):
     answer_task(asked.pk)
 
     page = admin_client.get(reverse(ONE, args=[asked.pk])).content.decode()
-    assert "The log is worth" in page
+    assert "The log holds the equivalent of" in page
     assert "Gain per" not in page
-    assert "The log is worth" in admin_client.get(reverse(LIST)).content.decode()
+    assert "The log holds the equivalent of" in admin_client.get(reverse(LIST)).content.decode()
 
 
 def test_a_question_that_fails_says_why(admin_client):

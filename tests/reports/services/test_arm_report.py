@@ -133,7 +133,7 @@ def test_a_broken_split_between_the_arms_hides_the_differences():
 
 
 def test_nothing_to_compare_is_refused_in_words():
-    with pytest.raises(ReportError, match="No arm plan started before"):
+    with pytest.raises(ReportError, match="There was no global control group before"):
         arm_report(as_of=AS_OF)
     make_plan()
     with pytest.raises(ReportError, match="ends before it starts"):

@@ -45,7 +45,7 @@ def test_below_minimum_evidence_it_runs_as_a_test_and_says_what_is_missing(campa
 
     report = mix_report(campaign)
 
-    said = "Running as A/B test: 41 of 50 contacts (X), 9 of 15 responders (X)."
+    said = "Running as an A/B test: 41 of 50 contacts (X), 9 of 15 conversions (X)."
     assert report.total.state is State.TEST
     assert report.total.sentence == said
     (row,) = report.rows
@@ -59,7 +59,7 @@ def test_a_campaigns_own_minimum_goes_before_everybodys(campaign, x, y):
     )
     know({x: (41, 16, 30, 5), y: (60, 20, 35, 7)})
     MinimumEvidence.objects.create(n_test=200)
-    assert mix_report(campaign).total.sentence == "Running as A/B test: 41 of 200 contacts (X)."
+    assert mix_report(campaign).total.sentence == "Running as an A/B test: 41 of 200 messages (X)."
 
     MinimumEvidence.objects.create(campaign=campaign, n_test=40)
 
@@ -100,8 +100,8 @@ def test_a_micro_segment_with_little_of_its_own_is_led_by_the_others(campaign, x
 
     assert by_name["rich"].state is State.SHIFTING
     assert by_name["poor"].sentence == (
-        "Shifting on what other micro-segments taught: X 70 %, Y 30 %. "
-        "Its own evidence: 12 of 50 contacts (X), 4 of 15 responders (X)."
+        "Shifting on evidence from other micro-segments: X 70 %, Y 30 %. Own evidence: "
+        "12 of 50 contacts (X), 4 of 15 conversions (X)."
     )
 
 

@@ -101,7 +101,10 @@ def test_rewards_can_be_counted_from_events(measure, means):
 def test_contacts_whose_window_is_open_are_left_out():
     make_three_groups(30)
 
-    with pytest.raises(ReportError, match="No imported contacts"):
+    with pytest.raises(
+        ReportError,
+        match=("There are no imported messages with known probabilities,"),
+    ):
         load(reward=Reward("order", "any", 60))
 
 
@@ -176,7 +179,7 @@ def test_the_command_prints_a_table_for_people():
         (["--campaign=Nope"], "no campaign named Nope"),
         (["--splits=0"], "at least 1"),
         (["--measure=count"], "needs events"),
-        ([], "No customers' state"),
+        ([], "There is no customer data in the period, so features are unknown."),
     ],
 )
 def test_the_command_fails_in_words(arguments, message):

@@ -76,7 +76,7 @@ def test_too_little_is_said_with_the_minimum_that_is_missing_and_no_interval():
     row = total_of(uplift_report(as_of=LATER), action.campaign)
 
     assert row.state is State.NOT_ENOUGH
-    assert row.explanation == "Not enough data: 4 control responders of 5."
+    assert row.explanation == "Not enough data: 4 control conversions of 5."
     assert row.as_dict()["uplift_rate"] is None
     assert row.as_dict()["n_test"] == 60
 

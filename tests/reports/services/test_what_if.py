@@ -146,7 +146,10 @@ def test_a_ranked_campaign_can_be_valued_against_nothing_by_its_controls():
     assert is_about(alone.value.snips, truth)
     assert alone.sent_changed == 0
     assert instead.value is None
-    assert "was never possible in the log" in instead.refusal
+    assert (
+        "of the decisions that would change were never possible in the log, so their "
+        "effect cannot be estimated."
+    ) in instead.refusal
     # B, held back from a fifth: .5 x .8 of what is sent then, out of .8 that moves.
     assert instead.overlap.unsupported_share == pytest.approx(0.5)
 
@@ -315,7 +318,10 @@ def test_what_is_sent_in_addition_is_not_valued():
 
     found = answer_to(("pause", "Beside"))
 
-    assert "sent in addition" in found.refusal
+    assert (
+        "Hours that must pass between two messages. Test and control count alike; "
+        "transactional messages neither wait nor count."
+    ) in found.refusal
 
 
 def test_open_windows_are_waited_for():
@@ -354,20 +360,20 @@ def test_the_command_refuses_in_words():
     make_two()
     decide_day()
     refused = {
-        (): "Name at least one change",
+        (): "Specify at least one change.",
         ("--rank=Nope=1",): "no campaign named “Nope”",
         ("--rank=A",): "no equals sign",
         ("--rank=A=0",): "whole number from 1",
-        ("--cap=A=1",): "neither a cap nor a channel",
-        ("--cap=email=1",): "needs its window",
+        ("--cap=A=1",): "” is not a cap, a channel or “all channels”.",
+        ("--cap=email=1",): "”: a new cap needs a window, such as 1/7d.",
         ("--cap=email=1/7w",): "a limit such as",
         ("--drop-cap=x",): "no cap named",
-        ("--exclude=A,x,5",): "does not name two campaigns",
+        ("--exclude=A,x,5",): "” must name two campaigns.",
         ("--drop-exclusion=x",): "no exclusion named",
-        ("--target=A=nobody",): "does not name a campaign and a target group",
+        ("--target=A=nobody",): "” must name a campaign and a target group.",
         ("--auto=A",): "auto A: this changes no rule of the period",
         ("--rank=A=1", "--goal=x"): "no goal named x",
-        ("--rank=A=1", "--since=2025-01-01", "--until=2025-02-01"): "No finished run",
+        ("--rank=A=1", "--since=2025-01-01", "--until=2025-02-01"): "There is no finished run from",
         ("--rank=A=1", "--window-days=0"): "between 1 and 366",
     }
 

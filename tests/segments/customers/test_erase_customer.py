@@ -42,7 +42,7 @@ def make_canary() -> Customer:
     )
     reasons = [
         make_reason(ReasonCode.ADDRESS_REFUSED, answer=f"550 <{CANARY}@example.com> unknown"),
-        make_reason(ReasonCode.TEXT_FAULT, fault=f"Line 1: “{CANARY}” is not a number."),
+        make_reason(ReasonCode.TEXT_FAULT, fault=f"Line 1: “{CANARY}” is not a valid number."),
         make_reason(ReasonCode.AS_WRITTEN, text=f"550 <{CANARY}@example.com> unknown"),
     ]
     for reason in reasons:

@@ -30,8 +30,8 @@ GOOD = "id,first_name,note\n1,Anna,a\n2,Bruno,b\n"
     [
         ("9,Eve", "The row has 2 cells"),
         ("9,Eve,x,y", "The row has 4 cells"),
-        ('9,"Eve"x,c', "A quote is not closed"),
-        ('9,"Eve,c', "A quote is not closed"),
+        ('9,"Eve"x,c', "A quote is misplaced or not closed, or the cell is too long."),
+        ('9,"Eve,c', "A quote is misplaced or not closed, or the cell is too long."),
         ("9,E\0ve,c", "NUL"),
         (f"9,{'E' * 101},c", "longer than 100 characters"),
         (f"9,Eve,{'c' * 200_000}", "longer than 131072 characters"),
@@ -39,7 +39,11 @@ GOOD = "id,first_name,note\n1,Anna,a\n2,Bruno,b\n"
         (f"9,Eve,{'c' * 2_000_000}", "too long"),
         (f"9,Eve,{'c' * 1_001}", "“note” is longer than 1000"),
         (",Eve,c", "customer id is missing"),
-        ("1.23E+15,Eve,c", "mangled by a spreadsheet"),
+        (
+            "1.23E+15,Eve,c",
+            "” is not a valid ID: it is longer than 100 characters or was "
+            "altered by a spreadsheet.",
+        ),
         (f"{'9' * 101},Eve,c", "longer than 100"),
     ],
 )

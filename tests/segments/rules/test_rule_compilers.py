@@ -307,7 +307,7 @@ def test_a_feature_of_another_day_is_named_and_not_guessed():
 
     for compiled in (lambda: rule_sql(rule, state), lambda: rule.mask({}, 0)):
         with pytest.raises(
-            RuleError, match=re.escape("“feature.new” was not computed on that day.")
+            RuleError, match=re.escape("“feature.new” is not part of that day's customer data.")
         ):
             compiled()
 

@@ -248,7 +248,10 @@ def test_an_attribute_that_changes_later_leaves_the_days_that_were_built():
     ],
 )
 def test_a_feature_is_of_events_or_of_an_attribute(fields):
-    with pytest.raises(ValidationError, match="every other feature needs an event kind"):
+    with pytest.raises(
+        ValidationError,
+        match=("For an attribute, enter its name as the"),
+    ):
         FeatureDefinition(name="level", label="Level", **fields).full_clean()
 
 
@@ -268,7 +271,7 @@ def test_a_users_feature_cannot_take_the_name_of_a_built_in_one():
     definition = FeatureDefinition(
         name="visits_30d", label="Mine", aggregate="count", event_kind="visit"
     )
-    with pytest.raises(ValidationError, match="built-in feature has this name"):
+    with pytest.raises(ValidationError, match="A built-in feature already has this name"):
         definition.full_clean()
     definition.save()
 

@@ -55,7 +55,10 @@ def test_an_empty_secret_keeps_the_present_one_and_the_address_stays(admin_clien
         ({"secret": "whsec_short"}, "24 to 64 bytes"),
         ({"secret": "whsec_é"}, "24 to 64 bytes"),
         ({"url": "http://texts.example/"}, "https://"),
-        ({"url": "https://user:pw@texts.example/"}, "a user or a password"),
+        (
+            {"url": "https://user:pw@texts.example/"},
+            "The address must not contain a user name or password.",
+        ),
         ({"url": "https://texts.example:22/"}, "Port 22"),
         ({"timeout_seconds": "11"}, "less than or equal to 10"),
     ],
@@ -84,7 +87,7 @@ def test_a_test_by_webhook_says_that_it_was_taken_or_why_not(admin_client, setti
     with running_http_peer() as peer:
         endpoint = make_endpoint(peer.url)
         [good] = ask_for_a_test(admin_client, ENDPOINTS, endpoint)
-        assert "The test message was taken." in good
+        assert "The test message was accepted." in good
         assert [taken.json["type"] for taken in peer.taken] == ["message.test"]
 
         peer.reply = lambda n, taken: (401, {}, b"wrong signature")
@@ -97,7 +100,7 @@ def test_a_test_by_webhook_says_that_it_was_taken_or_why_not(admin_client, setti
 
     settings.SECRETS_KEYS = ["another"]
     [unread] = ask_for_a_test(admin_client, ENDPOINTS, endpoint)
-    assert "enter it again" in unread
+    assert "The secret cannot be decrypted with the current SECRETS_KEYS. Enter it again." in unread
 
 
 def target_form(peer: SftpPeer, **fields) -> dict[str, str]:
@@ -150,11 +153,17 @@ def test_a_route_needs_what_its_transport_needs(admin_client):
     page = f"{ROUTES}{row.pk}/change/"
     form = {"channel": "sms", "is_open": "on", "endpoint": "", "target": "", "max_per_minute": ""}
     for wrong, sentence in (
-        ({"transport": "webhook"}, "needs an endpoint"),
-        ({"transport": "file_drop", "endpoint": endpoint.pk}, "nothing else has one"),
-        ({"transport": "sftp"}, "needs a target"),
-        ({"transport": "anymail"}, "carries e-mail alone"),
-        ({"transport": "call_list"}, "carries calls alone"),
+        (
+            {"transport": "webhook"},
+            "Choose an endpoint for a webhook, and none for other transports.",
+        ),
+        (
+            {"transport": "file_drop", "endpoint": endpoint.pk},
+            "Choose an endpoint for a webhook, and none for other transports.",
+        ),
+        ({"transport": "sftp"}, "Choose a target for SFTP, and none for other transports."),
+        ({"transport": "anymail"}, "An e-mail service provider can only be used for e-mail."),
+        ({"transport": "call_list"}, "The call list can only be used for calls."),
     ):
         assert sentence in admin_client.post(page, form | wrong).content.decode(), wrong
     good = form | {"transport": "webhook", "endpoint": endpoint.pk}

@@ -86,7 +86,7 @@ def test_what_cannot_be_shown_is_said(admin_client):
     make_customer()
     faulty = admin_client.get(address(campaign)).content.decode()
 
-    assert "has no customer who may be contacted" in empty
+    assert "No customer in the target group can be contacted." in empty
     assert "There is no customer “x”" in unknown
     assert "Line 1: there is no “nobody”" in faulty
     assert admin_client.get(address(Campaign(pk=0))).status_code == 404
@@ -161,7 +161,7 @@ def test_what_an_error_nobody_foresaw_leaves_open_is_said(admin_client, campaign
     page = prove(admin_client, campaign, "a@example.com\nb@example.com")
 
     unclear = "It is unclear whether the message was accepted: ZeroDivisionError: by nought"
-    assert f"a@example.com: perhaps sent. {unclear}" in page
+    assert f"a@example.com: may have been sent. {unclear}" in page
     assert (
         "b@example.com: not sent. The message cannot be sent: ZeroDivisionError: by nought" in page
     )
@@ -179,10 +179,10 @@ def test_one_refused_address_leaves_the_others(admin_client, campaign, peer: Smt
 @pytest.mark.parametrize(
     ("addresses", "said"),
     [
-        ("", "one address at least"),
+        ("", "addresses for a test send."),
         ("\n".join(f"a{n}@example.com" for n in range(11)), "10 at most"),
         ("a@example.com\nnobody", "“nobody” is no address"),
-        ("a@example.com\rBcc: b@example.com", "is no address"),
+        ("a@example.com\rBcc: b@example.com", "” is not a valid address for this channel ("),
     ],
 )
 def test_a_proof_asked_for_wrongly_sends_nothing(
@@ -208,7 +208,9 @@ def test_a_proof_heeds_the_stop_switch_the_route_and_the_channel(
     organisation.save()
     assert "Sending is stopped" in prove(admin_client, campaign, "a@example.com")
     push = make_action(campaign, channel="push")
-    assert "no proof by this channel" in prove(admin_client, campaign, "a", action=push.pk)
+    assert "Test sends are not available for this channel (" in prove(
+        admin_client, campaign, "a", action=push.pk
+    )
 
     assert not peer.taken
 

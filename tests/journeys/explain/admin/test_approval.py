@@ -65,7 +65,12 @@ def test_the_page_shows_what_is_asked_and_what_it_would_do(client, asked, second
 
     assert waiting == {"share": 0.0, "text": "Waiting for a worker.", "finished": False}
     assert "For &lt;spring&gt;" in raw
-    for words in ("Half price", "Old offer → Spring sale: 10", "all customers", "Get another one"):
+    for words in (
+        "Half price",
+        "Old offer → Spring sale: 10",
+        "all customers",
+        "Get a different message",
+    ):
         assert words in text
     assert text.count("/admin/segments/customer/") >= 4
     assert "formaction" in text
@@ -92,7 +97,10 @@ def test_who_asked_sees_no_way_to_approve_and_finds_none(client, asked, maker):
 
     said = text_of(decide(client, asked, "approve"))
 
-    assert "A second person decides" in said
+    assert (
+        "A second person must decide: neither the person who requested it nor the "
+        "last person to change it."
+    ) in said
     asked.refresh_from_db()
     assert asked.status == "waiting"
     decide(client, asked, "withdraw")
@@ -103,7 +111,9 @@ def test_who_asked_sees_no_way_to_approve_and_finds_none(client, asked, maker):
 def test_seeing_is_no_deciding_and_strangers_see_nothing(client, asked):
     client.force_login(make_user("viewer", "view_approval"))
     assert client.get(PAGE).status_code == 200
-    assert "You may not approve" in text_of(decide(client, asked, "approve"))
+    assert "You do not have permission to approve requests." in text_of(
+        decide(client, asked, "approve")
+    )
     assert client.post(f"{PAGE}{asked.pk}/again/").status_code == 403
     assert client.get(f"{PAGE}{asked.pk}/approve/decide/").status_code == 405
     assert client.post(f"{PAGE}{asked.pk}/nothing/decide/").status_code == 404
@@ -123,7 +133,7 @@ def test_an_edit_is_told_on_both_pages(client, asked, maker, second):
     on_campaign = text_of(client.get(url))
     on_approval = text_of(client.get(f"{PAGE}{asked.pk}/change/"))
 
-    assert "“Spring sale” is no longer what was approved: ask for approval again." in on_campaign
+    assert "“Spring sale” has changed since it was approved. Request approval again." in on_campaign
     assert "“Spring sale” has been changed since." in on_approval
 
 
@@ -131,10 +141,10 @@ def test_the_dashboard_and_the_list_say_what_waits(client, asked, maker, second)
     second.is_superuser = True
     second.save()
     client.force_login(second)
-    assert "1 approval waits for you." in text_of(client.get("/admin/"))
+    assert "1 approval is waiting for you." in text_of(client.get("/admin/"))
     assert "Launch of a campaign: Spring sale" in text_of(client.get(PAGE))
     client.force_login(maker)
-    assert "waits for you" not in text_of(client.get("/admin/"))
+    assert "approval is waiting for you." not in text_of(client.get("/admin/"))
 
 
 def test_a_campaigns_page_leads_to_a_request_and_to_a_dry_run(client, asked, maker):
@@ -160,7 +170,10 @@ def test_a_campaigns_page_leads_to_a_request_and_to_a_dry_run(client, asked, mak
 def test_a_dry_run_that_cannot_be_made_says_why(asked):
     StateBuild.objects.update(as_of=DAY - timedelta(days=900))
 
-    assert "nothing to try" in make_dry_run(asked).dry_run_error
+    assert (
+        "There is no customer data with a fitted model yet, so a dry run is not possible."
+        in make_dry_run(asked).dry_run_error
+    )
 
 
 def test_a_change_of_rules_is_shown_before_and_after(client, asked, maker, second):
