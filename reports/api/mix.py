@@ -60,7 +60,7 @@ class MixRowSerializer(ReadOnly, serializers.Serializer):
     difference_cents = NumberField(
         help_text=_("Value per message of the first action less the second, after costs.")
     )
-    difference_cents_low = NumberField(help_text=_("95 % limits, valid however often you check."))
+    difference_cents_low = NumberField(help_text=_("Limits (95 %), valid however often you check."))
     difference_cents_high = NumberField()
 
 
