@@ -2,8 +2,11 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 ARGS ?=
+# Every worker of the tests, and every process that one starts, loads the same modules: the compiled
+# ones are kept, although some containers say otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo serve test lint lint-js docs bench messages clean
+.PHONY: demo serve test quick lint lint-js docs bench messages clean
 
 demo: .venv/run
 	$(PY) manage.py demo $(ARGS)
@@ -11,8 +14,15 @@ demo: .venv/run
 serve: .venv/run
 	$(PY) manage.py serve $(ARGS)
 
+# On all processors, a database for each; ARGS="-n 0" is one process, e.g. for a debugger.
+TEST = $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
 test: .venv/dev
-	$(PY) -m pytest $(ARGS)
+	$(TEST) $(ARGS)
+
+# What takes a minute or two: for the time between two changes.
+quick: .venv/dev
+	$(TEST) -m "not slow and not browser" --durations=5 --durations-min=3 $(ARGS)
 
 lint: .venv/dev lint-js
 	.venv/bin/ruff check .

@@ -2,8 +2,8 @@
 
 import os
 
-from optiengine.settings import *  # noqa: F403
-from optiengine.settings import DATABASES, Q_CLUSTER
+from tests.settings import *  # noqa: F403
+from tests.settings import DATABASES, Q_CLUSTER
 
 DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

@@ -23,6 +23,8 @@ from tests.journeys.drawn_maps import ENTRY, draw, launch, make_event
 from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
 from tests.test_serving import wait_for
 
+pytestmark = pytest.mark.slow
+
 N_LONG, N_PROMPT = 2, 3  # workers
 MOVE = "journeys.tasks.move_travellers"
 

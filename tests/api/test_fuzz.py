@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.factories import DAY
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 RUBBISH = st.one_of(
     st.text(max_size=30),

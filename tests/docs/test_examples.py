@@ -13,6 +13,8 @@ from optiengine.docs.site import Site
 from tests.docs.prepared import PREPARED
 from tests.docs.story import Story, as_pattern, assert_holds, runnable
 
+pytestmark = pytest.mark.slow
+
 SITE = Site()
 PAGES = {path: file for path, file in SITE.files.items() if path.endswith(".md")}
 PAGES |= {file.name: file for file in PLAIN_FILES}

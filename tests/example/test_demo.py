@@ -23,6 +23,8 @@ from optiengine.management.commands.serve import schedule_days
 from segments.models import Channel, Customer, Event, ImportJob
 from tests.factories import make_customer
 
+pytestmark = pytest.mark.slow
+
 N_CUSTOMERS, N_DAYS = 600, 6
 
 

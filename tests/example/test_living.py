@@ -14,6 +14,8 @@ from optiengine.example.population import Population
 from optiengine.example.scenario import START, retailer
 from optiengine.example.truth import p_redeem, true_uplift_cents
 
+pytestmark = pytest.mark.slow
+
 CATALOGUE = retail_catalogue()
 
 

@@ -27,7 +27,7 @@ from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign
 from tests.journeys.engine import make_customers, make_plan
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 WORKER = """
 import os, sys, django

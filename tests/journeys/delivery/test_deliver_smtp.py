@@ -20,7 +20,7 @@ from segments.models import Customer, Event, Suppression
 from tests.factories import NOW, make_action, make_customer, make_delivery
 from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ from tests.factories import (
     make_delivery,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def drop(settings, tmp_path):

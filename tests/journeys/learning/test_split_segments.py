@@ -21,7 +21,7 @@ from tests.factories import DAY, make_action, make_campaign, make_contact
 from tests.journeys.engine import make_customers, make_order
 from tests.segments.stories import days_before, event, store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 WEEK = timedelta(days=7)
 N = 240

@@ -17,7 +17,7 @@ from tests.factories import NOW, make_customer, make_goal
 from tests.journeys.drawn_maps import ENTRY, launch, make_event, make_step_campaign, put_in
 from tests.journeys.map_reference import Person, follow, settle
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 KINDS = ("order", "visit")
 ZONES = ("Europe/Berlin", "America/New_York", "UTC")

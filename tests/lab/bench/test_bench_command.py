@@ -17,7 +17,7 @@ from optiengine.lab.bench.month import bench as month
 from optiengine.lab.management.commands.bench import Command
 
 ROOT = Path(__file__).resolve().parents[3]
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -13,6 +13,8 @@ from optiengine.lab.bench.parallel import in_processes, is_installed
 from optiengine.lab.bench.times import BANDITS, UPLIFT, Timed, time_method
 from optiengine.lab.management.commands.bench import Command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", ENTRANTS)
 def test_every_entrant_plays_all_days(name):

@@ -20,6 +20,8 @@ from optiengine.lab.bench.month.conductor import HOUR, Extent
 from optiengine.lab.bench.month.evidence import load_evidence, moment
 from tests.test_architecture import ROOT, imported
 
+pytestmark = pytest.mark.slow
+
 EXTENT = Extent(
     n_customers=300, n_days=4, tick_hours=3, drain_days=1, delivery_kills=(0,),
     sabotage="tests.lab.bench.spoilt.SpoiltEngine",

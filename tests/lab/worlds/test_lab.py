@@ -15,6 +15,8 @@ from optiengine.lab.worlds.population import FEATURES
 from optiengine.lab.worlds.run import POLICIES, live
 from optiengine.lab.worlds.scenarios import SCENARIOS
 
+pytestmark = pytest.mark.slow
+
 
 class Stops(Uniform):
     """Uniform, until the windows of what was sent just close with the last day."""

@@ -16,6 +16,8 @@ from optiengine.lab.worlds.run import POLICIES, live
 from optiengine.lab.worlds.scenario import LabCampaign, LabScenario, Step
 from optiengine.lab.worlds.scenarios import SCENARIOS
 
+pytestmark = pytest.mark.slow
+
 
 def plain_population(n):
     """Customers of one kind: all consent, none is warmer than another."""

@@ -9,6 +9,8 @@ from reports.numerics.cross_fit import ENGINE, GREEDY, NONE, LoggedChoices, cros
 from reports.numerics.off_policy import Log
 from tests.shared_data import shared_file
 
+pytestmark = pytest.mark.slow
+
 
 def logged(chosen, reward, features, segments, costs=(0.0, 0.0)) -> LoggedChoices:
     """Three groups of 1/3 with one control group for both actions."""

@@ -14,7 +14,7 @@ from segments.models import CustomerState, FeatureSet, MicroSegment, Segmentatio
 from tests.factories import DAY, make_action
 from tests.reports.ledger import LATER, make_contacts, make_customers, make_orders, measure
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 HISTORY = {"source": "import", "assignment_prob": 2 / 3, "control_share": 1 / 2}
 
 

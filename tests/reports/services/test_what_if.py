@@ -20,7 +20,7 @@ from segments.models import Customer, Event, TargetGroup
 from tests.factories import DAY, make_action, make_campaign, make_goal
 from tests.journeys.engine import decide_day, make_plan
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 CLOSED = DAY + timedelta(days=30)
 P_ORDER = {"none": 0.1, "A": 0.5, "B": 0.3}  # of an order of 10.00 in the days that follow
 

@@ -18,7 +18,7 @@ from segments.imports.spec import ImportOptions
 from segments.models import Customer, Event, ImportJob
 from tests.segments.importing import NOW, counts
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from journeys.learning.numerics.uplift import UpliftModel, UpliftStatistics
 
+pytestmark = pytest.mark.slow
+
 D, N_SEGMENTS = 6, 5
 MONEY = 20.0  # s.d. of a customer's value
 

@@ -13,6 +13,8 @@ from sklearn.metrics import adjusted_rand_score, homogeneity_score
 
 from segments.state.numerics.clusters import CLIP, StageClusters, match_clusters, name_clusters
 
+pytestmark = pytest.mark.slow
+
 ROUND = {  # no direction in which customers differ more than in another, so no place to cut
     "normal": lambda rng, n: rng.normal(50, 10, (n, 5)),
     "normal in two dimensions": lambda rng, n: rng.normal(size=(n, 2)),
