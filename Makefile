@@ -6,7 +6,7 @@ ARGS ?=
 # ones are kept, although some containers say otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo serve test quick lint lint-js docs bench messages clean
+.PHONY: demo serve test quick lint lint-style lint-js lint-types lint-django hooks docs bench messages clean
 
 demo: .venv/run
 	$(PY) manage.py demo $(ARGS)
@@ -24,11 +24,17 @@ test: .venv/dev
 quick: .venv/dev
 	$(TEST) -m "not slow and not browser" --durations=5 --durations-min=3 $(ARGS)
 
-lint: .venv/dev lint-js
+lint: lint-style lint-types lint-django
+
+lint-style: .venv/dev lint-js
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/djlint --lint --quiet .
+
+lint-types: .venv/dev
 	$(PY) -m mypy .
+
+lint-django: .venv/dev
 	$(PY) manage.py makemigrations --check --dry-run
 	DEBUG=false SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	SUPPRESSION_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
@@ -47,6 +53,10 @@ node_modules/.package-lock.json: package-lock.json
 # The pages of /docs/ as files in build/docs; needs no database.
 docs: .venv/run
 	DATABASE_URL=postgresql:///none $(PY) manage.py build_docs $(ARGS)
+
+# The same checks before each commit and push, and the form of the commit's subject.
+hooks: .venv/dev
+	.venv/bin/pre-commit install
 
 # Beside other libraries, in an environment of their own.
 bench: .venv-bench/bench
