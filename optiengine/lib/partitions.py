@@ -24,19 +24,26 @@ def ensure_partitions(table: str, first: date, last: date) -> None:
         month = month_start(first)
         while month <= last:
             name = f"{table}_{month:%Y_%m}"
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
-            if cursor.fetchone() == (False,):
+            if not _is_attached(cursor, name):
                 _attach_month(cursor, table, name, month)
             month = next_month(month)
+
+
+def _is_attached(cursor: CursorWrapper, name: str) -> bool:
+    """A table that is not: whoever made it was killed before it could be attached."""
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(%s))", [name]
+    )
+    return cursor.fetchone() == (True,)
 
 
 def _attach_month(cursor: CursorWrapper, table: str, name: str, month: date) -> None:
     cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
     try:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
-        if cursor.fetchone() == (False,):
+        if not _is_attached(cursor, name):
             cursor.execute(
-                f'CREATE TABLE "{name}" (LIKE "{table}" INCLUDING DEFAULTS INCLUDING CONSTRAINTS)'
+                f'CREATE TABLE IF NOT EXISTS "{name}" '
+                f'(LIKE "{table}" INCLUDING DEFAULTS INCLUDING CONSTRAINTS)'
             )
             cursor.execute(
                 f'ALTER TABLE "{table}" ATTACH PARTITION "{name}" '
