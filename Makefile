@@ -17,8 +17,9 @@ serve: .venv/run
 # On all processors, a database for each; ARGS="-n 0" is one process, e.g. for a debugger.
 TEST = $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
+# All of them also hold the share of the code that they run (pyproject.toml says how much).
 test: .venv/dev
-	$(TEST) $(ARGS)
+	$(TEST) $(or $(ARGS),--cov --cov-report=)
 
 # What takes a minute or two: for the time between two changes.
 quick: .venv/dev
