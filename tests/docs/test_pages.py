@@ -151,7 +151,7 @@ def test_files_are_written_with_all_they_need(folder, tmp_path):
         ("![x](../images/b.png)", "../images/b.png does not exist."),
         ("![](../images/a.png)", "../images/a.png: the image has no description."),
         ("# Twice", "a page has one heading of level 1."),
-        ("*Who → Nobody*", "“Who → Nobody” is not in the menu."),
+        ("*Audience → Nobody*", "“Audience → Nobody” is not in the menu."),
         ("```env\nNO_SUCH=1\n```", "NO_SUCH is not read by the settings."),
         ("```sh nonsense\n```", "“nonsense” is not a file, “output” or “not-run: reason”."),
         ("```sh not-run:\n```", "“not-run:” is not a file, “output” or “not-run: reason”."),
