@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from django.utils import timezone
 
-from campaigns.models import ArmPlan
+from campaigns.models import ArmPlan, Campaign, Goal
 from journeys.jobs.run_day import run_day
 from journeys.models import Reason, ReasonCode
+from segments.models import TargetGroup
 from tests.factories import DAY, make_action, make_campaign, make_customer, make_delivery
 
 
@@ -29,6 +30,20 @@ def decided_today_with_a_banner() -> None:
     make_delivery(customer, paused, status="suppressed", reason=Reason(ReasonCode.NO_CONSENT))
 
 
+def the_first_campaign() -> None:
+    """What the reader of the tutorial makes in the admin, before the run that decides."""
+    recent = {"field": "feature.recency_days", "op": "lt", "value": 181}
+    campaign = Campaign.objects.create(
+        name="New arrivals",
+        goal=Goal.objects.create(name="Order within 14 days", window_days=14),
+        target_group=TargetGroup.objects.create(name="Ordered in the last 180 days", rule=recent),
+        starts_on=timezone.now().date(),
+        status=Campaign.Status.ACTIVE,
+    )
+    make_action(campaign, subject="New arrivals", body="Hello")
+
+
 PREPARED: dict[str, Callable[[], None]] = {
     "reference/api.md": decided_today_with_a_banner,
+    "tutorial/first-campaign.md": the_first_campaign,
 }
