@@ -21,13 +21,7 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 BANNED_FROM_HERE = "## Words we do not use"
 APPS = ["segments", "campaigns", "journeys", "reports", "optiengine"]
 
-NOT_YET_REVISED = {
-    *APPS,
-    "api",
-    "catalogue-english",
-    "catalogue-portuguese",
-    "documentation",
-}
+NOT_YET_REVISED = {"catalogue-english"}
 
 TRANSLATING = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext"}
 SHOWN = {"help", "help_text", "description", "summary", "verbose_name", "label", "title"}
@@ -194,9 +188,10 @@ def test_the_catalogue_translates_a_term_as_the_glossary_does(name):
         for row in glossary()
         for pair in zip(row[0].split(", "), row[1].split(", "), strict=True)
     )
-    # A context tells another meaning apart, so its translation is its own.
+    # A context tells another meaning apart, so its translation is its own; and so does a capital:
+    # “Run” on a button is a verb.
     translated = [
-        (form[0].lower(), form[1].lower())
+        (form[0], form[1].lower())
         for path in CATALOGUES
         for entry in entries(path)
         if "msgctxt" not in entry.texts
@@ -206,7 +201,7 @@ def test_the_catalogue_translates_a_term_as_the_glossary_does(name):
     differing = {
         (source, translation)
         for source, translation in translated
-        if source in terms and translation != terms[source].lower()
+        if source in terms and not translation.startswith(terms[source].lower())  # or its plural
     }
 
     assert not differing

@@ -61,9 +61,9 @@ class ExclusionAdmin(SecondPerson):
     autocomplete_fields = ["campaign", "tag", "excluded_campaign", "excluded_tag"]
     fieldsets = [
         (None, {"fields": ["name"]}),
-        (_("After a contact by …"), {"fields": [("campaign", "tag")]}),
+        (_("After a message of …"), {"fields": [("campaign", "tag")]}),
         (
-            _("… these are shut out"),
+            _("… these are blocked"),
             {"fields": [("excluded_campaign", "excluded_tag"), "days", "both_ways"]},
         ),
     ]
@@ -72,7 +72,7 @@ class ExclusionAdmin(SecondPerson):
     def after(self, exclusion: Exclusion) -> str:
         return named(exclusion.campaign, exclusion.tag)
 
-    @admin.display(description=_("shuts out"))
+    @admin.display(description=_("blocks"))
     def shuts_out(self, exclusion: Exclusion) -> str:
         return named(exclusion.excluded_campaign, exclusion.excluded_tag)
 

@@ -24,7 +24,7 @@ class LimitViewSet(StrictView, ReadOnlyModelViewSet):
 @extend_schema_view(
     list=extend_schema(
         summary="Frequency caps",
-        description="How many contacts a customer may have in a window. `limit` 0 allows none, "
+        description="How many messages a customer may get in a window. `limit` 0 allows none, "
         "null is no cap. Rolling windows last `length` hours or days; calendar windows are the "
         "customer's.",
     ),
@@ -38,8 +38,8 @@ class FrequencyCapViewSet(LimitViewSet):
 @extend_schema_view(
     list=extend_schema(
         summary="Minimum gaps",
-        description="Rolling hours after a contact in which none may follow; by a channel, or "
-        "between any two contacts.",
+        description="Rolling hours that must pass between two messages: those of a channel, or "
+        "any two.",
     ),
     retrieve=extend_schema(summary="A minimum gap", description="One gap by its id."),
 )
@@ -51,7 +51,7 @@ class MinimumGapViewSet(LimitViewSet):
 @extend_schema_view(
     list=extend_schema(
         summary="Quiet hours",
-        description="In the customer's local time. The most specific hold alone: those of channel "
+        description="In the customer's local time. Only the most specific apply: those of channel "
         "and country; else of the country; else of the channel; else those without either.",
     ),
     retrieve=extend_schema(summary="Quiet hours by id", description="One row by its id."),
@@ -64,8 +64,8 @@ class QuietHoursViewSet(LimitViewSet):
 @extend_schema_view(
     list=extend_schema(
         summary="Exclusions",
-        description="Calendar days of the organisation, the day of the contact included, on which "
-        "a campaign or tag is shut out after another.",
+        description="Calendar days of the organisation, the day of the message included, on which "
+        "a campaign or tag is blocked after another.",
     ),
     retrieve=extend_schema(summary="An exclusion", description="One exclusion by its id."),
 )

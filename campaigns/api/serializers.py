@@ -111,7 +111,7 @@ class CapacityLimitSerializer(ReadOnly, serializers.ModelSerializer):
 
 
 class FrequencyCapSerializer(ReadOnly, serializers.ModelSerializer):
-    """At most so many contacts in a window; of several caps the strictest wins."""
+    """The most messages a customer may get in a window; of several caps the strictest applies."""
 
     tag: serializers.Field = serializers.CharField(source="tag.name", default=None, allow_null=True)
 
@@ -122,7 +122,7 @@ class FrequencyCapSerializer(ReadOnly, serializers.ModelSerializer):
 
 
 class MinimumGapSerializer(ReadOnly, serializers.ModelSerializer):
-    """After a contact, none may follow for some hours; of several gaps the longest wins."""
+    """The hours between two messages to a customer; of several gaps the longest applies."""
 
     class Meta:
         model = MinimumGap
@@ -144,7 +144,7 @@ class QuietHoursSerializer(ReadOnly, serializers.ModelSerializer):
 
 
 class ExclusionSerializer(ReadOnly, serializers.ModelSerializer):
-    """After a contact by one campaign or tag, another is shut out for some days."""
+    """After a message of one campaign or tag, another is blocked for some days."""
 
     campaign = serializers.IntegerField(
         source="campaign_id",

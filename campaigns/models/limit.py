@@ -26,11 +26,11 @@ def _one_of(first: str, second: str) -> models.Q:
 
 
 class Exclusion(models.Model):
-    """After a contact by one campaign or tag, another is shut out for some days.
+    """After a message of one campaign or tag, another is blocked for some days.
 
-    Days are calendar days of the organisation. Sends and withheld messages of control members
-    shut out alike; transactional campaigns neither shut out nor are shut out. A contact carries
-    the tags that its campaign had when it was decided.
+    Days are calendar days of the organisation. Messages in test and control block alike;
+    transactional campaigns neither block nor are blocked. A message keeps the tags that its
+    campaign had when it was decided.
     """
 
     name = models.CharField(_("name"), max_length=100)

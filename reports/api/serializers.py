@@ -126,7 +126,7 @@ class SplitSerializer(ReadOnly, serializers.Serializer):
 
 
 class ArmReportSerializer(ReadOnly, serializers.Serializer):
-    """What the engine is worth: optimised against baseline against holdout."""
+    """What the engine is worth: optimised, baseline and global control group compared."""
 
     as_of = serializers.DateField(help_text=_("The period ends at the start of this day."))
     since = serializers.DateField()

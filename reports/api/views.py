@@ -64,7 +64,7 @@ class ArmReportViewSet(StrictView, GenericViewSet):
 
     @extend_schema(
         operation_id="reports_arms",
-        summary="Optimised, baseline, holdout",
+        summary="Engine impact",
         description="Value and orders per customer of each arm, by intention to treat, and the "
         "differences with 95 % intervals.",
         responses={200: whole(ArmReportSerializer)},

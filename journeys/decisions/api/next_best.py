@@ -96,9 +96,9 @@ class NextBestViewSet(StrictView, GenericViewSet):
         operation_id="customers_next_best_campaign",
         summary="The next best campaign",
         description="Decides for one customer now, under the same limits and locks as the daily "
-        "run, and logs it like any decision. An answer is one message: campaigns that are sent in "
-        "addition, and transactional ones, take no part. The message counts as handed over with "
-        "the answer; a control member gets none.",
+        "run, and logs it like any decision. An answer is one message: campaigns sent alongside "
+        "the day's campaign, and transactional ones, take no part. The message counts as "
+        "handed over with the answer; a control member gets none.",
         request=NextBestRequest,
         responses={
             200: OpenApiResponse(NextBestSerializer, description="What to say, or nothing."),

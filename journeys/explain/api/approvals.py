@@ -99,8 +99,8 @@ def _decides(summary: str, description: str) -> Callable:
 @extend_schema_view(
     list=extend_schema(
         summary="Approvals",
-        description="Launches and changes of rules that were asked for, the newest first, each "
-        "with what it would do. Dry runs that nobody asked approval for are among them.",
+        description="Requested launches and rule changes, the newest first, each with what it "
+        "would do. Dry runs without a request for approval are included.",
     ),
     retrieve=extend_schema(
         examples=[ASKED], summary="An approval", description="One approval by its id."
@@ -119,7 +119,7 @@ class ApprovalViewSet(StrictView, ReadOnlyModelViewSet):
     @_decides(
         "Approve",
         "Lets the launch happen, or puts the change in place at once, as a second person. What has "
-        "changed since it was asked for is withdrawn instead, and refused with status 400.",
+        "changed since it was requested is withdrawn instead, and refused with status 400.",
     )
     @action(detail=True, methods=["post"], pagination_class=None)
     def approve(self, request: Request, pk: str | None = None) -> Response:

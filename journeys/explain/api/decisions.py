@@ -33,7 +33,7 @@ WHERE = [
 ]
 
 DECISION = OpenApiExample(
-    "A ghost",
+    "A control",
     {
         "as_of": "2026-03-01",
         "customer": "C-10042",
@@ -63,7 +63,7 @@ DECISION = OpenApiExample(
         summary="Decisions",
         description="Exactly one for each customer and finished run, “none” included, in a fixed "
         "order of customers; of one customer without a day, the newest first. A decision with "
-        "`is_control` is a ghost: its message is withheld and must not be sent by anyone.",
+        "`is_control` is in the control group: its message must not be sent.",
     )
 )
 class DecisionViewSet(StrictView, ListModelMixin, GenericViewSet):

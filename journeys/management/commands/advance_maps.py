@@ -15,18 +15,18 @@ from segments.models import Organisation
 
 class Command(FiguresCommand):
     help = (
-        "Let customers enter the journey maps that run, and move all travellers who are due: what\n"
+        "Let customers enter active journeys, and move all participants who are due: what\n"
         "the workers do every minute. Any number of these may run at once. The moment is the\n"
         "present one unless --as-of or --now says otherwise."
     )
     columns = {
         "entered": "journeys begun",
-        "woken": "waiting travellers looked at because of an event or the exit rule",
-        "looked_at": "travellers who were due",
+        "woken": "waiting participants checked because of an event or the exit rule",
+        "looked_at": "participants who were due",
         "passages": "steps left",
         "done": "journeys ended",
         "decided": "customers for whom a message at once was decided",
-        "parked": "travellers who stand still because of a fault",
+        "parked": "participants stopped by a fault",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,7 +40,7 @@ class Command(FiguresCommand):
             metavar="MOMENT",
             help="Move as at this moment, for example 2026-03-01T09:00+01:00.",
         )
-        parser.add_argument("--limit", type=whole_number, help="At most so many travellers.")
+        parser.add_argument("--limit", type=whole_number, help="At most so many participants.")
 
     def compute(self, **options: Any) -> Mapping[str, Any]:
         now = options["now"] or timezone.now()

@@ -9,14 +9,14 @@ from segments.models import Channel
 
 class Command(ImportCommand):
     kind = "contacts"
-    help = """Import contact history from a CSV file of another system.
+    help = """Import the messages that another system sent from a CSV file.
 
 Columns: customer (id), campaign (name), date, and any of action (name; not needed where the
 campaign has one), group (test or control; without it all are test), assignment_prob (with which
 this action was chosen) or probability (with which the customer came into this very group, which
-needs control_share too), control_share (of this action's contacts). A date alone means the day's
-first moment. Contacts are never changed: a row that says something else about a stored contact is
-rejected. Imported contacts count to the baseline arm."""
+needs control_share too), control_share (of this action's messages). A date alone means the day's
+first moment. Stored messages never change: a row that contradicts one is rejected. Imported
+messages belong to the baseline group."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

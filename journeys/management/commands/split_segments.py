@@ -16,7 +16,7 @@ Result = SplitAttempt.Result
 
 class Command(FiguresCommand):
     help = (
-        "Try to split each micro-segment where contacts work differently on both sides of a cut:\n"
+        "Try to split each micro-segment where campaigns work differently on both sides of a cut:\n"
         "one look a week for each, of outcomes up to the day. A daily run does it once a week by\n"
         "itself. At most 5 % of micro-segments are split in a year where nothing is to be found."
     )

@@ -95,13 +95,13 @@ class JourneyMapDetailSerializer(JourneyMapSerializer):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Journey maps", description="All maps, and how many customers are on their way."
+        summary="Journeys", description="All journeys, each with its number of participants."
     ),
     retrieve=extend_schema(
-        summary="A journey map",
-        description="One map by its id, with the steps of the version that customers enter and "
-        "the live counts of each. Who is on the way in an earlier version finishes there and is "
-        "not in these counts.",
+        summary="A journey",
+        description="One journey by its id, with the steps of the version that customers enter and "
+        "the live counts of each. Participants on an earlier version finish there and are not in "
+        "these counts.",
     ),
 )
 class JourneyMapViewSet(StrictView, ReadOnlyModelViewSet):

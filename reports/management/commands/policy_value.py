@@ -26,7 +26,7 @@ GOALS = {
 class Command(FiguresCommand):
     help = (
         "Off-policy value of the engine's choice, of each action for all, and of none, from\n"
-        "imported contacts with known probabilities. Learned on one half, valued on the other."
+        "imported messages with known probabilities. Learned on one half, valued on the other."
     )
     columns = {
         "n_choices": "customers and days that the log holds",
@@ -39,8 +39,8 @@ class Command(FiguresCommand):
         "  snips, _low, _high": "self-normalised inverse propensity score and its 95 % limits",
         "  dr, _low, _high": "doubly robust value and its 95 % limits",
         "  engine_gain, …": "the engine's doubly robust value less this one's, 95 % limits",
-        "  effective_n": "contacts' worth of evidence on the valued half",
-        "  contacted": "share of customers that the policy contacts",
+        "  effective_n": "messages' worth of evidence on the valued half",
+        "  contacted": "share of customers who get a message",
         "  refusal": "why there is no value",
     }
 
@@ -53,9 +53,9 @@ class Command(FiguresCommand):
         )
         parser.add_argument("--event-kind", help="Another kind of event than the goal's.")
         parser.add_argument("--measure", choices=MEASURES, help="Of the events in the window.")
-        parser.add_argument("--window-days", type=int, default=14, help="After the contact.")
+        parser.add_argument("--window-days", type=int, default=14, help="After the message.")
         parser.add_argument(
-            "--cost-cents", type=float, help="Of a contact; default: each action's own."
+            "--cost-cents", type=float, help="Of a message; default: each action's own."
         )
         parser.add_argument(
             "--campaign", action="append", default=[], help="By name; may be repeated. All if none."

@@ -24,7 +24,7 @@ class Command(FiguresCommand):
     help = (
         "What changed rules would have been worth, from the engine's own decisions.\n"
         "One step: each logged decision taken anew for the customer as they were, with the\n"
-        "contacts they had had; what came before and after stays as logged."
+        "messages they had got; what came before and after stays as logged."
     )
     columns = {
         "since, until": "first and last day of decision that was valued",

@@ -49,7 +49,8 @@ def refusals_told() -> Iterator[None]:
 @extend_schema_view(
     list=extend_schema(
         summary="Customers",
-        description="All customers, or those asked for, each with consents and newest state.",
+        description="All customers, or those that the filters name, each with consents and newest "
+        "state.",
     ),
     retrieve=extend_schema(
         summary="A customer",

@@ -70,7 +70,7 @@ class Command(FiguresCommand):
             type=names,
             default=BENCHMARKS,
             metavar="NAMES",
-            help=f"Of {', '.join(BENCHMARKS)} (all of these unless told) and {MONTH}; comma "
+            help=f"Of {', '.join(BENCHMARKS)} (default: all of these) and {MONTH}; comma "
             "separated.",
         )
         parser.add_argument(
