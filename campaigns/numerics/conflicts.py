@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.capacity import use_of
+from campaigns.numerics.counting import is_regular, starts_exclusion
+from campaigns.numerics.foresight import FORESIGHT_DAYS
 from campaigns.numerics.quiet_hours import next_open
-from campaigns.numerics.rulebook import FORESIGHT_DAYS, INBOUND_CHANNELS, Rulebook
-from campaigns.numerics.rulebook_entries import SCHEDULE
+from campaigns.numerics.rulebook import INBOUND_CHANNELS, Rulebook
+from campaigns.numerics.rulebook_entries import CALENDAR_DAYS, SCHEDULE
 from segments.rules.numerics.rule import FEATURE
 from segments.rules.numerics.rule_proof import both, in_stage, is_contradiction, is_within
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)  # a week in which no clock changes
 CLOCK_CHANGE = 1  # hours by which a day may be longer
-LONGEST = {  # hours of a calendar window
-    window: days * 24 + CLOCK_CHANGE for window, days in (("day", 1), ("week", 7), ("month", 31))
-}
+LONGEST = {window: days * 24 + CLOCK_CHANGE for window, days in CALENDAR_DAYS.items()}  # hours
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,16 @@ class ShutOut:
 
 def actions_of(book: Rulebook, campaign: int) -> NDArray[np.int64]:
     """Indices of the actions that the campaign may use."""
-    return np.flatnonzero((book.campaign_of == campaign) & ~book.shut_by_mix)
+    return np.flatnonzero((book.campaign_of == campaign) & ~book.closed_by_mix)
 
 
 def zero_cap(book: Rulebook, action: int) -> int | None:
     """The first cap that allows no contact by this action."""
-    caps = (i for i, cap in enumerate(book.caps) if cap.limit == 0 and book.cap_stops[i, action])
+    caps = (
+        i
+        for i, cap in enumerate(book.caps)
+        if cap.limit == 0 and book.masks.stopped_by_cap[i, action]
+    )
     return next(caps, None)
 
 
@@ -93,12 +97,12 @@ def _days_away(book: Rulebook, source: int, target: int) -> int:
     target another day's last.
     """
     cells = np.ix_(actions_of(book, source), actions_of(book, target))
-    if not book.alone_hours[cells].size:
+    if not book.blocking.hours_by_one_contact[cells].size:
         return 0
-    hours = book.alone_hours[cells] - CLOCK_CHANGE
+    hours = book.blocking.hours_by_one_contact[cells] - CLOCK_CHANGE
     is_by_runs = _by_runs_alone(book, source) and _by_runs_alone(book, target)
     days = -(-hours // 24) if is_by_runs else hours // 24
-    return int(np.maximum(book.excluded_days[cells], days).min())
+    return int(np.maximum(book.blocking.excluded_days[cells], days).min())
 
 
 def _by_runs_alone(book: Rulebook, campaign: int) -> bool:
@@ -158,14 +162,12 @@ def _longest_block(
     """The exclusion, None for the duration, that keeps all these actions away for longest."""
     found: tuple[int | None, int] = None, 0
     entry = book.campaigns[source]
-    if entry.transactional:
-        return found
-    if not entry.in_addition and book.duration_scopes[source, theirs].all():
+    if is_regular(entry) and book.masks.respects_duration[source, theirs].all():
         found = None, entry.duration_days
     for place, exclusion in enumerate(book.exclusions):
-        if not book.exclusion_scopes[place, theirs].all() or exclusion.days <= found[1]:
+        if not book.masks.excluded[place, theirs].all() or exclusion.days <= found[1]:
             continue
-        if exclusion.source_campaign == entry.id or exclusion.source_tag in entry.tags:
+        if starts_exclusion(exclusion, entry):
             found = place, exclusion.days
     return found
 
@@ -196,8 +198,7 @@ def _own_exclusions(book: Rulebook, source: int, own: NDArray[np.int64]) -> list
     return [
         exclusion.days
         for place, exclusion in enumerate(book.exclusions)
-        if book.exclusion_scopes[place, own].any()
-        and (exclusion.source_campaign == entry.id or exclusion.source_tag in entry.tags)
+        if book.masks.excluded[place, own].any() and starts_exclusion(exclusion, entry)
     ]
 
 
@@ -227,11 +228,11 @@ def _goes_first(book: Rulebook, source: int, target: int, topics: Collection[int
         and all(
             _holds_both(scopes[kept], mine, theirs)
             for scopes, kept in (
-                (book.cap_stops, slice(None)),
-                (book.gap_scopes, slice(None)),
+                (book.masks.stopped_by_cap, slice(None)),
+                (book.masks.under_gap, slice(None)),
                 # What the target itself would shut out does not matter: it never comes.
-                (book.exclusion_scopes, [e.source_campaign != other.id for e in book.exclusions]),
-                (book.duration_scopes, [c.id != other.id for c in book.campaigns]),
+                (book.masks.excluded, [e.source_campaign != other.id for e in book.exclusions]),
+                (book.masks.respects_duration, [c.id != other.id for c in book.campaigns]),
             )
         )
     )

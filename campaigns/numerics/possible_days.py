@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.foresight import NEVER
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import CampaignEntry
 from segments.rules.numerics.rule_ahead import RuleAhead
 from segments.rules.numerics.rule_tree import Columns, Mask
@@ -22,14 +23,14 @@ def possible_days(book: Rulebook, columns: Columns, n: int) -> tuple[Mask, Days,
     shape = (n, len(book.campaigns))
     targeted = np.zeros(shape, dtype=bool)
     first, last = np.full(shape, NEVER), np.full(shape, NEVER)
-    for alike in book.alike:
-        one = int(alike[0])
-        if book.unknown_group[one]:
+    for together in book.foresight.possible_together:
+        place = int(together[0])
+        if book.has_unknown_group[place]:
             continue
-        group = RuleAhead(book.rules[one], columns, n, book.ageing_fields)
-        days = _span(group, book.campaigns[one], book.foresight_days[one])
-        targeted[:, alike] = group.mask(0)[:, None]
-        first[:, alike], last[:, alike] = (day[:, None] for day in days)
+        group = RuleAhead(book.rules[place], columns, n, book.ageing_fields)
+        days = _span(group, book.campaigns[place], book.foresight.days[place])
+        targeted[:, together] = group.mask(0)[:, None]
+        first[:, together], last[:, together] = (day[:, None] for day in days)
     return targeted, first, last
 
 

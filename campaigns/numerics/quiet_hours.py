@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.numerics.time_zones import utc64
+
 LONGEST = timedelta(days=9)  # that quiet can last and still end: a week's pattern, a clock change
 SECOND = timedelta(seconds=1)
 
@@ -82,7 +84,7 @@ def next_open_moments(
     (k,) in UTC. What is alike is looked at once.
     """
     k = len(channels)
-    moments = np.full(k, _utc64(at)) if isinstance(at, datetime) else at.astype("datetime64[us]")
+    moments = np.full(k, utc64(at)) if isinstance(at, datetime) else at.astype("datetime64[us]")
     if not entries:
         return moments
     known: dict[tuple, np.datetime64] = {}
@@ -92,7 +94,7 @@ def next_open_moments(
         if alike not in known:
             channel, country, places, moment = alike
             opens = next_open(entries, channel, country, places, moment.replace(tzinfo=UTC))
-            known[alike] = np.datetime64("NaT") if opens is None else _utc64(opens)
+            known[alike] = np.datetime64("NaT") if opens is None else utc64(opens)
         found[row] = known[alike]
     return found
 
@@ -150,7 +152,3 @@ def moment_of(day: date, minute: int, zone: str, *, later: bool) -> datetime:
         else:
             after = middle
     return after
-
-
-def _utc64(moment: datetime) -> np.datetime64:
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")

@@ -7,6 +7,8 @@ from typing import Any
 
 SCHEDULE, STEP, EVENT = "schedule", "step", "event"  # what makes a campaign possible
 
+CALENDAR_DAYS = {"day": 1, "week": 7, "month": 31}  # that a calendar window has at most
+
 EvidenceCounts = tuple[int, int, int, int]  # test, its responders, control, its responders
 MINIMUM_EVIDENCE: EvidenceCounts = (50, 15, 30, 5)  # where no row in the admin says otherwise
 
@@ -47,6 +49,19 @@ class CampaignEntry:
     expires_after_hours: int | None = None  # after the planned moment; None: the usual time
     run_anyway: bool = False  # on an older state where the day's is missing
 
+    @property
+    def takes_slot(self) -> bool:
+        return not self.in_addition
+
+    def of_campaign(self, campaign_id: int) -> bool:
+        return self.id == campaign_id
+
+    def tagged(self, tag: int | None) -> bool:
+        return tag is None or tag in self.tags
+
+    def ignores_duration_of(self, campaign_id: int) -> bool:
+        return campaign_id in self.ignores_durations_of
+
 
 @dataclass(frozen=True)
 class ActionEntry:
@@ -80,16 +95,16 @@ class CapEntry:
         return self.length * (24 if self.window == "days" else 1)
 
     @property
+    def span(self) -> timedelta:
+        """Of a rolling window."""
+        return timedelta(hours=self.hours)
+
+    @property
     def days(self) -> int:
         """Whole days of its window, begun ones included; of a calendar window the most it has."""
         if self.is_rolling:
             return -(-self.hours // 24)
-        return {"day": 1, "week": 7, "month": 31}[self.window]
-
-    def covers(self, campaign: CampaignEntry, action: ActionEntry) -> bool:
-        """Whether an action of a campaign is in its scope."""
-        by_tag = self.tag is None or self.tag in campaign.tags
-        return by_tag and self.channel in ("", action.channel)
+        return CALENDAR_DAYS[self.window]
 
 
 @dataclass(frozen=True)

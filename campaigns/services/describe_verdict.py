@@ -12,7 +12,7 @@ from campaigns.numerics.rulebook_entries import (
     FollowUpEntry,
     GapEntry,
 )
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict, meaning_of
 from campaigns.services.describe_limit import window_in_words
 from segments.models import Channel
 from segments.rules.numerics.rule import FEATURE
@@ -36,9 +36,9 @@ class VerdictWords:
 
     def __call__(self, action: int, code: int) -> str:
         """The verdict on the rulebook's action number `action`."""
-        verdict, index = Verdict.of(code)
+        meaning = meaning_of(code)
         campaign = self.book.campaigns[self.book.actions[action].campaign]
-        match verdict:
+        match meaning.verdict:
             case Verdict.ALLOWED:
                 return _("Possible.")
             case Verdict.HOLDOUT:
@@ -62,7 +62,7 @@ class VerdictWords:
             case Verdict.NOT_SCHEDULED:
                 return _("The campaign is not scheduled for today.")
             case Verdict.UPCOMING:
-                return self._upcoming(campaign, days=index // 100)
+                return self._upcoming(campaign, days=meaning.days_until)
             case Verdict.STALE_FEATURES:
                 return _("Not run: the day's customer data was missing.")
             case Verdict.UNKNOWN_FEATURE:
@@ -84,23 +84,23 @@ class VerdictWords:
             case Verdict.OUTRANKED:
                 return _("Possible, but a campaign with a higher priority was chosen.")
             case Verdict.CAPPED:
-                return self._cap(self.book.caps[index])
+                return self._cap(self.book.caps[meaning.place])
             case Verdict.EXCLUDED:
-                return self._exclusion(self.book.exclusions[index])
+                return self._exclusion(self.book.exclusions[meaning.place])
             case Verdict.DURATION:
-                return self._duration(index)
+                return self._duration(meaning.place)
             case Verdict.GAP:
-                return self._gap(self.book.gaps[index])
+                return self._gap(self.book.gaps[meaning.place])
             case Verdict.OVER_BUDGET:
                 text = _("Too little of “%s” was left when this customer was decided.")
-                return text % self.book.capacities[index].name
-        raise ValueError(f"no words for {verdict!r}")
+                return text % self.book.capacities[meaning.place].name
+        raise ValueError(f"no words for {meaning.verdict!r}")
 
     def _channel(self, action: int) -> str:
         return str(Channel(self.book.actions[action].channel).label)
 
     def _not_asked(self, action: int) -> str:
-        is_beside = not self.book.takes_slot[action]
+        is_beside = not self.book.flags.takes_slot[action]
         if is_beside and self.book.actions[action].channel in INBOUND_CHANNELS:
             return _(
                 "An answer is a single message, so transactional messages and "

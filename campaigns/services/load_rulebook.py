@@ -14,8 +14,10 @@ from campaigns.models import (
     Weekday,
 )
 from campaigns.numerics.capacity import period_of
+from campaigns.numerics.counting import belongs_to, respects_duration
+from campaigns.numerics.foresight import FORESIGHT_DAYS
 from campaigns.numerics.quiet_hours import QuietEntry
-from campaigns.numerics.rulebook import FORESIGHT_DAYS, Rulebook
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import (
     EVENT,
     SCHEDULE,
@@ -243,10 +245,7 @@ def _lasting_durations(entries: tuple[CampaignEntry, ...], as_of: date) -> list[
             source_campaign=campaign.pk,
             source_tag=None,
             targets=tuple(
-                i
-                for i, entry in enumerate(entries)
-                if not (entry.in_addition or entry.ignores_durations)
-                and campaign.pk not in entry.ignores_durations_of
+                i for i, entry in enumerate(entries) if respects_duration(campaign.pk, entry)
             ),
             days=campaign.duration_days,
             is_duration=True,
@@ -269,7 +268,7 @@ def _exclusions(row: Exclusion, campaigns: tuple[CampaignEntry, ...]) -> list[Ex
         targets = tuple(
             i
             for i, campaign in enumerate(campaigns)
-            if campaign.id == other_campaign_id or other_tag_id in campaign.tags
+            if belongs_to(other_campaign_id, other_tag_id, campaign)
         )
         return ExclusionEntry(row.name, campaign_id, tag_id, targets, row.days)
 

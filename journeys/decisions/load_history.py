@@ -9,8 +9,14 @@ from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.types.numeric import Int8
 
+from campaigns.numerics.history import History
+from campaigns.numerics.history_needs import (
+    history_days,
+    limiting_channels,
+    limiting_tags,
+    own_history_days,
+)
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import History
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 
@@ -105,15 +111,16 @@ class HistoryQuery:
         for step in book.follow_ups:
             since.setdefault(step.after_days + step.within_days + 1, []).append(step.source_id)
         for campaign in book.campaigns:
-            since.setdefault(book.own_history_days(campaign), []).append(campaign.id)
-        longer = {d: ids for d, ids in since.items() if d is None or d > book.history_days}
-        parts = [_within(book.history_days + late)]
+            since.setdefault(own_history_days(book, campaign), []).append(campaign.id)
+        shared = history_days(book)
+        longer = {d: ids for d, ids in since.items() if d is None or d > shared}
+        parts = [_within(shared + late)]
         for days, ids in longer.items():
             own = sql.SQL("k.campaign_id = ANY({}::int8[])").format(ids)
             parts.append(
                 own if days is None else sql.SQL("{} AND {}").format(own, _within(days + late))
             )
-        span = max([book.history_days, *(days for days in longer if days is not None)])
+        span = max([shared, *(days for days in longer if days is not None)])
         oldest = sql.SQL("true") if None in longer else _within(span + late)
         wanted = {
             "oldest": oldest,
@@ -122,7 +129,7 @@ class HistoryQuery:
             "left_at": sql.SQL(LEFT_AT),
             "left_since": _within(span, "d.attempted_at"),
         }
-        channels, tags = tuple(book.limiting_channels), tuple(book.limiting_tags)
+        channels, tags = tuple(limiting_channels(book)), tuple(limiting_tags(book))
         flags = [_flag("k.channel = {}", channel, f"channel {channel}") for channel in channels]
         flags += [_flag("{} = ANY(k.tags)", tag, f"tag {tag}") for tag in tags]
         columns = {

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from campaigns.models import Arm
 from campaigns.numerics.time_zones import main_zones
-from campaigns.numerics.verdicts import Codes, Facts, fact_verdicts, limit_verdicts
+from campaigns.numerics.verdict_codes import Codes
+from campaigns.numerics.verdicts import Facts, fact_verdicts, limit_verdicts
 from campaigns.services.load_arms import load_arms
 from journeys.decisions.numerics.arbitration import arbitrate
 from journeys.decisions.numerics.occasion import DAILY, Occasion

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from journeys.decisions.capacity_accounts import expected_use, open_accounts, units_of
 from journeys.decisions.numerics.arbitration import AUTO
 from journeys.decisions.numerics.prices import Prices, solve_prices

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.time_zones import zones_of
-from campaigns.numerics.verdicts import Codes
+from campaigns.numerics.verdict_codes import Codes
 from journeys.decisions.numerics.arbitration import NONE, Choice
 from journeys.decisions.numerics.worth import Worth
 from journeys.decisions.plan_moments import ContactsToPlan, expiry, plan_moments

@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Codes
+from campaigns.numerics.verdict_codes import Codes
 from journeys.decisions.numerics.lookahead import FollowUp
 from journeys.decisions.numerics.slot import NOTHING
 from journeys.decisions.numerics.worth import Worth, best_steps

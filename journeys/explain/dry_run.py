@@ -214,7 +214,7 @@ def _arms(day: DryRunDay, batch: CustomerBatch) -> NDArray[np.str_]:
 
 def _due(day: DryRunDay, batch: CustomerBatch, book: Rulebook) -> DueSteps:
     """Steps that the day's run took, and those that waited then and wait still."""
-    if not book.by_step.any():
+    if not book.flags.opened_by_step.any():
         return DueSteps.none()
     ids = batch.customer_ids
     waiting = load_due(ids, at=day.run.decided_at)

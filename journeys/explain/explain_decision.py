@@ -9,7 +9,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict, facts_of_codes
 from campaigns.services.describe_verdict import VerdictWords
 from journeys.decisions.numerics.arbitration import HELD, NONE, choice_draw, control_draw
 from journeys.decisions.run_inputs import RunInputs, pinned_inputs
@@ -17,7 +17,7 @@ from journeys.decisions.save_decisions import DecidedBatch
 from journeys.errors import OtherDecisionVersion
 from journeys.explain.decision_options import Explanation, Option
 from journeys.explain.describe_worth import what_is_kept, what_opens
-from journeys.explain.replay_run import recompute, recompute_live, stored_facts
+from journeys.explain.replay_run import recompute, recompute_live
 from journeys.explain.summarise_decision import summarise_decision
 from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
 from segments.models import CustomerState
@@ -201,7 +201,7 @@ def _option(
     option = _stored_option(inputs.book, decision, words, index)
     action = inputs.book.actions[index]
     worth, choice = again.worth, again.choice
-    facts = stored_facts(np.array([decision.verdicts], dtype=np.int16))
+    facts = facts_of_codes(np.array([decision.verdicts], dtype=np.int16))
     kept_for, kept_days = what_is_kept(inputs.book, worth, index)
     probs = choice.addition_probs[0] if option.in_addition else choice.option_probs[0, 1:]
     return replace(

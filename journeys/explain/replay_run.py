@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
-from campaigns.numerics.verdicts import Codes, Verdict
+from campaigns.numerics.verdict_codes import Codes, Verdict, facts_of_codes, is_kind
 from campaigns.services.load_arms import load_arms
 from journeys.decisions.numerics.arbitration import NONE
 from journeys.decisions.pipeline import JudgedBatch, choose, value_actions, with_limit_verdicts
@@ -17,8 +17,6 @@ from journeys.learning.numerics.uplift import Prediction
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
 from segments.state.load_batch import CustomerBatch, load_batch
-
-LIMITS = (Verdict.SERIES_NOT_OPEN, Verdict.REPEATED_TOO_SOON, Verdict.OUTRANKED)
 
 
 @dataclass
@@ -97,11 +95,10 @@ def recompute(
     turn followed from the others, so it is then taken from the stored verdicts.
     """
     verdicts = stored_verdicts(stored)
-    facts, found = stored_facts(verdicts), predict_uplift(inputs, batch)
+    facts, found = facts_of_codes(verdicts), predict_uplift(inputs, batch)
     over = None
     if alone:
-        is_over = verdicts // 1000 == Verdict.OVER_BUDGET // 1000
-        over = np.where(is_over, verdicts, np.int16(0))
+        over = over_budget_of(verdicts)
     due = DueSteps.taken(
         inputs.book,
         np.array([decision.action_id or NONE for decision in stored]),
@@ -114,7 +111,7 @@ def recompute_live(inputs: RunInputs, decision: Decision, live: LiveDecision) ->
     """A real-time decision made again, from what was stored with it."""
     verdicts = stored_verdicts([decision])
     batch = _batch_of(inputs, live)
-    over = np.where(verdicts // 1000 == Verdict.OVER_BUDGET // 1000, verdicts, np.int16(0))
+    over = over_budget_of(verdicts)
     due = DueSteps.taken(
         inputs.book, np.array([decision.action_id or NONE]), np.array([decision.is_control])
     )
@@ -122,7 +119,7 @@ def recompute_live(inputs: RunInputs, decision: Decision, live: LiveDecision) ->
         inputs,
         live,
         batch,
-        stored_facts(verdicts),
+        facts_of_codes(verdicts),
         predict_uplift(inputs, batch),
         due=due,
         over_budget=over,
@@ -159,12 +156,9 @@ def stored_verdicts(stored: Sequence[Decision]) -> Codes:
     return codes.reshape(len(stored), -1)
 
 
-def stored_facts(verdicts: Codes) -> Codes:
-    """The codes by facts, out of stored ones: without what limits and ranks said."""
-    facts = verdicts.copy()
-    with_limit_verdicts = (facts >= Verdict.CAPPED) & (facts < Verdict.UPCOMING)
-    facts[with_limit_verdicts | np.isin(facts, LIMITS)] = Verdict.ALLOWED
-    return facts
+def over_budget_of(verdicts: Codes) -> Codes:
+    """The codes of actions that a budget or volume had too little left for, 0 elsewhere."""
+    return np.where(is_kind(verdicts, Verdict.OVER_BUDGET), verdicts, np.int16(0))
 
 
 def decide_again(

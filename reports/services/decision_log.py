@@ -18,13 +18,14 @@ from psycopg import sql
 from campaigns.models import Goal
 from campaigns.numerics.rule_changes import Change, changed
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Codes, Verdict, block, fact_verdicts
+from campaigns.numerics.verdict_codes import Codes, Verdict, block, facts_of_codes, is_upcoming
+from campaigns.numerics.verdicts import fact_verdicts
 from campaigns.services.load_arms import load_arms
 from campaigns.services.outcome_value import EVENTS, VALUE
 from journeys.decisions.numerics.arbitration import NONE, Choice
 from journeys.decisions.pipeline import facts_of
 from journeys.decisions.run_inputs import RunInputs, pinned_inputs, predict_uplift
-from journeys.explain.replay_run import decide_again, stored_facts
+from journeys.explain.replay_run import decide_again
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import DecisionChunk, DecisionRun
 from optiengine.lib.columns import read_columns
@@ -122,7 +123,7 @@ class DecisionLog:
             self.n_lost += len(rows["customer_id"])
             return None
         found = predict_uplift(inputs, batch)
-        facts = stored_facts(rows["verdicts"].astype(np.int16))
+        facts = facts_of_codes(rows["verdicts"].astype(np.int16))
         due = DueSteps.taken(inputs.book, rows["action_id"], rows["is_control"])
         present = decide_again(inputs, chunk, batch, facts, found, due=due).choice
         same_rules = after.book == inputs.book
@@ -185,7 +186,7 @@ def changed_facts(inputs: RunInputs, book: Rulebook, batch: CustomerBatch, facts
     scheduled = np.array([c.runs_today for c in book.campaigns], dtype=bool)[book.campaign_of]
     block(facts, ~scheduled[None, :], Verdict.NOT_SCHEDULED)
     ahead = np.array([bool(c.runs_in_days) for c in book.campaigns], dtype=bool)[book.campaign_of]
-    facts[(facts >= Verdict.UPCOMING) & ~ahead] = Verdict.NOT_SCHEDULED
+    facts[is_upcoming(facts) & ~ahead] = Verdict.NOT_SCHEDULED
     moved = _retargeted(inputs.book, book)[book.campaign_of]
     if moved.any():
         arms = load_arms(inputs.run.plan_id, batch.customer_ids)
@@ -199,7 +200,7 @@ def changed_facts(inputs: RunInputs, book: Rulebook, batch: CustomerBatch, facts
 def _is_of_group(facts: Codes) -> NDArray[np.bool_]:
     """Codes that target group and schedule alone decide: all other facts are in order."""
     own = [Verdict.ALLOWED, Verdict.NOT_IN_TARGET_GROUP, Verdict.NOT_SCHEDULED]
-    return np.isin(facts, own) | (facts >= Verdict.UPCOMING)
+    return np.isin(facts, own) | is_upcoming(facts)
 
 
 def _retargeted(book: Rulebook, other: Rulebook) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import pytest
 
 from campaigns.models import Exclusion, Tag
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from campaigns.services.describe_verdict import VerdictWords
 from campaigns.services.load_rulebook import load_rulebook
 from tests.campaigns.test_verdicts import NOW, history, verdicts

@@ -7,9 +7,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.cap_windows import window_starts
+from campaigns.numerics.foresight import NEVER
+from campaigns.numerics.history import History
+from campaigns.numerics.history_needs import history_days
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import CapEntry, ExclusionEntry, FollowUpEntry, GapEntry
-from campaigns.numerics.verdicts import History, Verdict, limit_verdicts, window_starts
+from campaigns.numerics.verdict_codes import Verdict
+from campaigns.numerics.verdicts import limit_verdicts
 from tests.campaigns.test_verdicts import NOW, at, book, campaign, cap, history, verdicts
 
 YESTERDAY = at("2026-03-10T09:00")  # NOW is Wednesday, 11 March 2026, 9:00 UTC
@@ -196,17 +201,17 @@ def test_a_gap_counts_in_days_as_a_block():
     rules = book(campaign(1), campaign(2), gaps=(GapEntry("gap", "", 24),))
     longer = replace(rules, gaps=(GapEntry("gap", "", 25),))
 
-    assert rules.blocked_days[0, 1] == 1
-    assert longer.blocked_days[0, 1] == 2
-    assert longer.longest_block == 2
+    assert rules.blocking.days[0, 1] == 1
+    assert longer.blocking.days[0, 1] == 2
+    assert longer.longest_block_days == 2
 
 
 def test_a_cap_that_is_none_keeps_nobody_waiting():
     rules = book(campaign(1), campaign(2), caps=(cap(None, "days", NEVER),))
 
-    assert rules.blocks == ((), ())
-    assert rules.longest_block == 0
-    assert rules.history_days == 1
+    assert rules.blocking.blocks == ((), ())
+    assert rules.longest_block_days == 0
+    assert history_days(rules) == 1
 
 
 # The slow model: one customer, one action, one contact after the other, in plain Python.
@@ -266,7 +271,9 @@ def slow_verdict(rules: Rulebook, action, contacts: list[dict], zone: str) -> in
             if runs and running.id != own.id and not ignored:
                 return Verdict.DURATION + i
     for i, limit in enumerate(rules.caps):
-        if limit.limit is None or own.exempt_from_caps or not limit.covers(own, action):
+        if limit.limit is None or own.exempt_from_caps:
+            continue
+        if limit.channel not in ("", action.channel) or limit.tag not in (None, *own.tags):
             continue
         inside = [c for c in contacts if counts(rules, limit, c) and is_inside(limit, c, zone)]
         if len(inside) >= limit.limit:

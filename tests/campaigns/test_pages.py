@@ -12,7 +12,7 @@ from django.db import connections
 from django.utils import timezone
 
 from campaigns.models import Tag
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from campaigns.services.preferences import masked
 from journeys.delivery.begin_attempt import begin_attempt
 from journeys.delivery.deliver_messages import deliver_messages

@@ -6,10 +6,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from campaigns.numerics.foresight import NEVER
+from campaigns.numerics.history import History
 from campaigns.numerics.releases import cap_free_in, free_in, gap_free_in
-from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import CapEntry, ExclusionEntry, GapEntry
-from campaigns.numerics.verdicts import History, Verdict, limit_verdicts
+from campaigns.numerics.verdict_codes import Verdict
+from campaigns.numerics.verdicts import limit_verdicts
 from tests.campaigns.test_verdicts import NOW, book, campaign
 
 N, A, DAYS = 6, 4, 40
@@ -101,9 +104,9 @@ def test_releases_are_those_that_the_limits_give_day_by_day(seed):
 
     def free_from(u: int) -> np.ndarray:
         free = free_in(rules, u, past, N)
-        for (now, _one_more), scope in zip(caps, rules.cap_stops, strict=True):
+        for (now, _one_more), scope in zip(caps, rules.masks.stopped_by_cap, strict=True):
             free = np.maximum(free, now) if scope[u] else free
-        for days, scope in zip(gaps, rules.gap_scopes, strict=True):
+        for days, scope in zip(gaps, rules.masks.under_gap, strict=True):
             free = np.maximum(free, days) if scope[u] else free
         return free
 
@@ -118,7 +121,7 @@ def test_releases_are_those_that_the_limits_give_day_by_day(seed):
         expected = first_days(rules, with_one)
         for u in set(range(A)) - {a}:
             held = free_from(u)
-            for block in rules.blocks[u]:
+            for block in rules.blocking.blocks[u]:
                 if a in block.by:
                     held = np.maximum(held, block.days)
                     for cap in block.caps:

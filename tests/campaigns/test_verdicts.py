@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from campaigns.numerics.cap_windows import window_starts
+from campaigns.numerics.history import History
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import (
     ActionEntry,
@@ -14,14 +16,8 @@ from campaigns.numerics.rulebook_entries import (
     ExclusionEntry,
     FollowUpEntry,
 )
-from campaigns.numerics.verdicts import (
-    Facts,
-    History,
-    Verdict,
-    fact_verdicts,
-    limit_verdicts,
-    window_starts,
-)
+from campaigns.numerics.verdict_codes import Verdict
+from campaigns.numerics.verdicts import Facts, fact_verdicts, limit_verdicts
 
 NOW = datetime(2026, 3, 11, 9, tzinfo=UTC)  # a Wednesday
 
@@ -275,16 +271,3 @@ def test_a_rulebook_survives_being_stored():
     )
 
     assert Rulebook.from_json(rules.to_json()) == rules
-
-
-@pytest.mark.parametrize(
-    ("code", "meaning"),
-    [
-        (0, (Verdict.ALLOWED, 0)),
-        (11, (Verdict.NOT_IN_TARGET_GROUP, 0)),
-        (1003, (Verdict.CAPPED, 3)),
-        (3012, (Verdict.DURATION, 12)),
-    ],
-)
-def test_a_code_says_which_rule_it_was(code, meaning):
-    assert Verdict.of(code) == meaning

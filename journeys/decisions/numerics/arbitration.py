@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Codes, Verdict
+from campaigns.numerics.verdict_codes import Codes, Verdict
 from journeys.decisions.numerics.choice import action_mix, choice_probabilities
 from journeys.decisions.numerics.worth import Worth
 from journeys.draws import keyed_uniform, pick
@@ -79,7 +79,7 @@ class _Slots:
         self.in_addition = _of_actions(book, [c.in_addition for c in book.campaigns])
         is_ranked = _of_actions(book, [bool(c.rank) for c in book.campaigns])
         self.is_unranked = ~is_ranked & ~self.in_addition
-        self.auto_columns = np.flatnonzero(self.is_unranked & ~book.by_step)
+        self.auto_columns = np.flatnonzero(self.is_unranked & ~book.flags.opened_by_step)
         self.action = np.full(n, NONE, dtype=np.int64)
         self.layer = np.full(n, HELD, dtype="<U8")
         self.option_probs = np.zeros((n, 1 + n_actions))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.rulebook import INBOUND_CHANNELS, Rulebook
 from campaigns.numerics.rulebook_entries import EVENT
-from campaigns.numerics.verdicts import Codes, Verdict, block
+from campaigns.numerics.verdict_codes import Codes, Verdict, block
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Occasion:
         channels = np.array([action.channel for action in book.actions], dtype=object)
         block(codes, by_event & ~started, Verdict.NOT_TRIGGERED)
         if self.channels:
-            asked = np.isin(channels, self.channels) & book.takes_slot
+            asked = np.isin(channels, self.channels) & book.flags.takes_slot
         else:
             asked = ~np.isin(channels, INBOUND_CHANNELS)
         if self.trigger_kind:
             asked &= by_event
         if self.is_step:
-            asked &= book.by_step
+            asked &= book.flags.opened_by_step
         block(codes, ~asked[None, :], Verdict.NOT_ASKED)
 
     @staticmethod

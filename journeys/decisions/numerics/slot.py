@@ -7,11 +7,13 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.numerics.foresight import NEVER
+from campaigns.numerics.history import History
 from campaigns.numerics.possible_days import Days
 from campaigns.numerics.releases import cap_free_in, free_in, gap_free_in
-from campaigns.numerics.rulebook import NEVER, Rulebook
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import FollowUpEntry
-from campaigns.numerics.verdicts import Codes, History, Verdict, upcoming_days
+from campaigns.numerics.verdict_codes import Codes, Verdict, upcoming_days
 from journeys.decisions.numerics.lookahead import check_discount
 
 NOTHING = -1
@@ -77,25 +79,25 @@ def slot_cost(
     kept_for = np.full((n, n_actions), NOTHING, dtype=np.int16)
     kept_days = np.zeros((n, n_actions), dtype=np.int16)
     found = SlotCost(cost, kept_for, kept_days)
-    if not any(book.blocks):
+    if not any(book.blocking.blocks):
         return found
     worth_on = np.append(daily_discount ** np.arange(NEVER), 0.0)  # by day; nothing on never
     caps = [cap_free_in(cap, history, time_zones, at) for cap in book.caps]
     gaps = [gap_free_in(gap, history, n, at) for gap in book.gaps]
     for upcoming in _upcoming(book, codes, history, value, response_prob):
         u = upcoming.action
-        runs = book.next_days[book.campaign_of[u]]
+        runs = book.foresight.next_run_in[book.campaign_of[u]]
         rows = upcoming.rows
         free = np.maximum(upcoming.first, free_in(book, u, history, n)[rows])
-        for cap in np.flatnonzero(book.cap_stops[:, u]).tolist():
+        for cap in np.flatnonzero(book.masks.stopped_by_cap[:, u]).tolist():
             free = np.maximum(free, caps[cap][0][rows])
-        for gap in np.flatnonzero(book.gap_scopes[:, u]).tolist():
+        for gap in np.flatnonzero(book.masks.under_gap[:, u]).tolist():
             free = np.maximum(free, gaps[gap][rows])
         due = _due(runs, free, upcoming.last)
         repeat = book.campaigns[book.actions[u].campaign].repeat_after_days
         repeat = NEVER if repeat is None else repeat
         gain = upcoming.prob * value[rows, u]
-        for block in book.blocks[u]:
+        for block in book.blocking.blocks[u]:
             held = np.maximum(free, block.days)
             for cap in block.caps:
                 held = np.maximum(held, caps[cap][1][rows])
@@ -126,12 +128,11 @@ def _upcoming(
     competes = allowed
     if len(book.actions) > len(book.campaigns):
         competes = allowed @ (book.campaign_of[:, None] == book.campaign_of)
-    waits = (codes >= Verdict.SERIES_NOT_OPEN) & (value > 0) & ~competes
     first, last = upcoming_days(codes)
-    waits &= allowed.any(axis=1, keepdims=True) & (first < NEVER)
+    waits = (first < NEVER) & (value > 0) & ~competes & allowed.any(axis=1, keepdims=True)
     series = _Series(book, history, response_prob)
     for u in np.flatnonzero(waits.any(axis=0)).tolist():
-        if book.blocks[u]:
+        if book.blocking.blocks[u]:
             rows = np.flatnonzero(waits[:, u])
             by_facts = Upcoming(u, rows, first[rows, u], last[rows, u], np.ones(len(rows)))
             yield from series.steps(by_facts) if series.leads_to(u) else [by_facts]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Codes, Verdict, block
+from campaigns.numerics.verdict_codes import Codes, Verdict, block, limit_code
 from journeys.decisions.numerics.arbitration import NONE, Choice, arbitrate
 from journeys.decisions.numerics.worth import Worth
 from journeys.draws import keyed_uniform
@@ -95,7 +95,7 @@ def _block_what_is_short(
     for place in np.flatnonzero(short.any(axis=0)):
         column = codes[waiting, columns[place]]
         limit = int(short[:, place].argmax())
-        block(column, np.ones(len(column), dtype=bool), Verdict.OVER_BUDGET + limit)
+        block(column, np.ones(len(column), dtype=bool), limit_code(Verdict.OVER_BUDGET, limit))
         codes[waiting, columns[place]] = column
     return np.logical_not(short.any(axis=0))
 

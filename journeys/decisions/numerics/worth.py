@@ -6,9 +6,11 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.numerics.foresight import FORESIGHT_DAYS, NEVER
+from campaigns.numerics.history import History
 from campaigns.numerics.releases import repeat_days
-from campaigns.numerics.rulebook import FORESIGHT_DAYS, NEVER, Rulebook
-from campaigns.numerics.verdicts import Codes, History, upcoming_days
+from campaigns.numerics.rulebook import Rulebook
+from campaigns.numerics.verdict_codes import Codes, upcoming_days
 from journeys.decisions.numerics.lookahead import (
     NO_FOLLOW_UP,
     FollowUp,
@@ -117,7 +119,7 @@ def best_steps(
 def openings_of(book: Rulebook, codes: Codes) -> Openings:
     """When the rulebook's campaigns can be sent to customers with these verdicts by facts."""
     first, last = upcoming_days(codes)
-    return Openings(book.campaign_of, book.next_days[:, :NEVER], first, last)
+    return Openings(book.campaign_of, book.foresight.next_run_in[:, :NEVER], first, last)
 
 
 def follow_ups_of(book: Rulebook) -> list[FollowUp]:
@@ -132,7 +134,7 @@ def follow_ups_of(book: Rulebook) -> list[FollowUp]:
         source = index.get(step.source_id)
         if source is None or not step.within_days:
             continue
-        between = book.alone_days[
+        between = book.blocking.days_by_one_contact[
             np.ix_(book.campaign_of == source, book.campaign_of == step.target)
         ]
         if not between.size:

@@ -3,27 +3,33 @@
 A decision counts what is planned. Between it and the hand-over moments move: quiet hours, a
 throttle, a server that does not answer. So the limits are asked once more when a message is about
 to leave, and what is counted then are the moments at which messages did leave, and those that were
-planned for control members' withheld ones. The windows are those of campaigns.numerics.verdicts.
+planned for control members' withheld ones. What counts, and until when, is that of
+campaigns.numerics.counting, as it is for a decision.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
+from campaigns.numerics.cap_windows import window_of
+from campaigns.numerics.counting import (
+    belongs_to,
+    counts_towards,
+    days_left,
+    gap_ends_at,
+    is_excluded,
+    is_in_window,
+    is_stopped_by,
+    is_under_gap,
+    leaves_window_at,
+    respects_duration,
+    starts_duration,
+    starts_exclusion,
+)
 from campaigns.numerics.quiet_hours import QuietEntry, moment_of, next_open
 from campaigns.numerics.rulebook_entries import CapEntry, GapEntry
-from campaigns.numerics.verdicts import window_starts
-
-IN_THE_NEXT = {  # from the start of a calendar window: surely in the one after it, not further
-    "day": timedelta(hours=36),
-    "week": timedelta(days=10),
-    "month": timedelta(days=40),
-}
 
 
 class Limit(StrEnum):
@@ -48,6 +54,12 @@ class ShutOut:
     target_campaign: int | None = None
     target_tag: int | None = None  # neither: every other campaign that takes a slot
 
+    @property
+    def campaign_id(self) -> int:
+        """Whose duration it is."""
+        assert self.source_campaign is not None
+        return self.source_campaign
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -67,8 +79,25 @@ class Limits:
         return max(spans, default=0)
 
 
+class _Message:
+    """How limits ask for the campaign, tags and channel of a message."""
+
+    campaign_id: int
+    channel: str
+    tags: tuple[int, ...]
+
+    def of_campaign(self, campaign_id: int) -> bool:
+        return self.campaign_id == campaign_id
+
+    def tagged(self, tag: int | None) -> bool:
+        return tag is None or tag in self.tags
+
+    def through(self, channel: str) -> bool:
+        return channel in ("", self.channel)
+
+
 @dataclass(frozen=True)
-class Contacted:
+class Contacted(_Message):
     """A contact that has happened: as sent, or as withheld from a control member."""
 
     at: datetime
@@ -81,7 +110,7 @@ class Contacted:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Waiting(_Message):
     """A message that is about to leave; flags and tags as when it was decided."""
 
     campaign_id: int
@@ -95,6 +124,9 @@ class Waiting:
     ignores_durations_of: tuple[int, ...]  # ids of campaigns
     country: str  # ISO 3166, "" where unknown
     zones: tuple[str, ...]  # see zones_of
+
+    def ignores_duration_of(self, campaign_id: int) -> bool:
+        return campaign_id in self.ignores_durations_of
 
     def sent(self, at: datetime) -> Contacted:
         return Contacted(
@@ -146,16 +178,14 @@ def hold(
 def _by_caps(
     limits: Limits, waiting: Waiting, contacted: Sequence[Contacted], at: datetime
 ) -> Iterator[Hold]:
-    if waiting.exempt_from_caps or not waiting.takes_slot:
-        return
     for cap in limits.caps:
-        if cap.limit is None or not _in_scope(cap, waiting):
+        if cap.limit is None or not is_stopped_by(cap, waiting):
             continue
-        start, end = _window(cap, waiting.zones[0], at)
+        start, end = window_of(cap, waiting.zones[0], at)
         inside = sorted(
-            one.at
-            for one in contacted
-            if _counts(cap, one) and (one.at > start or (not cap.is_rolling and one.at == start))
+            contact.at
+            for contact in contacted
+            if counts_towards(cap, contact) and is_in_window(cap, contact.at, start)
         )
         if len(inside) < cap.limit:
             continue
@@ -164,23 +194,16 @@ def _by_caps(
         elif end is not None:
             yield Hold(Limit.CAP, cap.name, end)
         else:  # a place is free once the oldest of the last `limit` contacts leaves the window
-            span = timedelta(**{cap.window: cap.length})
-            yield Hold(Limit.CAP, cap.name, inside[-cap.limit] + span)
+            yield Hold(Limit.CAP, cap.name, leaves_window_at(cap, inside[-cap.limit]))
 
 
 def _by_gaps(
     limits: Limits, waiting: Waiting, contacted: Sequence[Contacted], at: datetime
 ) -> Iterator[Hold]:
-    if not waiting.takes_slot:
-        return
     for gap in limits.gaps:
-        if gap.channel not in ("", waiting.channel):
+        if not is_under_gap(gap, waiting):
             continue
-        ends = [
-            one.at + gap.span
-            for one in contacted
-            if one.takes_slot and not one.transactional and gap.channel in ("", one.channel)
-        ]
+        ends = (gap_ends_at(gap, c.at) for c in contacted if is_under_gap(gap, c))
         if (end := max(ends, default=at)) > at:
             yield Hold(Limit.GAP, gap.name, end)
 
@@ -189,53 +212,29 @@ def _by_shut_outs(
     limits: Limits, waiting: Waiting, contacted: Sequence[Contacted], at: datetime
 ) -> Iterator[Hold]:
     zone = ZoneInfo(limits.time_zone)
+    today = at.astimezone(zone).date()
     for rule in limits.shut_outs:
         if not _shuts_out(rule, waiting):
             continue
-        ends = [
-            moment_of(
-                one.at.astimezone(zone).date() + timedelta(days=rule.days),
-                0,
-                limits.time_zone,
-                later=False,
-            )
-            for one in contacted
-            if _starts(rule, one)
+        days_ago = [
+            (today - contact.at.astimezone(zone).date()).days
+            for contact in contacted
+            if _starts(rule, contact)
         ]
-        if (end := max(ends, default=at)) > at:
+        if not days_ago:
+            continue
+        free_on = today + timedelta(days=days_left(rule.days, min(days_ago)))
+        if (end := moment_of(free_on, 0, limits.time_zone, later=False)) > at:
             yield Hold(rule.limit, rule.name, end)
-
-
-def _in_scope(cap: CapEntry, one: Contacted | Waiting) -> bool:
-    return cap.channel in ("", one.channel) and (cap.tag is None or cap.tag in one.tags)
-
-
-def _counts(cap: CapEntry, one: Contacted) -> bool:
-    kind = cap.counts_transactional if one.transactional else one.takes_slot
-    return one.counted and kind and _in_scope(cap, one)
 
 
 def _shuts_out(rule: ShutOut, waiting: Waiting) -> bool:
     if rule.limit is Limit.DURATION:
-        ignored = waiting.ignores_durations or rule.source_campaign in waiting.ignores_durations_of
-        other = rule.source_campaign != waiting.campaign_id
-        return other and waiting.takes_slot and not ignored
-    return waiting.campaign_id == rule.target_campaign or rule.target_tag in waiting.tags
+        return respects_duration(rule.campaign_id, waiting)
+    return is_excluded(belongs_to(rule.target_campaign, rule.target_tag, waiting), waiting)
 
 
-def _starts(rule: ShutOut, one: Contacted) -> bool:
-    if one.transactional or (rule.limit is Limit.DURATION and not one.takes_slot):
-        return False
-    return one.campaign_id == rule.source_campaign or rule.source_tag in one.tags
-
-
-@lru_cache(maxsize=4096)
-def _window(cap: CapEntry, zone: str, at: datetime) -> tuple[datetime, datetime | None]:
-    """Beginning of the cap's window that holds `at`; its end, where it is one of the calendar."""
-    start = _start(cap, zone, at)
-    return start, None if cap.is_rolling else _start(cap, zone, start + IN_THE_NEXT[cap.window])
-
-
-def _start(cap: CapEntry, zone: str, at: datetime) -> datetime:
-    [found] = window_starts(cap, np.array([zone]), at)
-    return found.item().replace(tzinfo=ZoneInfo("UTC"))
+def _starts(rule: ShutOut, contact: Contacted) -> bool:
+    if rule.limit is Limit.DURATION:
+        return starts_duration(rule.campaign_id, contact)
+    return starts_exclusion(rule, contact)

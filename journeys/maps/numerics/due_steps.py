@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Codes, Verdict, block
+from campaigns.numerics.verdict_codes import Codes, Verdict, block
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class DueSteps:
         """
         place = {int(pk): i for i, pk in enumerate(book.action_ids)}
         index = np.array([place.get(int(pk), -1) for pk in action_ids], dtype=np.int64)
-        row = np.flatnonzero((index >= 0) & np.append(book.by_step, False)[index])
+        row = np.flatnonzero((index >= 0) & np.append(book.flags.opened_by_step, False)[index])
         campaign = book.campaign_of[index[row]]
         since = np.zeros(len(row), dtype="datetime64[us]")
         control, ids = is_control[row], book.campaign_ids[campaign]
@@ -85,12 +85,16 @@ class DueSteps:
 
     def block_others(self, book: Rulebook, codes: Codes) -> None:
         """Keep campaigns of maps from all customers who are not at a step of theirs."""
-        if book.by_step.any():
+        if book.flags.opened_by_step.any():
             is_due = np.zeros((len(codes), len(book.campaigns)), dtype=bool)
             campaign = self.campaigns(book)
             known = campaign >= 0
             is_due[self.row[known], campaign[known]] = True
-            block(codes, ~is_due[:, book.campaign_of] & book.by_step, Verdict.STEP_NOT_DUE)
+            block(
+                codes,
+                ~is_due[:, book.campaign_of] & book.flags.opened_by_step,
+                Verdict.STEP_NOT_DUE,
+            )
 
     def first(self, book: Rulebook, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(n,) index of the campaign whose step waits longest and may be sent; -1 for none.

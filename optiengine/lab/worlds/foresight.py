@@ -10,8 +10,8 @@ the best allowed campaign at each slot is the best plan but for drifting traits.
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import NEVER
-from campaigns.numerics.verdicts import upcoming_days
+from campaigns.numerics.foresight import NEVER
+from campaigns.numerics.verdict_codes import upcoming_days
 from optiengine.lab.worlds.lab import OWN_VISIT, Lab, Situation
 from optiengine.lab.worlds.scenario import LabScenario
 

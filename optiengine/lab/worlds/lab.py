@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.numerics.history import History
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Codes, Facts, History, fact_verdicts, limit_verdicts
+from campaigns.numerics.verdict_codes import Codes
+from campaigns.numerics.verdicts import Facts, fact_verdicts, limit_verdicts
 from optiengine.example.drawing import delay_days
 from optiengine.lab.worlds.population import FEATURES, Memory, Morning, morning, own_orders
 from optiengine.lab.worlds.scenario import LabScenario

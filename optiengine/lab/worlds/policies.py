@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.numerics.capacity import use_of
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from journeys.decisions.numerics.arbitration import NONE, arbitrate, control_draw
 from journeys.decisions.numerics.prices import solve_prices
 from journeys.decisions.numerics.within_limits import arbitrate_within

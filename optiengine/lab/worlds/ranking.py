@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from optiengine.lab.worlds.foresight import SeriesPlan
 from optiengine.lab.worlds.lab import Lab
 from optiengine.lab.worlds.scenario import LabScenario

@@ -6,7 +6,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import FORESIGHT_DAYS, Rulebook
+from campaigns.numerics.foresight import FORESIGHT_DAYS
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import (
     ActionEntry,
     CampaignEntry,

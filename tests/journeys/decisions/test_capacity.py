@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Sum
 
 from campaigns.models import CapacityLimit, Tag
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from journeys.decisions import price_run
 from journeys.decisions.queue_run import request_run
 from journeys.decisions.start_run import start_run

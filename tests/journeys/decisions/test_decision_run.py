@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from campaigns.models import Arm, Campaign, FrequencyCap
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from journeys.decisions.start_run import request_run, start_run
 from journeys.errors import StaleState
 from journeys.explain.explain_decision import explain_decision

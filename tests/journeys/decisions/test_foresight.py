@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from campaigns.models import FollowUp, FrequencyCap
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from journeys.decisions import pipeline, run_inputs
 from journeys.explain import replay_run as replaying
 from journeys.explain.explain_decision import explain_decision

@@ -7,7 +7,7 @@ import pytest
 
 from campaigns.models import CapacityLimit
 from campaigns.numerics.rulebook import Rulebook
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from campaigns.services.describe_verdict import VerdictWords
 from campaigns.services.load_rulebook import load_rulebook
 from journeys.decisions.decide_again import decide_again
@@ -204,7 +204,7 @@ def test_a_rulebook_says_what_a_state_lacks():
     assert known == book
     assert lacking.unknown_fields == ("feature.visits_7d",)
     assert lacking.fields() == set()
-    assert lacking.unknown_group.tolist() == [c.name == "Come back" for c in book.campaigns]
+    assert lacking.has_unknown_group.tolist() == [c.name == "Come back" for c in book.campaigns]
     assert Rulebook.from_json(lacking.to_json()) == lacking
-    place = int(np.flatnonzero(lacking.unknown_group)[0])
+    place = int(np.flatnonzero(lacking.has_unknown_group)[0])
     assert VerdictWords(lacking)(place, Verdict.UNKNOWN_FEATURE) == WORDS

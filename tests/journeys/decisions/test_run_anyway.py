@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from journeys.decisions.queue_run import run_anyway
 from journeys.errors import RunRefused, StaleState
 from journeys.explain.explain_decision import explain_decision

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from campaigns.models import MinimumEvidence
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from campaigns.services.fix_mix import fix_mix, learn_mix
 from journeys.decisions.run_inputs import pinned_inputs
 from journeys.explain.replay_run import replay_run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from campaigns.numerics.verdicts import Verdict
+from campaigns.numerics.verdict_codes import Verdict
 from journeys.decisions.numerics.arbitration import NONE
 from optiengine.lab.worlds.effects import Change, Term
 from optiengine.lab.worlds.lab import Lab

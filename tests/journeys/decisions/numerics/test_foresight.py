@@ -11,9 +11,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from campaigns.numerics.history import History
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import CapEntry, FollowUpEntry
-from campaigns.numerics.verdicts import History, Verdict, limit_verdicts
+from campaigns.numerics.verdict_codes import Verdict, upcoming_codes
+from campaigns.numerics.verdicts import limit_verdicts
 from journeys.decisions.numerics.worth import DAILY_DISCOUNT, Worth, with_slot_cost, worth_of
 from journeys.learning.numerics.uplift import Prediction
 from tests.campaigns.test_verdicts import book, campaign
@@ -140,11 +142,9 @@ def worth_on(world: SmallWorld, today: int, sent) -> tuple[Worth, np.ndarray]:
     for c, entry in enumerate(rules.campaigns):
         if not entry.runs_today:
             ahead = entry.runs_in_days
-            facts[0, c] = (
-                Verdict.UPCOMING + 100 * ahead[0] + ahead[-1] - ahead[0]
-                if ahead
-                else Verdict.NOT_SCHEDULED
-            )
+            facts[0, c] = Verdict.NOT_SCHEDULED
+            if ahead:
+                facts[0, c] = upcoming_codes(np.array(ahead[0]), np.array(ahead[-1]))
     zero = np.zeros((1, n))
     found = Prediction(np.array([world.values]), zero, zero, np.full((1, n), world.p_response))
     worth = worth_of(rules, found, facts)
