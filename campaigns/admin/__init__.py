@@ -5,10 +5,14 @@ from campaigns.admin import (
     arm,
     campaign,
     capacity,
-    limit,
+    exclusion,
+    follow_up,
+    frequency_cap,
+    goal,
     minimum_evidence,
     minimum_gap,
     quiet_hours,
+    tag,
 )
 
 __all__ = [
@@ -16,8 +20,12 @@ __all__ = [
     "arm",
     "campaign",
     "capacity",
-    "limit",
+    "exclusion",
+    "follow_up",
+    "frequency_cap",
+    "goal",
     "minimum_evidence",
     "minimum_gap",
     "quiet_hours",
+    "tag",
 ]
