@@ -1,4 +1,4 @@
-"""The limits once more, just before a message leaves: rows to what numerics.recheck asks for."""
+"""The limits once more, just before a message leaves: rows to what numerics.last_check asks for."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
