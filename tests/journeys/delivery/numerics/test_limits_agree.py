@@ -177,8 +177,9 @@ def cases(draw) -> Case:
         gaps=tuple(draw(st.lists(gaps, max_size=2))),
         exclusions=tuple(
             ExclusionEntry(
-                "exclusion",
-                *source,
+                name="exclusion",
+                source_campaign=source[0],
+                source_tag=source[1],
                 targets=tuple(
                     place
                     for place, entry in enumerate(entries)
