@@ -17,8 +17,14 @@ FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow modules first: at the end no processor waits for a long one."""
+    """The slow modules first: at the end no processor waits for a long one.
+
+    Coverage leaves them out: to trace every line of a simulation would double its time.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
     items.sort(key=lambda item: item.path not in slow)
 
 
