@@ -22,11 +22,18 @@ def window_in_words(window: str, length: int, week_starts_on: int) -> str:
     return words
 
 
+def scope_in_words(channel: str, tag: object = None) -> str:
+    """What a limit counts: “SMS”, “tag “offers””, “all messages”. tag : its name."""
+    if channel:
+        return str(Channel(channel).label)
+    return _("all messages") if tag is None else _("tag “%s”") % tag
+
+
 def cap_in_words(cap: FrequencyCap) -> str:
     words = {
         "limit": cap.limit,
         "window": window_in_words(cap.window, cap.length, cap.week_starts_on),
-        "scope": cap.tag or cap.get_channel_display() or cap.get_scope_display(),
+        "scope": scope_in_words(cap.channel, cap.tag),
     }
     if cap.limit is None:
         return _("no cap on %(scope)s") % words

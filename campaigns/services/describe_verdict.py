@@ -13,7 +13,7 @@ from campaigns.numerics.rulebook_entries import (
     GapEntry,
 )
 from campaigns.numerics.verdict_codes import Verdict, meaning_of
-from campaigns.services.describe_limit import window_in_words
+from campaigns.services.describe_limit import scope_in_words, window_in_words
 from segments.models import Channel
 from segments.rules.numerics.rule import FEATURE
 
@@ -167,16 +167,12 @@ class VerdictWords:
         }
 
     def _cap(self, cap: CapEntry) -> str:
-        scope = _("all messages")
-        if cap.channel:
-            scope = str(Channel(cap.channel).label)
-        elif cap.tag is not None:
-            scope = _("tag “%s”") % self._tags.get(cap.tag, cap.tag)
+        tag = None if cap.tag is None else self._tags.get(cap.tag, cap.tag)
         words = {
             "name": cap.name,
             "limit": cap.limit,
             "window": window_in_words(cap.window, cap.length, cap.week_starts_on),
-            "scope": scope,
+            "scope": scope_in_words(cap.channel, tag),
         }
         if cap.limit == 0:
             return _("The cap “%(name)s” allows no messages: %(scope)s.") % words
@@ -191,8 +187,8 @@ class VerdictWords:
             "(%(scope)s) was sent within it or is scheduled.",
             gap.hours,
         )
-        scope = Channel(gap.channel).label if gap.channel else _("all messages")
-        return text % {"name": gap.name, "scope": scope, "n": gap.hours}
+        words = {"name": gap.name, "scope": scope_in_words(gap.channel), "n": gap.hours}
+        return text % words
 
     def _exclusion(self, exclusion: ExclusionEntry) -> str:
         if exclusion.is_duration:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from campaigns.models import FrequencyCap, Tag
 from campaigns.numerics.cap_windows import window_starts
 from campaigns.numerics.foresight import NEVER
 from campaigns.numerics.history import History
@@ -15,6 +16,7 @@ from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import CapEntry, ExclusionEntry, FollowUpEntry, GapEntry
 from campaigns.numerics.verdict_codes import Verdict
 from campaigns.numerics.verdicts import limit_verdicts
+from campaigns.services.describe_limit import cap_in_words
 from tests.campaigns.test_verdicts import NOW, at, book, campaign, cap, history, verdicts
 
 YESTERDAY = at("2026-03-10T09:00")  # NOW is Wednesday, 11 March 2026, 9:00 UTC
@@ -368,3 +370,15 @@ def test_a_series_opens_by_a_transactional_message():
     )
 
     assert verdicts(rules, past) == [Verdict.ALLOWED, Verdict.ALLOWED]
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        ({}, "2 in 7 rolling days (24 hours each): all messages"),
+        ({"channel": "sms"}, "2 in 7 rolling days (24 hours each): SMS"),
+        ({"tag": Tag(name="offers")}, "2 in 7 rolling days (24 hours each): tag “offers”"),
+    ],
+)
+def test_a_cap_is_listed_with_what_it_counts(scope, words):
+    assert cap_in_words(FrequencyCap(limit=2, **scope)) == words
