@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Case, Count, F, Sum, When
 from django.db.models.functions import Coalesce
 
+from segments.channels import CALL
+
 
 class DecisionRunQuerySet(models.QuerySet):
     def daily(self) -> Self:
@@ -33,10 +35,9 @@ class CallQuerySet(models.QuerySet):
         return self.filter(
             customer__suppressed=False,
             customer__erased_at=None,
-            customer__consents__contains=["call"],
+            customer__consents__contains=[CALL],
         ).exclude(
-            models.Q(customer__phone="")
-            | models.Q(customer__suppressed_channels__contains=["call"])
+            models.Q(customer__phone="") | models.Q(customer__suppressed_channels__contains=[CALL])
         )
 
 

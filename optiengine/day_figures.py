@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign
 from journeys.models import Contact, DecisionRun, Delivery
 from optiengine.lib.admin import COUNTED
-from segments.models import Channel, CustomerState, ImportJob, Stage, StateBuild
+from segments.channels import EMAIL
+from segments.models import CustomerState, ImportJob, Stage, StateBuild
 
 N_DAYS = 30  # of the chart
 WEEK = timedelta(days=7)
@@ -133,6 +134,6 @@ def _sends_email() -> bool:
     return Campaign.objects.filter(
         status=Campaign.Status.ACTIVE,
         transactional=False,
-        actions__channel=Channel.EMAIL,
+        actions__channel=EMAIL,
         actions__is_active=True,
     ).exists()

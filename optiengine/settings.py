@@ -224,7 +224,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "Arm": "campaigns.models.Arm",
         "CampaignStatus": "campaigns.models.Campaign.Status",
-        "Channel": "segments.models.Channel",
+        "Channel": "segments.channel_labels.channel_choices",
         "Layer": "journeys.models.Decision.Layer",
         "Recurrence": "campaigns.models.Campaign.Recurrence",
         "RunStatus": "journeys.models.DecisionRun.Status",

@@ -8,8 +8,8 @@ from uuid import NAMESPACE_OID, uuid5
 from campaigns.models import Action, Arm, Campaign, Goal
 from journeys.models import Contact, Delivery
 from optiengine.lib.partitions import ensure_partitions
-from segments.models import Channel, Customer
-from segments.models.customer import OUTBOUND
+from segments.channels import EMAIL, outbound_channels
+from segments.models import Customer
 
 DAY = date(2026, 3, 1)
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -26,7 +26,7 @@ def make_customer(**fields: Any) -> Customer:
         "phone": f"+49170{number:07}",
         "first_name": "Anna",
         "last_name": "Nym",
-        "consents": [channel.value for channel in OUTBOUND],
+        "consents": list(outbound_channels()),
     }
     return Customer.objects.create(**defaults | fields)
 
@@ -50,7 +50,7 @@ def make_campaign(**fields: Any) -> Campaign:
 def make_action(campaign: Campaign | None = None, **fields: Any) -> Action:
     defaults = {
         "name": f"Action {next(_numbers)}",
-        "channel": Channel.EMAIL,
+        "channel": EMAIL,
         "offer": "10 % off",
         "subject": "Hello {{ customer.first_name }}",
         "body": "Dear {{ customer.first_name }},\n\n{{ offer }} for you.\n",

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.message_variables import LINKS, VARIABLES
 from optiengine.lib.text_scan import TextError
 from optiengine.lib.text_template import TextTemplate, read_text
-from segments.models import Channel
-from segments.models.customer import INBOUND
+from segments.channel_labels import channel_choices
+from segments.channels import CHANNELS, inbound_channels
 
 TEXTS = {"subject": _("subject"), "body": _("text"), "html": _("HTML")}
 
@@ -23,7 +23,7 @@ class Action(models.Model):
         "campaigns.Campaign", models.CASCADE, related_name="actions", verbose_name=_("campaign")
     )
     name = models.CharField(_("name"), max_length=80)
-    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    channel = models.CharField(_("channel"), choices=channel_choices)
     cost_cents = models.DecimalField(
         _("cost in cents"),
         max_digits=10,
@@ -68,7 +68,7 @@ class Action(models.Model):
         # Browsers send line breaks their own way: an unchanged text shall stay the same text.
         self.body, self.html = (text.replace("\r\n", "\n") for text in (self.body, self.html))
         errors = dict(self._text_problems())
-        if self.html and self.channel != Channel.EMAIL:
+        if self.html and not self.has_subject:
             errors.setdefault("html", []).append(str(_("Only e-mails can have an HTML part.")))
         if errors:
             raise ValidationError(errors)
@@ -76,12 +76,17 @@ class Action(models.Model):
     @property
     def is_inbound(self) -> bool:
         """Whether it answers somebody who came to us, rather than being sent."""
-        return self.channel in INBOUND
+        return self.channel in inbound_channels()
+
+    @property
+    def has_subject(self) -> bool:
+        """Whether its messages have a subject and may have an HTML part."""
+        return self.channel in CHANNELS and CHANNELS[self.channel].has_subject
 
     def problems(self) -> list[str]:
         """What keeps the action from being sent, in sentences."""
         found = []
-        if self.channel == "email" and not (self.subject and self.body):
+        if self.has_subject and not (self.subject and self.body):
             found.append(
                 str(_("Action “%s” is an e-mail and needs a subject and a text.") % self.name)
             )

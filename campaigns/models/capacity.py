@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.numerics.capacity import FROM_THE_BEGINNING
-from segments.models import Channel
+from segments.channel_labels import channel_choices
 
 MOST = 10**14  # thousand times as many still fit into a column of the database
 
@@ -70,7 +70,7 @@ class CapacityLimit(models.Model):
         ),
     )
     scope = models.CharField(_("scope"), max_length=8, choices=Scope, default=Scope.ALL)
-    channel = models.CharField(_("channel"), max_length=8, choices=Channel, blank=True)
+    channel = models.CharField(_("channel"), choices=channel_choices, blank=True)
     tag = models.ForeignKey(
         "campaigns.Tag",
         models.PROTECT,

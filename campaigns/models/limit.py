@@ -4,8 +4,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from segments.models import Channel
-from segments.models.customer import OUTBOUND
+from segments.channel_labels import channel_choices, outbound_choices
 
 
 class Weekday(models.IntegerChoices):
@@ -128,7 +127,7 @@ class FrequencyCap(models.Model):
         default=Scope.ALL,
         help_text=_("Messages that count, and that are held back once the cap is reached."),
     )
-    channel = models.CharField(_("channel"), max_length=8, choices=Channel, blank=True)
+    channel = models.CharField(_("channel"), choices=channel_choices, blank=True)
     tag = models.ForeignKey(
         "campaigns.Tag",
         models.CASCADE,
@@ -212,8 +211,7 @@ class MinimumGap(models.Model):
     name = models.CharField(_("name"), max_length=100)
     channel = models.CharField(
         _("channel"),
-        max_length=8,
-        choices=Channel,
+        choices=channel_choices,
         blank=True,
         help_text=_("Applies between messages on this channel. Empty: between any two messages."),
     )
@@ -251,8 +249,7 @@ class QuietHours(models.Model):
     name = models.CharField(_("name"), max_length=100)
     channel = models.CharField(
         _("channel"),
-        max_length=8,
-        choices=[(channel.value, channel.label) for channel in OUTBOUND],
+        choices=outbound_choices,
         blank=True,
         help_text=_(
             "Empty: all outbound channels. The most specific quiet hours apply: channel "

@@ -15,8 +15,9 @@ from campaigns.numerics.capacity import use_of
 from campaigns.numerics.counting import is_regular, starts_exclusion
 from campaigns.numerics.foresight import FORESIGHT_DAYS
 from campaigns.numerics.quiet_hours import next_open
-from campaigns.numerics.rulebook import INBOUND_CHANNELS, Rulebook
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import CALENDAR_DAYS, SCHEDULE
+from segments.channels import inbound_channels
 from segments.rules.numerics.rule import FEATURE
 from segments.rules.numerics.rule_proof import both, in_stage, is_contradiction, is_within
 
@@ -108,7 +109,9 @@ def _days_away(book: Rulebook, source: int, target: int) -> int:
 def _by_runs_alone(book: Rulebook, campaign: int) -> bool:
     """Whether it is decided in the day's run and at no other moment."""
     channels = {book.actions[a].channel for a in actions_of(book, campaign).tolist()}
-    return book.campaigns[campaign].opened_by == SCHEDULE and channels.isdisjoint(INBOUND_CHANNELS)
+    return book.campaigns[campaign].opened_by == SCHEDULE and channels.isdisjoint(
+        inbound_channels()
+    )
 
 
 def shut_outs(

@@ -31,8 +31,6 @@ from segments.rules.numerics.rule import FEATURE, Rule, parse_rule
 
 Entry = TypeVar("Entry")
 
-INBOUND_CHANNELS = ("web",)  # answers to somebody who came to us, at any moment
-
 
 @dataclass(frozen=True)
 class Rulebook:

@@ -14,15 +14,16 @@ from django.views.decorators.http import require_http_methods
 
 from campaigns.pages.answer import answer, find_reader, is_too_often, short_answer
 from campaigns.services.preferences import (
-    channel_choices,
     masked,
+    offered_channels,
     save_preferences,
     topic_choices,
 )
-from segments.channels import ADDRESS_COLUMNS
+from segments.channel_labels import channel_label
+from segments.channels import address_field
 from segments.customers.customer_links import PREFERENCES, UNSUBSCRIBE, Reader, make_token
 from segments.customers.withdraw_consent import withdraw_consent
-from segments.models import Channel, Customer, EventKind, Organisation
+from segments.models import Customer, EventKind, Organisation
 
 ONE_CLICK = ("List-Unsubscribe", "One-Click")  # RFC 8058, 3.1
 
@@ -53,10 +54,10 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def _unsubscribe_page(
     request: HttpRequest, reader: Reader, customer: Customer, *, is_done: bool
 ) -> HttpResponse:
-    column = ADDRESS_COLUMNS.get(reader.channel)
+    column = address_field(reader.channel)
     context = {
         "brand": Organisation.current().name,
-        "channel": Channel(reader.channel).label,
+        "channel": channel_label(reader.channel),
         "address": masked(getattr(customer, column)) if column else "",
         "is_off": is_done or reader.channel not in customer.consents,
         "one_click": ONE_CLICK,
@@ -97,7 +98,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         return redirect(f"{request.path}?saved")  # so that loading again sends nothing twice
     context = {
         "brand": Organisation.current().name,
-        "channels": channel_choices(customer),
+        "channels": offered_channels(customer),
         "topics": topic_choices(customer),
         "is_saved": "saved" in request.GET,
     }

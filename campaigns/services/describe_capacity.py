@@ -11,7 +11,7 @@ from campaigns.numerics.capacity import contradiction, period_of, unit_of, use_o
 from campaigns.numerics.rulebook_entries import CapacityEntry
 from campaigns.services.load_rulebook import load_rulebook
 from optiengine.lib.figures import money, number
-from segments.models import Channel
+from segments.channel_labels import channel_label
 
 
 def amount(measure: str, value: float | None, currency: str = "") -> str:
@@ -24,7 +24,7 @@ def amount(measure: str, value: float | None, currency: str = "") -> str:
 def scope_in_words(limit: CapacityLimit) -> str:
     match limit.scope:
         case CapacityLimit.Scope.CHANNEL:
-            return str(Channel(limit.channel).label)
+            return channel_label(limit.channel)
         case CapacityLimit.Scope.TAG:
             return _("tag “%s”") % limit.tag
         case CapacityLimit.Scope.CAMPAIGN:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.models import FrequencyCap, MinimumGap, QuietHours, Weekday
-from segments.models import Channel
+from segments.channel_labels import channel_label
 
 Window = FrequencyCap.Window
 
@@ -25,7 +25,7 @@ def window_in_words(window: str, length: int, week_starts_on: int) -> str:
 def scope_in_words(channel: str, tag: object = None) -> str:
     """What a limit counts: “SMS”, “tag “offers””, “all messages”. tag : its name."""
     if channel:
-        return str(Channel(channel).label)
+        return channel_label(channel)
     return _("all messages") if tag is None else _("tag “%s”") % tag
 
 
@@ -49,7 +49,7 @@ def gap_in_words(gap: MinimumGap) -> str:
         gap.hours,
     )
     scope = (
-        _("two messages by %s") % Channel(gap.channel).label
+        _("two messages by %s") % channel_label(gap.channel)
         if gap.channel
         else _("any two messages")
     )
@@ -72,7 +72,7 @@ def quiet_in_words(quiet: QuietHours) -> str:
 
 def where_in_words(channel: str, country: str) -> str:
     """“SMS in DE”, “every channel”."""
-    by = str(Channel(channel).label) if channel else _("all channels")
+    by = channel_label(channel) if channel else _("all channels")
     return _("%(channel)s in %(country)s") % {"channel": by, "country": country} if country else by
 
 

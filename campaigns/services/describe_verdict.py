@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.models import Campaign, FollowUpOn, Tag
-from campaigns.numerics.rulebook import INBOUND_CHANNELS, Rulebook
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import (
     CampaignEntry,
     CapEntry,
@@ -14,7 +14,8 @@ from campaigns.numerics.rulebook_entries import (
 )
 from campaigns.numerics.verdict_codes import Verdict, meaning_of
 from campaigns.services.describe_limit import scope_in_words, window_in_words
-from segments.models import Channel
+from segments.channel_labels import channel_label
+from segments.channels import inbound_channels
 from segments.rules.numerics.rule import FEATURE
 
 
@@ -97,11 +98,11 @@ class VerdictWords:
         raise ValueError(f"no words for {meaning.verdict!r}")
 
     def _channel(self, action: int) -> str:
-        return str(Channel(self.book.actions[action].channel).label)
+        return channel_label(self.book.actions[action].channel)
 
     def _not_asked(self, action: int) -> str:
         is_beside = not self.book.flags.takes_slot[action]
-        if is_beside and self.book.actions[action].channel in INBOUND_CHANNELS:
+        if is_beside and self.book.actions[action].channel in inbound_channels():
             return _(
                 "An answer is a single message, so transactional messages and "
                 "messages sent alongside the day's campaign are left out."

@@ -28,8 +28,9 @@ from campaigns.services.describe_conflict import (
 )
 from campaigns.services.describe_limit import where_in_words
 from campaigns.services.load_rulebook import load_rulebook
-from segments.models import Channel, Customer, Organisation, Stage, StateBuild
-from segments.models.customer import INBOUND
+from segments.channel_labels import channel_label
+from segments.channels import inbound_channels
+from segments.models import Customer, Organisation, Stage, StateBuild
 from segments.rules.count_target_group import CountTooSlow
 from segments.rules.describe_rule import problem_in_words
 from segments.rules.numerics.rule import RuleError
@@ -129,14 +130,14 @@ class _Search:
     def counted(self, place: int, state: StateBuild) -> Iterator[Conflict]:
         """Whom the campaign could reach on the state's day: data, which other days may change."""
         channels = self._channels(place)
-        if not channels or channels & set(INBOUND):
+        if not channels or channels & set(inbound_channels()):
             return
         rule, name = self.book.rules[place], self.book.campaigns[place].name
         try:
             stages = count_reachable(rule, sorted(channels), state, timeout_ms=PATIENCE_MS)
         except (CountTooSlow, RuleError):  # the target group's own page says so
             return
-        by = ", ".join(sorted(str(Channel(channel).label) for channel in channels))
+        by = ", ".join(sorted(channel_label(channel) for channel in channels))
         day = state.as_of.isoformat()
         lost = {stage: n for stage, (n, n_reachable) in stages.items() if n and not n_reachable}
         if len(lost) == len(stages):
@@ -198,7 +199,7 @@ class _Search:
         channels = self._channels(place)
         if campaign.transactional or not channels:
             return
-        outbound = sorted(channels - set(INBOUND))
+        outbound = sorted(channels - set(inbound_channels()))
         quiet = {
             (channel, country): is_always_quiet(self.book, channel, country)
             for country in self.countries

@@ -8,11 +8,11 @@ from datetime import datetime
 from django.db import transaction
 
 from campaigns.models import Tag
-from segments.channels import ADDRESS_COLUMNS
+from segments.channel_labels import channel_label
+from segments.channels import address_field, outbound_channels
 from segments.customers.change_consent import change_consents
 from segments.customers.withdraw_consent import withdraw_consent
 from segments.models import Customer, EventKind
-from segments.models.customer import OUTBOUND
 
 SOURCE = "preference page"
 
@@ -25,15 +25,15 @@ class ChannelChoice:
     is_on: bool
 
 
-def channel_choices(customer: Customer) -> list[ChannelChoice]:
+def offered_channels(customer: Customer) -> list[ChannelChoice]:
     """The channels by which the customer can be reached, or allowed to be."""
     choices = []
-    for channel in OUTBOUND:
-        column = ADDRESS_COLUMNS.get(channel)
+    for channel in outbound_channels():
+        column = address_field(channel)
         address = getattr(customer, column) if column else ""
         is_on = channel in customer.consents
         if is_on or address:
-            choices.append(ChannelChoice(channel, str(channel.label), masked(address), is_on))
+            choices.append(ChannelChoice(channel, channel_label(channel), masked(address), is_on))
     return choices
 
 
@@ -57,7 +57,7 @@ def save_preferences(
     channels, topics : those that are wanted; what the page did not offer stays as it is.
     """
     locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
-    for choice in channel_choices(locked):
+    for choice in offered_channels(locked):
         if choice.is_on and choice.channel not in channels:
             withdraw_consent(
                 locked,
@@ -67,7 +67,7 @@ def save_preferences(
                 source=SOURCE,
                 at=at,
             )
-    offered = {choice.channel for choice in channel_choices(locked)}
+    offered = {choice.channel for choice in offered_channels(locked)}
     change_consents(locked, set(locked.consents) | (offered & set(channels)), source=SOURCE, at=at)
     declined = {topic.pk for topic, _wanted in topic_choices(locked)} - set(topics)
     kept = set(locked.topics_declined) - {topic.pk for topic, _wanted in topic_choices(locked)}

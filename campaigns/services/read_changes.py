@@ -21,7 +21,8 @@ from campaigns.numerics.rule_changes import (
     Written,
 )
 from campaigns.numerics.rulebook_entries import CapEntry
-from segments.models import Channel, TargetGroup
+from segments.channels import CHANNELS
+from segments.models import TargetGroup
 
 KINDS = {  # kind: how it is written
     "rank": gettext_lazy("CAMPAIGN=PRIORITY, such as Birthday=1"),
@@ -124,7 +125,7 @@ def _cap(text: str) -> Change:
     if FrequencyCap.objects.filter(name=name).exists():
         return SetCap(name, limit, window, length)
     scope = name.lower()
-    if scope != ALL_CHANNELS and scope not in Channel.values:
+    if scope != ALL_CHANNELS and scope not in CHANNELS:
         raise ChangeRefused(_("“%s” is not a cap, a channel or “all channels”.") % name)
     if window is None:
         raise ChangeRefused(_("“%s”: a new cap needs a window, such as 1/7d.") % text)

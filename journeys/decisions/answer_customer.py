@@ -9,8 +9,8 @@ from journeys.decisions.decide_now import Request, decide_now
 from journeys.delivery.render_message import Recipient, Words, render_message
 from journeys.models import Delivery, LiveDecision, ReasonCode, make_reason
 from optiengine.lib.text_scan import TextError
+from segments.channels import inbound_channels
 from segments.models import Customer
-from segments.models.customer import INBOUND
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def answer_customer(
     """
     request = Request(
         LiveDecision.Reason.INBOUND,
-        channels=tuple(channels) or tuple(channel.value for channel in INBOUND),
+        channels=tuple(channels) or inbound_channels(),
         key=f"{customer.pk}:{request_id}" if request_id else "",
     )
     answer = decide_now([customer.pk], at=at, request=request).get(customer.pk)

@@ -26,8 +26,8 @@ from journeys.decisions.numerics.send_time import (
 )
 from journeys.models import DecisionRun
 from optiengine.lib.columns import read_columns
+from segments.channels import inbound_channels
 from segments.models import Organisation
-from segments.models.customer import INBOUND
 
 HORIZON = timedelta(hours=24)  # within which a customer's best hour is looked for
 LOOK_BACK = timedelta(days=180)  # engagement that is learned from
@@ -72,7 +72,7 @@ def plan_moments(
     planned = np.full(k, _utc64(at))
     campaigns = chosen.campaigns
     waits = np.array([not c.transactional for c in campaigns], dtype=bool)
-    waits &= ~np.isin(chosen.channels.astype(str), list(INBOUND))
+    waits &= ~np.isin(chosen.channels.astype(str), inbound_channels())
     by_person = waits & np.array([c.send_time_per_person for c in campaigns], dtype=bool)
     opens = _open_from(chosen, np.flatnonzero(waits), quiet_hours, planned[waits])
     planned[waits] = np.where(np.isnat(opens), planned[waits], opens)

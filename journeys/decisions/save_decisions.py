@@ -19,7 +19,7 @@ from journeys.decisions.numerics.worth import Worth
 from journeys.decisions.plan_moments import ContactsToPlan, expiry, plan_moments
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Contact, Delivery
-from segments.models.customer import INBOUND
+from segments.channels import inbound_channels
 from segments.state.load_batch import CustomerBatch
 
 Status = Delivery.Status
@@ -284,7 +284,8 @@ def _deliveries(
     An answer to somebody who came to us is handed over by being given.
     """
     sent = [place for place, control in enumerate(contacts["is_control"]) if control == "False"]
-    is_given = [contacts["channel"][place] in INBOUND for place in sent]
+    inbound = inbound_channels()
+    is_given = [contacts["channel"][place] in inbound for place in sent]
     same = {"as_of": "as_of", "contact_id": "id", "customer_id": "customer_id",
             "action_id": "action_id", "channel": "channel", "key": "key",
             "due_at": "reserved_at"}  # fmt: skip

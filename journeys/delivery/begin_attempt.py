@@ -16,6 +16,7 @@ from journeys.delivery.outbox import LEASE, MAY_SEND, MINE, Batch, reason_column
 from journeys.delivery.render_message import COLUMNS
 from journeys.locks import lock_blocks
 from journeys.models import Delivery, Reason, ReasonCode
+from segments.channels import ADDRESS_FIELDS, address_field
 from segments.customers.suppress_addresses import SUPPRESSED_SQL
 from segments.models.customer import BLOCK_BITS
 
@@ -29,6 +30,10 @@ MAP_STOPPED = """EXISTS (
     JOIN journeys_steppassage p ON p.traveller_id = t.id
     WHERE t.customer_id = d.customer_id AND p.contact_id = d.contact_id)"""
 
+# Of customer c: where the batch's messages go to; NULL for channels without addresses.
+COLUMN_OF_ADDRESS = " ".join(f"WHEN '{field}' THEN c.{field}" for field in ADDRESS_FIELDS)
+ADDRESS = f"(CASE %(address_field)s::text {COLUMN_OF_ADDRESS} END)"
+
 # Why a message may not leave. The first that holds is the reason. d: delivery, c: customer,
 # a: action, k: campaign.
 REFUSALS = [
@@ -38,7 +43,7 @@ REFUSALS = [
     (SUPPRESSED_SQL, ReasonCode.ADDRESS_SUPPRESSED),
     ("d.channel <> ALL (c.consents)", ReasonCode.NO_CONSENT),
     (
-        "d.channel = 'email' AND c.email = '' OR d.channel IN ('sms', 'call') AND c.phone = ''",
+        f"{ADDRESS} = ''",
         ReasonCode.NO_ADDRESS,
     ),
     (
@@ -63,8 +68,7 @@ WHERE {MINE} AND d.status = %(status)s
 MESSAGES = f"""
 SELECT d.id, d.key, d.as_of, d.customer_id, d.action_id, d.due_at, d.expires_at,
     CASE {CASES} END AS refusal,
-    CASE WHEN d.channel = 'email' THEN c.email
-         WHEN d.channel IN ('sms', 'call') THEN c.phone ELSE '' END AS address,
+    coalesce({ADDRESS}, '') AS address,
     {", ".join(f"c.{column}" for column in COLUMNS)}, c.time_zone,
     o.campaign_id, o.channel, o.tags, o.takes_slot, o.counted, o.transactional,
     k.exempt_from_caps, k.ignores_durations,
@@ -128,6 +132,7 @@ def begin_attempt(
         "status": "attempting" if batch.is_repeat else "claimed",
         "today": now.astimezone(ZoneInfo(limits.time_zone)).date(),
         "now": now,
+        "address_field": address_field(batch.channel),
     }
     # durable: inside another transaction the attempt would be forgotten by a crash.
     with transaction.atomic(durable=True), connection.cursor() as cursor:

@@ -29,8 +29,8 @@ from journeys.delivery.render_message import Recipient, render_message
 from journeys.delivery.report_bounces import record_bounces
 from journeys.models import ChannelRoute, Reason, ReasonCode, make_reason
 from optiengine.lib.text_scan import TextError
+from segments.channels import outbound_channels
 from segments.customers.customer_links import Reader
-from segments.models.customer import OUTBOUND
 
 STATUSES = ("sent", "failed", "unknown", "suppressed", "new")
 
@@ -65,7 +65,7 @@ def deliver_messages(
         has_time or (lambda: True),
     )
     worker.count(Counter(unknown=outbox.declare_unclear(now=now)))
-    waiting = [channel] if channel else list(OUTBOUND)
+    waiting = [channel] if channel else list(outbound_channels())
     while waiting:
         waiting = [each for each in waiting if worker.take_turn(each)]
     return {status: worker.counts[status] for status in STATUSES}

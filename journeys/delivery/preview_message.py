@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from campaigns.models import Action, Campaign
 from journeys.delivery.numerics.sms_length import SmsLength, sms_length
 from journeys.delivery.render_message import Recipient, Words, render_message
-from journeys.delivery.send_proof import ADDRESSES, SAMPLE_LINKS
+from journeys.delivery.send_proof import SAMPLE_LINKS
 from optiengine.lib.text_scan import TextError
-from segments.models import Channel, Customer
+from segments.channels import CHANNELS
+from segments.models import Customer
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Preview:
 
     @property
     def can_be_proofed(self) -> bool:
-        return self.words is not None and self.action.channel in ADDRESSES
+        return self.words is not None and CHANNELS[self.action.channel].can_be_typed
 
 
 def previews(campaign: Campaign, customer: Customer) -> list[Preview]:
@@ -35,5 +36,5 @@ def _preview(action: Action, recipient: Recipient) -> Preview:
         words = render_message(action, recipient, SAMPLE_LINKS)
     except TextError as error:
         return Preview(action, problems=error.problems)
-    sms = sms_length(words.text) if action.channel == Channel.SMS else None
+    sms = sms_length(words.text) if CHANNELS[action.channel].is_sent_in_parts else None
     return Preview(action, words, sms=sms)

@@ -15,10 +15,11 @@ from django.db import transaction
 from journeys.delivery.settle_delivery import settle_by_report
 from journeys.models import Delivery
 from optiengine.lib.partitions import ensure_partitions
+from segments.channels import EMAIL
 from segments.customers.with_address import customers_with, is_address
 from segments.errors import AddressRefused
 from segments.events.feedback import FEEDBACK, act_on_feedback
-from segments.models import Channel, Customer, Event, EventKind
+from segments.models import Customer, Event, EventKind
 
 SOURCE = "anymail"
 DELIVERED = "delivered"  # a kind of event
@@ -65,7 +66,7 @@ def record_report(report: Report, *, at: datetime) -> Event | None:
 def _delivery(report: Report) -> Delivery | None:
     if report.key is None or report.day is None:
         return None
-    found = Delivery.objects.filter(key=report.key, as_of=report.day, channel=Channel.EMAIL)
+    found = Delivery.objects.filter(key=report.key, as_of=report.day, channel=EMAIL)
     return found.select_related("action").first()
 
 
@@ -75,7 +76,7 @@ def _customers(report: Report, delivery: Delivery | None) -> list[Customer]:
         ids = [delivery.customer_id]
     else:
         try:
-            ids = customers_with(Channel.EMAIL, report.recipient)
+            ids = customers_with(EMAIL, report.recipient)
         except AddressRefused:
             ids = []
     rows = Customer.objects.filter(pk__in=ids, erased_at=None).order_by("pk")
@@ -100,7 +101,7 @@ def _new_event(
         moment = at
     day = moment.astimezone(UTC).date()
     ensure_partitions("segments_event", day, day)
-    properties: dict[str, object] = {"channel": Channel.EMAIL, "provider": report.provider}
+    properties: dict[str, object] = {"channel": EMAIL, "provider": report.provider}
     if delivery:
         properties |= {
             "delivery": str(delivery.key),

@@ -26,7 +26,9 @@ from journeys.delivery.render_message import Links, Recipient, Words, render_mes
 from journeys.errors import ProofRefused
 from journeys.models import ChannelRoute, Reason, ReasonCode, make_reason
 from optiengine.lib.text_scan import TextError
-from segments.models import Channel, Customer, Organisation
+from segments.channel_labels import channel_label
+from segments.channels import CHANNELS, address_field
+from segments.models import Customer, Organisation
 
 MOST_ADDRESSES = 10
 MARK = "[Proof]"
@@ -35,10 +37,10 @@ NO_DELIVERY = 0  # the delivery_id of a message that is none of ours
 SAMPLE_LINKS = Links("https://example.com/unsubscribe", "https://example.com/preferences")
 
 _validate_phone = RegexValidator(r"^\+?[0-9][0-9 ()./-]{3,38}$")
-# Channels with addresses that can be typed, and what holds them to their form.
-ADDRESSES: Mapping[str, Callable[[str], object]] = {
-    Channel.EMAIL: validate_email,
-    Channel.SMS: _validate_phone,
+# What holds a typed address to its form, by the column that it would stand in.
+VALIDATORS: Mapping[str, Callable[[str], object]] = {
+    "email": validate_email,
+    "phone": _validate_phone,
 }
 
 
@@ -65,13 +67,13 @@ def send_proof(
 
 def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
     """The addresses, each once. Raises ProofRefused."""
-    validate = ADDRESSES.get(channel)
-    if validate is None:
+    field = address_field(channel)
+    if field is None or not CHANNELS[channel].can_be_typed:
         text = _(
             "Test sends are not available for this channel (%s): it has no "
             "addresses that you could enter."
         )
-        raise ProofRefused(text % Channel(channel).label)
+        raise ProofRefused(text % channel_label(channel))
     addresses = list(dict.fromkeys(filter(None, (address.strip() for address in addresses))))
     if not 1 <= len(addresses) <= MOST_ADDRESSES:
         raise ProofRefused(
@@ -79,10 +81,10 @@ def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
         )
     for address in addresses:
         try:
-            validate(address)
+            VALIDATORS[field](address)
         except ValidationError as error:
             text = _("“%(address)s” is not a valid address for this channel (%(channel)s).")
-            words = {"address": address, "channel": Channel(channel).label}
+            words = {"address": address, "channel": channel_label(channel)}
             raise ProofRefused(text % words) from error
     return addresses
 
@@ -90,7 +92,6 @@ def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
 def _message(
     action: Action, customer: Customer, words: Words, address: str, as_of: date
 ) -> Message:
-    is_email = action.channel == Channel.EMAIL
     return Message(
         delivery_id=NO_DELIVERY,
         key=uuid4(),
@@ -102,7 +103,7 @@ def _message(
         action=action.name,
         offer=action.offer,
         subject=f"{MARK} {words.subject}",
-        text=words.text if is_email else f"{MARK} {words.text}",
+        text=words.text if action.has_subject else f"{MARK} {words.text}",
         html=words.html,
     )
 

@@ -7,11 +7,12 @@ from django.db import transaction
 from journeys.errors import CallSettled
 from journeys.models import Call, CallResult
 from optiengine.lib.partitions import ensure_partitions
+from segments.channels import CALL
 from segments.customers.change_consent import change_consents
-from segments.models import Channel, Customer, Event
+from segments.models import Customer, Event
 
 SOURCE = "call list"
-CALL = "call"  # the kind of the events; their outcome is a property
+KIND = "call"  # of the events; their outcome is a property
 
 
 @transaction.atomic
@@ -31,7 +32,7 @@ def settle_call(call_id: int, outcome: str, *, by: str, at: datetime) -> Call:
     ensure_partitions("segments_event", day, day)
     Event.objects.create(
         customer_id=call.customer_id,
-        kind=CALL,
+        kind=KIND,
         occurred_at=at,
         source=SOURCE,
         external_id=str(call.key),
@@ -44,5 +45,5 @@ def settle_call(call_id: int, outcome: str, *, by: str, at: datetime) -> Call:
     )
     if outcome == CallResult.REFUSED:
         customer = Customer.objects.select_for_update().get(pk=call.customer_id)
-        change_consents(customer, set(customer.consents) - {Channel.CALL}, source=SOURCE, at=at)
+        change_consents(customer, set(customer.consents) - {CALL}, source=SOURCE, at=at)
     return call

@@ -12,6 +12,7 @@ from psycopg.sql import quote
 
 from campaigns.models import Action, Arm, Campaign, Goal
 from journeys.models import Contact
+from segments.channels import CHANNELS
 from segments.imports import fields as read
 from segments.imports.fields import Field
 from segments.imports.import_customers import CUSTOMER_ID_ALIASES, reject_by_mode
@@ -23,7 +24,6 @@ from segments.imports.spec import (
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, count, reject
-from segments.models import Channel
 from segments.shapes import EARLIEST_EVENT
 
 CONTROL = ("control", "c", "holdout", "ghost", *read.YES)
@@ -241,13 +241,13 @@ def _create_campaigns(cursor: CursorWrapper, plan: ImportPlan) -> None:
             Action.objects.create(
                 campaign=campaigns[campaign],
                 name=action or campaign[:80],
-                channel=Channel(plan.options.channel),
+                channel=plan.options.channel,
             )
             with_action.add(campaign)
 
 
 def channel_problem(plan: ImportPlan) -> str:
-    if plan.options.channel not in Channel.values:
+    if plan.options.channel not in CHANNELS:
         return _("“%s” is not a valid channel.") % plan.options.channel
     return ""
 

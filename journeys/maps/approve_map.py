@@ -16,8 +16,8 @@ from campaigns.services.rule_rows import values_of
 from campaigns.services.rule_tables import RowChange, RuleTable
 from journeys.maps.numerics.journey_graph import Graph, GraphError, parse_graph
 from journeys.models import JourneyMap, MapVersion
+from segments.channels import inbound_channels
 from segments.models import Customer, TargetGroup
-from segments.models.customer import INBOUND
 
 SET_BY_LAUNCHES = frozenset({"status", "seed", "running_since", "active_version"})
 PLACE = {"x", "y"}  # of a step on the canvas: moving it changes nothing
@@ -53,7 +53,7 @@ def map_audience(journey: JourneyMap) -> int:
     ids = graph.campaign_ids() if graph else set()
     channels = set(Action.objects.filter(campaign__in=ids).values_list("channel", flat=True))
     reachable = Customer.objects.contactable()
-    if not channels & set(INBOUND):
+    if not channels & set(inbound_channels()):
         reachable = reachable.filter(consents__overlap=sorted(channels))
     return reachable.count()
 

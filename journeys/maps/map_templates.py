@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from campaigns.models import Action, Campaign, Goal
 from journeys.maps.edit_map import save_graph
 from journeys.models import JourneyMap
-from segments.models import Channel, TargetGroup
+from segments.channels import EMAIL
+from segments.models import TargetGroup
 
 Words = str | Promise
 
@@ -273,7 +274,7 @@ def _campaign(draft: MessageDraft, goal: Goal, starts_on: date) -> Campaign:
     Action.objects.create(
         campaign=campaign,
         name=_("E-mail"),
-        channel=Channel.EMAIL,
+        channel=EMAIL,
         offer=str(draft.offer),
         subject=str(draft.subject),
         body=f"{GREETING}\n\n{draft.body}\n",

@@ -3,7 +3,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Arm
-from segments.models import Channel
+from segments.channel_labels import channel_choices
 
 
 class Contact(models.Model):
@@ -43,7 +43,7 @@ class Contact(models.Model):
         db_index=False,
         verbose_name=_("action"),
     )
-    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    channel = models.CharField(_("channel"), choices=channel_choices)
     tags = ArrayField(
         models.BigIntegerField(),
         verbose_name=_("tags"),

@@ -4,7 +4,8 @@ from django.utils.translation import gettext_lazy as _
 
 from journeys.models.reason import Reason, ReasonCode, reason_choices
 from journeys.querysets import DeliveryQuerySet
-from segments.models import Channel
+from segments.channel_labels import channel_choices
+from segments.channels import CALL, CHANNELS, EMAIL
 
 
 class ChannelRoute(models.Model):
@@ -18,7 +19,7 @@ class ChannelRoute(models.Model):
         WEBHOOK = "webhook", _("webhook")
         CALL_LIST = "call_list", _("call list")
 
-    channel = models.CharField(_("channel"), max_length=8, choices=Channel, unique=True)
+    channel = models.CharField(_("channel"), choices=channel_choices, unique=True)
     transport = models.CharField(_("transport"), max_length=10, choices=Transport)
     endpoint = models.ForeignKey(
         "journeys.WebhookEndpoint",
@@ -55,19 +56,19 @@ class ChannelRoute(models.Model):
         verbose_name_plural = _("channel routes")
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(channel="email") | ~models.Q(transport="smtp"),
+                condition=models.Q(channel=EMAIL) | ~models.Q(transport="smtp"),
                 name="smtp_carries_email",
                 violation_error_message=_("The e-mail server can only be used for e-mail."),
             ),
             models.CheckConstraint(
-                condition=models.Q(channel="email") | ~models.Q(transport="anymail"),
+                condition=models.Q(channel=EMAIL) | ~models.Q(transport="anymail"),
                 name="anymail_carries_email",
                 violation_error_message=_(
                     "An e-mail service provider can only be used for e-mail."
                 ),
             ),
             models.CheckConstraint(
-                condition=models.Q(channel="call") | ~models.Q(transport="call_list"),
+                condition=models.Q(channel=CALL) | ~models.Q(transport="call_list"),
                 name="call_list_carries_calls",
                 violation_error_message=_("The call list can only be used for calls."),
             ),
@@ -100,16 +101,14 @@ class ChannelRoute(models.Model):
     @classmethod
     def for_channel(cls, channel: str) -> "ChannelRoute":
         """The route of a channel; where no row says otherwise, the default one."""
-        by_smtp = channel == Channel.EMAIL
-        transport = cls.Transport.SMTP if by_smtp else cls.Transport.FILE_DROP
         found = cls.objects.filter(channel=channel).first()
-        return found or cls(channel=channel, transport=transport)
+        return found or cls(channel=channel, transport=CHANNELS[channel].default_transport)
 
 
 class RouteMinute(models.Model):
     """Messages of a channel that were handed over in a minute, while its route had a limit."""
 
-    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    channel = models.CharField(_("channel"), choices=channel_choices)
     minute = models.DateTimeField(_("minute"))
     n_messages = models.PositiveIntegerField(_("messages"), default=0)
 
@@ -163,7 +162,7 @@ class Delivery(models.Model):
         db_index=False,
         verbose_name=_("action"),
     )
-    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    channel = models.CharField(_("channel"), choices=channel_choices)
     key = models.UUIDField(
         _("key"),
         help_text=_("uuid5(run, customer, campaign, channel), by which repeats are dropped."),

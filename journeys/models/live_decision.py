@@ -2,7 +2,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from segments.models import Channel
+from segments.channel_labels import channel_choices
 
 
 class LiveDecision(models.Model):
@@ -28,7 +28,7 @@ class LiveDecision(models.Model):
     )
     reason = models.CharField(_("reason"), max_length=7, choices=Reason)
     channels = ArrayField(
-        models.CharField(max_length=8, choices=Channel),
+        models.CharField(choices=channel_choices),
         verbose_name=_("channels"),
         default=list,
         help_text=_("Channels that could show the answer. Empty: all."),

@@ -10,7 +10,8 @@ from unfold.widgets import UnfoldAdminSelectWidget as Select
 
 from campaigns.models import Campaign, Exclusion, FrequencyCap, Goal
 from campaigns.services.read_changes import ALL_CHANNELS, MOST
-from segments.models import Channel, TargetGroup
+from segments.channel_labels import channel_choices
+from segments.models import TargetGroup
 
 Changes = list[tuple[str, str]]
 N_ROWS = {"campaigns": 3, "caps": 2, "exclusions": 2}
@@ -87,7 +88,7 @@ class CapChange(forms.Form):
         super().__init__(*args, **kwargs)
         names = FrequencyCap.objects.order_by("name").values_list("name", flat=True).distinct()
         new: list[tuple[str, Any]] = [(ALL_CHANNELS, _("a new cap for all channels"))]
-        new += [(value, _("a new cap for %s") % label) for value, label in Channel.choices]
+        new += [(value, _("a new cap for %s") % label) for value, label in channel_choices()]
         field: Any = self.fields["cap"]
         field.choices = [("", "–"), *((name, name) for name in names), *new]
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from segments.channels import ADDRESS_COLUMNS
+from segments.channel_labels import channel_label
+from segments.channels import address_field
 from segments.errors import AddressRefused
-from segments.models import Channel
 
 
 def normal_email(address: str) -> str:
@@ -50,8 +50,7 @@ def address_hash(column: str, address: str) -> bytes:
 
 def address_column(channel: str) -> str:
     """The customer's column that a channel writes to. Raises AddressRefused where there is none."""
-    try:
-        return ADDRESS_COLUMNS[channel]
-    except KeyError:
-        label = dict(Channel.choices).get(channel, channel)
-        raise AddressRefused(_("There are no addresses for this channel: %s.") % label) from None
+    if (field := address_field(channel)) is None:
+        label = channel_label(channel)
+        raise AddressRefused(_("There are no addresses for this channel: %s.") % label)
+    return field

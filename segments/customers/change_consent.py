@@ -3,7 +3,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from segments.models import Channel, ConsentChange, Customer
+from segments.channels import CHANNELS
+from segments.models import ConsentChange, Customer
 
 
 @transaction.atomic
@@ -15,11 +16,11 @@ def change_consents(
     source : who or what says so. Raises ValueError for what is no channel.
     """
     wanted = set(consents)
-    if unknown := wanted - set(Channel.values):
+    if unknown := wanted - CHANNELS.keys():
         raise ValueError(f"not a channel: {', '.join(sorted(unknown))}")
     locked = Customer.objects.select_for_update().get(pk=customer.pk)
     before = list(locked.consents)
-    customer.consents = [channel for channel in Channel.values if channel in wanted]
+    customer.consents = [channel for channel in CHANNELS if channel in wanted]
     if set(before) == wanted:
         return None
     Customer.objects.filter(pk=customer.pk).update(consents=customer.consents, updated_at=at)

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from optiengine.lib.hooks import Hook
-from segments.channels import ADDRESS_COLUMNS
+from segments.channels import address_fields
 from segments.customers.change_consent import change_consents
 from segments.customers.suppress_addresses import suppress_addresses
 from segments.customers.with_address import is_address
@@ -48,7 +48,7 @@ def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
         return False
     addresses = [
         (channel, getattr(locked, column))
-        for channel, column in ADDRESS_COLUMNS.items()
+        for channel, column in address_fields().items()
         if is_address(column, getattr(locked, column))
     ]
     reason = Suppression.Reason.ERASURE

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from segments.channels import ADDRESS_COLUMNS
+from segments.channels import ADDRESS_FIELDS, address_fields
 from segments.customers.address_hash import (
     address_column,
     address_hash,
@@ -26,7 +26,7 @@ from segments.models import Customer, Suppression
 # Of customers c and deliveries d: the address that the message would go to is on the list.
 SUPPRESSED_SQL = "d.channel = ANY (c.suppressed_channels)"
 
-COLUMNS = ("id", "email", "phone", "suppressed_channels")
+COLUMNS = ("id", *ADDRESS_FIELDS, "suppressed_channels")
 CHUNK = 20_000  # customers whose addresses are hashed at a time
 LIST_LOCK = "hashtext('suppressed addresses')"
 
@@ -97,7 +97,7 @@ def mark_customers(where: str, params: Sequence[Any], *, at: datetime) -> int:
     channels = set(Suppression.objects.order_by().values_list("channel", flat=True).distinct())
     if not channels:
         where = f"({where}) AND c.suppressed_channels <> '{{}}'"
-    columns = {ADDRESS_COLUMNS[channel] for channel in channels}
+    columns = {field for channel, field in address_fields().items() if channel in channels}
     n_changed = 0
     with connection.chunked_cursor() as cursor:
         cursor.execute(
@@ -136,7 +136,7 @@ def _listed(column: str, addresses: Sequence[str]) -> list[tuple[int, str]]:
     """Which of the addresses are on the list: each one's place and the channel."""
     hashed = address_hasher(column)
     hashes = ",".join([hashed(address).hex() for address in addresses])
-    channels = [channel for channel, its in ADDRESS_COLUMNS.items() if its == column]
+    channels = [channel for channel, its in address_fields().items() if its == column]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT n.place - 1, s.channel "

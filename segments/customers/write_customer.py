@@ -5,6 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from segments.channels import ADDRESS_FIELDS
 from segments.customers.change_consent import change_consents
 from segments.customers.suppress_addresses import mark_customer
 from segments.errors import CustomerRefused
@@ -34,7 +35,7 @@ def write_customer(
         for name in changed:
             setattr(customer, name, fields[name])
         customer.save(update_fields=[*changed, "updated_at"])
-    if is_new or {"email", "phone"} & set(changed):
+    if is_new or not set(ADDRESS_FIELDS).isdisjoint(changed):
         mark_customer(customer, at=at)
     return customer, is_new
 

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from optiengine.lib.partitions import ensure_partitions
-from segments.channels import ADDRESS_COLUMNS
+from segments.channels import address_field
 from segments.customers.change_consent import change_consents
 from segments.customers.suppress_addresses import suppress_address
 from segments.customers.with_address import is_address
@@ -87,7 +87,7 @@ def act_on_feedback(event: Event, *, at: datetime, address: str = "") -> None:
     elif event.kind == EventKind.BOUNCE:
         is_lasting = event.properties.get("hard") or _keeps_bouncing(event)
         reason = Suppression.Reason.BOUNCE if is_lasting else None
-    column = ADDRESS_COLUMNS.get(channel)
+    column = address_field(channel)
     address = address or (getattr(customer, column) if column else "")
     if reason and column and is_address(column, address):  # a provider may report anything
         suppress_address(channel, address, reason=reason, source=source, at=at)

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from psycopg.sql import quote
 
-from segments.models import Channel
+from segments.channel_labels import channel_choices
 from segments.shapes import EMAIL
 
 YES = ("true", "yes", "y", "1", "t", "on", "ja", "sim")
@@ -181,13 +181,13 @@ def json_value(x: str) -> str:
 def consent_fields() -> list[Field]:
     return [
         Field(
-            f"consent_{channel.value}",
-            _("consent: %s") % channel.label,
+            f"consent_{name}",
+            _("consent: %s") % label,
             yes_or_no(),
             _("“%s” is not valid. Use yes or no."),
-            aliases=(f"{channel.value}consent", f"{channel.value}optin", f"optin{channel.value}"),
+            aliases=tuple(map(normal, (f"{name}consent", f"{name}optin", f"optin{name}"))),
         )
-        for channel in Channel
+        for name, label in channel_choices()
     ]
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
 
 from optiengine.lib.days import known_zones
+from segments.channels import ADDRESS_FIELDS, CHANNELS
 from segments.customers.suppress_addresses import mark_customers
 from segments.imports import fields as read
 from segments.imports.fields import Field
@@ -25,7 +26,6 @@ from segments.imports.spec import (
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, count, reject
-from segments.models import Channel
 from segments.shapes import EARLIEST_BIRTH, PHONE
 
 TEXTS = ("email", "phone", "first_name", "last_name", "country", "time_zone", "language")
@@ -134,19 +134,19 @@ def customer_outputs(plan: ImportPlan) -> dict[str, str]:
 
 
 def _consents(plan: ImportPlan) -> list[str]:
-    return [f"consent_{channel}" for channel in Channel.values if f"consent_{channel}" in plan.used]
+    return [f"consent_{channel}" for channel in CHANNELS if f"consent_{channel}" in plan.used]
 
 
 def _consents_after(plan: ImportPlan, before: str) -> str:
     """SQL of the channels allowed after a row, in the channels' order; `before` is an array."""
     parts = []
-    for channel in Channel.values:
+    for channel in CHANNELS:
         had = f"CASE WHEN {quote(channel)} = ANY ({before}) THEN {quote(channel)} END"
         if f"consent_{channel}" in plan.used:
             cell = f"v.consent_{channel}"
             had = f"CASE WHEN {cell} THEN {quote(channel)} WHEN {cell} IS NULL THEN {had} END"
         parts.append(had)
-    return f"array_remove(ARRAY[{', '.join(parts)}], NULL)::varchar(8)[]"
+    return f"array_remove(ARRAY[{', '.join(parts)}], NULL)::varchar[]"
 
 
 def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
@@ -167,7 +167,7 @@ def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
 
 def _suppress_listed(where: str, params: list, plan: ImportPlan) -> None:
     """Mark who has a suppressed address among the customers (c) whose addresses were written."""
-    if plan.used & {"email", "phone"}:
+    if not plan.used.isdisjoint(ADDRESS_FIELDS):
         mark_customers(where, params, at=plan.at)
 
 
@@ -226,7 +226,7 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
     if not columns:
         return 0
     news = ", ".join(f"{value} AS {name}" for name, value in columns.items())
-    moves = [f"c.{name} <> v.{name}" for name in ("email", "phone") if name in plan.used]
+    moves = [f"c.{name} <> v.{name}" for name in ADDRESS_FIELDS if name in plan.used]
     cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
     cursor.execute(
         f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT c.id, c.consents AS consents_before, {news}, "

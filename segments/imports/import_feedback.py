@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from psycopg.sql import quote
 
-from segments.channels import ADDRESS_COLUMNS
+from segments.channels import ADDRESS_FIELDS, address_fields, outbound_channels
 from segments.customers.address_hash import NORMAL, address_hasher
 from segments.customers.suppress_addresses import CHUNK, LIST_LOCK, mark_customers
 from segments.customers.with_address import is_address, spellings
@@ -20,11 +20,9 @@ from segments.imports.fields import yes_or_no
 from segments.imports.spec import ImportPlan
 from segments.imports.staging import CHECKED, count, reject
 from segments.models import EventKind, Suppression
-from segments.models.customer import OUTBOUND
 
 NEWS, LASTING, LISTED = "import_feedback", "import_lasting", "import_listed"  # temporary
 KINDS = ", ".join(quote(kind.value) for kind in FEEDBACK)
-CHANNELS = ", ".join(quote(channel.value) for channel in OUTBOUND)
 REASONS = {  # the first is told where both are reported of an address
     EventKind.COMPLAINT.value: Suppression.Reason.COMPLAINT.value,
     EventKind.BOUNCE.value: Suppression.Reason.BOUNCE.value,
@@ -33,9 +31,10 @@ REASONS = {  # the first is told where both are reported of an address
 
 def reject_unclear(cursor: CursorWrapper, plan: ImportPlan) -> None:
     """Refuse, of the checked rows, feedback that does not say what it is about."""
-    has_channel = f"coalesce(v.properties ->> 'channel', '') IN ({CHANNELS})"
+    channels = ", ".join(map(quote, outbound_channels()))
+    has_channel = f"coalesce(v.properties ->> 'channel', '') IN ({channels})"
     is_clear = f"({_hard('v')}) IS NOT NULL"
-    words = {"channels": ", ".join(channel.value for channel in OUTBOUND)}
+    words = {"channels": ", ".join(outbound_channels())}
     channel = quote(_("channel: specify the channel of the message (%(channels)s).") % words)
     hard = quote(_("hard: specify whether the bounce is permanent (yes or no)."))
     reject(
@@ -127,7 +126,7 @@ def _find_lasting(cursor: CursorWrapper) -> None:
         "AND e.occurred_at > n.occurred_at - %(span)s::interval AND e.occurred_at <= n.occurred_at "
         "AND e.properties ->> 'channel' = n.channel) >= %(most)s)",
         {
-            "channels": list(ADDRESS_COLUMNS),
+            "channels": list(address_fields()),
             "span": f"{SOFT_BOUNCES_COUNT_FOR.total_seconds()} seconds",
             "most": MAX_SOFT_BOUNCES,
         },
@@ -143,18 +142,20 @@ def _hash_addresses(cursor: CursorWrapper) -> None:
         f"CREATE TEMPORARY TABLE {LISTED} (channel text, address_hash bytea, "
         "kind text, address_column text, spelt text) ON COMMIT DROP"
     )
-    hashers = {column: address_hasher(column) for column in NORMAL}
+    columns = address_fields()
+    hashers = {column: address_hasher(column) for column in ADDRESS_FIELDS}
     into = f"COPY {LISTED} (channel, address_hash, kind, address_column, spelt) FROM STDIN"
+    listed = ", ".join(f"c.{column}" for column in ADDRESS_FIELDS)
     with connection.chunked_cursor() as reader:
         reader.execute(
-            f"SELECT n.channel, n.kind, c.email, c.phone FROM {LASTING} n "
+            f"SELECT n.channel, n.kind, {listed} FROM {LASTING} n "
             "JOIN segments_customer c ON c.id = n.customer_id"
         )
         while rows := reader.fetchmany(CHUNK):
             with cursor.copy(into) as copy:
                 for channel, kind, *addresses in rows:
-                    column = ADDRESS_COLUMNS[channel]
-                    address = dict(zip(("email", "phone"), addresses, strict=True))[column]
+                    column = columns[channel]
+                    address = dict(zip(ADDRESS_FIELDS, addresses, strict=True))[column]
                     if not is_address(column, address):
                         continue
                     hashed = hashers[column](address)

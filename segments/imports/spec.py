@@ -9,6 +9,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from optiengine.lib.hooks import Hook
+from segments.channels import EMAIL
 from segments.errors import ImportRefused
 from segments.imports.fields import DAY_IN_WORDS_ORDER, Field
 
@@ -24,7 +25,7 @@ class ImportOptions:
     return_prefix: str = ""
     create_customers: bool = False  # of events and contacts: make customers that are not known
     create_campaigns: bool = False  # of contacts: make campaigns that are not known, as ended
-    channel: str = "email"  # of the actions that are made with them
+    channel: str = EMAIL  # of the actions that are made with them
     ignore: tuple[str, ...] = ()  # columns of the file that are not wanted
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """Who the customer is, as tables."""
 
 from segments.models.clv_model import ClvModel
-from segments.models.customer import Channel, ConsentChange, Customer
+from segments.models.customer import ConsentChange, Customer
 from segments.models.event import Event, EventKind
 from segments.models.event_cursor import EventCursor
 from segments.models.feature import FeatureDefinition, FeatureSet
@@ -19,7 +19,6 @@ from segments.models.suppression import Suppression
 from segments.models.target_group import TargetGroup
 
 __all__ = [
-    "Channel",
     "ClvModel",
     "ConsentChange",
     "Customer",

@@ -6,24 +6,10 @@ from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from optiengine.lib.days import validate_time_zone
+from segments.channel_labels import channel_choices
 from segments.querysets import CustomerQuerySet
 
 BLOCK_BITS = 12  # customers with the same id >> 12 share a lock: 4,096 to a block
-
-
-class Channel(models.TextChoices):
-    """Ways to reach a customer; each needs a consent of its own."""
-
-    EMAIL = "email", _("e-mail")
-    SMS = "sms", _("SMS")
-    PUSH = "push", _("app push")
-    CALL = "call", _("call")
-    POST = "post", _("post")
-    WEB = "web", _("web page or agent")
-
-
-INBOUND = (Channel.WEB,)  # the customer came to us: an answer, for which no consent is asked
-OUTBOUND = tuple(channel for channel in Channel if channel not in INBOUND)
 
 
 # What imports allow in a phone number beside digits is taken out, so that spellings compare.
@@ -49,7 +35,7 @@ class Customer(models.Model):
     registered_on = models.DateField(_("registered on"), null=True, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     consents = ArrayField(
-        models.CharField(max_length=8, choices=Channel),
+        models.CharField(choices=channel_choices),
         verbose_name=_("consents"),
         default=list,
         blank=True,
@@ -61,7 +47,7 @@ class Customer(models.Model):
         help_text=_("Never contacted, for example after a complaint, bounce or erasure."),
     )
     suppressed_channels = ArrayField(
-        models.CharField(max_length=8, choices=Channel),
+        models.CharField(choices=channel_choices),
         verbose_name=_("suppressed channels"),
         default=list,
         db_default=[],
@@ -119,8 +105,8 @@ class ConsentChange(models.Model):
         db_constraint=False,
         verbose_name=_("customer"),
     )
-    before = ArrayField(models.CharField(max_length=8), verbose_name=_("before"))
-    after = ArrayField(models.CharField(max_length=8), verbose_name=_("after"))
+    before = ArrayField(models.CharField(), verbose_name=_("before"))
+    after = ArrayField(models.CharField(), verbose_name=_("after"))
     changed_at = models.DateTimeField(_("changed at"))
     source = models.CharField(_("source"), max_length=100)
 

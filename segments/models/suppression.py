@@ -1,7 +1,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from segments.models.customer import Channel
+from segments.channel_labels import channel_choices
 
 
 class Suppression(models.Model):
@@ -16,7 +16,7 @@ class Suppression(models.Model):
         ERASURE = "erasure", _("erasure")
         REQUEST = "request", _("request")
 
-    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    channel = models.CharField(_("channel"), choices=channel_choices)
     address_hash = models.BinaryField(_("hash of the address"), max_length=32)
     reason = models.CharField(_("reason"), max_length=9, choices=Reason)
     source = models.CharField(_("source"), max_length=100)

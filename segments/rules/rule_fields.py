@@ -8,8 +8,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from segments.channel_labels import channel_choices
 from segments.feature_catalogue import BUILT_IN
-from segments.models import Channel, FeatureDefinition, MicroSegment, Stage, StateBuild
+from segments.models import FeatureDefinition, MicroSegment, Stage, StateBuild
 from segments.rules.numerics.rule import FEATURE, FIELDS, Kind, Rule, parse_rule
 from segments.rules.numerics.rule_tree import NUMBER_PATTERN
 
@@ -115,7 +116,7 @@ def _consent_fields() -> list[RuleField]:
             type="boolean",
             group=_("Consent"),
         )
-        for channel, label in Channel.choices
+        for channel, label in channel_choices()
     ]
 
 

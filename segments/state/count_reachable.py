@@ -9,7 +9,7 @@ from segments.models import StateBuild
 from segments.rules.count_target_group import CountTooSlow
 from segments.rules.numerics.rule import Rule
 from segments.rules.rule_sql import rule_sql
-from segments.state.load_batch import ADDRESS
+from segments.state.load_batch import has_address_sql
 
 
 def count_reachable(
@@ -21,7 +21,7 @@ def count_reachable(
     Raises RuleError where the rule names a feature of another day; CountTooSlow after timeout_ms.
     """
     condition, params = rule_sql(rule, state)
-    ways = [f"(%s = ANY(c.consents) AND {ADDRESS.get(each, 'TRUE')})" for each in channels]
+    ways = [f"(%s = ANY(c.consents) AND {has_address_sql(each)})" for each in channels]
     query = (
         f"SELECT s.stage, count(*), count(*) FILTER (WHERE NOT c.suppressed"
         f" AND c.erased_at IS NULL AND ({' OR '.join(ways) or 'FALSE'}))"

@@ -12,37 +12,10 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from optiengine.lib.columns import read_columns
-from segments.channels import ADDRESS_COLUMNS
-from segments.models import Channel, StateBuild
-from segments.models.customer import INBOUND
+from segments.channels import CHANNELS, address_field, address_fields
+from segments.models import StateBuild
 from segments.rules.numerics.rule import Kind, kinds_of
 from segments.rules.rule_sql import field_sql
-
-ADDRESS = {  # what a message by a channel is sent to; for the others the consent is enough
-    Channel.EMAIL.value: "c.email <> ''",
-    Channel.SMS.value: "c.phone <> ''",
-    Channel.CALL.value: "c.phone <> ''",
-}
-BASE = {
-    "customer_id": "c.id",
-    "features": "s.features",
-    "stage": "s.stage",
-    "micro_segment_id": "s.micro_segment_id",
-    "clv_cents": "s.clv_cents",
-    "p_alive": "coalesce(s.p_alive, 'NaN')",
-    "suppressed": "(c.suppressed OR c.erased_at IS NOT NULL)",
-    "time_zone": "c.time_zone",
-    "country": "c.country",
-    **{
-        f"consent of {channel}": "TRUE"
-        if channel in INBOUND
-        else f"('{channel}' = ANY(c.consents))"
-        for channel in Channel.values
-    },
-    **{f"address of {channel}": ADDRESS.get(channel, "TRUE") for channel in Channel.values},
-    "topics_declined": "array_to_string(c.topics_declined, ' ')",
-    **{f"barred {each}": f"('{each}' = ANY(c.suppressed_channels))" for each in ADDRESS_COLUMNS},
-}
 
 
 @dataclass(frozen=True)
@@ -93,7 +66,7 @@ def batch_sql(
     state: StateBuild, source: sql.Composable, where: sql.Composable, fields: Collection[str]
 ) -> sql.Composed:
     """The query of a batch. source : of rows s like those of CustomerState; where : a condition."""
-    select, params = [f'{column} AS "{name}"' for name, column in BASE.items()], []
+    select, params = [f'{column} AS "{name}"' for name, column in _columns().items()], []
     for place, (name, kind) in enumerate((name, _kind(name)) for name in fields):
         column, values = field_sql(name, state)
         if kind is Kind.NUMBER:
@@ -116,9 +89,42 @@ def batch_sql(
     )
 
 
+def has_address_sql(channel: str) -> str:
+    """SQL over customers c: there is something that a message could be sent to."""
+    field = address_field(channel)
+    return f"c.{field} <> ''" if field else "TRUE"  # without addresses the consent is enough
+
+
+def _columns() -> dict[str, str]:
+    """SQL of a batch's columns, by name, without those of rules."""
+    return {
+        "customer_id": "c.id",
+        "features": "s.features",
+        "stage": "s.stage",
+        "micro_segment_id": "s.micro_segment_id",
+        "clv_cents": "s.clv_cents",
+        "p_alive": "coalesce(s.p_alive, 'NaN')",
+        "suppressed": "(c.suppressed OR c.erased_at IS NOT NULL)",
+        "time_zone": "c.time_zone",
+        "country": "c.country",
+        **{f"consent of {each}": _has_consent_sql(each) for each in CHANNELS},
+        **{f"address of {each}": has_address_sql(each) for each in CHANNELS},
+        "topics_declined": "array_to_string(c.topics_declined, ' ')",
+        **{f"barred {each}": _is_barred_sql(each) for each in address_fields()},
+    }
+
+
+def _has_consent_sql(channel: str) -> str:
+    return "TRUE" if CHANNELS[channel].is_inbound else f"('{channel}' = ANY(c.consents))"
+
+
+def _is_barred_sql(channel: str) -> str:
+    return f"('{channel}' = ANY(c.suppressed_channels))"
+
+
 def batch_names(fields: Collection[str]) -> list[str]:
     """The columns of the query, in order."""
-    return [*BASE, *(f"field {place}" for place in range(len(fields)))]
+    return [*_columns(), *(f"field {place}" for place in range(len(fields)))]
 
 
 def batch_of(
@@ -135,13 +141,13 @@ def batch_of(
         micro_segment_ids=found["micro_segment_id"],
         clv_cents=found["clv_cents"],
         p_alive=found["p_alive"],
-        consents={channel: found[f"consent of {channel}"] for channel in Channel.values},
-        addresses={channel: found[f"address of {channel}"] for channel in Channel.values},
+        consents={channel: found[f"consent of {channel}"] for channel in CHANNELS},
+        addresses={channel: found[f"address of {channel}"] for channel in CHANNELS},
         suppressed=found["suppressed"],
         time_zones=found["time_zone"],
         countries=found["country"],
         declined=_by_topic(found["topics_declined"]),
-        barred={channel: found[f"barred {channel}"] for channel in ADDRESS_COLUMNS},
+        barred={channel: found[f"barred {channel}"] for channel in address_fields()},
         columns={name: found[f"field {place}"] for place, name in enumerate(fields)},
     )
 

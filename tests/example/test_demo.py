@@ -20,7 +20,8 @@ from optiengine.example.install import action_keys, holds_demo, install
 from optiengine.example.scenario import START, retailer
 from optiengine.example.summary import free_choices, summarise, true_worth
 from optiengine.management.commands.serve import schedule_days
-from segments.models import Channel, Customer, Event, ImportJob
+from segments.channels import EMAIL
+from segments.models import Customer, Event, ImportJob
 from tests.factories import make_customer
 
 pytestmark = pytest.mark.slow
@@ -184,7 +185,7 @@ def test_a_database_with_customers_of_its_own_is_left_alone(folders):
 
     assert Customer.objects.count() == 1
     assert not get_user_model().objects.exists()
-    assert Channel.EMAIL in Customer.objects.get().consents
+    assert EMAIL in Customer.objects.get().consents
 
 
 @pytest.mark.django_db

@@ -19,8 +19,9 @@ from journeys.errors import SendingStopped, StaleState
 from journeys.models import LiveDecision
 from optiengine.lib.fields import ReadOnly
 from optiengine.lib.parameters import Strict, StrictView
+from segments.channel_field import ChannelField
+from segments.channel_labels import inbound_choices
 from segments.models import Customer
-from segments.models.customer import INBOUND
 
 RETRY_SECONDS = 60
 
@@ -29,7 +30,7 @@ class NextBestRequest(Strict):
     """Everything may be left out."""
 
     channels = serializers.ListField(
-        child=serializers.ChoiceField(choices=[(c.value, c.value) for c in INBOUND]),
+        child=ChannelField(among=inbound_choices),
         required=False,
         allow_empty=False,
         help_text=_("Channels that can show the answer (default: all inbound channels)."),

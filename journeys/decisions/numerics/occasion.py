@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.rulebook import INBOUND_CHANNELS, Rulebook
+from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import EVENT
 from campaigns.numerics.verdict_codes import Codes, Verdict, block
+from segments.channels import inbound_channels
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Occasion:
         if self.channels:
             asked = np.isin(channels, self.channels) & book.flags.takes_slot
         else:
-            asked = ~np.isin(channels, INBOUND_CHANNELS)
+            asked = ~np.isin(channels, inbound_channels())
         if self.trigger_kind:
             asked &= by_event
         if self.is_step:

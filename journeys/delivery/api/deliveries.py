@@ -12,6 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 from journeys.models import Delivery, ReasonCode
 from optiengine.lib.fields import DayField, ReadOnly
 from optiengine.lib.parameters import PageParameters, StrictView
+from segments.channels import SMS
 from segments.customers.api.fields import CustomerField
 
 REASONS = [(code.slug, code.label) for code in ReasonCode]
@@ -88,7 +89,7 @@ WAITING = OpenApiExample(
         "campaign_name": "Spring",
         "action": 12,
         "action_name": "10 % off",
-        "channel": "sms",
+        "channel": SMS,
         "status": "new",
         "attempts": 0,
         "due_at": "2026-03-02T07:00:00Z",

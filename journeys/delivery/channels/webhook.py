@@ -9,7 +9,7 @@ with a point between each. The body is the same at every repeat, unless what it 
      "data": {
        "key": "0b6c…",                  drop what you have seen under it: at least 24 hours long
        "day": "2026-03-01",             for which it was decided
-       "channel": "sms",                email, sms, push, call or post
+       "channel": "sms",                one of segments.channels
        "customer_id": "A-1",            as your own systems know the customer
        "address": "+49 170 1",          e-mail or phone; empty for push and post
        "campaign": "Spring", "action": "Text", "offer": "10 % off",

@@ -20,8 +20,9 @@ from journeys.explain.messages_of import messages_of
 from journeys.models import Decision, DecisionRun
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import money, number, percent
+from segments.channel_labels import channel_label
 from segments.currency import with_currency
-from segments.models import Channel, Organisation
+from segments.models import Organisation
 
 ARM_COLOURS = {"optimised": "success", "baseline": "info", "holdout": "warning"}
 N_DAYS = 31  # newest runs that the day filter offers
@@ -202,7 +203,7 @@ def _row(option: Option, options: list[Option], currency: str) -> dict[str, Any]
     spread = option.sd_cents
     return {
         "option": option,
-        "channel": Channel(option.channel).label if option.channel else "",
+        "channel": channel_label(option.channel) if option.channel else "",
         "rank": option.rank or ("" if option.is_none else _("Auto")),
         "now": money(option.now_cents),
         "cost": money(option.cost_cents, places=3 if _is_small(option.cost_cents) else 2),

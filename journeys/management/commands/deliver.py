@@ -10,7 +10,8 @@ from journeys.decisions.reconcile_messages import reconcile_recent
 from journeys.delivery.deliver_messages import deliver_messages
 from optiengine.lib.command import FiguresCommand, iso_date
 from optiengine.lib.worker import worker_name
-from segments.models import Channel, Organisation
+from segments.channels import CHANNELS
+from segments.models import Organisation
 
 
 def aware_moment(text: str) -> datetime:
@@ -54,7 +55,7 @@ class Command(FiguresCommand):
             metavar="MOMENT",
             help="Send as at this moment, for example 2026-03-01T09:00+01:00.",
         )
-        parser.add_argument("--channel", choices=Channel.values, help="This channel alone.")
+        parser.add_argument("--channel", choices=CHANNELS, help="This channel alone.")
         parser.add_argument("--limit", type=whole_number, help="At most so many deliveries.")
 
     def compute(self, **options: Any) -> Mapping[str, Any]:

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from segments.channels import CHANNELS, EMAIL
 from segments.management.import_command import ImportCommand
-from segments.models import Channel
 
 
 class Command(ImportCommand):
@@ -27,8 +27,8 @@ messages belong to the baseline group."""
         )
         parser.add_argument(
             "--channel",
-            choices=Channel.values,
-            default=Channel.EMAIL.value,
+            choices=CHANNELS,
+            default=EMAIL,
             help="Of the actions made by --create-campaigns.",
         )
         parser.add_argument(

@@ -16,7 +16,8 @@ from optiengine.lab.datasets.hand_over import (
     refresh_statistics,
     refuse_foreign_customers,
 )
-from segments.models import Channel, FeatureDefinition, ImportJob, Organisation
+from segments.channels import POST
+from segments.models import FeatureDefinition, ImportJob, Organisation
 
 FIRST_CONTACT = date(2016, 11, 14)
 DECIDED_ON = date(2017, 12, 31)
@@ -70,7 +71,7 @@ def make_campaigns(campaigns: pd.DataFrame) -> None:
             },
         )
         Action.objects.get_or_create(
-            campaign=campaign, name=row["campaign_type"], defaults={"channel": Channel.POST}
+            campaign=campaign, name=row["campaign_type"], defaults={"channel": POST}
         )
     FeatureDefinition.objects.get_or_create(
         name="redemptions_365d",

@@ -18,7 +18,8 @@ from optiengine.lab.datasets.hand_over import (
     refresh_statistics,
     refuse_foreign_customers,
 )
-from segments.models import Channel, FeatureDefinition
+from segments.channels import EMAIL
+from segments.models import FeatureDefinition
 
 SENT_ON = date(2008, 3, 5)
 WINDOW_DAYS = 14
@@ -79,7 +80,7 @@ def make_campaigns() -> None:
         Action.objects.get_or_create(
             campaign=campaign,
             name="e-mail",
-            defaults={"channel": Channel.EMAIL, "subject": name, "body": "Dear customer,"},
+            defaults={"channel": EMAIL, "subject": name, "body": "Dear customer,"},
         )
     for name, (key, value, label) in PAST.items():
         FeatureDefinition.objects.get_or_create(

@@ -21,6 +21,7 @@ from optiengine.lib.admin import LargeTable, ReadOnlyAdmin
 from optiengine.lib.export import ExportAdmin
 from optiengine.lib.figures import money
 from optiengine.lib.panel import Panel
+from segments.channel_labels import channel_choices, channel_label
 from segments.currency import with_currency
 from segments.customers.admin.customer_panels import customer_panels
 from segments.customers.admin.import_links import ImportLink
@@ -28,7 +29,6 @@ from segments.customers.change_consent import change_consents
 from segments.customers.erase_customer import erase_customer
 from segments.customers.suppress_addresses import mark_customer
 from segments.models import (
-    Channel,
     ConsentChange,
     Customer,
     CustomerState,
@@ -67,7 +67,7 @@ class CustomerForm(forms.ModelForm):
     # somebody who saved the page for another reason.
     consents = forms.MultipleChoiceField(
         label=gettext_lazy("consents"),
-        choices=Channel.choices,
+        choices=channel_choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         show_hidden_initial=True,
@@ -84,7 +84,7 @@ class ChannelFilter(admin.SimpleListFilter):
     parameter_name = "consent"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(Channel.choices)
+        return list(channel_choices())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         channel = self.value()
@@ -158,13 +158,11 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
 
     @admin.display(description=gettext_lazy("consents"))
     def allowed(self, customer: Customer) -> str:
-        labels = dict(Channel.choices)
-        return ", ".join(str(labels.get(c, c)) for c in customer.consents) or _("none")
+        return ", ".join(map(channel_label, customer.consents)) or _("none")
 
     @admin.display(description=gettext_lazy("suppressed addresses"))
     def not_by(self, customer: Customer) -> str:
-        labels = dict(Channel.choices)
-        return ", ".join(str(labels[c]) for c in customer.suppressed_channels) or _("none")
+        return ", ".join(map(channel_label, customer.suppressed_channels)) or _("none")
 
     @action(
         description=gettext_lazy("Erase"),
@@ -211,8 +209,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
             return _("erased")
         if customer.suppressed:
             return _("suppressed")
-        labels = dict(Channel.choices)
-        return ", ".join(str(labels[channel]) for channel in customer.suppressed_channels) or None
+        return ", ".join(map(channel_label, customer.suppressed_channels)) or None
 
     @admin.display(description=gettext_lazy("predicted value"))
     def value(self, customer: Customer) -> str:

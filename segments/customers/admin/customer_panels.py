@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from optiengine.lib.figures import money, number, percent
 from optiengine.lib.panel import Panel
-from segments.models import Channel, Customer, CustomerState, EventKind, StateBuild
+from segments.channel_labels import channel_label
+from segments.models import Customer, CustomerState, EventKind, StateBuild
 from segments.state.features import feature_values
 
 N_RECENT = 10  # rows in a panel
@@ -69,10 +70,8 @@ def _moves(customer: Customer) -> Panel:
 
 
 def _consents(customer: Customer) -> Panel:
-    labels = {value: str(label) for value, label in Channel.choices}
-
     def words(channels: list[str]) -> str:
-        return ", ".join(labels.get(channel, channel) for channel in channels) or "–"
+        return ", ".join(map(channel_label, channels)) or "–"
 
     changes = customer.consent_changes.order_by("-changed_at", "-pk")[:N_RECENT]
     return Panel(

@@ -18,21 +18,25 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from optiengine.lib.admin import LargeTable
-from segments.channels import ADDRESS_COLUMNS
+from segments.channel_labels import Choices, channel_label
+from segments.channels import address_fields
 from segments.customers.suppress_addresses import (
     find_suppression,
     lift_suppression,
     suppress_address,
 )
 from segments.errors import AddressRefused
-from segments.models import Channel, Suppression
+from segments.models import Suppression
 
-CHANNELS = [(channel, Channel(channel).label) for channel in ADDRESS_COLUMNS]
+
+def _channels() -> Choices:
+    """Those whose addresses can be suppressed."""
+    return [(channel, channel_label(channel)) for channel in address_fields()]
 
 
 class AddressForm(forms.Form):
     channel = forms.ChoiceField(
-        label=gettext_lazy("channel"), choices=CHANNELS, widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("channel"), choices=_channels, widget=UnfoldAdminSelectWidget
     )
     address = forms.CharField(
         label=gettext_lazy("address"),

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from optiengine.lib.days import known_zones
 from optiengine.lib.fields import MomentField
 from optiengine.lib.parameters import Strict
-from segments.models import Channel
+from segments.channels import CHANNELS
 from segments.shapes import EARLIEST_BIRTH, EMAIL, MAX_EXTRA, PHONE
 
 MAX_ATTRIBUTES = 100
@@ -108,7 +108,7 @@ class ConsentsWrite(Strict):
     )
 
     def validate_consents(self, consents: dict[str, bool]) -> dict[str, bool]:
-        if unknown := set(consents) - set(Channel.values):
+        if unknown := consents.keys() - CHANNELS.keys():
             raise serializers.ValidationError(
                 _("Unknown channel: %s.") % ", ".join(sorted(unknown))
             )

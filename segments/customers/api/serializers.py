@@ -6,7 +6,8 @@ from rest_framework import serializers
 
 from optiengine.lib.fields import MomentField, NumberField, ReadOnly
 from optiengine.lib.parameters import PageParameters
-from segments.models import Channel, Customer, CustomerState, MicroSegment
+from segments.channel_field import ChannelField
+from segments.models import Customer, CustomerState, MicroSegment
 
 
 class CustomerParameters(PageParameters):
@@ -61,11 +62,11 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
     """A person, under the id of your own systems."""
 
     consents = serializers.ListField(
-        child=serializers.ChoiceField(choices=Channel.choices),
+        child=ChannelField(),
         help_text=_("Channels with consent."),
     )
     suppressed_channels = serializers.ListField(
-        child=serializers.ChoiceField(choices=Channel.choices),
+        child=ChannelField(),
         help_text=_("Channels whose address is suppressed."),
     )
     attributes = serializers.DictField(help_text=_("Other attributes, as imported."))

@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from optiengine.lib.parameters import StrictView
+from segments.channels import EMAIL, SMS
 from segments.customers.api.customer_writes import ConsentsWrite, CustomerWrite
 from segments.customers.api.serializers import CustomerParameters, CustomerSerializer
 from segments.customers.erase_customer import erase_customer
@@ -120,7 +121,7 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         examples=[
             OpenApiExample(
                 "A form",
-                {"consents": {"email": True, "sms": False}, "source": "account page, wording 4"},
+                {"consents": {EMAIL: True, SMS: False}, "source": "account page, wording 4"},
                 request_only=True,
             )
         ],

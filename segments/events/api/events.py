@@ -17,10 +17,10 @@ from rest_framework.viewsets import GenericViewSet
 from optiengine.lib.fields import MomentField
 from optiengine.lib.json_body import BatchJson
 from optiengine.lib.parameters import Strict, StrictView
+from segments.channels import outbound_channels
 from segments.events.feedback import FEEDBACK
 from segments.events.store_events import NewEvent, Stored, store_events
 from segments.models import Event
-from segments.models.customer import OUTBOUND
 from segments.models.event import MAX_AHEAD
 from segments.shapes import KIND, MAX_CENTS
 
@@ -91,7 +91,7 @@ class EventItem(Strict):
     def validate(self, event: dict[str, Any]) -> dict[str, Any]:
         if event["kind"] in FEEDBACK:
             properties = event.get("properties", {})
-            if properties.get("channel") not in list(OUTBOUND):
+            if properties.get("channel") not in outbound_channels():
                 text = _("Specify the channel of the message in `channel`.")
                 raise serializers.ValidationError({"properties": [text]})
             if event["kind"] == "bounce" and not isinstance(properties.get("hard"), bool):

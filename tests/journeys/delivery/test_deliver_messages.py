@@ -23,8 +23,8 @@ from journeys.delivery.settle_delivery import settle
 from journeys.errors import DeliveryNotUnclear
 from journeys.models import ChannelRoute, Delivery, ReasonCode
 from journeys.tasks import deliver_task
+from segments.channels import outbound_channels
 from segments.models import Customer, Organisation
-from segments.models.customer import OUTBOUND
 from tests.factories import DAY, NOW, make_action, make_campaign, make_contact, make_delivery
 
 pytestmark = pytest.mark.django_db
@@ -170,7 +170,7 @@ def test_a_closed_route_holds_its_channel_alone():
 
 def test_every_channel_has_a_route_whether_or_not_its_row_is_there():
     ChannelRoute.objects.all().delete()
-    without = {each: ChannelRoute.for_channel(each).transport for each in OUTBOUND}
+    without = {each: ChannelRoute.for_channel(each).transport for each in outbound_channels()}
     import_module("journeys.migrations.0003_default_routes").make_routes(apps, None)
 
     assert without == dict(ChannelRoute.objects.values_list("channel", "transport"))

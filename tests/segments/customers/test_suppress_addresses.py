@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.db import connection, connections, transaction
 
+from segments.channels import CHANNELS
 from segments.customers.address_hash import address_hash, normal_email, normal_phone
 from segments.customers.suppress_addresses import (
     SUPPRESSED_SQL,
@@ -16,7 +17,7 @@ from segments.customers.suppress_addresses import (
 )
 from segments.customers.with_address import customers_like
 from segments.errors import AddressRefused
-from segments.models import Channel, Customer, Suppression
+from segments.models import Customer, Suppression
 from tests.factories import NOW, make_customer
 from tests.segments.importing import counts, import_text
 
@@ -161,7 +162,7 @@ def test_the_outbox_condition_names_the_channel_of_the_address():
         f"WHERE {SUPPRESSED_SQL}"
     )
     with connection.cursor() as cursor:
-        cursor.execute(query, [Channel.values])
+        cursor.execute(query, [list(CHANNELS)])
         assert cursor.fetchall() == [("email",)]
 
 

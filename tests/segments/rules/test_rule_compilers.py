@@ -12,7 +12,8 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segments.models import Channel, FeatureSet, Stage, StateBuild
+from segments.channels import CHANNELS
+from segments.models import FeatureSet, Stage, StateBuild
 from segments.rules.count_target_group import count_customers
 from segments.rules.numerics.rule import RuleError, parse_rule
 from segments.rules.rule_sql import rule_sql
@@ -53,7 +54,7 @@ customers = st.fixed_dictionaries(
         "language": st.sampled_from(["", "de", "pt-BR"]),
         "registered_on": days,
         "birth_date": days,
-        "consents": st.lists(st.sampled_from(Channel.values), unique=True, max_size=3),
+        "consents": st.lists(st.sampled_from(list(CHANNELS)), unique=True, max_size=3),
         "attributes": st.dictionaries(st.sampled_from(ATTRIBUTES), attribute_values),
     }
 )
@@ -99,7 +100,7 @@ any_condition = st.one_of(
     conditions(st.just("stage"), ["eq", "ne"], st.sampled_from(Stage.values)),
     conditions(st.just("micro_segment"), ["in", "not_in"], st.lists(st.integers(1, 5), min_size=1)),
     conditions(
-        st.sampled_from([f"consent.{channel}" for channel in Channel.values]),
+        st.sampled_from([f"consent.{channel}" for channel in CHANNELS]),
         ["eq", "ne"],
         st.booleans(),
     ),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from segments.models import Channel, CustomerState
+from segments.channels import CHANNELS
+from segments.models import CustomerState
 from segments.state.build_state import build_state
 from segments.state.load_batch import load_batch
 from tests.factories import make_customer
@@ -47,7 +48,7 @@ def test_a_batch_holds_what_the_rows_say(state):
     assert_array_equal(batch.clv_cents, [row.clv_cents for row in rows])
     assert_array_equal(batch.p_alive, np.array([row.p_alive for row in rows], float))
     assert_array_equal(batch.time_zones, [customer.time_zone for customer in customers])
-    for channel in Channel.values:
+    for channel in CHANNELS:
         # Whoever came to us gets an answer without a consent.
         consents = [channel == "web" or channel in customer.consents for customer in customers]
         assert_array_equal(batch.consents[channel], consents)
