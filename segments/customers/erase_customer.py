@@ -6,7 +6,6 @@ ledgers, which speak of numbers alone. Addresses stay suppressed, as keyed hashe
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -16,21 +15,7 @@ from segments.customers.change_consent import change_consents
 from segments.customers.suppress_addresses import suppress_addresses
 from segments.customers.with_address import is_address
 from segments.models import Customer, Event, Suppression
-
-BLANK: dict[str, Any] = {
-    "email": "",
-    "phone": "",
-    "first_name": "",
-    "last_name": "",
-    "country": "",
-    "time_zone": "",
-    "language": "",
-    "birth_date": None,
-    "registered_on": None,
-    "attributes": {},
-    "topics_declined": [],
-    "suppressed_channels": [],
-}
+from segments.models.customer import FROM_MESSAGES, PROFILE
 
 # What later apps keep of a customer: called with the customer's key, inside the transaction.
 ALSO_ERASED: Hook[Callable[[int], None]] = Hook()
@@ -54,7 +39,9 @@ def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
     reason = Suppression.Reason.ERASURE
     suppress_addresses(addresses, reason=reason, source=source, at=at)
     change_consents(locked, [], source=source[:100], at=at)
-    Customer.objects.filter(pk=locked.pk).update(**BLANK, erased_at=at, updated_at=at)
+    Customer.objects.filter(pk=locked.pk).update(
+        **PROFILE, **FROM_MESSAGES, erased_at=at, updated_at=at
+    )
     Event.objects.filter(customer=locked).exclude(properties={}).update(properties={})
     for erase in ALSO_ERASED:
         erase(locked.pk)

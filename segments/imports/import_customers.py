@@ -26,10 +26,11 @@ from segments.imports.spec import (
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, count, reject
+from segments.models.customer import PROFILE
 from segments.shapes import EARLIEST_BIRTH, PHONE
 
-TEXTS = ("email", "phone", "first_name", "last_name", "country", "time_zone", "language")
-DATES = ("birth_date", "registered_on")
+TEXTS = [name for name, blank in PROFILE.items() if blank == ""]
+DATES = [name for name, blank in PROFILE.items() if blank is None]
 CHANGES = "import_changes"
 
 

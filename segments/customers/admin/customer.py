@@ -36,23 +36,10 @@ from segments.models import (
     Stage,
     StateBuild,
 )
+from segments.models.customer import PROFILE
 from segments.state.admin.micro_segment import STAGE_COLOURS
 
-CUSTOMER_FIELDS = [
-    "external_id",
-    "email",
-    "phone",
-    "first_name",
-    "last_name",
-    "country",
-    "time_zone",
-    "language",
-    "birth_date",
-    "registered_on",
-    "attributes",
-    "consents",
-    "suppressed",
-]
+CUSTOMER_FIELDS = ["external_id", *PROFILE, "consents", "suppressed"]
 
 
 class CustomerResource(resources.ModelResource):

@@ -8,6 +8,7 @@ from optiengine.lib.fields import MomentField, NumberField, ReadOnly
 from optiengine.lib.parameters import PageParameters
 from segments.channel_field import ChannelField
 from segments.models import Customer, CustomerState, MicroSegment
+from segments.models.customer import PROFILE
 
 
 class CustomerParameters(PageParameters):
@@ -76,16 +77,7 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
         model = Customer
         fields = [
             "external_id",
-            "email",
-            "phone",
-            "first_name",
-            "last_name",
-            "country",
-            "time_zone",
-            "language",
-            "birth_date",
-            "registered_on",
-            "attributes",
+            *PROFILE,
             "consents",
             "suppressed",
             "suppressed_channels",
