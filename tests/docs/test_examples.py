@@ -21,6 +21,7 @@ PAGES |= {file.name: file for file in PLAIN_FILES}
 STORIES = [path for path, file in PAGES.items() if runnable(read(file))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", STORIES)
 @pytest.mark.django_db(transaction=True)
 def test_examples_run(path, tmp_path, live_server):
