@@ -2,8 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 ARGS ?=
-# Every worker of the tests, and every process that one starts, loads the same modules: the compiled
-# ones are kept, although some containers say otherwise.
+# All test processes load the same modules, so compiled modules are written even where the
+# environment (some containers) turns that off.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo serve test quick lint lint-style lint-js lint-types lint-django hooks docs bench messages clean
@@ -14,14 +14,14 @@ demo: .venv/run
 serve: .venv/run
 	$(PY) manage.py serve $(ARGS)
 
-# On all processors, a database for each; ARGS="-n 0" is one process, e.g. for a debugger.
+# Runs on all processors, with a database for each; ARGS="-n 0" uses one process, e.g. to debug.
 TEST = $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# All of them also hold the share of the code that they run (pyproject.toml says how much).
+# The full run also fails if coverage drops below the floor in pyproject.toml.
 test: .venv/dev
 	$(TEST) $(or $(ARGS),--cov --cov-report=)
 
-# What takes a minute or two: for the time between two changes.
+# A quick subset of one or two minutes, for the inner loop.
 quick: .venv/dev
 	$(TEST) -m "not slow and not browser" --durations=5 --durations-min=3 $(ARGS)
 
@@ -41,7 +41,7 @@ lint-django: .venv/dev
 	SUPPRESSION_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	ALLOWED_HOSTS=example.com $(PY) manage.py check --deploy --fail-level WARNING
 
-# Node.js checks the JavaScript of the admin; nothing of it is needed to run OptiEngine.
+# Node.js only checks the JavaScript of the admin; it is not needed to run OptiEngine.
 lint-js:
 	@if command -v npm >/dev/null; \
 	then $(MAKE) -s node_modules/.package-lock.json && node_modules/.bin/biome ci --error-on-warnings; \
@@ -55,16 +55,16 @@ node_modules/.package-lock.json: package-lock.json
 docs: .venv/run
 	DATABASE_URL=postgresql:///none $(PY) manage.py build_docs $(ARGS)
 
-# The same checks before each commit and push, and the form of the commit's subject.
+# Installs Git hooks: the same checks before each commit and push, and the form of subjects.
 hooks: .venv/dev
 	.venv/bin/pre-commit install
 
-# Beside other libraries, in an environment of their own.
+# Comparison with other libraries, which are installed in a separate environment.
 bench: .venv-bench/bench
 	.venv-bench/bin/python manage.py bench $(ARGS)
 
-# Only for who changes a text: needs GNU gettext. The compiled catalogues are committed, so
-# nobody else does. What is new or "fuzzy" in the .po is translated by hand, then once more.
+# Needed only after changing a text; requires GNU gettext. The compiled catalogues are committed.
+# Translate what is new or "fuzzy" in the .po by hand, then run this again.
 messages: .venv/run
 	$(PY) manage.py makemessages --all --no-obsolete --add-location=file \
 	    --ignore=.venv --ignore=var --ignore=tests --ignore=node_modules

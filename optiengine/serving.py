@@ -1,4 +1,4 @@
-"""The processes of one machine that serves: web server and workers, started, watched, stopped."""
+"""Starts, supervises and stops the processes of one machine: web server and workers."""
 
 import os
 import signal
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-LOOK_SECONDS = 5.0  # between two looks at the worker
+LOOK_SECONDS = 5.0  # between two checks of the processes
 STUCK_SECONDS = 60
 STOP_SECONDS = 20.0  # a child has to finish what it is doing, before it is killed
 RESTART_SECONDS = 5.0  # between two starts of a child that ends at once
 WORKER = "optiengine-worker"  # begins the names of the workers' database sessions
 LONG_CLUSTER, PROMPT_CLUSTER = settings.Q_CLUSTER["name"], settings.PROMPT_CLUSTER
 
-# Work that nobody takes (a task, or a schedule that should have fired) while no session of the
-# worker has asked anything of our tables for as long. Whoever is busy asks, or holds a transaction.
+# A cluster is stuck if a task, or a schedule that is due, waits while no database session of its
+# workers has run a query on our tables for as long. A busy worker queries, or holds a transaction.
 # A task's lock is `retry` seconds old when it is queued; see django_q.brokers.orm.
 STUCK = """
 SELECT (EXISTS (SELECT FROM django_q_ormq
@@ -40,12 +40,12 @@ SELECT (EXISTS (SELECT FROM django_q_ormq
 
 @dataclass
 class Child:
-    """A process with a group of its own, so that it ends together with all that it started."""
+    """A process in a group of its own, so that it ends together with all processes it started."""
 
     name: str
     command: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    cluster: str = ""  # whose tasks it works off
+    cluster: str = ""  # whose tasks it processes
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
 
@@ -64,7 +64,7 @@ class Child:
             self.process.send_signal(signal.SIGTERM)
 
     def stop(self, seconds: float) -> None:
-        """End it within so many seconds, whatever it takes, and what is left of its group."""
+        """End it within so many seconds, by force if needed, and kill the rest of its group."""
         if self.process is None:
             return
         self.ask_to_stop()
@@ -77,7 +77,7 @@ class Child:
 
 def web_server(address: str) -> Child:
     command = [sys.executable, "-m", "gunicorn", "optiengine.wsgi", "--bind", address]
-    # A real-time decision is too small to be shared out between threads.
+    # A real-time decision is too small to gain from several threads.
     environment = {"OPENBLAS_NUM_THREADS": "1"}
     return Child("web server", [*command, "--workers", "2", "--log-level", "warning"], environment)
 
@@ -99,7 +99,7 @@ def _sessions(cluster: str) -> str:
 
 
 def is_stuck(cluster: str = LONG_CLUSTER, stuck_seconds: int = STUCK_SECONDS) -> bool:
-    """Whether tasks wait and the worker does nothing. Not known while the database is away."""
+    """Whether tasks wait and the worker does nothing; False if the database cannot be reached."""
     values = {
         "retry": settings.Q_CLUSTER["retry"],
         "stuck": stuck_seconds,
@@ -119,8 +119,8 @@ def is_stuck(cluster: str = LONG_CLUSTER, stuck_seconds: int = STUCK_SECONDS) ->
 def watch(children: list[Child], *, say: Callable[[str], None]) -> None:
     """Keep the children running until Ctrl-C or TERM, then stop them all.
 
-    A child that died is started again. A worker that leaves work lying for a minute is, too: a
-    killed worker process can leave its cluster's queue locked for ever.
+    A child that died is started again, and so is a worker that leaves work undone for a minute:
+    a killed worker process can leave its cluster's queue locked indefinitely.
     """
     stopping: list[int] = []
     before = {
@@ -153,9 +153,9 @@ def _revive(child: Child, say: Callable[[str], None]) -> None:
     if not child.is_running:
         if age < RESTART_SECONDS:
             return
-        say(f"The {child.name} ended and is started again.")
+        say(f"The {child.name} ended and is being restarted.")
     elif child.cluster and age > STUCK_SECONDS and is_stuck(child.cluster):
-        say(f"The {child.name} leaves its work lying and is started again.")
+        say(f"The {child.name} is not processing its tasks and is being restarted.")
     else:
         return
     child.stop(STOP_SECONDS)

@@ -36,7 +36,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 if PUBLIC_URL and not PUBLIC_URL.startswith(("https://", "http://") if DEBUG else "https://"):
-    raise ImproperlyConfigured("PUBLIC_URL begins with https:// (RFC 8058 asks for it).")
+    raise ImproperlyConfigured("PUBLIC_URL must begin with https:// (required by RFC 8058).")
 UNSUBSCRIBE_MAILBOX = env.str("UNSUBSCRIBE_MAILBOX", default="")
 
 INSTALLED_APPS = [
@@ -100,7 +100,7 @@ if not env.str("DATABASE_URL", default=""):
     env.ENVIRON["DATABASE_URL"] = embedded_postgres.start(DATA_DIR / "postgres")
 DATABASES = {"default": env.db_url("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
-# Statements that ask for it keep their plan on the server; no other one reaches this number.
+# Only statements that set `prepare` are prepared on the server; no other reaches this number.
 DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 1_000_000_000
 DATABASES["default"]["CONN_MAX_AGE"] = 600  # seconds a connection is kept for the next request
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -150,7 +150,7 @@ EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
 EMAIL_TIMEOUT = 20  # seconds until a silent mail server counts as failed
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="optiengine@localhost")
 
-# A provider beside, or instead of, the mail server: the transport "anymail" of a channel's route.
+# An e-mail provider in addition to, or instead of, the mail server: the transport "anymail".
 ANYMAIL_ESP = env.str("ANYMAIL_ESP", default="").lower()
 ESPS = {found.name for found in iter_modules(anymail.backends.__path__)} - {
     "base", "base_requests", "console", "test", "sendinblue",

@@ -132,7 +132,7 @@ def test_a_child_that_dies_is_started_again(tmp_path, monkeypatch):
     threading.Thread(target=stop_after_the_third_start).start()
     watch([child], say=said.append)
 
-    assert said[0] == "The web server ended and is started again."
+    assert said[0] == "The web server ended and is being restarted."
     assert not child.is_running
 
 

@@ -1,4 +1,4 @@
-"""What came of the demo's days: counted, truly worth, and as the engine's own report has it."""
+"""The result of the demo: counts, true value, and the engine's own report."""
 
 import json
 from collections import Counter
@@ -30,7 +30,7 @@ COUNTS = (
 
 
 def summarise(lived: LivedWorld, n_days: int) -> dict[str, Any]:
-    """Figures of the days lived so far; money in cents, per customer of an arm."""
+    """Figures of the days simulated so far; money in cents, per customer of an arm."""
     start = lived.scenario.population.start
     end = start + timedelta(days=n_days)
     return {
@@ -39,7 +39,7 @@ def summarise(lived: LivedWorld, n_days: int) -> dict[str, Any]:
         **counted(start, end),
         "true_worth": true_worth(lived),
         "free_choices": free_choices(lived),
-        "report": [one.as_dict() for one in arm_report(as_of=end, since=start).comparisons],
+        "report": [row.as_dict() for row in arm_report(as_of=end, since=start).comparisons],
     }
 
 
@@ -58,7 +58,7 @@ def counted(start: date, end: date) -> dict[str, Any]:
 
 
 def true_worth(lived: LivedWorld) -> dict[str, dict[str, float]]:
-    """By arm: what messages changed against the world without any, in margin less contact costs."""
+    """By arm: margin compared with a world without messages, less the cost of messages."""
     worth, arms = lived.worth, read_arms(lived.scenario)
     found = {}
     for arm in Arm.values:
@@ -75,10 +75,10 @@ def true_worth(lived: LivedWorld) -> dict[str, dict[str, float]]:
 
 
 def free_choices(lived: LivedWorld) -> list[dict[str, Any]]:
-    """How well was chosen, in spans of ten days: true expected value of what each arm chose.
+    """Quality of the choices, in spans of ten days: true expected value of what each arm chose.
 
-    The best is the most valuable of what was allowed, none included, for the same customers on
-    the same days; `share` is what the chosen brought of it.
+    The best is the most valuable allowed option, no message included, for the same customers on
+    the same days; `share` is the value of the choices as a share of it.
     """
     days = lived.worth.choices
     spans = [(first, days[first : first + SPAN_DAYS]) for first in range(0, len(days), SPAN_DAYS)]
@@ -111,7 +111,7 @@ def store(summary: dict[str, Any], folder: Path) -> None:
 
 
 def stored(scenario: Scenario, folder: Path, n_days: int) -> dict[str, Any] | None:
-    """The summary that was stored, if it speaks of the very days of this database; else None."""
+    """The stored summary, if it describes the current days of this database; else None."""
     try:
         found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -126,17 +126,17 @@ def stored(scenario: Scenario, folder: Path, n_days: int) -> dict[str, Any] | No
 
 
 def as_text(summary: dict[str, Any], *, currency: str) -> list[str]:
-    """The summary for people, a line each."""
+    """The summary for people, as lines."""
     s = summary
     sent = ", ".join(f"{n:,} by {channel}" for channel, n in s["sent"].items()) or "none"
     lines = [
         f"{s['customers']:,} customers, {s['days']} days: {s['decided']:,} decisions, "
-        f"{s['contacts']:,} contacts, {s['controls']:,} of them withheld as controls",
-        f"Decided by rank {s['ranked']:,}, by value {s['auto']:,}, by chance in the baseline arm "
-        f"{s['baseline']:,}, held {s['held']:,}",
+        f"{s['contacts']:,} for a campaign, {s['controls']:,} of them withheld as control",
+        f"Decided by rank {s['ranked']:,}, by value {s['auto']:,}, at random in the baseline group "
+        f"{s['baseline']:,}, nothing allowed {s['held']:,}",
         f"Sent: {sent}",
         "",
-        "What it was truly worth (known because the world is ours), per customer:",
+        "True net value per customer (known because the world is simulated):",
     ]
     for arm, row in s["true_worth"].items():
         lines.append(
@@ -145,7 +145,7 @@ def as_text(summary: dict[str, Any], *, currency: str) -> list[str]:
         )
     lines += [
         "",
-        "How well was chosen: true value per contact, and share of the best that was allowed:",
+        "Quality of the choices: true value per message, and share of the best allowed choice:",
     ]
     *spans, whole = s["free_choices"]
     for row in [*spans, whole]:
@@ -154,14 +154,14 @@ def as_text(summary: dict[str, Any], *, currency: str) -> list[str]:
             f"  {name:<12} optimised {_cents(row['optimised'], currency)}   "
             f"baseline {_cents(row['baseline'], currency)}"
         )
-    lines += ["", "What the engine's own report says, per customer (95 % interval):"]
+    lines += ["", "The engine's own report, per customer (95 % interval):"]
     for row in s["report"]:
         if row["explanation"]:
-            said = row["explanation"]
+            result = row["explanation"]
         else:
             value, low, high = (row[f"value_cents{end}"] / 100 for end in ("", "_low", "_high"))
-            said = f"{value:+.2f} {currency} ({low:+.2f} to {high:+.2f})"
-        lines.append(f"  {row['arm']} against {row['against']}: {said}")
+            result = f"{value:+.2f} {currency} ({low:+.2f} to {high:+.2f})"
+        lines.append(f"  {row['arm']} against {row['against']}: {result}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What our commands have in common: figures for people, or as one JSON object."""
+"""Base class of our commands: they print figures for people, or as one JSON object."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,9 @@ class FiguresCommand(BaseCommand):
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.description = "\n".join(lines)
         parser.add_argument(
-            "--json", action="store_true", help="Print the figures as one JSON object, last line."
+            "--json",
+            action="store_true",
+            help="Print the figures as one JSON object on the last line.",
         )
         return parser
 
@@ -41,7 +43,7 @@ class FiguresCommand(BaseCommand):
         compute: Callable[..., Mapping[str, Any]]
 
     def show(self, figures: Mapping[str, Any]) -> None:
-        """For people; a command whose figures are a table says here how it looks."""
+        """Print the figures for people; commands with a table override this."""
         width = max((len(name) for name in figures), default=0)
         for name, value in figures.items():
             if isinstance(value, list) and value and isinstance(value[0], Mapping):
@@ -59,7 +61,7 @@ class FiguresCommand(BaseCommand):
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names, then rows, in columns: numbers to the right; what is not known stays empty."""
+    """A header and the rows, in columns: numbers right-aligned; unknown values stay empty."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [names] + [["" if row.get(n) is None else str(row[n]) for n in names] for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
@@ -74,5 +76,5 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def iso_date(text: str) -> date:
-    """An argument's type: argparse turns its ValueError into a clear refusal."""
+    """Type of an argument: argparse turns its ValueError into a clear error message."""
     return date.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""What the import commands have in common."""
+"""Base class of the import commands."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from segments.models import ImportJob
 
 
 def pair(text: str) -> tuple[str, str]:
-    """FIELD=COLUMN; an argument's type, so argparse refuses what has no =."""
+    """Type of an argument FIELD=COLUMN: argparse refuses a value without "="."""
     name, equals, column = text.partition("=")
     if not equals:
         raise ValueError
@@ -29,25 +29,25 @@ def show(bar: tqdm, n_bytes: int) -> None:
 
 
 class ImportCommand(FiguresCommand):
-    """Imports one file of a kind. Rejected rows are counted and kept; they are no failure."""
+    """Imports one file. Rejected rows are counted and stored; they do not make it fail."""
 
     kind = ""
     columns = {
         "import": "number of the import, as in the admin",
         "encoding": "of the file, as detected",
-        "delimiter": "between its cells, as detected",
-        "mapping": "our field → the file's column",
+        "delimiter": "of the file, as detected",
+        "mapping": "field → column of the file",
         "n_rows": "rows in the file, without the header and blank lines",
-        "n_created": "rows that made something new",
-        "n_updated": "rows that changed something",
-        "n_unchanged": "rows that said nothing new",
-        "n_rejected": "rows refused; the four add up to n_rows",
-        "rejected_file": "the refused rows with line and reason; empty: none",
+        "n_created": "rows that created a record",
+        "n_updated": "rows that changed a record",
+        "n_unchanged": "rows without a change",
+        "n_rejected": "rows rejected; these four add up to n_rows",
+        "rejected_file": "file of the rejected rows, with line and reason; empty if there are none",
         "seconds": "wall time",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="CSV, plain or gzip; encoding and dialect are detected.")
+        parser.add_argument("file", help="The CSV file, plain or gzip.")
         parser.add_argument("--mode", choices=ImportJob.Mode.values, default="upsert")
         parser.add_argument(
             "--map",
@@ -55,20 +55,24 @@ class ImportCommand(FiguresCommand):
             type=pair,
             default=[],
             metavar="FIELD=COLUMN",
-            help="Which column is which of our fields; the others are guessed. FIELD= leaves "
-            "the field out. May be repeated.",
+            help="The column for a field, where the heading is not recognised. FIELD= leaves the "
+            "field out. May be repeated.",
         )
         parser.add_argument(
-            "--ignore", action="append", default=[], metavar="COLUMN", help="A column not wanted."
+            "--ignore", action="append", default=[], metavar="COLUMN", help="A column to leave out."
         )
-        parser.add_argument("--source", default="file", help="Name of the system it came from.")
-        parser.add_argument("--encoding", default="", help="Instead of the detected one.")
         parser.add_argument(
-            "--dates", choices=["iso", "dmy", "mdy"], default="iso", help="What 03/04/2026 means."
+            "--source", default="file", help="Name of the system that the file comes from."
+        )
+        parser.add_argument(
+            "--encoding", default="", help="Encoding of the file (default: detected)."
+        )
+        parser.add_argument(
+            "--dates", choices=["iso", "dmy", "mdy"], default="iso", help="Order of 03/04/2026."
         )
         parser.add_argument("--decimal", choices=[".", ","], default=".", help="Decimal mark.")
         parser.add_argument(
-            "--at", type=parse_datetime, help="The moment of the import (ISO, with zone); now."
+            "--at", type=parse_datetime, help="Moment of the import, with time zone (default: now)."
         )
 
     def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +87,7 @@ class ImportCommand(FiguresCommand):
     def compute(self, **options: Any) -> dict[str, Any]:
         at = options["at"] or timezone.now()
         if timezone.is_naive(at):
-            raise CommandError("--at needs a zone, as in 2026-03-01T09:00+00:00.")
+            raise CommandError("--at needs a time zone, for example 2026-03-01T09:00+00:00.")
         started = time.monotonic()
         try:
             job = create_import(

@@ -15,32 +15,31 @@ from segments.models import Organisation
 
 class Command(FiguresCommand):
     help = (
-        "Let customers enter active journeys, and move all participants who are due: what\n"
-        "the workers do every minute. Any number of these may run at once. The moment is the\n"
-        "present one unless --as-of or --now says otherwise."
+        "Let customers enter the active journeys and move all participants who are due, as the\n"
+        "workers do every minute. Several may run at the same time."
     )
     columns = {
         "entered": "journeys begun",
-        "woken": "waiting participants checked because of an event or the exit rule",
+        "woken": "waiting participants who were checked because of an event or the exit rule",
         "looked_at": "participants who were due",
-        "passages": "steps left",
+        "passages": "steps completed",
         "done": "journeys ended",
-        "decided": "customers for whom a message at once was decided",
-        "parked": "participants stopped by a fault",
+        "decided": "customers for whom an immediate message was decided",
+        "parked": "participants stopped by an error",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
         moment = parser.add_mutually_exclusive_group()
         moment.add_argument(
-            "--as-of", type=iso_date, metavar="DATE", help="Move as at 09:00 of this day."
+            "--as-of", type=iso_date, metavar="DATE", help="Move as if it were 09:00 of this day."
         )
         moment.add_argument(
             "--now",
             type=aware_moment,
             metavar="MOMENT",
-            help="Move as at this moment, for example 2026-03-01T09:00+01:00.",
+            help="Move as if it were this moment, for example 2026-03-01T09:00+01:00.",
         )
-        parser.add_argument("--limit", type=whole_number, help="At most so many participants.")
+        parser.add_argument("--limit", type=whole_number, help="At most this many participants.")
 
     def compute(self, **options: Any) -> Mapping[str, Any]:
         now = options["now"] or timezone.now()

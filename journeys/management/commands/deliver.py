@@ -32,31 +32,31 @@ def whole_number(text: str) -> int:
 
 class Command(FiguresCommand):
     help = (
-        "Send what waits in the outbox. Any number of these commands and of workers may run at\n"
-        "once. What a killed one was handing over by e-mail becomes unknown: settle it in the\n"
-        "admin. The moment of sending is the present one unless --as-of or --now says otherwise."
+        "Send what waits in the outbox, as the workers do every minute. Several of these commands\n"
+        "and any number of workers may run at the same time. If one is killed while it hands over\n"
+        "e-mails, these become “unknown”: settle them in the admin."
     )
     columns = {
-        "sent": "deliveries handed over",
-        "failed": "deliveries refused for good, or five times",
-        "unknown": "deliveries that may have arrived, nobody knows",
-        "suppressed": "deliveries stopped by the last check: consent, address, campaign",
-        "new": "deliveries put back to wait",
+        "sent": "messages handed over",
+        "failed": "messages refused permanently, or after five attempts",
+        "unknown": "messages that may or may not have arrived",
+        "suppressed": "messages stopped by the last check: consent, address, campaign",
+        "new": "messages put back into the outbox",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
         moment = parser.add_mutually_exclusive_group()
         moment.add_argument(
-            "--as-of", type=iso_date, metavar="DATE", help="Send as at 09:00 of this day."
+            "--as-of", type=iso_date, metavar="DATE", help="Send as if it were 09:00 of this day."
         )
         moment.add_argument(
             "--now",
             type=aware_moment,
             metavar="MOMENT",
-            help="Send as at this moment, for example 2026-03-01T09:00+01:00.",
+            help="Send as if it were this moment, for example 2026-03-01T09:00+01:00.",
         )
-        parser.add_argument("--channel", choices=CHANNELS, help="This channel alone.")
-        parser.add_argument("--limit", type=whole_number, help="At most so many deliveries.")
+        parser.add_argument("--channel", choices=CHANNELS, help="Only this channel.")
+        parser.add_argument("--limit", type=whole_number, help="At most this many messages.")
 
     def compute(self, **options: Any) -> Mapping[str, Any]:
         now = options["now"] or timezone.now()

@@ -12,27 +12,29 @@ class Command(ImportCommand):
     help = """Import the messages that another system sent from a CSV file.
 
 Columns: customer (id), campaign (name), date, and any of action (name; not needed where the
-campaign has one), group (test or control; without it all are test), assignment_prob (with which
-this action was chosen) or probability (with which the customer came into this very group, which
-needs control_share too), control_share (of this action's messages). A date alone means the day's
-first moment. Stored messages never change: a row that contradicts one is rejected. Imported
-messages belong to the baseline group."""
+campaign has only one), group (test or control; without this column all are test), assignment_prob
+(probability of choosing this action) or probability (of being assigned to this group; needs
+control_share, too), control_share (share of this action's messages). A date without a time means
+the start of the day. Stored messages never change: a row that contradicts one is rejected.
+Imported messages belong to the baseline group."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
             "--create-campaigns",
             action="store_true",
-            help="Make campaigns and actions that are not known, as ended.",
+            help="Create campaigns and actions that do not exist yet, as ended.",
         )
         parser.add_argument(
             "--channel",
             choices=CHANNELS,
             default=EMAIL,
-            help="Of the actions made by --create-campaigns.",
+            help="Channel of the actions that --create-campaigns creates.",
         )
         parser.add_argument(
-            "--create-customers", action="store_true", help="Make customers that are not known."
+            "--create-customers",
+            action="store_true",
+            help="Create customers that do not exist yet.",
         )
 
     def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:

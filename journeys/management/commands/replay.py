@@ -10,19 +10,19 @@ from optiengine.lib.command import FiguresCommand
 
 
 class Command(FiguresCommand):
-    help = "Compute a finished run again from what it pinned; no decision may differ."
+    help = "Compute a finished run again from its stored inputs. Fails when a decision differs."
     columns = {
-        "run": "the run's number",
+        "run": "number of the run",
         "as_of": "its day",
         "version": "its decision version",
-        "decisions": "decisions compared",
+        "decisions": "decisions that were compared",
         "differing": "decisions that came out differently",
-        "missing": "customers whose decision or state of the day is gone",
-        "customers": "up to ten of them",
+        "missing": "customers whose decision or state of that day no longer exists",
+        "customers": "up to ten customers concerned",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("run", help="The run's number or its day, as in 2026-03-01.")
+        parser.add_argument("run", help="Number of the run, or its day, for example 2026-03-01.")
 
     def compute(self, *, run: str, **options: Any) -> Mapping[str, Any]:
         key = {"as_of": run, "kind": DecisionRun.Kind.DAILY} if "-" in run else {"pk": run}
@@ -48,5 +48,5 @@ class Command(FiguresCommand):
         }
         if result.differing or result.missing:
             self.show(figures)
-            raise CommandError("The replay differs from what was decided.")
+            raise CommandError("The replay differs from the stored decisions.")
         return figures

@@ -16,26 +16,31 @@ STEPS = 6  # that run_day names, of each day
 
 class Command(FiguresCommand):
     help = (
-        "Run the engine for a day, or for several in a row: states, outcomes, learning,\n"
-        "decisions, deliveries. Needs no running cluster; an interrupted day is continued."
+        "Run the engine for a day, or for several days one after another: features, outcomes,\n"
+        "learning, decisions, sending. Needs no worker. An interrupted day continues where it\n"
+        "stopped."
     )
     columns = {
         "days": "days run",
-        "eligible": "customers with a state, over all days",
-        "decided": "decisions written, none included",
-        "contacts": "decisions for a campaign, controls included",
-        "controls": "of them withheld",
-        "none": "decisions for none",
-        "quarantined": "customers who could not be decided; see the run's chunks",
-        "measured": "outcomes whose window closed",
-        "sent": "messages handed over; other states of the outbox follow by name",
+        "eligible": "customers with a state, summed over all days",
+        "decided": "decisions stored, including those for no message",
+        "contacts": "decisions for a campaign, including control customers",
+        "controls": "of these, messages withheld from control customers",
+        "none": "decisions for no message",
+        "quarantined": "customers whose decision failed; see the chunks of the run",
+        "measured": "outcomes whose window has closed",
+        "sent": "messages handed over; the other delivery statuses follow by name",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--as-of", type=iso_date, help="First day; default: today, in UTC.")
-        parser.add_argument("--days", type=int, default=1, help="Days to run, one after another.")
-        parser.add_argument("--seed", type=int, help="Of the draws; default: one per day.")
-        parser.add_argument("--no-send", action="store_true", help="Leave messages in the outbox.")
+        parser.add_argument("--as-of", type=iso_date, help="First day (default: today, in UTC).")
+        parser.add_argument("--days", type=int, default=1, help="Number of days (default 1).")
+        parser.add_argument(
+            "--seed", type=int, help="Seed of the random draws (default: one per day)."
+        )
+        parser.add_argument(
+            "--no-send", action="store_true", help="Leave the messages in the outbox."
+        )
 
     def compute(
         self, *, as_of: date | None, days: int, seed: int | None, no_send: bool, **options: Any

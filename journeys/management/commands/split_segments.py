@@ -16,18 +16,19 @@ Result = SplitAttempt.Result
 
 class Command(FiguresCommand):
     help = (
-        "Try to split each micro-segment where campaigns work differently on both sides of a cut:\n"
-        "one look a week for each, of outcomes up to the day. A daily run does it once a week by\n"
-        "itself. At most 5 % of micro-segments are split in a year where nothing is to be found."
+        "Try to split each micro-segment in which messages work differently on both sides of a\n"
+        "cut, from outcomes up to the day. run_day does this once a week; each micro-segment is\n"
+        "looked at once a week at most. Where there is nothing to find, at most 5 % of\n"
+        "micro-segments are split in a year."
     )
     columns = {
-        "as_of": "the day; its state must have been built, and splits hold from the next on",
-        "attempts": "micro-segments looked at; 0 where all were within the week before",
-        "waiting": "of them with too few new contacts for a look",
-        "nothing": "looked at, and nothing found",
-        "split": "split in two",
-        "frozen": "micro-segments left alone because they are frozen",
-        "splits": "what was split, where",
+        "as_of": "the day; its state must have been built; splits hold from the next day on",
+        "attempts": "micro-segments looked at; 0 if all were looked at within the last week",
+        "waiting": "of these, with too few new messages since the last look",
+        "nothing": "of these, without a difference",
+        "split": "of these, split in two",
+        "frozen": "micro-segments not looked at because they are frozen",
+        "splits": "each micro-segment that was split, with its cut",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""What a life in the lab says: figures beside the oracle's, and a chart of the regret."""
+"""The result of a simulation: figures compared with the oracle's, and a chart of the regret."""
 
 import math
 from typing import Any
@@ -12,30 +12,30 @@ LAST_DAYS = 10
 BAR = 40  # characters
 
 COLUMNS = {
-    "scenario, policy, seed": "as asked for; the same give the same figures",
+    "scenario, policy, seed": "as given; the same values give the same figures",
     "customers, days": "of the world",
-    "campaigns": "of one action each",
-    "control_share": "of every campaign's contacts, under every policy: withheld to learn from",
+    "campaigns": "number of campaigns, with one action each",
+    "control_share": "share of control customers, in every campaign and under every policy",
     "value_per_customer": "true expected incremental margin less cost over all days, in cents,\n"
     + " " * 27
-    + "messages withheld from controls counted as nothing",
-    "oracle_per_customer": "the same of a policy that knows the truth and obeys the same rules",
+    + "where messages withheld from control customers count as 0",
+    "oracle_per_customer": "the same for a policy that knows the truth, under the same rules",
     "share_of_oracle": "value_per_customer / oracle_per_customer",
-    "last_value_per_customer": f"of the last {LAST_DAYS} days",
-    "last_oracle_per_customer": "as above",
-    "last_share_of_oracle": "as above",
-    "realised_per_customer": "what really happened: margin beside that of the same customers and\n"
+    "last_value_per_customer": f"value_per_customer of the last {LAST_DAYS} days",
+    "last_oracle_per_customer": "the same for the oracle",
+    "last_share_of_oracle": "share_of_oracle of these days",
+    "realised_per_customer": "what really happened: margin less that of the same customers and\n"
     + " " * 27
-    + "luck without messages, less cost",
-    "contacts": "controls included",
-    "decisions": "customers with a free slot, over all days",
-    "coverage": "share of campaigns whose reported 95 % interval of the uplift per contact holds\n"
+    + "random draws without messages, less cost",
+    "contacts": "messages decided, including control customers",
+    "decisions": "customers with a free slot, summed over all days",
+    "coverage": "share of campaigns whose 95 % interval of the uplift per message contains\n"
     + " " * 27
     + "the truth",
     "intervals": "campaigns with an interval",
-    "regret_cents": "a figure per day: oracle less policy, per customer, since the first day",
-    "value_cents": "a figure per day: value per customer of that day",
-    "seconds": "wall time of the policy's life",
+    "regret_cents": "per day: oracle less policy, per customer, since the first day",
+    "value_cents": "per day: value per customer",
+    "seconds": "wall time of the simulation",
 }
 
 

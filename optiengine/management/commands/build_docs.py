@@ -11,7 +11,7 @@ from optiengine.docs.site import Site
 
 
 class Command(BaseCommand):
-    help = "Writes the documentation as HTML files. Fails when a link or a reference is broken."
+    help = "Write the documentation as HTML files. Fails when a link or a reference is broken."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,4 +24,4 @@ class Command(BaseCommand):
         if found := problems(site):
             raise CommandError("\n".join(["The documentation has errors.", *found]))
         n_pages = site.build(to)
-        self.stdout.write(f"{n_pages} pages in {to}; begin with {to / 'index.html'}")
+        self.stdout.write(f"Wrote {n_pages} pages to {to}. Start page: {to / 'index.html'}")

@@ -29,18 +29,18 @@ LEAST_LIVED = 60  # days for which the population has newcomers, also when fewer
 
 class Command(FiguresCommand):
     help = (
-        "Fill an empty installation with a simulated retailer, live through its days with the\n"
-        "engine, say what that was worth, and serve the admin. A second call continues where the\n"
-        "first stopped, or serves at once. With --json nothing is served."
+        "Fill an empty installation with a simulated retailer, take it through its days with the\n"
+        "engine, print what that was worth, and serve the admin. A second call continues where\n"
+        "the first stopped. With --json, the admin is not served."
     )
     columns = {
-        "customers, days": "of the world: at its start, and lived through",
-        "eligible": "customers with a state, over all days",
-        "decided": "decisions written, none included",
-        "contacts, controls": "decisions for a campaign; of them withheld",
-        "none": "decisions for none",
-        "held, ranked, auto": "decisions by layer: nothing allowed, by rank, by value",
-        "baseline": "by chance, in the baseline arm",
+        "customers, days": "customers at the start; days simulated",
+        "eligible": "customers with a state, summed over all days",
+        "decided": "decisions stored, including those for no message",
+        "contacts, controls": "decisions for a campaign; of these, withheld from control customers",
+        "none": "decisions for no message",
+        "held, ranked, auto": "decisions because nothing was allowed, by rank, by value",
+        "baseline": "decisions at random, in the baseline group",
         "sent": "messages handed over, by channel",
         "true_worth": "by arm: customers, messages each, and net_cents each: margin beside that\n"
         + " " * 27
@@ -48,13 +48,15 @@ class Command(FiguresCommand):
         "free_choices": "by ten days and arm, then over all: choices by value or chance, true\n"
         + " " * 27
         + "expected cents per contact, per choice, of the best that was allowed",
-        "report": "the engine's own arm report: differences per customer, 95 % intervals",
+        "report": "the engine's own report: differences per customer, with 95 % intervals",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--customers", type=int, default=20_000)
         parser.add_argument("--days", type=int, default=60)
-        parser.add_argument("--workers", type=int, default=2, help="Processes that decide.")
+        parser.add_argument(
+            "--workers", type=int, default=2, help="Number of processes that decide (default 2)."
+        )
         parser.add_argument("--no-serve", action="store_true", help="Stop after the summary.")
         parser.add_argument("--port", type=int, default=8000)
 
@@ -138,16 +140,16 @@ def commits_may_linger() -> Iterator[None]:
 
 
 def _require_playground() -> None:
-    """The demo opens the admin to a password that everybody knows and writes tens of thousands."""
+    """The demo has a published password and sends tens of thousands of messages."""
     if not settings.DEBUG:
         raise CommandError(
-            "DEBUG is off: the demo would make an administrator whose password is printed in its "
-            "manual. Run it on an installation for trying things out."
+            "DEBUG is off: the demo would create an administrator with a published password. Run "
+            "it on an installation for trying things out."
         )
     if settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
         raise CommandError(
             "EMAIL_URL names a mail server: the demo would send it tens of thousands of messages. "
-            "Leave it unset, and they go to files."
+            "Unset it, and the messages are written to files."
         )
 
 
@@ -161,8 +163,8 @@ def _require_own_database(scenario: Scenario) -> None:
         )
     if Customer.objects.exists():
         raise CommandError(
-            "This database holds customers that are not the demo's; it was left untouched. Name "
-            "an empty database in DATABASE_URL."
+            "This database holds customers that are not the demo's. Nothing was changed. Name an "
+            "empty database in DATABASE_URL."
         )
 
 

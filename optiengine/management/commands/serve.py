@@ -32,7 +32,7 @@ def clock_time(text: str) -> time:
 class Command(BaseCommand):
     help = (
         "Serve admin, API and background tasks on this machine until Ctrl-C.\n"
-        "The workers are watched, and started again when they die or leave work lying."
+        "A worker that dies, or leaves work undone for a minute, is started again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,16 +42,16 @@ class Command(BaseCommand):
             "--only",
             action="append",
             choices=PARTS,
-            help="Start only this part: the web server, the workers for runs and imports, or the "
-            "prompt workers for journeys, events and sending. May be repeated.",
+            help="Start only this part: web, the web server; workers, for runs, imports and dry "
+            "runs; prompt, for journeys, events and sending. May be repeated.",
         )
         parser.add_argument("--no-worker", action="store_true", help="The same as --only web.")
         parser.add_argument(
             "--schedule",
             type=clock_time,
             metavar="HH:MM",
-            help="From now on run each day at this time of the organisation; kept until it is "
-            "changed here or under Schedules in the admin.",
+            help="From now on, run the engine each day at this time in the organisation's time "
+            "zone. Stays until it is changed here or under System → Schedules.",
         )
 
     def handle(
@@ -107,8 +107,8 @@ def schedule_days(at: time) -> Schedule:
     """
     if holds_demo():
         raise CommandError(
-            "This database holds the demo, whose days are over: a run of today would decide by "
-            "what was known weeks ago. Schedule runs on a database of your own."
+            "This database holds the demo, whose simulated days are over: a run of today would use "
+            "data that is weeks old. Schedule runs on a database of your own."
         )
     organisation, now = Organisation.current(), timezone.now()
     next_run = datetime.combine(organisation.today(now), at, organisation.zone)
@@ -133,5 +133,5 @@ def _require_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise CommandError(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Name another with --port."
+                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
             ) from error

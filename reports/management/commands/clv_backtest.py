@@ -10,27 +10,29 @@ from reports.services.clv_backtest import clv_backtest
 
 
 class Command(FiguresCommand):
-    help = "Predicted customer value, by models fitted as of one day, against what came after it."
+    help = "Predicted customer value, from models fitted as of one day, against what came after it."
     columns = {
-        "as_of, until": "the day of the prediction; the first day that is not compared",
-        "n_customers": "who had ordered before as_of",
-        "n_unvalued": "orders between the days whose amount is unknown: counted as 0",
-        "purchases, value_cents": "over all customers (margin: orders less returns); of each:",
+        "as_of, until": "the day of the prediction; the first day that is no longer compared",
+        "n_customers": "customers who had ordered before as_of",
+        "n_unvalued": "orders between the two days without a known amount: counted as 0",
+        "purchases, value_cents": "over all customers (margin: orders less returns); for each:",
         "  predicted_total, …": "and actual_total",
-        "  ratio": "predicted by actual, 1 where right; _low and _high: 95 % limits",
+        "  ratio": "predicted / actual, 1 if right; _low and _high: 95 % limits",
         "  mean_absolute_error": "per customer",
         "  correlation": "Pearson's",
-        "  gini": "of the order by prediction: 1 the best there is, 0 chance",
-        "groups": "a list, by decile of predicted value and by repeats before; for each:",
-        "  predicted_purchases, …": "mean per customer; actual_ with 95 % limits; and in cents",
+        "  gini": "of the ranking by prediction: 1 is the best possible, 0 is random",
+        "groups": "a list, by decile of predicted value and by repeats so far; for each:",
+        "  predicted_purchases, …": "mean per customer; actual_… with 95 % limits; also in cents",
     }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--as-of", type=iso_date, required=True, help="Day of the prediction.")
         parser.add_argument(
-            "--until", type=iso_date, required=True, help="First day that is not compared."
+            "--until", type=iso_date, required=True, help="First day that is no longer compared."
         )
-        parser.add_argument("--seed", type=int, default=0, help="Of the fit's sample.")
+        parser.add_argument(
+            "--seed", type=int, default=0, help="Seed of the sample on which the models are fitted."
+        )
 
     def compute(self, **options: Any) -> Mapping[str, Any]:
         try:

@@ -25,23 +25,24 @@ GOALS = {
 
 class Command(FiguresCommand):
     help = (
-        "Off-policy value of the engine's choice, of each action for all, and of none, from\n"
-        "imported messages with known probabilities. Learned on one half, valued on the other."
+        "Off-policy value of the engine's choice, of each action for all, and of no message, from\n"
+        "imported messages with known probabilities. Learned on one half of the customers, valued\n"
+        "on the other."
     )
     columns = {
-        "n_choices": "customers and days that the log holds",
-        "sampled": "share of the customers that was read; 1 unless the log is very long",
-        "n_actions": "actions among which, and none, was chosen",
-        "splits": "random halvings",
-        "unit": "cents or responses, per customer, costs taken off",
+        "n_choices": "pairs of customer and day in the log",
+        "sampled": "share of the customers that was used; below 1 if the log is very long",
+        "n_actions": "number of actions to choose from, not counting no message",
+        "splits": "number of random halvings",
+        "unit": "cents or responses, per customer, less costs",
         "policies": "a list, for each policy:",
-        "  policy": "engine, engine without exploration, none, or the action that all get",
+        "  policy": "engine, engine without exploration, none, or the action that everybody gets",
         "  snips, _low, _high": "self-normalised inverse propensity score and its 95 % limits",
         "  dr, _low, _high": "doubly robust value and its 95 % limits",
         "  engine_gain, …": "the engine's doubly robust value less this one's, 95 % limits",
-        "  effective_n": "messages' worth of evidence on the valued half",
+        "  effective_n": "effective number of messages on the valued half",
         "  contacted": "share of customers who get a message",
-        "  refusal": "why there is no value",
+        "  refusal": "the reason, if there is no value",
     }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -51,18 +52,32 @@ class Command(FiguresCommand):
             default="value",
             help="visit or order: whether there was one; spend: amount of orders; value: outcomes.",
         )
-        parser.add_argument("--event-kind", help="Another kind of event than the goal's.")
-        parser.add_argument("--measure", choices=MEASURES, help="Of the events in the window.")
-        parser.add_argument("--window-days", type=int, default=14, help="After the message.")
+        parser.add_argument("--event-kind", help="Another kind of event than that of --goal.")
         parser.add_argument(
-            "--cost-cents", type=float, help="Of a message; default: each action's own."
+            "--measure", choices=MEASURES, help="What counts of the events in the window."
         )
         parser.add_argument(
-            "--campaign", action="append", default=[], help="By name; may be repeated. All if none."
+            "--window-days",
+            type=int,
+            default=14,
+            help="Days after the message that count (default 14).",
         )
-        parser.add_argument("--as-of", type=iso_date, help="Default: the newest day with figures.")
+        parser.add_argument(
+            "--cost-cents", type=float, help="Cost of a message (default: each action's own)."
+        )
+        parser.add_argument(
+            "--campaign",
+            action="append",
+            default=[],
+            help="Name of a campaign. May be repeated (default: all).",
+        )
+        parser.add_argument(
+            "--as-of", type=iso_date, help="The day whose data is used (default: the newest)."
+        )
         parser.add_argument("--since", type=iso_date, default=date(1970, 1, 1))
-        parser.add_argument("--until", type=iso_date, help="Last day of contact; default: as-of.")
+        parser.add_argument(
+            "--until", type=iso_date, help="Last day of sending (default: --as-of)."
+        )
         parser.add_argument("--splits", type=int, default=20)
         parser.add_argument("--seed", type=int, default=0)
 
@@ -71,10 +86,12 @@ class Command(FiguresCommand):
         if options["cost_cents"] and not reward.is_money:
             raise CommandError("--cost-cents needs a reward in money: --goal spend or value.")
         if options["splits"] < 1 or options["window_days"] < 1:
-            raise CommandError("--splits and --window-days are at least 1.")
+            raise CommandError("--splits and --window-days must be at least 1.")
         as_of = options["as_of"] or latest_day()
         if as_of is None:
-            raise CommandError("No state was built and no outcome measured yet.")
+            raise CommandError(
+                "There is no data yet: no state has been built and no outcome measured."
+            )
         try:
             values = policy_value(
                 as_of=as_of,

@@ -15,39 +15,43 @@ from reports.services.uplift_row import State, UpliftRow
 class Command(FiguresCommand):
     help = "Test against control, per campaign, action and micro-segment, by intention to treat."
     columns = {
-        "as_of": "the day whose knowledge this is",
-        "since, until": "first and last day of contact",
+        "as_of": "the day whose data is used",
+        "since, until": "first and last day of sending",
         "rows": "a list, each total before its parts; for each:",
         "  campaign, action, …": "names and ids, down to the row's level",
         "  state": "measured, not_enough_data, no_control_group, broken_split, not_randomised",
-        "  explanation": "why there is no effect, in words",
-        "  n_test, n_control": "measured contacts; _open: window not closed; _responders: of them",
-        "  test_rate, control_rate": "share that responded",
-        "  …_contaminated_share": "got another campaign's message within the window",
-        "  test_value_cents, …": "mean value and margin per contact",
+        "  explanation": "the reason, if there is no effect",
+        "  n_test, n_control": "measured messages; …_open: window not closed; …_responders",
+        "  test_rate, control_rate": "share of customers who responded",
+        "  …_contaminated_share": "share who got another campaign's message within the window",
+        "  test_value_cents, …": "mean value and margin per message",
         "  uplift_rate, …": "test less control, _low and _high: 95 % limits (Newcombe)",
         "  uplift_value_cents, …": "the same for value and margin (Welch)",
-        "  total_value_cents, …": "uplift in value over all compared test contacts",
-        "  cost_cents, net_cents": "cost of those contacts; value less cost",
-        "  detectable_rate": "smallest uplift in rate found four times out of five",
-        "  is_flagged": "effect on the rate holds however often one looks",
-        "  split_p_value": "chi-square of the split against its shares",
-        "  split_evidence": "times likelier a broken split; 100 is an alarm",
+        "  total_value_cents, …": "uplift in value over all compared messages to the test group",
+        "  cost_cents, net_cents": "cost of these messages; value less cost",
+        "  detectable_rate": "smallest uplift in rate that is detected with 80 % power",
+        "  is_flagged": "whether the effect on the rate is proven, valid however often you check",
+        "  split_p_value": "chi-square test of the split against its intended shares",
+        "  split_evidence": "how many times likelier a broken split is; 100 raises an alarm",
     }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--as-of", type=iso_date, help="Default: the newest day with figures.")
-        parser.add_argument("--since", type=iso_date, help="First day of contact.")
-        parser.add_argument("--until", type=iso_date, help="Last day of contact.")
-        parser.add_argument("--campaign", help="By name; default: all.")
         parser.add_argument(
-            "--by", choices=LEVELS, default="action", help="The finest level to break down to."
+            "--as-of", type=iso_date, help="The day whose data is used (default: the newest)."
+        )
+        parser.add_argument("--since", type=iso_date, help="First day of sending.")
+        parser.add_argument("--until", type=iso_date, help="Last day of sending.")
+        parser.add_argument("--campaign", help="Name of a campaign (default: all).")
+        parser.add_argument(
+            "--by", choices=LEVELS, default="action", help="The finest level of rows."
         )
 
     def compute(self, **options: Any) -> Mapping[str, Any]:
         as_of = options["as_of"] or latest_day()
         if as_of is None:
-            raise CommandError("No state was built and no outcome measured yet.")
+            raise CommandError(
+                "There is no data yet: no state has been built and no outcome measured."
+            )
         campaign = None
         if options["campaign"]:
             campaign = Campaign.objects.filter(name=options["campaign"]).first()
@@ -73,7 +77,7 @@ class Command(FiguresCommand):
 
     def show(self, figures: Mapping[str, Any]) -> None:
         heads = f"{'test':>9}{'control':>9}{'test':>10}{'control':>10}{'uplift, 95 %':>34}"
-        self.stdout.write(f"{'':<40}{heads}{'value per contact, 95 %':>36}{'split p':>10}")
+        self.stdout.write(f"{'':<40}{heads}{'value per message, 95 %':>36}{'split p':>10}")
         for row in self.report.rows:
             self.stdout.write(_line(row))
 

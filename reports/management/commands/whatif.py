@@ -13,7 +13,7 @@ from reports.services.latest_day import latest_day
 from reports.services.what_if import DEFAULT_DAYS, what_if
 
 ESTIMATES = {
-    "present": "the log under the present rules",
+    "present": "the log under the current rules",
     "ips": "difference: inverse propensity score",
     "snips": "difference: self-normalised",
     "doubly_robust": "difference: doubly robust",
@@ -23,25 +23,25 @@ ESTIMATES = {
 class Command(FiguresCommand):
     help = (
         "What changed rules would have been worth, from the engine's own decisions.\n"
-        "One step: each logged decision taken anew for the customer as they were, with the\n"
-        "messages they had got; what came before and after stays as logged."
+        "Each logged decision is taken again with the change, for the customer as they were then;\n"
+        "everything before and after it stays as it was."
     )
     columns = {
-        "since, until": "first and last day of decision that was valued",
+        "since, until": "first and last day of the decisions that were valued",
         "n_runs": "finished runs whose windows have closed",
-        "n, n_customers": "decisions, customers",
-        "n_touched": "decisions in which the change moves a probability",
-        "moved": "decisions' worth of probability that moves",
-        "unsupported_share": "of what moves, to what was never possible in the log",
-        "effective_n": "customers' worth of evidence on the decisions touched",
-        "n_lost": "decisions left out: they no longer come out as they were made",
+        "n, n_customers": "number of decisions and of customers",
+        "n_touched": "decisions in which the change affects a probability",
+        "moved": "sum of the probability that moves, in decisions",
+        "unsupported_share": "share of it that moves to options never possible in the log",
+        "effective_n": "effective number of customers among the affected decisions",
+        "n_lost": "decisions left out because they can no longer be reproduced",
         "sent_present, _changed": "messages per decision",
-        "window_days": "after a decision, in which it earns",
-        "present, _low, _high": "cents per decision that the log earned, costs taken off",
-        "ips, …": "changed less present, with 95 % limits by customer: inverse propensity score",
+        "window_days": "days after a decision that count",
+        "present, _low, _high": "cents per decision in the log, less costs",
+        "ips, …": "changed less current rules, 95 % limits by customer: inverse propensity score",
         "snips, …": "the same, self-normalised",
         "doubly_robust, …": "the same, with a reward model",
-        "refusal": "why there is no value",
+        "refusal": "the reason, if there is no value",
     }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -49,22 +49,32 @@ class Command(FiguresCommand):
             parser.add_argument(
                 f"--{kind}", action="append", default=[], metavar="…", help=str(meaning)
             )
-        parser.add_argument("--goal", help="By name, with its window. Default: the main goal.")
         parser.add_argument(
-            "--window-days", type=int, default=14, help="Of the main goal; default 14."
+            "--goal", help="Name of the goal, with its window (default: the main goal)."
         )
-        parser.add_argument("--as-of", type=iso_date, help="Default: the newest day with figures.")
         parser.add_argument(
-            "--since", type=iso_date, help=f"First day; default: {DEFAULT_DAYS} days up to --until."
+            "--window-days", type=int, default=14, help="Window of the main goal (default 14)."
         )
-        parser.add_argument("--until", type=iso_date, help="Last day of decision; default: as-of.")
+        parser.add_argument(
+            "--as-of", type=iso_date, help="The day whose data is used (default: the newest)."
+        )
+        parser.add_argument(
+            "--since",
+            type=iso_date,
+            help=f"First day of decisions (default: {DEFAULT_DAYS} days up to --until).",
+        )
+        parser.add_argument(
+            "--until", type=iso_date, help="Last day of decisions (default: --as-of)."
+        )
 
     def compute(self, **options: Any) -> Mapping[str, Any]:
         if not 1 <= options["window_days"] <= 366:
-            raise CommandError("--window-days lies between 1 and 366.")
+            raise CommandError("--window-days must be between 1 and 366.")
         as_of = options["as_of"] or latest_day()
         if as_of is None:
-            raise CommandError("No state was built and no outcome measured yet.")
+            raise CommandError(
+                "There is no data yet: no state has been built and no outcome measured."
+            )
         goal = Goal.objects.filter(name=options["goal"]).first() if options["goal"] else None
         if options["goal"] and goal is None:
             raise CommandError(f"There is no goal named {options['goal']}.")

@@ -14,21 +14,26 @@ from segments.state.features import FeatureError
 class Command(FiguresCommand):
     help = "Compute every customer's features, value, stage and micro-segment as of a day."
     columns = {
-        "as_of": "the (last) day; events before it began count",
+        "as_of": "the last day; events before that day began count",
         "n_days": "days built",
         "n_customers": "customers with a state on the last day",
-        "n_features": "features of each",
-        "n_micro_segments": "micro-segments with a customer in them, on the last day",
-        "n_moves": "customers who changed their micro-segment on the last day",
-        "clv_cents": "mean predicted value of a customer, in cents; empty without customers",
-        "value_model": "whether value comes from the fitted models (else from the buyers' mean)",
+        "n_features": "features per customer",
+        "n_micro_segments": "micro-segments with at least one customer on the last day",
+        "n_moves": "customers whose micro-segment changed on the last day",
+        "clv_cents": "mean predicted value per customer, in cents; empty without customers",
+        "value_model": "whether values come from fitted models (else from the mean of buyers)",
         **{f"n_{stage}": f"customers in the stage “{stage}”" for stage in Stage.values},
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--as-of", type=iso_date, required=True, help="First day, YYYY-MM-DD.")
-        parser.add_argument("--days", type=int, default=1, help="How many days, one by one.")
-        parser.add_argument("--seed", type=int, default=0, help="Of the fits that are due.")
+        parser.add_argument("--days", type=int, default=1, help="Number of days (default 1).")
+        parser.add_argument(
+            "--seed",
+            type=int,
+            default=0,
+            help="Seed of the value models and clusters, when they are due.",
+        )
 
     def compute(self, **options: Any) -> Mapping[str, Any]:
         if options["days"] < 1:

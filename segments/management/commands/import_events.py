@@ -10,17 +10,20 @@ class Command(ImportCommand):
     kind = "events"
     help = """Import events from a CSV file.
 
-Columns: customer (id) and occurred_at (ISO 8601; without a zone it is the organisation's), and
-any of kind, amount or amount_cents, external_id, properties (JSON). All other columns become
-properties. Without an id column the id is a hash of the row and its number among identical rows.
-The same file twice changes nothing; other content under a known id replaces what was stored.
+Columns: customer (id) and occurred_at (ISO 8601; without an offset, in the organisation's time
+zone), and any of kind, amount or amount_cents, external_id, properties (JSON). All other columns
+become properties. Without an id column, the id is a hash of the row and its number among identical
+rows. Importing the same file again changes nothing; a row with a known id replaces the stored
+event.
 
 An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
     --return-prefix InvoiceNo=C --create-customers"""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--kind", default="order", help="Of events without a kind (order).")
+        parser.add_argument(
+            "--kind", default="order", help="Kind of events whose row has none (order)."
+        )
         parser.add_argument(
             "--amount",
             default="",
@@ -32,10 +35,12 @@ An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
             type=pair,
             default=("", ""),
             metavar="COLUMN=PREFIX",
-            help="Events whose cell begins with PREFIX are returns.",
+            help="Rows whose cell in COLUMN begins with PREFIX are returns.",
         )
         parser.add_argument(
-            "--create-customers", action="store_true", help="Make customers that are not known."
+            "--create-customers",
+            action="store_true",
+            help="Create customers that do not exist yet.",
         )
 
     def mapping_of(self, options: Mapping[str, Any]) -> dict[str, str]:

@@ -41,18 +41,18 @@ def names(text: str) -> list[str]:
 
 class Command(FiguresCommand):
     help = (
-        "Measure the import of customers and a decision run, each beside its limit, in a database\n"
-        "of its own on the configured server: NAME_bench, dropped at the end. Each measured thing\n"
-        "is a process of its own; the start of Python is in no figure, nor the server's memory.\n"
-        "Then prices of scarce capacity beside an exact solver, and learning and choosing beside\n"
-        "the libraries of requirements-bench.txt on the same data; one that is not installed is\n"
-        "named as such.\n"
-        "With --only month: a simulated month of real deliveries under faults, and a check of\n"
-        "every limit, consent and message by who does not trust the engine."
+        "Measure the import of customers and a decision run, each compared with its lower bound,\n"
+        "in a separate database NAME_bench on the configured server, which is dropped at the end.\n"
+        "Each measurement is a process of its own; figures exclude the start of Python and the\n"
+        "memory of the server. Then compare prices of scarce capacity with an exact solver, and\n"
+        "learning and choosing with the libraries of requirements-bench.txt on the same data;\n"
+        "a library that is missing is reported as not installed.\n"
+        "With --only month: simulate a month of real deliveries with faults, and check every\n"
+        "limit, consent and message independently of the engine."
     )
     columns = {
-        "processors": "of this machine",
-        "load_before": "its load average over a minute; well above 0, it was busy with other work",
+        "processors": "number of processors of this machine",
+        "load_before": "load average over a minute; well above 0 means busy with other work",
         **imports.COLUMNS,
         **decisions.COLUMNS,
         **realtime.COLUMNS,
@@ -60,7 +60,7 @@ class Command(FiguresCommand):
         **splits.COLUMNS,
         **learning.COLUMNS,
         **month.COLUMNS,
-        "load_after": "as load_before; includes the benchmark's own",
+        "load_after": "as load_before, including the benchmark's own load",
     }
     requires_system_checks = []
 
@@ -70,33 +70,35 @@ class Command(FiguresCommand):
             type=names,
             default=BENCHMARKS,
             metavar="NAMES",
-            help=f"Of {', '.join(BENCHMARKS)} (default: all of these) and {MONTH}; comma "
-            "separated.",
+            help=f"Comma-separated: {', '.join(BENCHMARKS)} (default: all of these), {MONTH}.",
         )
         parser.add_argument(
             "--customers",
             type=int,
-            help=f"Instead of {imports.N_ROWS:,} imported, {decisions.N_CUSTOMERS:,} decided, "
-            f"{realtime.N_CUSTOMERS:,} that one comes from, those priced and what learning is "
-            "measured on; of splits, a segment for each hundred; "
-            f"{month.N_CUSTOMERS:,} of the month.",
+            help="Number of customers of every benchmark. Defaults: import "
+            f"{imports.N_ROWS:,}, decisions {decisions.N_CUSTOMERS:,}, realtime "
+            f"{realtime.N_CUSTOMERS:,}, month {month.N_CUSTOMERS:,}; the others have their own. "
+            "Splits use one segment per hundred.",
         )
         parser.add_argument(
-            "--days", type=int, default=month.N_DAYS, help="Of the month (default: %(default)s)."
+            "--days",
+            type=int,
+            default=month.N_DAYS,
+            help="Days of the month (default: %(default)s).",
         )
-        parser.add_argument("--seed", type=int, default=1, help="Of the month's town.")
+        parser.add_argument("--seed", type=int, default=1, help="Seed of the month.")
         parser.add_argument(
             "--seeds",
             type=int,
             default=learning.N_SEEDS,
-            help="Of bandit and other worlds; Hillstrom's experiment is halved twice as often "
-            f"(default: {learning.N_SEEDS}).",
+            help="Number of bandit and other worlds; Hillstrom's experiment is halved twice as "
+            f"often (default: {learning.N_SEEDS}).",
         )
         parser.add_argument(
             "--data",
             type=Path,
             default=os.environ.get("BENCH_DATA"),
-            help="Folder with the public data sets (default: $BENCH_DATA; else left out).",
+            help="Folder with the public data sets (default: $BENCH_DATA; none: skipped).",
         )
 
     def compute(

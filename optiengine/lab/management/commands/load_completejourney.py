@@ -17,15 +17,15 @@ from segments.state.build_state import build_state
 class Command(FiguresCommand):
     help = (
         "Load The Complete Journey (2,469 households of a grocer) into an empty database: baskets\n"
-        "and redemptions as events, 27 campaigns, contact history; then features, lifetime value,\n"
-        "micro-segments and decisions for 2017-12-31."
+        "and coupon redemptions as events, 27 campaigns and who received them. Then decide for\n"
+        "2017-12-31."
     )
     columns = {
         "customers, baskets, redemptions, contacts": "rows imported",
-        "value_cents": "mean predicted value of a household over the horizon",
-        "micro_segments": "households of each micro-segment",
-        "measured": "outcomes of contacts; they were not randomised, so none teaches an effect",
-        "run": "customers eligible and decided; contacts, controls, none, held back, …",
+        "value_cents": "mean predicted value per household over the horizon, in cents",
+        "micro_segments": "number of households per micro-segment",
+        "measured": "outcomes of messages; not randomised, so no effect is learned from them",
+        "run": "counts of the run: customers eligible, decided, control, not sent, …",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:

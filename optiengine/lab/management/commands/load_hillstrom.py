@@ -16,17 +16,17 @@ from segments.state.build_state import build_state
 class Command(FiguresCommand):
     help = (
         "Load Hillstrom's e-mail experiment (64,000 customers) into an empty database, learn from\n"
-        "it, decide for everybody, and report the effects of the two e-mails."
+        "it, decide for everybody, and print the effects of the two e-mails."
     )
     columns = {
         "customers, events, contacts": "rows imported",
         "measured": "outcomes of the experiment",
-        "run": "customers eligible and decided; contacts, controls, none, held back, …",
-        "<campaign>": "customers, visit rates, spend in cents; uplifts with 95 % intervals",
+        "run": "counts of the run: customers eligible, decided, control, not sent, …",
+        "<campaign>": "customers, visit rates, spend in cents, uplifts with 95 % intervals",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="The CSV file, gzipped or not.")
+        parser.add_argument("file", type=Path, help="The CSV file, plain or gzip.")
 
     def compute(self, *, file: Path, **options: Any) -> Mapping[str, Any]:
         try:

@@ -13,9 +13,8 @@ from optiengine.lib.command import FiguresCommand
 
 class Command(FiguresCommand):
     help = (
-        "Live through a simulated world, whose truth is known, with the engine's numeric heart or\n"
-        "with something simpler, and say what that was worth beside the oracle. In memory; no\n"
-        "database is touched."
+        "Take the engine's numerics, or something simpler, through a simulated world whose truth\n"
+        "is known, and compare the result with an oracle. Runs in memory, without a database."
     )
     columns = COLUMNS
     requires_system_checks = []
