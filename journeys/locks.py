@@ -1,4 +1,4 @@
-"""Advisory locks of blocks of customers: who counts and spends their contacts does it alone."""
+"""Advisory locks of blocks of customers: one process at a time counts and spends contacts."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ LOCK_SPACE = 0x0C  # first key of the advisory locks that guard blocks of custom
 
 
 def lock_block(block: int) -> None:
-    """Whoever counts and spends contacts of these customers does it alone, until it commits."""
+    """Excludes all others from counting and spending contacts of these customers until commit."""
     lock_blocks([block])
 
 

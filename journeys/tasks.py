@@ -98,10 +98,10 @@ def keep_going() -> str:
     runs = [work_chunks(pk, owner=worker_name(), clock=now) for pk in pks]
     if runs:
         ring_for_delivery()
-    told = [f"{run}: {run.get_status_display()}" for run in runs]
+    lines = [f"{run}: {run.get_status_display()}" for run in runs]
     if wrong := reconcile_recent():
-        told.append(_("message counts do not match: %s") % ", ".join(map(str, wrong)))
-    return "; ".join(told)
+        lines.append(_("message counts do not match: %s") % ", ".join(map(str, wrong)))
+    return "; ".join(lines)
 
 
 def dry_run_task(pk: int) -> str:

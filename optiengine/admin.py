@@ -201,7 +201,7 @@ class GroupPage(GroupAdmin, ModelAdmin):
 
 @admin.register(TokenProxy)
 class TokenPage(TokenAdmin, ModelAdmin):
-    """Keys are shown on their own page alone, not to whoever looks at a list."""
+    """Keys are shown only on their own page, never in a list."""
 
     list_display = ["masked", "user", "created"]
     list_select_related = ["user"]

@@ -39,7 +39,7 @@ DAYS_OF_CARD = 7
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the template shows; whoever may not see the engine's pages sees the list of pages."""
+    """Context of the template; users without access to the engine's pages see the list of pages."""
     organisation = Organisation.current()
     context |= {
         "organisation": organisation,
@@ -198,7 +198,7 @@ def stop_view(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     stopped = request.POST.get("stopped") == "yes"
     organisation = set_sending_stopped(stopped)
-    assert request.user.pk is not None  # whoever has a permission has logged in
+    assert request.user.pk is not None  # only users who have logged in have a permission
     said = _("Sending stopped.") if stopped else _("Sending resumed.")
     LogEntry.objects.log_actions(request.user.pk, [organisation], CHANGE, said, single_object=True)
     messages.success(request, said)

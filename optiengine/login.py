@@ -33,7 +33,7 @@ TOO_MANY = refusal("Too many attempts from this address.", "Request was throttle
 
 
 class LoginViewSet(StrictView, GenericViewSet):
-    """Takes no session and needs no permission: whoever knows the password may have the token."""
+    """Takes no session and needs no permission: the password is enough to get the token."""
 
     serializer_class = LoginSerializer
     authentication_classes = ()

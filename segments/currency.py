@@ -1,4 +1,4 @@
-"""The organisation's currency, for whoever shows money."""
+"""The organisation's currency, for displaying money."""
 
 from django.db.models import QuerySet, Subquery
 

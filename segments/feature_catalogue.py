@@ -23,7 +23,7 @@ class Feature:
     property_name, property_value : only events with this property, and, unless empty, this value.
     label : its name in lists. low, high : what a group with little or much of it is called.
     A count or sum over nothing is 0; a mean or days_since of nothing is unknown (NaN), and so are
-    an age and an attribute that nobody told.
+    an unknown age or attribute.
     """
 
     name: str

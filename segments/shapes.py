@@ -7,7 +7,7 @@ EARLIEST_EVENT = date(1970, 1, 1)
 MAX_EXTRA = 1_000  # characters of an attribute or property
 MAX_CENTS = 10**15
 
-# The HTML standard's address, ASCII alone: look-alike letters and invisible ones stay outside.
+# The HTML standard's address, only ASCII: look-alike letters and invisible ones stay outside.
 # Counted repeats such as {1,64} make PostgreSQL's matcher ten times slower; lengths are compared.
 EMAIL = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z][A-Za-z]+$"
 PHONE = r"^\+?[0-9(][0-9 ()./-]+$"

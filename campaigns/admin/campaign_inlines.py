@@ -1,4 +1,4 @@
-"""What a campaign's page holds beside its own fields: actions, evidence, exclusions, series."""
+"""Sections of a campaign's page below its fields: actions, evidence, exclusions, series."""
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy

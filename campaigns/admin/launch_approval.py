@@ -77,7 +77,7 @@ class LaunchApproval(ModelAdmin):
         return limit is not None and self._launchable(request, object_id) is not None
 
     def _launchable(self, request: HttpRequest, object_id: Any) -> Any:
-        """The row, where it can be launched and whoever looks may change it; else None."""
+        """The row, if it can be launched and the user may change it; else None."""
         if not (self.has_change_permission(request) and str(object_id).isdecimal()):
             return None
         row = SUBJECTS[self.approval_kind].find(int(object_id))

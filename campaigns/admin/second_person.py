@@ -1,4 +1,4 @@
-"""Rules in force are not changed by one person alone: what a form would do waits for a second."""
+"""Rules in force need a second person: what a form would change waits for their approval."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -11,7 +11,7 @@ from campaigns.models import Tag
 
 @admin.register(Tag)
 class TagAdmin(SecondPerson):
-    actions_submit_line = []  # a tag alone decides nothing; it takes caps with it when deleted
+    actions_submit_line = []  # a tag by itself decides nothing; deleting it deletes its caps
     list_display = ["name", "is_topic", "title", "n_campaigns"]
     list_filter = ["is_topic"]
     search_fields = ["name", "title"]

@@ -18,7 +18,7 @@ def new_salt() -> str:
 
 
 class ArmPlan(models.Model):
-    """How customers are shared out between the arms from a day on. Plans are kept for ever."""
+    """How customers are shared out between the arms from a day on. Plans are never deleted."""
 
     starts_on = models.DateField(_("starts on"), unique=True)
     salt = models.CharField(max_length=40, default=new_salt, editable=False)

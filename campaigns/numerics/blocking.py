@@ -74,7 +74,7 @@ class Blocking:
         for action in range(len(campaign_of)):
             counted = self.masks.counted_by_cap & self.masks.stopped_by_cap[:, [action]]
             how = np.vstack([self.days[:, action], counted]).T
-            how[campaign_of == campaign_of[action]] = 0  # others alone block a campaign
+            how[campaign_of == campaign_of[action]] = 0  # only others block a campaign
             kinds = np.unique(how[how.any(axis=1)], axis=0)
             found.append(
                 tuple(

@@ -75,7 +75,7 @@ def contradiction(use: NDArray, maximum: NDArray, minimum: NDArray) -> list[tupl
     def can_be_kept(kept: list[tuple[str, int]]) -> bool:
         if not n_actions:
             return not any(kind == "minimum" for kind, _place in kept)
-        # Each row in units of its amount: budgets in cents stand beside volumes of a few.
+        # Each row in units of its amount: budgets in cents are mixed with volumes of a few.
         scale = np.array([max(abs(rows[name][1]), 1.0) for name in kept])
         weights = np.array([rows[name][0] for name in kept]).reshape(len(kept), n_actions)
         amounts = np.array([rows[name][1] for name in kept])

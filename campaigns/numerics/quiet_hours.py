@@ -40,7 +40,7 @@ class QuietEntry:
 def entries_for(
     entries: Sequence[QuietEntry], channel: str, country: str
 ) -> tuple[QuietEntry, ...]:
-    """The quiet hours that hold for a customer of a country by a channel: the most specific alone.
+    """The quiet hours that hold for a customer of a country by a channel: only the most specific.
 
     Those of channel and country; else of the country; else of the channel; else of neither.
     """

@@ -2,7 +2,7 @@
 
 Decisions store these codes, and old runs are replayed from them, so a code never changes meaning.
 
-    below 1000         the verdict alone
+    below 1000         only the verdict
     1000 to 9999       the kind of limit in thousands, and which one of the rulebook: 1003 is cap 3
     10 000 and above   UPCOMING + 100 * days until it becomes possible + days that it then stays so
 """

@@ -64,7 +64,7 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     targeted = by_campaign[:, book.campaign_of]
     first, last = first[:, book.campaign_of], last[:, book.campaign_of]
     soon = (first > 0) & (first < NEVER) & consents & addresses & ~listed & ~declined
-    # What is owed is withheld from nobody, so that arms differ in nothing but marketing.
+    # Transactional messages go to every arm, so that arms differ in nothing but marketing.
     block(codes, facts.held_out[:, None] & ~book.flags.transactional, Verdict.HOLDOUT)
     block(codes, facts.suppressed[:, None], Verdict.SUPPRESSED)
     block(codes, book.closed_by_stale_state[None, :], Verdict.STALE_FEATURES)

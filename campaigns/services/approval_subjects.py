@@ -43,7 +43,7 @@ def all_customers() -> int:
 
 
 def count_rule(rule: object) -> int:
-    """For how many customers of the newest day a rule holds; all where that cannot be told."""
+    """For how many customers of the newest day a rule holds; all where that is unknown."""
     state = newest_state()
     if state is None:
         return all_customers()

@@ -1,4 +1,4 @@
-"""The second pair of eyes: asked for, given, refused, taken back; each for one content alone."""
+"""Approvals: requested, given, refused, withdrawn; each is valid for exactly one content."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -36,7 +36,7 @@ def is_above_limit(audience: int, limit: int | None) -> bool:
 def ask_for_launch(
     kind: str, pk: int, *, by: Any, at: datetime, note: str = "", only_try: bool = False
 ) -> Approval:
-    """Ask for the launch of a subject as it is now, and for its dry run; or for that alone.
+    """Ask for the launch of a subject as it is now, and for its dry run; or only for the dry run.
 
     What waits already in this very content is answered as it is. Raises ApprovalRefused.
     """

@@ -1,4 +1,4 @@
-"""Rules that cannot do together what they say, found before a launch and told in words."""
+"""Finds rules that contradict each other before a launch, and describes them."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -46,11 +46,11 @@ Status = Campaign.Status
 
 @dataclass(frozen=True)
 class Conflict:
-    """`never`: it follows from the rules alone that the campaign can be sent to nobody."""
+    """`never`: it follows from the rules that the campaign can be sent to nobody."""
 
     severity: str
     text: str
-    campaign_id: int | None = None  # None: of limits alone
+    campaign_id: int | None = None  # None: only limits are involved
 
     @property
     def is_never(self) -> bool:
@@ -260,8 +260,8 @@ def _topics(tags: set[int]) -> set[int]:
     """Which tags customers may decline, or did while they were topics."""
     topics = set(Tag.objects.filter(pk__in=tags, is_topic=True).values_list("pk", flat=True))
     if others := list(tags - topics):
-        whoever = Customer.objects.exclude(topics_declined=[])  # of them alone there is an index
-        declined = whoever.filter(topics_declined__overlap=others)
+        declining = Customer.objects.exclude(topics_declined=[])  # partial index
+        declined = declining.filter(topics_declined__overlap=others)
         topics.update(*declined.values_list("topics_declined", flat=True).distinct())
     return topics
 

@@ -9,7 +9,7 @@ from campaigns.models import Action, Campaign
 
 @transaction.atomic
 def fix_mix(campaign: Campaign, action: Action) -> Campaign:
-    """From the next run on the campaign has this action alone. Raises CampaignNotReady."""
+    """From the next run on the campaign has only this action. Raises CampaignNotReady."""
     campaign = _locked(campaign)
     if action.campaign_id != campaign.pk:
         raise CampaignNotReady([_("“%s” belongs to another campaign.") % action.name])

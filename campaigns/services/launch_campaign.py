@@ -17,7 +17,7 @@ def launch_campaign(campaign: Campaign, *, with_map: bool = False) -> Campaign:
 
     Raises CampaignNotReady with everything that is missing, and with the rules by which it could
     never be sent; NeedsApproval where a second person has to approve this content first.
-    with_map : whoever launches a map with it has seen to the approval of both.
+    with_map : it is launched with a map, and the caller has checked the approval of both.
     """
     try:
         origins = {Status.DRAFT, Status.PAUSED, Status.ACTIVE}

@@ -218,7 +218,7 @@ def _counts(limit: CapacityLimit, campaign: Campaign) -> bool:
 def _days_left(period: str, campaigns: list[Campaign], as_of: date) -> int:
     """Days from today to the period's end on which one of the campaigns is scheduled.
 
-    Without an end, of the period or of the campaigns, it is today alone: nothing is spread.
+    Without an end, of the period or of the campaigns, it is only today: nothing is spread.
     """
     _start, end = period_of(period, as_of)
     if end is None:

@@ -15,7 +15,7 @@ from segments.models import Customer
 
 @dataclass(frozen=True)
 class SpokenAnswer:
-    """None throughout where there is nothing to say, or a control is not told."""
+    """All fields are None if there is no message, or if it is withheld from a control customer."""
 
     decision: int
     as_of: date
@@ -32,7 +32,7 @@ def answer_customer(
 ) -> SpokenAnswer | None:
     """Decide and fill in. A text with a fault is not said, and its delivery has failed.
 
-    channels : inbound ones; all unless told. request_id : of the caller; the same question gets
+    channels : inbound ones; default: all. request_id : of the caller; the same question gets
     the same answer. None: whoever registers on a later day, or left just now, is no customer.
     Raises StaleState, SendingStopped.
     """

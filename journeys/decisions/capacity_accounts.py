@@ -1,4 +1,4 @@
-"""Budgets and volumes as accounts: opened when a run begins, locked by whoever spends from them."""
+"""Budgets and volumes as accounts: opened when a run begins, locked while they are spent from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

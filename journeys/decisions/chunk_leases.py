@@ -1,4 +1,4 @@
-"""Who works on which chunk: leases and fences, on the database's clock alone."""
+"""Who works on which chunk: leases and fences, timed by the clock of the database only."""
 
 from dataclasses import dataclass
 

@@ -212,7 +212,7 @@ def _answers(
     saved: SavedContacts,
     decision_ids: list[int],
 ) -> dict[int, Answer]:
-    """By customer; what goes in addition is in the ledger alone."""
+    """By customer; messages sent alongside the day's campaign are only in the ledger."""
     choice, book = decided.choice, rules.inputs.book
     slots = saved.chosen.takes_slot
     contact = dict(

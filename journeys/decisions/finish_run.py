@@ -63,9 +63,9 @@ def give_up(run_id: int) -> bool:
     A few poisoned customers are quarantined; many mean that the fault is ours, and splitting every
     chunk down to one customer would only repeat it. Once mended, the run can be started again.
     """
-    alone = DecisionChunk.objects.filter(run=run_id, done=True).exclude(error="")
-    last = alone.order_by("pk").last()
-    if last is None or alone.count() < MAX_QUARANTINED:
+    quarantined = DecisionChunk.objects.filter(run=run_id, done=True).exclude(error="")
+    last = quarantined.order_by("pk").last()
+    if last is None or quarantined.count() < MAX_QUARANTINED:
         return False
     DecisionRun.objects.filter(pk=run_id, status=DecisionRun.Status.RUNNING).update(
         status=DecisionRun.Status.FAILED,

@@ -48,7 +48,7 @@ class LiveRules:
     inputs: RunInputs
     customers: FreshQuery  # those who are decided for
     organisation: Organisation
-    tree: Tree  # of micro-segments: for whoever came since the state
+    tree: Tree  # of micro-segments: for customers who came after the state was built
 
     @property
     def day(self) -> date:
@@ -173,7 +173,7 @@ def _pin(day: date, state_id: int, model_id: int, at: datetime) -> DecisionRun:
 
 
 def _take_prices(run: DecisionRun) -> None:
-    """The prices of the newest daily run: one customer alone says nothing about scarcity."""
+    """The prices of the newest daily run: a single customer says nothing about scarcity."""
     rows = list(CapacityUse.objects.filter(run=run).select_related("account"))
     for row in rows:
         priced = CapacityUse.objects.filter(

@@ -107,7 +107,9 @@ class HistoryQuery:
         leave; so its limits are asked over what really happened.
         """
         late = LATE_DAYS if as_sent else 0
-        since: dict[int | None, list[int]] = {}  # days, None for ever: for campaigns' own contacts
+        since: dict[
+            int | None, list[int]
+        ] = {}  # days, None: without end; for campaigns' own contacts
         for step in book.follow_ups:
             since.setdefault(step.after_days + step.within_days + 1, []).append(step.source_id)
         for campaign in book.campaigns:

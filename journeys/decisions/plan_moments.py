@@ -85,7 +85,8 @@ def plan_moments(
 
 def expiry(campaign: CampaignEntry, planned: datetime, time_zone: str) -> datetime | None:
     """Until when a message may leave: for the hours that the campaign says, else until the end of
-    the organisation's day after the planned one. What is owed, and says nothing, never expires."""
+    the organisation's day after the planned one. Transactional messages without hours of their
+    own never expire."""
     if campaign.expires_after_hours is not None:
         return planned + timedelta(hours=campaign.expires_after_hours)
     if campaign.transactional:

@@ -29,7 +29,7 @@ FULL JOIN (SELECT id, contact_id, status FROM journeys_delivery WHERE as_of = %(
     ON d.contact_id = k.id
 """
 
-# Each part has an index that holds such rows alone.
+# Each part has a partial index on exactly these rows.
 OPEN = """
 SELECT as_of, count(*) FILTER (WHERE status <> 'unknown'),
        count(*) FILTER (WHERE status = 'unknown')
@@ -67,8 +67,8 @@ def _days_to_count() -> list[date]:
     runs = DecisionRun.objects.daily().order_by("-as_of").values_list("as_of", "deliveries")
     days = [
         as_of
-        for place, (as_of, told) in enumerate(runs)
-        if place < RECENT or (told.get("waiting"), told.get("unknown")) != found.get(as_of, (0, 0))
+        for i, (as_of, counts) in enumerate(runs)
+        if i < RECENT or (counts.get("waiting"), counts.get("unknown")) != found.get(as_of, (0, 0))
     ]
     return days[:AT_ONCE]
 

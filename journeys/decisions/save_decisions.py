@@ -232,7 +232,7 @@ def _planned(
 def _mixes(book: Rulebook, choice: Choice, chosen: ChosenContacts) -> tuple[list[str], list[str]]:
     """Of each contact: among which of the campaign's actions was drawn, and with which shares.
 
-    NULL where one action alone was possible. With these shares the campaign's actions can be
+    NULL where only one action was possible. With these shares the campaign's actions can be
     compared without bias, whoever the mix preferred for whom.
     """
     k = len(chosen.row)

@@ -177,8 +177,8 @@ class Worker:
             raise
         finally:
             now = self.clock()
-            told = [receipt for receipt in receipts if not receipt.is_bounce]
-            self.count(outbox.record_receipts(batch, told, now=now))
+            settled = [receipt for receipt in receipts if not receipt.is_bounce]
+            self.count(outbox.record_receipts(batch, settled, now=now))
             self.count(record_bounces(batch, recipients, receipts, now=now))
         return is_whole
 
@@ -226,6 +226,6 @@ def _for_the_rest(
     result: SendResult,
     reason: Reason | None = None,
 ) -> list[Receipt]:
-    told = {receipt.delivery_id for receipt in receipts}
+    reported = {receipt.delivery_id for receipt in receipts}
     ids = (message.delivery_id for message in messages)
-    return [Receipt(each, result, reason) for each in ids if each not in told]
+    return [Receipt(each, result, reason) for each in ids if each not in reported]

@@ -37,11 +37,11 @@ def record_bounces(
             with transaction.atomic():  # customers are locked before deliveries, as in erasing one
                 if customer := customers.get(row["customer_id"]):
                     _record_bounce(customer, row, channel=batch.channel, at=now)
-                told = record_receipts(batch, [refused[row["id"]]], now=now)
+                recorded = record_receipts(batch, [refused[row["id"]]], now=now)
         except DatabaseError:  # of one address, which is not to keep others waiting
             logger.exception("The bounce of the delivery %s could not be stored.", row["key"])
         else:
-            statuses += told
+            statuses += recorded
     return statuses
 
 

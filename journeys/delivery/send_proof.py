@@ -114,7 +114,7 @@ def _hand_over(route: ChannelRoute, messages: Sequence[Message], now: datetime) 
     reason: Reason | None = None
     try:
         with TRANSPORTS[route.transport].open(route.peer_id) as send:
-            for message in messages:  # each a batch of its own: one may fail alone
+            for message in messages:  # each a batch of its own: one may fail without the others
                 for receipt in send(uuid4(), [message], now):
                     receipts.append(receipt)
     except Unreachable as error:
@@ -123,7 +123,7 @@ def _hand_over(route: ChannelRoute, messages: Sequence[Message], now: datetime) 
         reason = error.reason
     except SessionOver:
         reason = Reason(ReasonCode.SESSION_OVER)
-    except Exception as error:  # whatever it is, whoever asked is to read it
+    except Exception as error:  # the user is shown any error
         words = f"{type(error).__name__}: {error}"
         receipts.append(receipt_of(NO_DELIVERY, SendResult.UNKNOWN, words))
         reason = make_reason(ReasonCode.MESSAGE_INVALID, fault=words)

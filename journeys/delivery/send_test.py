@@ -41,7 +41,7 @@ def send_test(
                 receipts.append(receipt)
     except (Unreachable, SessionOver) as error:
         reason = str(error)
-    except Exception as error:  # whatever it is, whoever asked is to read it
+    except Exception as error:  # the user is shown any error
         reason = f"{type(error).__name__}: {error}"
     else:
         reason = ""

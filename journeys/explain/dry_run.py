@@ -83,7 +83,7 @@ class DryRunSide:
 def dry_run(
     approval: Approval, *, progress: Callable[[int, int], None] = lambda done, of: None
 ) -> dict[str, Any]:
-    """What an approval would change, as JSON. progress : told batches done and to do.
+    """What an approval would change, as JSON. progress : called with batches done and in total.
 
     Counts are [estimate, low, high]: exact where all customers were looked at, else limits of
     95 %. Raises StaleState where no day has been computed or learned from; what `propose` raises.
@@ -204,7 +204,7 @@ def _by_campaign(
 
 
 def _arms(day: DryRunDay, batch: CustomerBatch) -> NDArray[np.str_]:
-    """Arms as they are given out; of whoever has none yet, as the plan will give it."""
+    """Arms as assigned; for customers without one, as the plan will assign it."""
     arms = load_arms(day.run.plan_id, batch.customer_ids, otherwise="")
     for row in np.flatnonzero(arms == "").tolist():
         assert day.run.plan is not None

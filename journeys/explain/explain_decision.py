@@ -1,6 +1,6 @@
 """Why a customer got what they got: a decision computed again, with everything it was made of.
 
-Where it cannot be computed again, what was stored of it is told, and that this is all.
+Where it cannot be computed again, the stored part is shown, with a note that this is all.
 """
 
 from dataclasses import replace

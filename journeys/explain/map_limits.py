@@ -26,7 +26,7 @@ AFTER_ALL = np.iinfo(np.int64).max  # a watermark above every contact there is
 
 @dataclass
 class LimitForecast:
-    """What would hold a message: for good, or until a moment that is told among the texts."""
+    """What would hold a message: permanently, or until a moment, which the texts name."""
 
     texts: list[str]
     leaves_at: datetime | None  # None: it is not possible

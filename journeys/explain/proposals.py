@@ -27,7 +27,7 @@ from segments.rules.numerics.rule import RuleError, parse_rule
 from segments.rules.numerics.rule_tree import Rule
 from segments.state.load_batch import CustomerBatch
 
-BY_ITS_STEP = "step"  # notes: the campaign is sent as a step of maps, or by an event, alone
+BY_ITS_STEP = "step"  # note: the campaign is sent only as a step of journeys, or by an event
 BY_EVENT = "event"
 AS_IF_TODAY = "as_if_today"  # its schedule begins or recurs on another day
 LATER_STEPS = "later_steps"  # of the map: what follows waits and splits is not looked at
@@ -82,7 +82,7 @@ class Proposal:
         return self.present.fields() | self.changed.fields() | entering
 
     def over(self, features: Collection[str]) -> "Proposal":
-        """The same on a state that holds these features alone; see Rulebook.over."""
+        """The same on a state that holds only these features; see Rulebook.over."""
         present, changed = self.present.over(features), self.changed.over(features)
         notes = [*self.notes, UNKNOWN_FEATURE] if changed.unknown_fields else self.notes
         return replace(self, present=present, changed=changed, notes=notes)
@@ -157,7 +157,7 @@ def _map(approval: Approval, as_of: date, at: np.datetime64) -> Proposal:
 
 
 def _first_message(graph: Graph | None) -> int | None:
-    """The campaign that whoever enters comes to first, unless they wait or are split before."""
+    """The first campaign of a participant; None if they wait or are split before it."""
     step = graph.entry if graph else None
     seen: set[str] = set()
     while graph and step and step.id not in seen:

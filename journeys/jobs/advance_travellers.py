@@ -221,7 +221,7 @@ class TravellerBatch:
             holds = walk_steps.for_whom(journey.exit_rule, ids, on=self.today)
             found |= {w.id: ExitReason.RULE for w in looked_at if w.customer_id in holds}
         if journey.goal and looked_at:
-            until = self.now + MAX_AHEAD  # what is known of has happened, whoever's clock is wrong
+            until = self.now + MAX_AHEAD  # a known event has happened, even if a clock is wrong
             spans = [(w.customer_id, w.counts_from, until) for w in looked_at]
             reached = walk_steps.first_events(journey.goal.event_kind, spans)
             pairs = zip(looked_at, reached, strict=True)

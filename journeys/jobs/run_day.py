@@ -21,7 +21,7 @@ from optiengine.lib.worker import worker_name
 from segments.state.build_state import build_state
 
 logger = logging.getLogger(__name__)
-PREPARING = "hashtext('journeys.run_day')"  # advisory lock of whoever prepares a day
+PREPARING = "hashtext('journeys.run_day')"  # advisory lock held while a day is prepared
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def fit_uplift(as_of: date) -> UpliftModelVersion:
     """Add what was measured on a day to what is known, and fit the posterior for its decisions.
 
     Contacts whose windows are open count by the share of their outcome that has been seen; evidence
-    is counted of closed windows alone.
+    is counted from closed windows only.
 
     Contacts whose assignment is not known teach nothing about effects and are left out. Learning
     the same day twice replaces that day. Raises StaleState without the day's states.

@@ -98,7 +98,7 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
 
 
 def contact_outputs(plan: ImportPlan) -> dict[str, str]:
-    """A date alone means the day's first moment: whatever the customer did that day came after.
+    """A date without a time is the start of the day: all that the customer did that day is later.
 
     The probability of the action may be given itself, or as that of having been put in this very
     group, test or control: P(own group) = P(action) x P(own group | action).

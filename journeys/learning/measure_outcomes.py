@@ -9,7 +9,7 @@ from optiengine.lib.days import day_start
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Organisation
 
-LOOKBACK_DAYS = 120  # contacts older than this without an outcome are left alone, unless asked for
+LOOKBACK_DAYS = 120  # older contacts without an outcome are skipped by default
 
 # The window begins with the contact's reservation for test and control alike (intention to
 # treat).

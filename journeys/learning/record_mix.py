@@ -8,7 +8,7 @@ from django.db import connection
 from journeys.models import ActionEvidence, MixDay, PairEvidence
 
 # Each sum per micro-segment and, in rows without one, over all. A contact that was imported
-# without a micro-segment is in the total alone.
+# without a micro-segment is in the total only.
 LEVELS = "HAVING grouping(k.micro_segment_id) = 1 OR k.micro_segment_id IS NOT NULL"
 
 MIX = f"""

@@ -26,7 +26,7 @@ class Difference:
 @dataclass(frozen=True)
 class Evidence:
     found: Difference  # by the contacts that chose the cut: the largest of many, so flattering
-    later: Difference  # by contacts of later days alone
+    later: Difference  # by contacts of later days only
     by_action: list[tuple[int, Difference, Difference]]  # action (0: others), found, later
 
 

@@ -66,7 +66,7 @@ def is_due(as_of: date) -> bool:
 def split_segments(as_of: date, *, tell: Callable[[str], object] | None = None) -> Tried:
     """Try to split every leaf that is not frozen, once; log each attempt; follow earlier splits up.
 
-    A leaf that was looked at within the week before is left alone, so a repeated call, or one on
+    A leaf that was looked at within the week before is skipped, so a repeated call, or one on
     an earlier day, does nothing. Splits hold for the states of the next day on. Raises StaleState
     without the day's states. tell : called with each leaf's name.
     """

@@ -72,11 +72,11 @@ def settle_due(due: DueSteps, results: StepResults, at: datetime) -> None:
     found = zip(
         results.result.tolist(), results.contact_id.tolist(), results.leaves_at, strict=True
     )
-    told = dict(zip(due.traveller_ids.tolist(), found, strict=True))
-    travellers = load_travellers("t.id = ANY(%s) AND t.campaign_id IS NOT NULL", [list(told)])
+    decided = dict(zip(due.traveller_ids.tolist(), found, strict=True))
+    travellers = load_travellers("t.id = ANY(%s) AND t.campaign_id IS NOT NULL", [list(decided)])
     passage_log = PassageLog()
     for traveller in travellers:
-        result, contact_id, leaves_at = told[traveller.id]
+        result, contact_id, leaves_at = decided[traveller.id]
         since = max(at, traveller.step_since, leaves_at or at)
         step = graph_of(traveller.version_id).steps.get(traveller.step)
         if step is None:

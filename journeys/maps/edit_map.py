@@ -53,7 +53,7 @@ def launch_map(
     """Let customers enter the newest version from now on, or go on where a pause stopped them.
 
     Who is on the way in an older version finishes there. Campaigns of its steps that are drafts
-    are launched with it, by whoever may launch campaigns. Raises MapNotReady with all sentences;
+    are launched with it, if the user may launch campaigns. Raises MapNotReady with all sentences;
     MapNeedsApproval where a second person has to approve this drawing, with what its campaigns
     say, first.
     """

@@ -31,7 +31,7 @@ BATCH = 5_000  # events or customers of one transaction
 OLDEST = timedelta(days=2)  # what happened longer ago begins nothing, however late it is heard of
 LOOK_EVERY = timedelta(minutes=10)  # dates and exit rules, which read all customers of a map
 LONGEST_FAULT = 300
-ENTERING = 0x0E  # advisory lock of whoever lets in; the others leave it to them
+ENTERING = 0x0E  # advisory lock: one process lets customers in, others skip it
 
 Reentry = JourneyMap.Reentry
 
@@ -45,7 +45,7 @@ INSERT = """
     FROM unnest(%(customers)s::bigint[], %(keys)s::text[], %(counts_from)s::timestamptz[],
         %(controls)s::boolean[]) AS n(customer_id, entry_key, counts_from, is_control)
     JOIN segments_customer c ON c.id = n.customer_id AND c.erased_at IS NULL
-    WHERE %(beside)s OR NOT EXISTS (
+    WHERE %(parallel)s OR NOT EXISTS (
         SELECT FROM journeys_traveller t
         WHERE t.map_id = %(map)s AND t.customer_id = n.customer_id AND {shut})
     ON CONFLICT (map_id, customer_id, entry_key) DO NOTHING
@@ -94,7 +94,7 @@ def enter_maps(now: datetime) -> Counter[str]:
 
 
 def _look_at(journey: JourneyMap, now: datetime) -> Counter[str]:
-    """One map's group, dates and exit rule; what hinders it is told on its page."""
+    """One map's group, dates and exit rule; its page shows what prevents an entry."""
     counts: Counter[str] = Counter()
     cursor, _made = MapCursor.objects.get_or_create(map=journey)  # of an older launch: none yet
     fault = ""
@@ -182,7 +182,7 @@ def _enter_by_event(journey: JourneyMap, events: Sequence[Event], now: datetime)
     fits = for_whom(entry.get("rule") or {}, {one.customer_id for one in begins}, on=_today(now))
     _tell(journey, "")
     begins = [one for one in begins if one.customer_id in fits]
-    return insert(journey, begins, now, beside=journey.reentry == Reentry.ALWAYS)
+    return insert(journey, begins, now, parallel=journey.reentry == Reentry.ALWAYS)
 
 
 def _tell(journey: JourneyMap, fault: str) -> None:
@@ -249,11 +249,11 @@ def _by_exit_rule(journey: JourneyMap, cursor: MapCursor, now: datetime) -> int:
 
 
 def insert(
-    journey: JourneyMap, entries: Sequence[Entry], now: datetime, *, beside: bool = False
+    journey: JourneyMap, entries: Sequence[Entry], now: datetime, *, parallel: bool = False
 ) -> int:
     """Let in who may come; returns how many did. The caller holds the locks of their blocks.
 
-    Of each customer at most one unless `beside`: a journey may then begin beside another one.
+    At most one per customer unless `parallel`: a journey may then begin while another runs.
     """
     if not entries:
         return 0
@@ -267,7 +267,7 @@ def insert(
                 "version": journey.active_version_id,
                 "step": step,
                 "now": now,
-                "beside": beside,
+                "parallel": parallel,
                 "customers": customers,
                 "keys": [one.key for one in entries],
                 "counts_from": [one.counts_from for one in entries],

@@ -3,7 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class CapacityAccount(models.Model):
-    """What one period of a budget or volume limit has used: the row that whoever spends it locks.
+    """What one period of a budget or volume limit has used; the row is locked to spend from it.
 
     Counted in whole units that add up exactly: thousandths of a cent, or messages.
     """

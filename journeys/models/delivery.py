@@ -256,5 +256,5 @@ class Delivery(models.Model):
 
     @property
     def reason_text(self) -> str:
-        """The sentence, in the language of whoever reads it; empty where there is no reason."""
+        """The sentence, in the reader's language; empty where there is no reason."""
         return str(self.reason or "")

@@ -31,7 +31,7 @@ class NotDecided(Exception):
 
 
 class LivedWorld:
-    """A scenario's world beside the engine's database. It knows what really came of each message.
+    """A scenario's world, next to the engine's database. It knows the true result of each message.
 
     The world's memory is made anew from the outbox: the same messages make the same days.
     """
@@ -77,7 +77,7 @@ class LivedWorld:
             self._hand_in_day(day, events)
 
     def _decide(self, day: date, tell: Callable[[str], None]) -> None:
-        """The engine's day, helpers beside it: they take chunks, then batches of the outbox."""
+        """The engine's day, with helpers: they take chunks, then batches of the outbox."""
         decided_at = datetime.combine(day, DECISION_TIME)
 
         def with_help(step: str) -> None:

@@ -27,7 +27,7 @@ CUSTOMER_COLUMNS = (
 class PurchaseProcess:
     """How a population buys; time in days, money in cents of margin.
 
-    While active a customer buys at rate lambda ~ Gamma(r, rate alpha) a day and stops for ever
+    While active a customer buys at rate lambda ~ Gamma(r, rate alpha) a day and stops permanently
     after any purchase but the first with probability p ~ Beta(a, b): Fader, Hardie & Lee (2005),
     Marketing Science 24:275-284. Margins of his orders are Gamma(shape, rate nu) with
     nu ~ Gamma(q, rate gamma): Fader & Hardie (2013), "The Gamma-Gamma model of monetary value".

@@ -61,7 +61,7 @@ class TrueWorth:
         self.catalogue, self.population = world.catalogue, world.population
         self._untouched = deepcopy(world)
         n = len(world.population)
-        self.gained_cents = np.zeros(n)  # margin beside that of the world without messages
+        self.gained_cents = np.zeros(n)  # margin less that of the world without messages
         self.cost_cents = np.zeros(n)
         self.n_messages = np.zeros(n, dtype=int)
         self.choices: list[dict[str, ChoiceWorth]] = []  # per day, by arm

@@ -12,7 +12,7 @@ from unfold.contrib.import_export.forms import ExportForm
 
 from optiengine.lib.figures import number
 
-MAX_ROWS = 50_000  # a file is built in memory; whoever needs more narrows the list
+MAX_ROWS = 50_000  # a file is built in memory; users filter the list for more
 
 
 class ExportAdmin(ExportActionModelAdmin):

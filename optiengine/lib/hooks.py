@@ -1,6 +1,6 @@
 """How later apps join in what an earlier one does.
 
-An app that leaves room for others has a Hook beside what it does. Each app's hooks.py names, in one
+An app that others extend has a Hook next to the code concerned. Each app's hooks.py names, in one
 function `connect`, all that it adds; its AppConfig.ready calls that function and nothing else.
 """
 

@@ -1,4 +1,4 @@
-"""A small table with a title, as pages of the admin show beside a form."""
+"""A small table with a title, shown next to a form in the admin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

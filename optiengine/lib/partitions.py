@@ -30,7 +30,7 @@ def ensure_partitions(table: str, first: date, last: date) -> None:
 
 
 def _is_attached(cursor: CursorWrapper, name: str) -> bool:
-    """A table that is not: whoever made it was killed before it could be attached."""
+    """A table that is not attached: its creator was killed before attaching it."""
     cursor.execute(
         "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(%s))", [name]
     )

@@ -95,7 +95,7 @@ class _Sandbox(Environment):
     local_namespace_limit = MOST_OUTPUT
 
     def error(self, exc: Any, msg: str | None = None, token: Token | None = None) -> None:
-        """What was met at the end of an expression is told with the place of the expression."""
+        """An error at the end of an expression is reported at the position of the expression."""
         if isinstance(exc, LiquidError) and (exc.token is None or exc.token.start_index < 0):
             exc.token = token
         super().error(exc, msg, token)
@@ -145,7 +145,7 @@ class TextTemplate:
             return self.parsed.render(values)
         except LiquidError as error:
             raise TextError([_in_words(self.source, error)]) from error
-        except Exception as error:  # a fault of one text, whatever it is, ends that text alone
+        except Exception as error:  # any error in a text fails only that text
             text = _("The text cannot be rendered: %s.")
             raise TextError([text % (error or type(error).__name__)]) from error
 

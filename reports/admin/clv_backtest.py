@@ -16,11 +16,11 @@ from reports.services.clv_backtest import ClvBacktest as Report
 from reports.services.clv_backtest import clv_backtest, last_known_day
 from segments.models import Organisation
 
-HOLDOUT_DAYS = 91  # compared unless told
+HOLDOUT_DAYS = 91  # compared by default
 
 
 class BacktestForm(ReportForm):
-    """Until the newest event, from a quarter of a year before it, unless told."""
+    """Defaults: from a quarter of a year before the newest event until that event."""
 
     since = None  # type: ignore[assignment]
     as_of = forms.DateField(label=_("predicted on"), required=False, widget=DayInput)

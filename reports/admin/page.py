@@ -48,7 +48,7 @@ class ReportPage(ModelAdmin):
         raise NotImplementedError
 
     def show(self, report: Any, cleaned: dict[str, Any]) -> dict[str, Any]:
-        """What the template needs beside the report."""
+        """What the template needs in addition to the report."""
         raise NotImplementedError
 
     def lines(self, report: Any) -> Iterable[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from reports.numerics.means import Moments
 
 Array = NDArray[np.float64]
 
-MOST_REPEATS = 7  # whoever came back as often or oftener is one group, as in the papers
+MOST_REPEATS = 7  # customers with at least as many repeats form one group, as in the papers
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def chain_value(
 ) -> ChainValue:
     """Fit and value the chain. discount : of one period, in (0, 1]. n_periods : of the horizon.
 
-    Margin falls on the middle of its period. strength : estimated unless told.
+    Margin falls on the middle of its period. strength : default: estimated.
     Raises ValueError on a discount or a horizon that makes no sense.
     """
     if not 0 < discount <= 1:

@@ -172,7 +172,7 @@ def _collect_holdout(as_of: date, until: date, zone: str) -> None:
 
 
 def _forecast(model: ClvModel, weeks: float) -> tuple[Forecast, int]:
-    """What the models say of every buyer of the facts, beside what came; orders without amount."""
+    """Predicted and actual purchases of every buyer of the facts; orders without an amount."""
     purchases = BetaGeometric.from_fitted(model.purchases)
     valuation = Valuation(model, buyer_cents=0.0, horizon_weeks=weeks, weekly_discount=0.0)
     parts, n_unvalued, last_id, n_read = [], 0, -1, BATCH

@@ -180,7 +180,7 @@ def changed_facts(inputs: RunInputs, book: Rulebook, batch: CustomerBatch, facts
     """The codes by facts under another rulebook on the same actions, as far as they differ.
 
     What only the changed target groups reach is asked of today's consents and addresses: those of
-    the day are not kept where another reason was told first.
+    the day are not kept where another reason was stored first.
     """
     facts = facts.copy()
     scheduled = np.array([c.runs_today for c in book.campaigns], dtype=bool)[book.campaign_of]

@@ -225,7 +225,7 @@ def _with_values(one: _Seen, values: AverageValues | None, actions: Sequence[Act
         return one
     best = prob_best(values.mean, values.sd)
     place = {action.pk: i for i, action in enumerate(actions)}
-    told = [
+    compared = [
         replace(
             action,
             prob_best=float(best[place[action.id]]),
@@ -233,7 +233,7 @@ def _with_values(one: _Seen, values: AverageValues | None, actions: Sequence[Act
         )
         for action in one.actions
     ]
-    return replace(one, actions=told)
+    return replace(one, actions=compared)
 
 
 def _overall(

@@ -29,7 +29,7 @@ from segments.models import (
 from segments.state.customer_facts import every_kth
 
 PERIOD_DAYS = 28
-MOST_PERIODS = 13  # looked back at unless told: a year of four weeks each
+MOST_PERIODS = 13  # looked back at by default: a year of four weeks each
 MOST_CUSTOMERS = 200_000  # whose moves are counted
 N_PARTS = 50  # of customers at random, for the limits
 PART_SEED = 4711  # another than the sample's, or a part would be all or nothing of it
@@ -147,7 +147,7 @@ def segment_migration(
 ) -> MigrationReport:
     """Observed moves in whole periods up to the newest built day that is not after as_of.
 
-    since : the first day that a period may begin on; a year back unless told. Bounded by
+    since : the first day that a period may begin on; default: a year back. Bounded by
     MOST_CUSTOMERS, chosen by their ids. Raises ReportError where there is no period to look at.
     """
     organisation = Organisation.current()

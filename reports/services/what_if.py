@@ -33,7 +33,7 @@ from reports.numerics.off_policy import MIN_EFFECTIVE
 from reports.services.decision_log import DecisionLog, DecisionReward
 from segments.models import Organisation
 
-DEFAULT_DAYS = 28  # of decisions that are looked at, unless told otherwise
+DEFAULT_DAYS = 28  # of decisions that are valued by default
 MAX_LOST = 0.01  # of the decisions may fail to come out again as they were stored
 
 
@@ -42,7 +42,7 @@ ESTIMATES = ("present", "ips", "snips", "doubly_robust")
 
 @dataclass(frozen=True)
 class Answer:
-    """The worth of a change, or why it cannot be told."""
+    """The value of a change, or why it cannot be computed."""
 
     since: date  # of the first run valued
     until: date

@@ -1,7 +1,7 @@
 """Erasure: what says who a customer is goes, what was decided and counted stays under a number.
 
 Kept are the customer's id, by which a later import is refused, the proof of consents, and the
-ledgers, which speak of numbers alone. Addresses stay suppressed, as keyed hashes.
+ledgers, which hold only numbers. Addresses stay suppressed, as keyed hashes.
 """
 
 from collections.abc import Callable

@@ -48,7 +48,7 @@ def store_events(events: Sequence[NewEvent], *, source: str, at: datetime) -> li
     for month in sorted({month_start(event.occurred_at.date()) for event in events}):
         ensure_partitions("segments_event", month, month)
     with transaction.atomic():
-        # Ids are unique within a month alone: of two who hand in the same one, one waits.
+        # Ids are unique only within a month: of two who hand in the same one, one waits.
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(hashtext('events of'), hashtext(%s))", [source]

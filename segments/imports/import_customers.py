@@ -1,4 +1,4 @@
-"""The import of customers: one row per customer; columns that a file lacks are left alone.
+"""The import of customers: one row per customer; columns that a file lacks do not change.
 
 An empty cell of a column that the file has clears the value, as the file says so; of a consent
 column it says nothing, because silence is neither consent nor withdrawal.

@@ -23,7 +23,7 @@ from segments.models import EventKind, Suppression
 
 NEWS, LASTING, LISTED = "import_feedback", "import_lasting", "import_listed"  # temporary
 KINDS = ", ".join(quote(kind.value) for kind in FEEDBACK)
-REASONS = {  # the first is told where both are reported of an address
+REASONS = {  # the first is used where both are reported for an address
     EventKind.COMPLAINT.value: Suppression.Reason.COMPLAINT.value,
     EventKind.BOUNCE.value: Suppression.Reason.BOUNCE.value,
 }

@@ -91,7 +91,7 @@ def run_import(
     """Import a job's file: all of it, with each row accounted for, or nothing.
 
     at : the moment that the rows are stored under; by default the job's creation. progress :
-    called with the bytes read and their total. A job that is done is left alone. A file that
+    called with the bytes read and their total. A job that is done is skipped. A file that
     cannot be imported makes the job failed, with the reason; so does a fault, which is raised too.
     """
     started, at = time.monotonic(), at or job.created_at

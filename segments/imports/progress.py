@@ -1,4 +1,4 @@
-"""How far an import is, for people who wait: told to a caller, and to the job's row."""
+"""Progress of an import: passed to a callback and stored in the job's row."""
 
 import time
 from collections.abc import Callable

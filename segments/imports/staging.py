@@ -33,7 +33,7 @@ def cells_of(file_format: FileFormat) -> dict[str, str]:
 
 
 def extras_of(columns: Iterable[str], plan: ImportPlan) -> tuple[str, ...]:
-    """Columns that no field uses as they are; those of a product are kept beside it."""
+    """Columns that no field uses as they are; those of a product are kept, too."""
     left_out = set(plan.mapping.values()) | IGNORED | set(plan.options.ignore)
     return tuple(column for column in columns if column not in left_out)
 

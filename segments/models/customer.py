@@ -14,7 +14,7 @@ from segments.querysets import CustomerQuerySet
 BLOCK_BITS = 12  # customers with the same id >> 12 share a lock: 4,096 to a block
 
 
-# What imports allow in a phone number beside digits is taken out, so that spellings compare.
+# Characters other than digits are removed from phone numbers, so that spellings compare.
 PHONE_DIGITS = Func(F("phone"), Value("+ ()./-"), Value(""), function="translate")
 
 

@@ -3,7 +3,7 @@ from django.db import models
 
 
 class EventCursor(models.Model):
-    """How far one reader of new events has come. Kept by `events_after` alone.
+    """How far one reader of new events has come. Written only by `events_after`.
 
     Ids are given out in order, but become visible when their transactions commit: below
     `settled_id` everything has been read, above it what is in `seen`.

@@ -35,7 +35,7 @@ class Segmentation(models.Model):
 
 
 class MicroSegment(models.Model):
-    """A leaf of the segment tree: customers of one stage who behave alike. Its id is for ever."""
+    """A leaf of the segment tree: customers of one stage who behave alike. Its id never changes."""
 
     stage = models.CharField(_("stage"), max_length=12, choices=Stage)
     name = models.CharField(_("name"), max_length=250)

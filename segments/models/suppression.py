@@ -7,7 +7,7 @@ from segments.channel_labels import channel_choices
 class Suppression(models.Model):
     """An address that is never written to by a channel, kept as a keyed hash: nobody can read it.
 
-    It outlives the customer: whoever is imported with this address later is suppressed, too.
+    It outlives the customer: customers imported with this address later are suppressed, too.
     """
 
     class Reason(models.TextChoices):

@@ -68,9 +68,9 @@ class Tree:
 def build_state(as_of: date, *, seed: int = 0, progress: Progress | None = None) -> StateBuild:
     """Write the state of every customer known on a day, from events before the day began.
 
-    In one transaction, its StateBuild last: whoever sees that sees all of it. Building a day again
-    replaces it and its moves, unless decisions were made on it; then it stays as it is and is
-    returned. seed : of the fits that are due.
+    In one transaction, its StateBuild last: a reader who sees it sees the whole state. Building a
+    day again replaces it and its moves, unless decisions were made on it; then it stays as it is
+    and is returned. seed : of the fits that are due.
     """
     ensure_partitions(CustomerState._meta.db_table, as_of, as_of)
     with transaction.atomic():
@@ -127,7 +127,7 @@ def _score(
     n_customers: int,
     progress: Progress | None,
 ) -> None:
-    """Value and segment for every customer of the facts, batch by batch, into a table beside it."""
+    """Value and segment for every customer of the facts, batch by batch, into a second table."""
     query = sql.SQL(
         'SELECT customer_id, stage, x, t_x, "T", n_valued, mean_cents, {} FROM {} WHERE'
         " customer_id > {} ORDER BY customer_id LIMIT {}"

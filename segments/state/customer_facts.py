@@ -57,7 +57,7 @@ WHERE (c.registered_on IS NULL OR c.registered_on <= {as_of}) AND {of_customers}
 ORDER BY c.id
 """
 
-# In this order: whoever came back is not new again, and a first order long ago is not new.
+# Order matters: a customer who came back is not new, nor is one whose first order is old.
 STAGE = """
 CASE WHEN h.n IS NULL THEN 'prospect'
      WHEN {as_of}::date - h.last_day > {lapsed} THEN 'lapsed'
@@ -99,7 +99,7 @@ def facts_sql(
     """The facts as a query, ordered by customer.
 
     until : events from this moment on are left out, by default from the beginning of the day.
-    customer_ids : these customers alone, int8[].
+    customer_ids : only these customers, int8[].
     """
     of_events: sql.Composable = sql.SQL("TRUE")
     of_customers: sql.Composable = sql.SQL("TRUE")

@@ -212,7 +212,7 @@ def _widen_target_groups(parent: int, children: list[int]) -> None:
 
 
 def _widened(rule: Any, parent: int, children: list[int]) -> Any:
-    """A stored rule in which whoever is in one of the children counts as in the parent."""
+    """A stored rule in which members of either child count as members of the parent."""
     if isinstance(rule, list):
         return [_widened(part, parent, children) for part in rule]
     if not isinstance(rule, dict):

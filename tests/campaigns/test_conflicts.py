@@ -53,7 +53,7 @@ def test_who_comes_back_before_an_exclusion_ends_shuts_out_for_good(repeat, days
     )
 
 
-def test_a_duration_does_so_too_but_not_to_those_that_ignore_it():
+def test_a_duration_blocks_other_campaigns_except_those_that_ignore_it():
     source = daily(1, rank=1, repeat_after_days=5, duration_days=5)
     for fields in ({"ignores_durations": True}, {"ignores_durations_of": (1,)}):
         assert not list(shut_outs(book(source, daily(2, **fields)), 1, [0], STAGES))

@@ -110,7 +110,7 @@ def test_a_replay_names_the_release_that_can_do_it(run):
         replay_live(of_version(OLD, decide_live().run))
 
 
-def test_the_command_says_so_too_and_prints_the_version(run, capsys):
+def test_the_replay_command_refuses_another_version_and_prints_it(run, capsys):
     call_command("replay", str(run.pk), json=True)
     assert f'"version": {DECISION_VERSION}' in capsys.readouterr().out
     of_version(OLD, run)

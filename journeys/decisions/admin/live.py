@@ -1,4 +1,4 @@
-"""Real time: what was decided beside the daily runs, and the events that wait for it."""
+"""Real time: decisions made outside the daily runs, and the events waiting to be decided."""
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery

@@ -27,7 +27,7 @@ class Choice:
     option_probs: NDArray[np.float64]  # (n, 1 + A) of none, then of each action, for the slot
     is_control: NDArray[np.bool_]  # (n,) the message is withheld
     codes: Codes  # (n, A) with what was outranked
-    additions: NDArray[np.bool_]  # (n, A) sent beside the day's campaign
+    additions: NDArray[np.bool_]  # (n, A) sent alongside the day's campaign
     addition_probs: NDArray[np.float64]  # (n, A) of each of those, had it been picked
     addition_control: NDArray[np.bool_]  # (n, A)
 
@@ -247,7 +247,7 @@ def _while_testing(
 
     Between campaigns such an action competes as it is known, by what others have in common. But
     inside a campaign shares are equal while any of its actions is short; and none, from which
-    nothing is learned, has no more than an equal share beside what is not yet known to be worse.
+    nothing is learned, has no more than an equal share among the options not yet known to be worse.
     """
     share = p[:, 1:].copy()
     several = np.flatnonzero(np.bincount(campaign_of) > 1)

@@ -14,11 +14,11 @@ from segments.channels import inbound_channels
 @dataclass(frozen=True)
 class Occasion:
     """Which campaigns take part. By default those of the day's run: all that go out by schedule,
-    series or step. An answer is one message, so what would go beside it takes no part in it."""
+    series or step. An answer is one message, so additional messages take no part in it."""
 
-    channels: tuple[str, ...] = ()  # inbound: by these alone
-    trigger_kind: str = ""  # of the event that arrived: what it starts alone
-    is_step: bool = False  # steps of journey maps alone
+    channels: tuple[str, ...] = ()  # inbound: only by these
+    trigger_kind: str = ""  # kind of the event that arrived: only what it starts
+    is_step: bool = False  # only steps of journeys
 
     def block_others(self, book: Rulebook, codes: Codes) -> None:
         """Write NOT_TRIGGERED or NOT_ASKED, (n, A), where a campaign takes no part."""

@@ -197,7 +197,7 @@ class _Series:
         sources = np.flatnonzero(self.book.campaign_ids == step.source_id)
         if len(sources):
             columns = np.flatnonzero(self.book.campaign_of == sources[0])
-            # Added one by one: a customer alone gets the same last digit as within a batch.
+            # Added one by one: a single customer gets the same last digit as within a batch.
             p = sum((self.prob[rows, c] for c in columns), chance) / max(len(columns), 1)
             window = max(self.book.campaigns[sources[0]].window_days, 1)
             seen = np.minimum(ago, window)

@@ -48,7 +48,7 @@ class WholeChoice:
     def _take_back(self) -> None:
         """Where a maximum is exceeded, take options back from those who lose least by it.
 
-        Ends, because whoever is asked gives up an option that uses too much, if only for none.
+        Ends, because each customer concerned gives up an option that uses too much.
         """
         while (over := self.used > self.maximum).any():
             at_fault = np.any(self.use[over] > 0, axis=0)

@@ -31,7 +31,7 @@ def arbitrate_within(
     use : (L, A) units that a message of each action uses. left : (L,) units, below 0 is nothing.
 
     Customers take turns in an order drawn for the run. An action for which too little is left of a
-    limit is blocked for whoever comes then, and they choose among the others, so every probability
+    limit is blocked for customers who come then; they choose among the others, so every probability
     is the exact one given what was left. A message that the control draw withholds uses nothing;
     but it is chosen only where a message could have been, so that test and control differ in
     nothing else.

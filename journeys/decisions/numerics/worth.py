@@ -23,7 +23,7 @@ from journeys.learning.numerics.uplift import Prediction
 
 DAILY_DISCOUNT = 0.999  # gamma: a year from now is worth 0.69 of today
 HORIZON_DAYS = FORESIGHT_DAYS  # follow-ups due later than this are not counted
-GRID_DAYS = 7  # how finely the days of later steps are told apart: a series has a dozen of them
+GRID_DAYS = 7  # resolution of the days of later steps: a series has a dozen of them
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Calls to make: a page per day for whoever calls, a CSV file of it, and the ledger of all."""
+"""The call list: a page per day for the callers, its CSV file, and the list of all calls."""
 
 import csv
 from datetime import date

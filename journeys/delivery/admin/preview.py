@@ -35,7 +35,7 @@ POLICY = "default-src 'none'; img-src https: data:; style-src 'unsafe-inline'"
 
 
 class Previewing(ModelAdmin):
-    """Who may look: names a customer beside what a campaign says."""
+    """Permission to preview: the page shows a customer and the text of a campaign."""
 
     def has_preview_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perms(["campaigns.view_campaign", "segments.view_customer"])

@@ -1,4 +1,4 @@
-"""Ways by which messages leave. A new one: a module beside these, and a line in TRANSPORTS.
+"""Transports of messages. To add one: a module in this package, and a line in TRANSPORTS.
 
 The line's key is the route's `transport`, so ChannelRoute.Transport needs the same word.
 """

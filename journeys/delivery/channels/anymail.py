@@ -102,7 +102,7 @@ def _send(
 
 
 def _hand_over(backend: BaseEmailBackend, message: Message, now: datetime) -> Handed:
-    told = partial(Receipt, message.delivery_id)
+    receipt = partial(Receipt, message.delivery_id)
     answered = partial(receipt_of, message.delivery_id)
 
     email = _as_email(message, now)
@@ -110,28 +110,28 @@ def _hand_over(backend: BaseEmailBackend, message: Message, now: datetime) -> Ha
         validate_email(message.address)
         n_taken = backend.send_messages([email])
     except ValidationError:
-        return Handed(told(SendResult.FAILED, Reason(ReasonCode.ADDRESS_INVALID)))
+        return Handed(receipt(SendResult.FAILED, Reason(ReasonCode.ADDRESS_INVALID)))
     except AnymailRecipientsRefused:
         return Handed(answered(SendResult.FAILED, _statuses(email), is_bounce=True))
     except (Unsupported, ImproperlyConfigured) as error:  # no message would fare better
         reason = make_reason(ReasonCode.NOT_SET_UP, fault=f"{error}")
-        return Handed(told(SendResult.LATER, reason), is_over=True)
+        return Handed(receipt(SendResult.LATER, reason), is_over=True)
     except AnymailAPIError as error:
         result, is_over = _read_error(error)
         if error.status_code is None and result == SendResult.LATER:
             reason = make_reason(ReasonCode.UNREACHABLE, fault=_words(error))
-            return Handed(told(result, reason), is_over=is_over)
+            return Handed(receipt(result, reason), is_over=is_over)
         return Handed(answered(result, _words(error)), is_over=is_over)
     except (AnymailError, ValueError) as error:  # raised before anything is handed over
         reason = make_reason(ReasonCode.MESSAGE_INVALID, fault=f"{error}")
-        return Handed(told(SendResult.FAILED, reason))
+        return Handed(receipt(SendResult.FAILED, reason))
     statuses = email.anymail_status.status  # type: ignore[attr-defined]
     if n_taken and statuses and statuses <= {"sent", "queued"}:
-        return Handed(told(SendResult.SENT))
+        return Handed(receipt(SendResult.SENT))
     if statuses and statuses <= {"rejected", "invalid", "failed"}:
         is_bounce = "failed" not in statuses
         return Handed(answered(SendResult.FAILED, _statuses(email), is_bounce=is_bounce))
-    return Handed(told(SendResult.UNKNOWN, Reason(ReasonCode.NOT_CONFIRMED)))
+    return Handed(receipt(SendResult.UNKNOWN, Reason(ReasonCode.NOT_CONFIRMED)))
 
 
 def _read_error(error: AnymailAPIError) -> tuple[SendResult, bool]:

@@ -27,7 +27,7 @@ class Message:
     subject: str  # one line
     text: str
     unsubscribe_url: str = ""  # where one click ends the consent (RFC 8058); empty for none
-    html: str = ""  # beside the text, where the channel shows it
+    html: str = ""  # in addition to the text, where the channel shows it
 
     @property
     def is_test(self) -> bool:

@@ -76,16 +76,16 @@ def _hand_over(
     connection: BaseEmailBackend, message: Message, now: datetime
 ) -> tuple[Receipt, bool]:
     """What came of it, and whether the session is good for another message."""
-    told = partial(Receipt, message.delivery_id)
+    receipt = partial(Receipt, message.delivery_id)
     answered = partial(receipt_of, message.delivery_id)
     try:
         validate_email(message.address)
         n_taken = connection.send_messages([as_email(message, now)])
     except ValidationError:
-        return told(SendResult.FAILED, Reason(ReasonCode.ADDRESS_INVALID)), True
+        return receipt(SendResult.FAILED, Reason(ReasonCode.ADDRESS_INVALID)), True
     except (ValueError, SMTPNotSupportedError) as error:  # raised before anything is handed over
         reason = make_reason(ReasonCode.MESSAGE_INVALID, fault=f"{error}")
-        return told(SendResult.FAILED, reason), True
+        return receipt(SendResult.FAILED, reason), True
     except SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
         reply = _reply(code, text)
@@ -98,10 +98,10 @@ def _hand_over(
         return answered(result, _reply(error.smtp_code, error.smtp_error)), is_usable
     except OSError as error:
         reason = make_reason(ReasonCode.CONNECTION_LOST, fault=f"{error}")
-        return told(SendResult.UNKNOWN, reason), False
+        return receipt(SendResult.UNKNOWN, reason), False
     if not n_taken:
-        return told(SendResult.UNKNOWN, Reason(ReasonCode.NOT_CONFIRMED)), True
-    return told(SendResult.SENT), True
+        return receipt(SendResult.UNKNOWN, Reason(ReasonCode.NOT_CONFIRMED)), True
+    return receipt(SendResult.SENT), True
 
 
 def _read_code(code: int) -> tuple[SendResult, bool]:
@@ -111,7 +111,7 @@ def _read_code(code: int) -> tuple[SendResult, bool]:
 
 
 def refuses_address(code: int, reply: str) -> bool:
-    """Whether a reply to RCPT says for good that the address takes no messages, whoever sends them.
+    """Whether a reply to RCPT says for good that the address takes no messages from any sender.
 
     By its enhanced status code where it has one: x.1.y is about the recipient's address but for
     5 (valid), 7, 8 (the sender's) and 9 (RFC 3463, 3.2; RFC 5248), 5.2.1 a mailbox that is switched
@@ -144,7 +144,7 @@ def unsubscribe_headers(message: Message) -> dict[str, str]:
 
 
 def as_email(message: Message, now: datetime) -> EmailMultiAlternatives:
-    """The text; with HTML beside it, the one or the other is shown (multipart/alternative)."""
+    """The text; with HTML, both parts as multipart/alternative, of which one is shown."""
     sender = settings.DEFAULT_FROM_EMAIL
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     email = EmailMultiAlternatives(

@@ -53,7 +53,7 @@ def _write(folder: Path, name: str, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            part.chmod(0o640)  # whoever picks it up is of our group; it names people
+            part.chmod(0o640)  # readable by our group, which picks it up; it holds personal data
             part.rename(folder / name)
         except BaseException:
             part.unlink(missing_ok=True)

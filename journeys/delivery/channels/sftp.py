@@ -111,7 +111,7 @@ def _connect(client: SSHClient, target: SftpTarget) -> SFTPClient:
         banner_timeout=TIMEOUT_SECONDS,
         auth_timeout=TIMEOUT_SECONDS,
         channel_timeout=TIMEOUT_SECONDS,
-        allow_agent=False,  # nothing of whoever started the worker lets us in
+        allow_agent=False,  # never log in with keys of the user who started the worker
         look_for_keys=False,
     )
     sftp = client.open_sftp()

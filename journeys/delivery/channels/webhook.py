@@ -14,7 +14,7 @@ with a point between each. The body is the same at every repeat, unless what it 
        "address": "+49 170 1",          e-mail or phone; empty for push and post
        "campaign": "Spring", "action": "Text", "offer": "10 % off",
        "subject": "", "text": "Hi Anna, 10 % off.",
-       "html": ""}}                     of an e-mail that has it beside the text
+       "html": ""}}                     of an e-mail that also has HTML
 
 What the answer means:
 

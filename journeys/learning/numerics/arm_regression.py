@@ -11,7 +11,7 @@ from journeys.learning.numerics.uplift_statistics import UpliftStatistics
 
 Floats = NDArray[np.floating]
 
-# What the common noise counts for beside an action's own residuals. High, as in skewed money few
+# Weight of the common noise against an action's own residuals. High, as in skewed money few
 # buyers mean a low mean and little noise at once: trusting one's own noise then gives the low
 # means the weight. Low controls would be believed, and every uplift overstated.
 NOISE_CONTACTS = 2000.0
@@ -88,7 +88,7 @@ def fit_arms(
     """Fit y = x' (sum over j of layout[k, j] phi_j) + noise for every action, arms k together.
 
     layout : (K, K) invertible; row k says which blocks of coefficients arm k carries, for test
-        and control [[1, 0], [1, 1]]: a baseline for both, an effect for the test arm alone.
+        and control [[1, 0], [1, 1]]: a baseline for both, an effect for the test arm only.
 
     Noise, per action and arm, is pulled towards the common noise.
     """

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
-PSEUDO_REGRESSIONS = 1.0  # what the default spread counts for beside that of a family's data
-FAMILY_REGRESSIONS = 4.0  # what the family's spread counts for beside that of a feature's own
+PSEUDO_REGRESSIONS = 1.0  # weight of the default spread against that of a family's data
+FAMILY_REGRESSIONS = 4.0  # weight of the family's spread against a feature's own
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,12 @@ def _next(
         variance[family] = pooled
         if len(family) == 1:  # a single member's mean has no other to be judged by
             continue
-        told = family[cells.any(axis=0)]
+        present = family[cells.any(axis=0)]
         mean_variance[family] = _ratio(
             defaults.mean_sd[family[0]] ** 2,
             PSEUDO_REGRESSIONS,
-            mean_squares[told],
-            mean_decided[told],
+            mean_squares[present],
+            mean_decided[present],
         )
         if not defaults.is_group[family[0]]:
             variance[family] = _ratio(pooled, FAMILY_REGRESSIONS, own[used], own_decided[used])

@@ -46,7 +46,7 @@ ARRAYS = (
     "prior_cov_",  # (d, d)
     "noise_sd_",  # (A, 2) in money, control and test
     "average_",  # (3, A) uplift, sd and shared_sd of a contact with everybody; nan: not computed
-    "is_personal_",  # () whether customers are told apart, see `gate`
+    "is_personal_",  # () whether effects differ by customer, see `gate`
 )
 
 PROVEN_SD = 1.0  # posterior s.d. by which personal choices must beat the best single one
@@ -367,7 +367,7 @@ def _baseline_defaults(sums: ArmSums) -> Defaults:
     sharing raised the true value of the model's first choice by half (15.8 to 24.2 cents).
     """
     total = sums.n.sum()
-    # A value may be large beside its spread (a margin of 100 ± 5): the level is free to be so.
+    # A value may be large compared with its spread (100 ± 5): the level is free to follow.
     level = max(1.0, float(np.sqrt(sums.square.sum() / total))) if total > 0 else 1.0
     width, d = sums.moment.shape[-1], sums.n_features
     mean_sd, spread_sd = np.ones(width), np.full(width, 0.02)

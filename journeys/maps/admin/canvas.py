@@ -192,7 +192,7 @@ class CanvasPages(ModelAdmin):
         return self._answer_move(request, pk, partial(self.launch, request), _("Launched."))
 
     def launch(self, request: HttpRequest, journey: JourneyMap) -> JourneyMap:
-        """Draft campaigns of its steps start with the map, for whoever may launch campaigns."""
+        """Draft campaigns of its steps start with the map, if the user may launch campaigns."""
         return launch_map(
             journey,
             by=request.user.get_username(),

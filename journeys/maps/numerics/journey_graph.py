@@ -22,7 +22,7 @@ from journeys.maps.numerics.journey_settings import (
 
 MAX_STEPS = 200
 MAX_LINKS = 600
-PLACE = ("x", "y")  # of the drawing alone
+PLACE = ("x", "y")  # only for the drawing
 
 
 class GraphError(ValueError):

@@ -42,7 +42,7 @@ class Command(FiguresCommand):
         "held, ranked, auto": "decisions because nothing was allowed, by rank, by value",
         "baseline": "decisions at random, in the baseline group",
         "sent": "messages handed over, by channel",
-        "true_worth": "by arm: customers, messages each, and net_cents each: margin beside that\n"
+        "true_worth": "by arm: customers, messages each, and net_cents each: margin less that\n"
         + " " * 27
         + "of the same world without messages, less the cost of contacts",
         "free_choices": "by ten days and arm, then over all: choices by value or chance, true\n"

@@ -235,7 +235,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
         return super().change_view(request, object_id, form_url, context)
 
     def panels(self, request: HttpRequest, customer: Customer) -> list[Panel]:
-        """What the page shows beside the form; later apps add theirs."""
+        """Panels next to the form; later apps add theirs."""
         return customer_panels(customer, Organisation.current().currency)
 
 

@@ -1,4 +1,4 @@
-"""What a customer's page shows beside the form."""
+"""Panels next to the form on a customer's page."""
 
 from typing import Any
 from urllib.parse import urlencode

@@ -91,7 +91,7 @@ class SuppressionAdmin(LargeTable, ModelAdmin):
         return request.user.has_perm(f"segments.{what}_suppression")
 
     def address_view(self, request: HttpRequest) -> HttpResponse:
-        """One address: is it suppressed? By POST alone, so that it stands in no log or history."""
+        """One address: is it suppressed? Only by POST, so that it appears in no log or history."""
         may = {what: self.may(request, what) for what in ("check", "add", "lift")}
         if not may["check"]:
             raise PermissionDenied

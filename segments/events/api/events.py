@@ -187,16 +187,16 @@ class EventViewSet(StrictView, GenericViewSet):
             place: NewEvent(**i.validated_data) for place, i in enumerate(items) if i.is_valid()
         }
         stored = store_events(list(sound.values()), source=batch.validated_data["source"], at=at)
-        results = dict(zip(sound, stored, strict=True))
-        told = [
-            results.get(place) or Stored("refused", _in_words(item.errors))
+        stored_at = dict(zip(sound, stored, strict=True))
+        results = [
+            stored_at.get(place) or Stored("refused", _in_words(item.errors))
             for place, item in enumerate(items)
         ]
-        counts = Counter(result.status for result in told)
+        counts = Counter(result.status for result in results)
         answer = {name: counts[name] for name in ("stored", "repeated", "refused")} | {
             "results": [
                 {"index": place, "status": result.status, "reason": result.reason}
-                for place, result in enumerate(told)
+                for place, result in enumerate(results)
             ]
         }
         code = status.HTTP_207_MULTI_STATUS if counts["refused"] else status.HTTP_200_OK

@@ -32,7 +32,7 @@ from segments.rules.rule_fields import (
     rule_fields,
 )
 
-COUNT_TIMEOUT_MS = 8_000  # that somebody waits at most for a figure beside the editor
+COUNT_TIMEOUT_MS = 8_000  # longest wait for the count next to the editor
 
 
 class TargetGroupForm(forms.ModelForm):

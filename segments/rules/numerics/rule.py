@@ -107,7 +107,7 @@ def parse_rule(
 ) -> Rule:
     """The rule that a JSON value states. Raises RuleError, with the place, in words.
 
-    fields : names of the fields that exist beside attributes, of which any may. choices : per field
+    fields : names of the fields; attributes may have any name. choices : per field
     the values that exist. Others are refused; without these arguments, all that could exist pass.
     """
     return _Parser(fields, choices or {}).rule(json)

@@ -1,4 +1,4 @@
-"""For whom a rule will hold on the days to come, as far as the calendar alone says so."""
+"""For whom a rule will hold on future days, as far as the calendar determines it."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass

@@ -41,7 +41,7 @@ def is_contradiction(rule: Rule) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_within(part: Rule, whole: Rule) -> bool:
-    """Whether it is proven that whoever `part` holds for, `whole` holds for, too."""
+    """Whether it is proven that `part` implies `whole`."""
     found = _combinations([part, whole])
     if found is None:
         return False

@@ -27,7 +27,7 @@ def expected_margin(
     """Discounted margin expected from each customer over the horizon: (n,), unit of mean_value.
 
     bg, gg : fitted, bg in weeks. x, t_x, T, mean_value : as in their methods, (n,).
-    n_valued : purchases behind mean_value (n,), x unless told; more where the first counts too.
+    n_valued : purchases behind mean_value (n,), default: x; more where the first counts too.
     weekly_discount : rate per week, zero or more; money a week away is worth 1 / (1 + rate).
     Every increment dE(s) of expected purchases is discounted from the moment s it falls on, the
     limit of a sum over ever shorter periods:

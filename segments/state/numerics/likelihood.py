@@ -70,7 +70,7 @@ def require(holds: NDArray[np.bool_], sentence: str, *values: Array) -> None:
 
 
 def counted(weights: ArrayLike | None, n: int) -> Array:
-    """How many customers each of the n rows stands for: ones unless told."""
+    """How many customers each of the n rows stands for; default: ones."""
     if weights is None:
         return np.ones(n)
     (array,) = as_columns(weights=weights)

@@ -75,7 +75,7 @@ class BetaGeometric(PinnedParameters):
     def p_alive(self, x: ArrayLike, t_x: ArrayLike, T: ArrayLike) -> Array:
         """Probability that a customer with this history still buys: (n,), in [0, 1].
 
-        By this model it is 1 for whoever never came back (x = 0).
+        By this model it is 1 for customers who never came back (x = 0).
         Source: Fader, Hardie & Lee (2008), "Computing P(alive) using the BG/NBD model".
         """
         return self._p_alive(*_histories(x, t_x, T))
@@ -129,7 +129,7 @@ class _Likelihood:
     def __init__(self, x: Array, t_x: Array, T: Array, counts: NDArray[Any]):
         self.counts = counts
         self.n_customers = counts.sum()
-        # Gamma functions see x alone, and few values of it: they are summed over its histogram.
+        # Gamma functions depend only on x, which has few values: summed over its histogram.
         self.x, place = np.unique(x, return_inverse=True)
         self.x_counts = np.bincount(place, counts)
         self.repeat = x > 0

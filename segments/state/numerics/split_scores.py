@@ -180,7 +180,7 @@ def stratify(cuts: Cuts, contacts: SplitContacts) -> list[Stratum]:
     expectation 0, so it has too where the effect is the same on both sides, however it differs
     between actions. Weights 1 / s² make the sum over actions the most precise one where the
     difference is the same for all. Nothing but e depends on who was in test.
-    Strata of fewer than SMALLEST_STRATUM contacts, or of one arm alone, are left out.
+    Strata of fewer than SMALLEST_STRATUM contacts, or of only one arm, are left out.
     Source: Robins & Rotnitzky (1995) for the centred score; Fisher (1935) for randomisation as
     the basis of inference.
     """

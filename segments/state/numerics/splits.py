@@ -33,7 +33,7 @@ WEEKS = 52  # of a search, with a look in each
 # 15 at 0.02), so that the 0.05 that are promised hold with room.
 LEVEL = 0.02
 SPENDING_POWER = 2.0  # share of the level spent by a share t of the weeks: t ** power
-N_PATHS = 1000  # random walks beside the true one
+N_PATHS = 1000  # random walks compared with the true one
 N_OWN_ACTIONS = 3  # actions tested on their own; the others are tested together
 SMALLEST_ARM = 30  # contacts on each side and arm before a cut is looked at
 ROWS = 2_000  # contacts of a stratum that chance is drawn for at once: 8 MB

@@ -97,7 +97,7 @@ def test_without_a_clock_nobody_leaves_a_step_before_they_came_to_it(anna):
     assert (traveller.step_since, traveller.due_at) == (at(12), at(12))
 
 
-def test_the_lock_time_holds_back_what_follows_too(anna, lock_at_eleven):
+def test_the_lock_time_also_holds_back_follow_ups(anna, lock_at_eleven):
     second = make_step_campaign(control_share=0, in_addition=True)
     steps = {"w": wait(60), "n": send(second, when="at_once"), "z": wait(5)}
     traveller = begin(anna, steps, "m>w w>n n>z", since=at(8))

@@ -208,7 +208,7 @@ def test_what_was_claimed_and_left_is_taken_over_when_the_lease_ends():
     assert delivery.status == "sent"
 
 
-def test_a_worker_that_was_given_up_too_soon_knows_better():
+def test_a_receipt_of_a_worker_whose_lease_ran_out_still_counts():
     delivery = make_delivery()
     slow = claim("slow")
     begin_attempt(slow, [delivery.pk], now=NOW, limits=Limits())

@@ -46,7 +46,7 @@ def test_probabilities_computed_again_are_the_stored_ones_exactly():
     assert layers >= {"held", "ranked"}
 
 
-def test_options_by_value_and_by_chance_are_the_stored_ones_too():
+def test_options_by_value_and_by_chance_are_explained_as_stored():
     make_plan(baseline_share=0.5)
     make_customers(30)
     for _ in range(3):

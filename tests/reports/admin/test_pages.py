@@ -114,7 +114,7 @@ def test_contacts_that_were_not_randomised_stand_apart(admin_client):
 
 
 @pytest.mark.parametrize("name", [UPLIFT, ARMS])
-def test_an_empty_database_is_a_page_too(admin_client, name):
+def test_every_report_page_opens_on_an_empty_database(admin_client, name):
     response = admin_client.get(reverse(name))
 
     assert response.status_code == 200

@@ -23,7 +23,7 @@ def test_no_p_values_no_flags():
     assert discoveries([]).size == 0
 
 
-def test_a_unknown_variance_proves_nothing():
+def test_an_unknown_variance_proves_nothing():
     assert always_valid_p(0.1, math.nan, 10) == 1
     assert always_valid_p(0.1, 0.0, 10) == 1
 

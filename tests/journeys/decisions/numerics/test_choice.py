@@ -22,7 +22,7 @@ def test_two_options_are_chosen_as_thompson_sampling_would():
     assert_allclose(p[0, 1], norm.cdf(-3 / 5), atol=2e-3)
 
 
-def test_what_is_not_known_about_all_options_alike_does_not_blur_the_choice_between_them():
+def test_uncertainty_shared_by_all_options_does_not_blur_the_choice_between_them():
     # Each s.d. is 5, of which 4 is common: the difference of 3 has the s.d. sqrt(9 + 9).
     value, sd, shared = table([10, 7]), table([5, 5]), table([4, 4])
 
@@ -33,7 +33,7 @@ def test_what_is_not_known_about_all_options_alike_does_not_blur_the_choice_betw
     assert_allclose(p[0, 1], norm.cdf(-3 / np.sqrt(18)), atol=2e-3)
 
 
-def test_but_it_counts_against_none():
+def test_uncertainty_shared_by_all_options_counts_against_sending_nothing():
     # None is 0 for certain; whether the only option at 3 is above that has an s.d. of 5.
     p = choice_probabilities(
         table([0, 3]),
