@@ -71,7 +71,7 @@ def make_event(customer: Customer, kind: str, at: datetime, **fields: Any) -> Ev
 def put_in(journey: JourneyMap, *customers: Customer, at: datetime, key: str = "") -> None:
     """Let customers in at a moment, whatever the entry waits for."""
     entries = [Entry(customer.pk, key or f"event:{at.isoformat()}", at) for customer in customers]
-    insert(journey, entries, at, beside=True)
+    insert(journey, entries, at, parallel=True)
 
 
 def move(now: datetime) -> Counter[str]:

@@ -88,7 +88,7 @@ def test_the_run_shows_the_balance_and_raises_the_alarm(admin_client):
     assert reconcile_recent() == [DAY]
     make_delivery()
     assert "message counts do not match: 2026-03-01" in keep_going()
-    assert "1 decided ones are not in the outbox" in admin_client.get(page).text
+    assert "1 decided messages are missing in the outbox" in admin_client.get(page).text
 
 
 def test_the_run_counts_why_messages_were_not_sent(admin_client):
