@@ -19,10 +19,10 @@ class FrequencyCapAdmin(SecondPerson, ConflictsPage):
     # No conditional fields: to Unfold's page "window" would then be this one, not the browser's.
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
-        (_("At most"), {"fields": ["limit", "window", ("length", "week_starts_on")]}),
-        (_("Counted over"), {"fields": ["scope", ("channel", "tag"), "counts_transactional"]}),
+        (_("Maximum"), {"fields": ["limit", "window", ("length", "week_starts_on")]}),
+        (_("Period"), {"fields": ["scope", ("channel", "tag"), "counts_transactional"]}),
     ]
 
-    @admin.display(description=_("at most"), ordering="limit")
+    @admin.display(description=_("maximum"), ordering="limit")
     def in_words(self, cap: FrequencyCap) -> str:
         return cap_in_words(cap)

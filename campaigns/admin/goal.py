@@ -20,14 +20,14 @@ class GoalAdmin(ModelAdmin):
         goals = super().get_queryset(request).annotate(n_campaigns=Count("campaigns"))
         return with_currency(goals)
 
-    @admin.display(description=_("window in days"), ordering="window_days")
+    @admin.display(description=_("attribution window in days"), ordering="window_days")
     def window(self, goal: Goal) -> str:
         return number(goal.window_days)
 
     @admin.display(description=_("value per event"), ordering="value_per_event_cents")
     def value(self, goal: Goal) -> str:
         if goal.value_per_event_cents is None:
-            return str(_("margin and change in value"))
+            return str(_("margin and change in predicted value"))
         return money(goal.value_per_event_cents, goal.currency)  # type: ignore[attr-defined]
 
     @admin.display(description=_("campaigns"), ordering="n_campaigns")
