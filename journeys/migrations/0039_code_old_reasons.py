@@ -14,21 +14,22 @@ SENTENCES = {
     2: "The customer was erased.",
     3: "The customer is suppressed.",
     4: "The address is suppressed.",
-    5: "There is no consent for the channel.",
-    6: "There is no address for the channel.",
     7: "The campaign is no longer active.",
-    9: "The customer declined a topic of the campaign.",
     10: "The action is no longer active.",
-    11: "It is too late for this message.",
-    30: "The address is not an e-mail address.",
-    52: "No e-mail service provider is set: ANYMAIL_ESP.",
     53: "The webhook endpoint is not active.",
     54: "The SFTP target is not active.",
-    60: "Interrupted while it was handed over: it may have arrived.",
 }
 # What began with these words, in the language of the worker or user, keeps its sentence.
 BEGINNINGS = [
-    (8, "The journey map is no longer active."),  # said otherwise today
+    # Worded otherwise today.
+    (5, "There is no consent for the channel."),
+    (6, "There is no address for the channel."),
+    (8, "The journey map is no longer active."),
+    (9, "The customer declined a topic of the campaign."),
+    (11, "It is too late for this message."),
+    (30, "The address is not an e-mail address."),
+    (52, "No e-mail service provider is set: ANYMAIL_ESP."),
+    (60, "Interrupted while it was handed over: it may have arrived."),
     (20, "Quiet hours until "),
     (20, "Quiet hours: "),
     (20, "Horas de silêncio até "),

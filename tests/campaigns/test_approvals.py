@@ -309,7 +309,7 @@ def test_what_was_asked_for_can_be_taken_back_by_who_asked(draft, maker, second)
 
 def test_a_dry_run_alone_lets_nothing_happen_until_it_is_asked_for(draft, maker, second):
     tried = ask_for_launch(KIND, draft.pk, by=maker, at=NOW, only_try=True)
-    with pytest.raises(ApprovalRefused, match="It is “dry run alone”"):
+    with pytest.raises(ApprovalRefused, match="Its status is “dry run only”"):
         approve(tried, by=second, at=NOW)
 
     approve(ask(tried, by=maker, at=NOW), by=second, at=NOW)

@@ -302,7 +302,7 @@ def test_who_declined_the_topic_of_the_other_gets_it_so_the_launch_is_possible()
 
     ((severity, text),) = told(birthday)
     assert severity == WARNING
-    assert text.startswith("Where “Win-back” is sent each time, “Birthday” never is")
+    assert text.startswith("If “Win-back” is sent every time, “Birthday” is never sent")
     assert launch_campaign(birthday).status == "active"
     Campaign.objects.filter(pk=birthday.pk).update(status="draft")
     Tag.objects.update(is_topic=False)  # a tag that nobody ever declined holds nobody back
@@ -447,8 +447,8 @@ def test_whom_nobody_can_write_to_is_counted():
     assert told(birthday) == [
         (
             WARNING,
-            f"On {state.as_of} “Birthday” can be sent to nobody: no customer of the target group "
-            "has a consent and an address for e-mail.",
+            f"On {state.as_of} “Birthday” has no customers: nobody in its target group has both "
+            "consent and an address for e-mail.",
         )
     ]
     make_action(birthday, channel="sms")

@@ -40,7 +40,7 @@ def test_limits_are_listed_in_words(admin_client):
     assert "no messages allowed: SMS" in caps
     assert "2 in calendar week, from Sunday: all messages" in caps
     assert "at least 36 hours between two contacts by SMS" in gaps
-    assert "every channel in DE: Monday, Friday from 22:00 to 08:00 of the next day" in quiet
+    assert "all channels in DE: Monday, Friday from 22:00 to 08:00 of the next day" in quiet
 
 
 def test_quiet_hours_are_made_by_hand_and_reach_the_rulebook(admin_client):

@@ -12,16 +12,16 @@ from tests.factories import make_delivery
 migration = import_module("journeys.migrations.0039_code_old_reasons")
 
 WRITTEN = {
-    "No consent for this channel.": ReasonCode.NO_CONSENT,
-    "Interrupted while sending. The message may have arrived.": ReasonCode.INTERRUPTED,
-    "The journey is no longer active.": ReasonCode.JOURNEY_INACTIVE,
+    "There is no consent for the channel.": ReasonCode.NO_CONSENT,
+    "Interrupted while it was handed over: it may have arrived.": ReasonCode.INTERRUPTED,
+    "The journey map is no longer active.": ReasonCode.JOURNEY_INACTIVE,
     "Quiet hours until 2026-03-02 07:00 UTC.": ReasonCode.QUIET_HOURS,
     "Horas de silêncio: nenhum momento é possível.": ReasonCode.QUIET_HOURS,
     "Frequency cap “One a day” until 2026-03-02 00:00 UTC.": ReasonCode.FREQUENCY_CAP,
     "Duração de “Natal” até 2026-03-02 00:00 UTC.": ReasonCode.COOL_DOWN,
-    "Marked as not sent by ana.": ReasonCode.SETTLED_AS_NOT_SENT,
+    "Settled as not sent by ana.": ReasonCode.SETTLED_AS_NOT_SENT,
     "550 5.1.1 it's 100 % {unknown}": ReasonCode.AS_WRITTEN,
-    "No consent for this channel. Or is there?": ReasonCode.AS_WRITTEN,
+    "The customer was erased. Or not?": ReasonCode.AS_WRITTEN,
 }
 
 
@@ -66,9 +66,9 @@ def test_old_sentences_keep_their_words_and_get_a_code(monkeypatch):
 def test_the_way_back_writes_a_sentence_for_every_code():
     reasons = [
         (Reason(ReasonCode.AS_WRITTEN, {"text": "550 no"}), "550 no"),
-        (Reason(ReasonCode.NO_CONSENT), "No consent for this channel."),
+        (Reason(ReasonCode.NO_CONSENT), "There is no consent for the channel."),
         (make_reason(ReasonCode.NOT_TAKEN, answer="451 later"), "451 later"),
-        (make_reason(ReasonCode.SETTLED_AS_SENT, by="ana"), "Marked as sent by ana."),
+        (make_reason(ReasonCode.SETTLED_AS_SENT, by="ana"), "Settled as sent by ana."),
         (
             make_reason(
                 ReasonCode.MINIMUM_GAP, rule="Two days", until=None, zone="UTC", too_late=True

@@ -70,13 +70,13 @@ def test_what_stands_in_a_value_is_not_read_as_a_text():
         ("a\n{{ customer.frst_name }}", 2, "did you mean “customer.first_name”?"),
         ("{{ first_name }}", 1, "did you mean “customer.first_name”?"),
         ("{{ offer | downcas }}", 1, "did you mean “downcase”?"),
-        ("a\nb\n{{ offer", 3, "“{{” is not closed: write “}}”"),
+        ("a\nb\n{{ offer", 3, "“{{” is not closed. Add “}}”"),
         ("{{ offer, and\n\n{{ campaign }}", 1, "“{{” is not closed"),
         ("\n{% if offer %}yes", 2, "write “{% endif %}” where it ends"),
-        ("{% if offer %}\n{% endfor %}", 2, "“endfor” stands where “endif” is due"),
+        ("{% if offer %}\n{% endfor %}", 2, "“endfor” was found where “endif” is expected"),
         ("{% endif %}", 1, "“endif” closes nothing"),
-        ("\n{% else %}", 2, "“else” belongs between “if” and its end"),
-        ("{% when 1 %}", 1, "“when” belongs between “case” and its end"),
+        ("\n{% else %}", 2, "“else” can only be used inside “if”"),
+        ("{% when 1 %}", 1, "“when” can only be used inside “case”"),
         ("a\n{{ }}", 2, "nothing between the braces"),
         ("\n\n{% if offer and %}x{% endif %}", 3, "cannot be read"),
         ("\n{{ offer | }}", 2, "cannot be read"),
@@ -98,7 +98,7 @@ def test_everything_unknown_is_named_at_once_in_order_each_once():
     assert [each.split(".")[0].partition(" (")[0] for each in found] == [
         "Line 1: there is no “b”",
         "Line 2: there is no “a”",
-        "Line 3: there is no filter “safe”",
+        "Line 3: the filter “safe” does not exist",
     ]
 
 

@@ -207,7 +207,7 @@ def test_stale_features_close_the_gate_in_words():
     make_action(make_campaign())
     decide_day(DAY)
 
-    with pytest.raises(StaleState, match="Features are from 2026-03-01, not from 2026-03-02"):
+    with pytest.raises(StaleState, match="customer data is from 2026-03-01, not from 2026-03-02"):
         start_run(request_run(DAY + timedelta(days=1)))
 
     assert DecisionRun.objects.get(as_of=DAY + timedelta(days=1)).status == "not_run"

@@ -257,7 +257,7 @@ def test_a_person_settles_what_is_unclear_once(sent, status):
     assert settled.status == status
     assert settled.sent_at == (NOW if sent else None)
     assert settled.reason_params == {"by": "ana"}
-    assert settled.reason_text == f"Settled as {'sent' if sent else 'not sent'} by ana."
+    assert settled.reason_text == f"Marked as {'sent' if sent else 'not sent'} by ana."
     with pytest.raises(DeliveryNotUnclear, match=str(delivery.key)):
         settle(delivery, sent=not sent, by="bob", at=NOW)
     assert not any(deliver_messages(now=NOW, owner="a").values())

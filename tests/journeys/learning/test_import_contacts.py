@@ -65,7 +65,7 @@ def test_a_stored_contact_is_never_changed(tmp_path):
     job = import_contacts(tmp_path, HEAD + "anna,Spring,Shoes,2026-02-01,control,0.25\n")
 
     assert counts(job) == (1, 0, 0, 0, 1)
-    assert "never changed" in rejected(job)[2]
+    assert "cannot be changed" in rejected(job)[2]
     assert not Contact.objects.get().is_control
 
 
@@ -114,7 +114,7 @@ def test_the_only_action_need_not_be_named(tmp_path, spring):
 
     Action.objects.create(campaign=spring, name="Hats", channel="email")
     job = import_contacts(tmp_path, text.replace("anna", "bob"))
-    assert "say which" in rejected(job)[2]
+    assert "Name one" in rejected(job)[2]
 
 
 def test_unknown_campaigns_are_made_as_ended_when_asked_for(tmp_path):

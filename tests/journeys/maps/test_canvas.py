@@ -170,7 +170,7 @@ def test_counts_come_from_the_tallies_of_the_version(admin_client):
         ["Entered version 1", "7"],
         ["In the journey now", "4"],
         ["Ended: goal reached", "1"],
-        ["Ended: end of the map", "2"],
+        ["Ended: end of the journey", "2"],
     ]
     rows = admin_client.get(url(journey)).context["canvas"]["versions"]
     assert rows[0]["words"] == "Version 1 – live, 4 in the journey"

@@ -62,9 +62,9 @@ def test_every_reason_against_a_launch_is_told_at_once_and_names_the_step():
             "recurrence to “as a step of journeys”."
         ),
         "“Send “Stopped””: The campaign “Stopped” is “paused”. Launch it before the journey.",
-        "“Send “Bare””: Campaign “Bare”: It has no action.",
+        "“Send “Bare””: Campaign “Bare”: The campaign has no active action. Add one.",
         "“Send “none””: The campaign of this step no longer exists.",
-        "Exit rule: field: There is no field “moon”.",
+        "Exit rule: field: The field “moon” does not exist.",
     ]
     journey.refresh_from_db()
     assert journey.status == "draft"

@@ -45,7 +45,7 @@ def test_below_minimum_evidence_it_runs_as_a_test_and_says_what_is_missing(campa
 
     report = mix_report(campaign)
 
-    said = "Running as an A/B test: 41 of 50 contacts (X), 9 of 15 conversions (X)."
+    said = "Running as an A/B test: 41 of 50 messages (X), 9 of 15 conversions (X)."
     assert report.total.state is State.TEST
     assert report.total.sentence == said
     (row,) = report.rows

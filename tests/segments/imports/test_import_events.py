@@ -167,7 +167,7 @@ def test_a_command_fails_in_a_sentence(tmp_path):
         call_command("import_events", str(tmp_path / "missing.csv"))
     path = tmp_path / "file.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(CommandError, match="No column is known to be customer, occurred_at"):
+    with pytest.raises(CommandError, match="No column is mapped to customer, occurred_at"):
         call_command("import_events", str(path))
     with pytest.raises(CommandError, match="no column “x”"):
         call_command("import_events", str(path), "--map=customer=x")

@@ -120,7 +120,7 @@ def test_a_preview_stores_nothing_and_says_what_is_wrong(tmp_path):
     [
         (b"", "empty"),
         (b" \n\n", "empty"),
-        (b"name,city\nAnna,Porto\n", "No column is known to be external_id"),
+        (b"name,city\nAnna,Porto\n", "No column is mapped to external_id"),
         (b"id,name,name\n1,a,b\n", "same name: name"),
         (b"id" + b"".join(b",c%d" % i for i in range(2_000)) + b"\n", "2001 columns"),
         (b'"id,name\n1,a\n', "header line"),

@@ -123,12 +123,12 @@ def test_a_target_is_made_and_tested(admin_client, tmp_path):
         assert PASSWORD not in admin_client.get(f"{TARGETS}{target.pk}/change/").content.decode()
 
         [good] = ask_for_a_test(admin_client, TARGETS, target)
-        assert "was taken" in good
+        assert "was accepted" in good
         [file] = peer.folder.iterdir()
         assert file.name.startswith("test_")
 
     [gone] = ask_for_a_test(admin_client, TARGETS, target)
-    assert "not taken" in gone
+    assert "not accepted" in gone
 
 
 def test_the_test_of_a_mail_route_goes_to_whoever_asks(admin_client, admin_user):

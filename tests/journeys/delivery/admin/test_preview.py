@@ -87,7 +87,7 @@ def test_what_cannot_be_shown_is_said(admin_client):
     faulty = admin_client.get(address(campaign)).content.decode()
 
     assert "No customer in the target group can be contacted." in empty
-    assert "There is no customer “x”" in unknown
+    assert "Customer “x” does not exist" in unknown
     assert "Line 1: there is no “nobody”" in faulty
     assert admin_client.get(address(Campaign(pk=0))).status_code == 404
     assert admin_client.get(f"/admin/campaigns/campaign/{'9' * 30}/preview/").status_code == 404
