@@ -1,8 +1,4 @@
-"""One thing has one name: what is written keeps to the tables of docs/glossary.md.
-
-An area whose texts have not been revised yet is expected to fail. To see what is left there:
-`pytest tests/test_words.py --runxfail`.
-"""
+"""One thing has one name: what is written keeps to the tables of docs/glossary.md."""
 
 import ast
 import re
@@ -20,8 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / "docs" / "glossary.md"
 BANNED_FROM_HERE = "## Words we do not use"
 APPS = ["segments", "campaigns", "journeys", "reports", "optiengine"]
-
-NOT_YET_REVISED: set[str] = set()
 
 TRANSLATING = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext"}
 SHOWN = {"help", "help_text", "description", "summary", "verbose_name", "label", "title"}
@@ -151,12 +145,7 @@ AREAS = {
 }
 
 
-def area(name: str) -> object:
-    waits = pytest.mark.xfail(reason="The texts of this area have not been revised yet.")
-    return pytest.param(name, marks=[waits] if name in NOT_YET_REVISED else [])
-
-
-@pytest.mark.parametrize("name", [area(name) for name in AREAS])
+@pytest.mark.parametrize("name", AREAS)
 def test_no_banned_word_is_used(name):
     texts, language = AREAS[name]()
     phrases = banned(language)
@@ -181,8 +170,7 @@ def test_the_glossary_stays_short_and_names_everything_once():
     assert all(len(row) == 4 and all(row) for row in glossary())
 
 
-@pytest.mark.parametrize("name", [area("catalogue-portuguese")])
-def test_the_catalogue_translates_a_term_as_the_glossary_does(name):
+def test_the_catalogue_translates_a_term_as_the_glossary_does():
     terms = dict(
         pair
         for row in glossary()
