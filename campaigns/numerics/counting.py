@@ -1,8 +1,8 @@
 """What a limit counts, whom it holds back and until when: the one definition of each.
 
 The run and its look-ahead ask about many contacts or actions at once, the check before sending asks
-about one message of one customer. Both ask these functions: whoever passes arrays of flags gets an
-array back, whoever passes plain flags gets a plain one.
+about one message of one customer. Both ask these functions: arrays of flags
+give an array, plain flags a plain result.
 
 Moments are in UTC, `datetime` or `datetime64`; days are whole calendar days of the organisation.
 """

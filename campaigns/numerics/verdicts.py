@@ -50,7 +50,7 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     """Layers 1 and 2: holdout, suppression, consent, address; target group, mix, schedule.
 
     A customer who is not in the target group today, or not on one of the campaign's days, but will
-    be soon, and qualifies in every other respect, is told apart: UPCOMING.
+    be soon, and qualifies in every other respect, has a verdict of its own: UPCOMING.
     Returns codes of shape (n, A). Series positions need history and come with the limits.
     """
     n = len(facts.suppressed)

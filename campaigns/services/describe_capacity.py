@@ -44,7 +44,7 @@ def contradiction_in_words(
 
 
 def contradiction_on(day: date) -> str:
-    """Which active limits cannot hold together, whoever the customers are; "" if all can.
+    """Which active limits cannot hold together for any customers; "" if all can.
 
     Amounts are compared as an average day's of their period, that of `day`. Limits from beginning
     to end have no such day and are left out.

@@ -33,7 +33,7 @@ def answer_customer(
     """Decide and fill in. A text with a fault is not said, and its delivery has failed.
 
     channels : inbound ones; default: all. request_id : of the caller; the same question gets
-    the same answer. None: whoever registers on a later day, or left just now, is no customer.
+    the same answer. None: no customer, since they register on a later day or left just now.
     Raises StaleState, SendingStopped.
     """
     request = Request(

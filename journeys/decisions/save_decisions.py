@@ -233,7 +233,7 @@ def _mixes(book: Rulebook, choice: Choice, chosen: ChosenContacts) -> tuple[list
     """Of each contact: among which of the campaign's actions was drawn, and with which shares.
 
     NULL where only one action was possible. With these shares the campaign's actions can be
-    compared without bias, whoever the mix preferred for whom.
+    compared without bias, whichever action the mix preferred for whom.
     """
     k = len(chosen.row)
     ids, shares = np.full(k, NULL, dtype=object), np.full(k, NULL, dtype=object)

@@ -1,7 +1,7 @@
 """What an e-mail service provider reports of a message, as events of the customer.
 
 Delivered, opened and clicked are events and no more. What follows from a bounce, a complaint and an
-unsubscribe is the same whoever reports it: segments.events.feedback. A report that comes again
+unsubscribe is the same for every reporter: segments.events.feedback. A report that comes again
 changes nothing. One of a delivery that was unclear settles it: whoever reports on a message has
 taken it.
 """

@@ -19,7 +19,7 @@ from campaigns.models import Campaign
 from journeys.decisions.live_rules import LiveRules
 from journeys.jobs.engine_split import rules_for_splits, split_by_engine
 from journeys.jobs.send_at_once import send_at_once
-from journeys.maps import steps as walk_steps
+from journeys.maps import steps as map_steps
 from journeys.maps.due_steps import settle_blocked
 from journeys.maps.map_counts import draw_tallies_together
 from journeys.maps.numerics.journey_graph import Step
@@ -130,7 +130,7 @@ def _move_together(ids: Ids, now: datetime, rules: LiveRules | None) -> "Travell
     lock_customers(customer_id for _id, customer_id in ids)
     travellers = load_travellers(STILL_DUE, [[pk for pk, _customer in ids], now])
     batch = TravellerBatch(travellers, now, rules)
-    batch.walk()
+    batch.move()
     batch.passage_log.save(batch.travellers)
     return batch
 
@@ -173,7 +173,7 @@ class TravellerBatch:
             parked=sum(bool(traveller.fault) for traveller in self.travellers),
         )
 
-    def walk(self) -> None:
+    def move(self) -> None:
         """Everyone goes as far as they can at this moment."""
         going = [w for w in self.travellers if self.maps[w.map_id].status != Status.PAUSED]
         for _move in range(MAX_MOVES):
@@ -218,12 +218,12 @@ class TravellerBatch:
         looked_at = [traveller for traveller in travellers if traveller.customer_id in self.changed]
         if journey.exit_rule and looked_at:
             ids = {traveller.customer_id for traveller in looked_at}
-            holds = walk_steps.for_whom(journey.exit_rule, ids, on=self.today)
+            holds = map_steps.for_whom(journey.exit_rule, ids, on=self.today)
             found |= {w.id: ExitReason.RULE for w in looked_at if w.customer_id in holds}
         if journey.goal and looked_at:
             until = self.now + MAX_AHEAD  # a known event has happened, even if a clock is wrong
             spans = [(w.customer_id, w.counts_from, until) for w in looked_at]
-            reached = walk_steps.first_events(journey.goal.event_kind, spans)
+            reached = map_steps.first_events(journey.goal.event_kind, spans)
             pairs = zip(looked_at, reached, strict=True)
             found |= {traveller.id: ExitReason.GOAL for traveller, moment in pairs if moment}
         is_over = journey.status == Status.ENDED
@@ -255,24 +255,24 @@ class TravellerBatch:
             case "entry", _fork:
                 return ["next"] * len(group)
             case "wait", "event":
-                return walk_steps.event_awaited(step, group, now=self.now)
+                return map_steps.event_awaited(step, group, now=self.now)
             case "wait", _fork:
-                return walk_steps.wait_over(step, group, now=self.now)
+                return map_steps.wait_over(step, group, now=self.now)
             case "split", "rule":
-                return walk_steps.split_by_rule(step, group, on=self.today)
+                return map_steps.split_by_rule(step, group, on=self.today)
             case "split", "event":
-                return walk_steps.split_by_event(step, group, now=self.now)
+                return map_steps.split_by_event(step, group, now=self.now)
             case "split", "engine":
                 return self._engine_ports(step, group)
             case "split", "random":
                 ids = [traveller.customer_id for traveller in group]
                 seed = self.maps[group[0].map_id].seed
-                return [*walk_steps.split_at_random(step, ids, seed=seed)]
+                return [*map_steps.split_at_random(step, ids, seed=seed)]
             case "send", _fork:
                 return self._wait_for_decision(step, group)
             case "set", _fork:
                 ids = [traveller.customer_id for traveller in group]
-                walk_steps.set_attribute(step, ids, now=self.now)
+                map_steps.set_attribute(step, ids, now=self.now)
                 self.changed |= set(ids)
                 return ["next"] * len(group)
             case "exit", _fork:

@@ -2,7 +2,7 @@
 
 A customer's `suppressed_channels` say which of the addresses in the row are on the list, so that
 decisions and the outbox compare words and hash nothing. Whoever writes addresses sets the marks
-again in the same transaction; whoever changes the list sets them on all customers with the address.
+again in the same transaction; a change of the list sets them on all customers with the address.
 
 Order of locks: rows of customers, then the list.
 """

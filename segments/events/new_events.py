@@ -76,5 +76,5 @@ def _drawn() -> tuple[int, set[str]]:
     with connection.cursor() as cursor:
         cursor.execute(DRAWN)
         drawn = cursor.fetchone()[0]
-        cursor.execute(WRITERS)  # in this order: whoever drew one of those ids is listed, or done
+        cursor.execute(WRITERS)  # in this order: a writer with one of those ids is listed, or done
         return drawn, {writer for (writer,) in cursor.fetchall()}

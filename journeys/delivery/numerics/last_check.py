@@ -155,7 +155,7 @@ def hold(
     """What holds a message at a moment; None: it may leave.
 
     contacted : of the same customer, what can still matter. Of several limits the one that lasts
-    longest is told. At its end all of them are to be asked again: others may have come between.
+    longest is returned. At its end all are to be checked again: others may have come between.
     """
     if waiting.transactional:
         return None

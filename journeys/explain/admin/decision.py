@@ -162,25 +162,25 @@ class DecisionAdmin(ReadOnlyAdmin):
         decision = rows.filter(pk=_whole(object_id)).first()
         if decision is None:
             raise Http404(_("This decision does not exist, or its day is no longer stored."))
-        told = explain_decision(decision)
+        explanation = explain_decision(decision)
         currency = Organisation.current().currency
         context = {
             **self.admin_site.each_context(request),
             "title": _("%(customer)s, decision of %(day)s")
             % {"customer": decision.customer, "day": date_format(decision.as_of)},
             "opts": self.opts,
-            "told": told,
+            "explanation": explanation,
             "decision": decision,
             "run": decision.run,
-            "live": told.live,
+            "live": explanation.live,
             "has_prices": bool(decision.run.rulebook.get("capacities")),
-            "rows": [_row(option, told.options, currency) for option in told.options],
+            "rows": [_row(option, explanation.options, currency) for option in explanation.options],
             "currency": currency,
             "arm": Arm(decision.arm).label,
             "arm_colour": ARM_COLOURS[decision.arm],
             "features": [
                 (label, number(value, 0 if value.is_integer() else 2))
-                for label, value in told.features
+                for label, value in explanation.features
             ],
             "deliveries": messages_of(decision),
             "back": f"{reverse('admin:journeys_decision_changelist')}?run={decision.run_id}",

@@ -40,7 +40,7 @@ def check_id(external_id: str) -> None:
 
 
 @contextmanager
-def refusals_told() -> Iterator[None]:
+def refusals_as_validation_errors() -> Iterator[None]:
     try:
         yield
     except CustomerRefused as refused:
@@ -104,7 +104,7 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         fields = asked.validated_data
         may_create = request.user.has_perm("segments.add_customer")
         check_id(external_id)
-        with refusals_told():
+        with refusals_as_validation_errors():
             customer, is_new = write_customer(external_id, fields, at=at, may_create=may_create)
         if customer is None:
             raise PermissionDenied(_("You can update customers but not create them."))
@@ -133,7 +133,7 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         asked.is_valid(raise_exception=True)
         said, by = asked.validated_data, request.user.get_username()
         source = f"{said['source']} (API: {by})"[:100]
-        with refusals_told():
+        with refusals_as_validation_errors():
             say_consents(self.get_object(), said["consents"], source=source, at=said.get("at", at))
         return self._answer(external_id, status.HTTP_200_OK)
 

@@ -185,7 +185,7 @@ def match_clusters(old: ArrayLike, new: ArrayLike, n_old: int, n_new: int) -> ND
     old, new : the clusters of the same customers before and after a refit, (n,) places below n_old
     and n_new. A cluster continues another if more than half of the customers in either are in both
     (a Jaccard index over 1/2). Two clusters cannot both hold that of a third, so no choice is left
-    to make, and whoever is in a pair's overlap keeps the segment.
+    to make, and customers in a pair's overlap keep the segment.
     """
     both = np.zeros((n_new, n_old))
     np.add.at(both, (np.asarray(new, dtype=np.intp), np.asarray(old, dtype=np.intp)), 1)

@@ -322,16 +322,16 @@ def test_a_traveller_who_cannot_go_on_is_parked_alone_and_can_be_resumed(monkeyp
     journey = launch(draw({"e": ENTRY, "m": MARK, "x": EXIT}, "e>m m>x"))
     people = [make_customer() for _ in range(5)]
     put_in(journey, *people, at=NOW)
-    from journeys.maps import steps as walk_steps
+    from journeys.maps import steps as map_steps
 
-    set_attribute = walk_steps.set_attribute
+    set_attribute = map_steps.set_attribute
 
     def fails_for_the_third(step, customer_ids, *, now):
         if people[2].pk in set(customer_ids):
             raise RuntimeError("poison")
         set_attribute(step, customer_ids, now=now)
 
-    monkeypatch.setattr(walk_steps, "set_attribute", fails_for_the_third)
+    monkeypatch.setattr(map_steps, "set_attribute", fails_for_the_third)
     counts = advance_travellers(NOW, owner="test")
 
     parked = Traveller.objects.get(customer=people[2])

@@ -9,7 +9,7 @@ from django.db import connection
 
 from journeys.jobs import advance_travellers as advancing
 from journeys.jobs.advance_travellers import TravellerBatch, advance_travellers
-from journeys.maps import travellers as walk
+from journeys.maps import travellers
 from journeys.maps.enter_maps import enter_maps
 from journeys.maps.map_counts import step_counts
 from journeys.models import StepPassage, Traveller
@@ -35,13 +35,13 @@ def ready(monkeypatch):
     """People at the entry, and workers who take their time between loading and writing."""
     journey = launch(draw({"e": ENTRY, "m": MARK, "n": MARK}, "e>m m>n"))
     put_in(journey, *(make_customer() for _ in range(N_PEOPLE)), at=NOW)
-    honest = TravellerBatch.walk
+    honest = TravellerBatch.move
 
     def slowly(party):
         time.sleep(0.02)
         honest(party)
 
-    monkeypatch.setattr(TravellerBatch, "walk", slowly)
+    monkeypatch.setattr(TravellerBatch, "move", slowly)
     monkeypatch.setattr(advancing, "BATCH", 10)
     return journey
 
@@ -63,9 +63,9 @@ def test_two_workers_move_nobody_twice(monkeypatch):
 def test_without_the_locks_they_would(monkeypatch):
     ready(monkeypatch)
     monkeypatch.setattr(advancing, "lock_customers", lambda ids: None)
-    unlocked = walk.LOAD.replace("FOR NO KEY UPDATE OF t SKIP LOCKED", "")
-    assert unlocked != walk.LOAD
-    monkeypatch.setattr(walk, "LOAD", unlocked)
+    unlocked = travellers.LOAD.replace("FOR NO KEY UPDATE OF t SKIP LOCKED", "")
+    assert unlocked != travellers.LOAD
+    monkeypatch.setattr(travellers, "LOAD", unlocked)
 
     work_together(3, lambda number: advance_travellers(NOW, owner=f"w{number}"))
 
