@@ -57,7 +57,7 @@ def test_each_event_is_refused_by_itself_with_its_reason(superuser, anna):
         "customer": item(2, customer="nobody"),
         "erased": item(3, customer="gone"),
         "kind:": item(4, kind="two words"),
-        "ahead": item(5, occurred_at=ahead),
+        "in the future": item(5, occurred_at=ahead),
         "offset": item(6, occurred_at="2026-03-01T09:00:00"),
         "colour:": item(7, colour="red"),
         "external_id:": {"customer": "K-1", "kind": "cart", "occurred_at": "2026-03-01T09:00:00Z"},
@@ -78,7 +78,7 @@ def test_each_event_is_refused_by_itself_with_its_reason(superuser, anna):
     assert [result["index"] for result in body["results"]] == list(range(len(bad) + 2))
     for word, result in zip(bad, body["results"][1:], strict=False):
         assert result["status"] == "refused"
-        assert word in result["reason"], result
+        assert word.lower() in result["reason"].lower(), result
     assert Event.objects.count() == 1
 
 

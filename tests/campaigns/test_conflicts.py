@@ -432,8 +432,8 @@ def test_what_is_owed_is_not_withheld_unseen():
 
     assert {share[0], topic[0], budget[0]} == {WARNING}
     assert "control share" in share[1]
-    assert "topic, “service”: who declined that" in topic[1]
-    assert "counts in the budget or volume “Mails”" in budget[1]
+    assert "has the topic “service”, so customers who opted out of it" in topic[1]
+    assert "counts towards “Mails”" in budget[1]
     assert told(other) == []
 
 

@@ -97,9 +97,9 @@ def test_every_obstacle_is_told_by_the_name_of_its_rule():
     assert "“Shop”" in said["Excluded"]
     assert said["By SMS"] == "No consent for this channel: SMS."
     assert said["On Mondays"] == "The campaign is not scheduled for today, but for tomorrow."
-    assert said["Capped"].startswith("The cap “One a week” is full: at most 1 in 7 rolling days")
+    assert said["Capped"].startswith("The cap “One a week” is reached: at most 1 in 7 rolling days")
     assert explain_decision(decision).summary.startswith(
-        "Anna got nothing, because nothing was possible."
+        "Anna got no message because none was possible."
     )
 
 

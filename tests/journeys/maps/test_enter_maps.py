@@ -185,7 +185,7 @@ def test_a_group_that_is_gone_is_told_and_hinders_no_other_map():
 
     assert entries(first) == []
     assert len(entries(second)) == 2
-    assert "does not exist" in MapCursor.objects.get(map=first).fault
+    assert "no longer exists" in MapCursor.objects.get(map=first).fault
 
 
 def test_a_map_that_was_launched_without_a_cursor_hinders_nobody():

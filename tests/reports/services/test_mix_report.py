@@ -101,7 +101,7 @@ def test_a_micro_segment_with_little_of_its_own_is_led_by_the_others(campaign, x
     assert by_name["rich"].state is State.SHIFTING
     assert by_name["poor"].sentence == (
         "Shifting on evidence from other micro-segments: X 70 %, Y 30 %. Own evidence: "
-        "12 of 50 contacts (X), 4 of 15 conversions (X)."
+        "12 of 50 messages (X), 4 of 15 conversions (X)."
     )
 
 
@@ -144,7 +144,7 @@ def test_an_advantage_that_its_cost_eats_up_is_none(campaign, x, y):
 
     assert not total.is_proven
     assert total.difference.estimate == pytest.approx(0, abs=1e-6)
-    assert total.sentence.startswith("No difference proven after 2,000 contacts")
+    assert total.sentence.startswith("No difference proven after 2,000 messages")
 
 
 def test_old_evidence_fades_by_the_organisations_half_life(campaign, x, y):
@@ -166,8 +166,8 @@ def test_a_mix_set_by_hand_says_so(campaign, x, y):
     report = mix_report(campaign)
 
     assert report.total.state is State.FIXED
-    assert report.total.sentence.startswith("Set by hand: Y alone.")
-    assert mixes_in_short([campaign])[campaign.pk] == "set by hand: Y"
+    assert report.total.sentence.startswith("Fixed to Y.")
+    assert mixes_in_short([campaign])[campaign.pk] == "fixed: Y"
 
 
 def test_without_a_control_group_nothing_is_learned_and_the_state_says_so(x, y, campaign):
