@@ -116,4 +116,4 @@ def test_a_campaigns_html_is_shown_where_it_can_do_nothing(page):
     page.click("button:has-text('Next')")
     page.wait_for_load_state()
     assert page.input_value("[name=customer]") != first
-    assert "“áçã” is not in the alphabet" in page.inner_text("#preview")
+    assert "“áçã” is not in the standard SMS alphabet" in page.inner_text("#preview")

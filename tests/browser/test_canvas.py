@@ -200,7 +200,7 @@ def test_two_people_at_one_map_lose_nothing(page):
     save_graph(journey, draw({"s1": ENTRY, "s2": wait(5)}), by="berta", at=NOW.replace(minute=5))
 
     page.click("[data-act=save]")
-    expect(page.locator("[data-part=message]")).to_contain_text("berta saved this map")
+    expect(page.locator("[data-part=message]")).to_contain_text("berta saved this journey")
     expect(page.locator("[data-part=state]")).to_have_text("Unsaved changes")
     page.get_by_role("button", name="Overwrite with mine").click()
 
