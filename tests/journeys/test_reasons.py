@@ -89,6 +89,6 @@ def test_a_reason_is_read_in_the_language_of_the_reader():
     assert delivery.reason == reason
     assert delivery.reason_text == "Marked as sent by O'Hara, 100 %(by)s {0}."
     with translation.override("pt"):
-        assert delivery.reason_text == "Resolvido como enviado por O'Hara, 100 %(by)s {0}."
+        assert delivery.reason_text == "Marcado como enviado por O'Hara, 100 %(by)s {0}."
     delivery.reason = None
     assert (delivery.reason_code, delivery.reason_params, delivery.reason_text) == (None, {}, "")

@@ -45,7 +45,7 @@ def problems(text: str) -> list[str]:
         ("[{{ customer.attributes.unheard_of }}]", "[]"),
         ("[{{ customer.attributes.fax }}]", "[]"),
         ("{% if customer.attributes.club == 'gold' %}a{% else %}b{% endif %}", "a"),
-        ("{% per in customer.attributes.shoes %}{{ each }};{% endfor %}", "red;blue;"),
+        ("{% for each in customer.attributes.shoes %}{{ each }};{% endfor %}", "red;blue;"),
         ("{{ customer.attributes.shoes | join: ' and ' }}", "red and blue"),
         ("{{ customer.birth_date }}", "1990-05-01"),
         ('{{ customer.birth_date | date: "%-d.%-m.%y" }}', "1.5.90"),
@@ -72,17 +72,17 @@ def test_what_stands_in_a_value_is_not_read_as_a_text():
         ("{{ offer | downcas }}", 1, "did you mean “downcase”?"),
         ("a\nb\n{{ offer", 3, "“{{” is not closed. Add “}}”"),
         ("{{ offer, and\n\n{{ campaign }}", 1, "“{{” is not closed"),
-        ("\n{% if offer %}yes", 2, "write “{% endif %}” where it ends"),
+        ("\n{% if offer %}yes", 2, "Add “{% endif %}” where it ends"),
         ("{% if offer %}\n{% endfor %}", 2, "“endfor” was found where “endif” is expected"),
-        ("{% endif %}", 1, "“endif” closes nothing"),
+        ("{% endif %}", 1, "“endif” has no opening tag"),
         ("\n{% else %}", 2, "“else” can only be used inside “if”"),
         ("{% when 1 %}", 1, "“when” can only be used inside “case”"),
         ("a\n{{ }}", 2, "nothing between the braces"),
-        ("\n\n{% if offer and %}x{% endif %}", 3, "cannot be read"),
-        ("\n{{ offer | }}", 2, "cannot be read"),
+        ("\n\n{% if offer and %}x{% endif %}", 3, "this is not valid"),
+        ("\n{{ offer | }}", 2, "this is not valid"),
         ("\n{{ 1 | divided_by: 0 }}", 2, "can't divide by 0"),
         ('\n{{ customer.birth_date | date: "%B" }}', 2, "a date format can only use"),
-        ("{% raw %}", 1, "“raw” is never closed"),
+        ("{% raw %}", 1, "“raw” is not closed"),
     ],
 )
 def test_a_problem_names_its_line_and_what_to_do(text, line, words):
@@ -96,8 +96,8 @@ def test_everything_unknown_is_named_at_once_in_order_each_once():
     found = problems("{{ b }}\n{{ a }} {{ b }}\n{{ offer | safe }}")
 
     assert [each.split(".")[0].partition(" (")[0] for each in found] == [
-        "Line 1: there is no “b”",
-        "Line 2: there is no “a”",
+        "Line 1: “b” does not exist",
+        "Line 2: “a” does not exist",
         "Line 3: the filter “safe” does not exist",
     ]
 
@@ -198,7 +198,7 @@ def test_no_text_costs_more_than_a_message_may(text):
 def test_a_long_text_grows_to_its_limit_and_no_further():
     text = "{% for i in (1..1000) %}" + "x" * 600 + "{% endfor %}"
 
-    assert "beyond 500,000 bytes" in problems(text)[0]
+    assert "longer than 500,000 bytes" in problems(text)[0]
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS))

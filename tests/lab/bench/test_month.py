@@ -204,7 +204,7 @@ PLANTED = {
         INSERT INTO segments_consentchange (customer_id, before, after, changed_at, source)
         VALUES (%(customer)s, '{email}', '{}', %(at)s - interval '1 minute', 'planted')
     """,
-    "one delivery per message": "DELETE FROM journeys_delivery WHERE contact_id = %(contact)s",
+    "one delivery for each message": "DELETE FROM journeys_delivery WHERE contact_id = %(contact)s",
     "a control gets no message": """
         UPDATE journeys_contact SET is_control = true WHERE id = %(contact)s
     """,
@@ -221,7 +221,7 @@ PLANTED = {
     "to the right customer": """
         UPDATE segments_customer SET email = 'other@example.com' WHERE id = %(customer)s
     """,
-    "one decision per customer and run": """
+    "one decision for each customer and run": """
         DELETE FROM journeys_decision WHERE customer_id = %(customer)s AND occasion = 0
     """,
     "travellers follow the links": """

@@ -30,7 +30,7 @@ def test_a_row_becomes_a_customer_with_typed_attributes_and_proof_of_consent(tmp
     job = import_text(tmp_path, ANNA)
 
     assert counts(job) == (2, 1, 0, 0, 1)
-    assert "Enter a valid e-mail address (ASCII only)." in rejected(job)[2]
+    assert "is not a valid e-mail address (ASCII only)." in rejected(job)[2]
     anna = Customer.objects.get()
     assert (anna.external_id, anna.email) == ("007", "Anna@example.com")
     assert (anna.time_zone, anna.birth_date) == ("Europe/Lisbon", date(1980, 2, 29))

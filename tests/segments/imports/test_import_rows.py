@@ -33,12 +33,12 @@ GOOD = "id,first_name,note\n1,Anna,a\n2,Bruno,b\n"
         ('9,"Eve"x,c', "A quote is misplaced or not closed, or the cell is too long."),
         ('9,"Eve,c', "A quote is misplaced or not closed, or the cell is too long."),
         ("9,E\0ve,c", "NUL"),
-        (f"9,{'E' * 101},c", "longer than 100 characters"),
+        (f"9,{'E' * 101},c", "at most 100 characters"),
         (f"9,Eve,{'c' * 200_000}", "longer than 131072 characters"),
         (f'9,Eve,"{"c" * 200_000}"', "too long"),
         (f"9,Eve,{'c' * 2_000_000}", "too long"),
         (f"9,Eve,{'c' * 1_001}", "“note” is longer than 1000"),
-        (",Eve,c", "customer id is missing"),
+        (",Eve,c", "customer ID is missing"),
         (
             "1.23E+15,Eve,c",
             "” is not a valid ID: it is longer than 100 characters or was "
@@ -62,7 +62,7 @@ def test_bytes_that_are_not_of_the_encoding_cost_their_row(tmp_path):
 
     assert job.encoding == "utf-8"
     assert counts(job) == (21, 20, 0, 0, 1)
-    assert "not utf-8" in rejected(job)[22]
+    assert "not valid utf-8" in rejected(job)[22]
 
 
 def test_a_cell_may_hold_line_breaks_delimiters_and_quotes(tmp_path):
@@ -110,8 +110,8 @@ def test_a_preview_stores_nothing_and_says_what_is_wrong(tmp_path):
 
     assert shown.mapping == {"external_id": "Customer ID", "email": "E-Mail", "country": "Country"}
     assert shown.rows[0].problem == ""
-    assert "“nonsense” is not an e-mail" in shown.rows[1].problem
-    assert "“Portugal” is not a country code" in shown.rows[1].problem
+    assert "“nonsense” is not a valid e-mail" in shown.rows[1].problem
+    assert "“Portugal” is not a valid country" in shown.rows[1].problem
     assert not Customer.objects.exists()
 
 

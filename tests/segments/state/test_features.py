@@ -275,7 +275,7 @@ def test_a_users_feature_cannot_take_the_name_of_a_built_in_one():
         definition.full_clean()
     definition.save()
 
-    with pytest.raises(FeatureError, match="“visits_30d” has the name of a built-in one"):
+    with pytest.raises(FeatureError, match="“visits_30d” has the same name as a built-in feature"):
         build_state(AS_OF)
 
 
