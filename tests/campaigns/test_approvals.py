@@ -76,7 +76,7 @@ def test_a_launch_above_the_limit_waits_for_a_second_person(draft, maker, second
     assert (asked.audience, asked.status) == (10, "waiting")
     with pytest.raises(
         NeedsApproval,
-        match=("Not in force yet: the change is waiting"),
+        match=("is waiting for approval by a second person"),
     ):
         launch_campaign(draft)
 
@@ -283,7 +283,7 @@ def test_launching_and_counting_are_no_edits(draft, maker, second):
 def test_refused_stays_refused_and_can_be_asked_again(draft, maker, second):
     asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
     refuse(asked, by=second, at=NOW, note="Too many")
-    with pytest.raises(ApprovalRefused, match="It is “refused”"):
+    with pytest.raises(ApprovalRefused, match="Its status is “refused”"):
         approve(asked, by=second, at=NOW)
     with pytest.raises(CampaignNotReady, match="Request approval first"):
         launch_campaign(draft)
@@ -340,7 +340,7 @@ def test_of_two_who_decide_at_once_one_is_told_that_it_is_done(draft, maker, sec
         thread.join()
 
     status = Approval.objects.get().status
-    assert sorted(said) == sorted([status, f"It is “{status}”."])
+    assert sorted(said) == sorted([status, f"Its status is “{status}”."])
 
 
 def test_the_database_itself_keeps_people_from_approving_their_own(draft, maker):

@@ -39,7 +39,7 @@ def test_limits_are_listed_in_words(admin_client):
     assert "no cap on all messages" in caps
     assert "no messages allowed: SMS" in caps
     assert "2 in calendar week, from Sunday: all messages" in caps
-    assert "at least 36 hours between two contacts by SMS" in gaps
+    assert "at least 36 hours between two messages by SMS" in gaps
     assert "all channels in DE: Monday, Friday from 22:00 to 08:00 of the next day" in quiet
 
 

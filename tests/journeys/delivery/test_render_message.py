@@ -42,7 +42,7 @@ def test_everything_the_help_names_can_be_filled_in():
 def test_a_link_that_is_asked_for_and_missing_is_a_fault():
     action = make_action(body="Leave: {{ unsubscribe_url }}")
 
-    with pytest.raises(TextError, match="asks for “unsubscribe_url”, and there is no such"):
+    with pytest.raises(TextError, match="uses “unsubscribe_url”, but there is no such"):
         render_message(action, Recipient.of(make_customer()))
 
 
@@ -88,7 +88,7 @@ def test_a_batch_of_faults_hands_nothing_over():
 
     for delivery in deliveries:
         delivery.refresh_from_db()
-        assert "there is no “nobody”" in delivery.reason_text
+        assert "“nobody” does not exist" in delivery.reason_text
 
 
 def test_attributes_of_any_depth_cost_that_message_alone():

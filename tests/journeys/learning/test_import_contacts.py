@@ -72,7 +72,7 @@ def test_a_stored_contact_is_never_changed(tmp_path):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("zoe,Spring,Shoes,2026-02-01,test,0.5", "no customer “zoe”"),
+        ("zoe,Spring,Shoes,2026-02-01,test,0.5", "Customer “zoe” does not exist"),
         ("anna,Autumn,Shoes,2026-02-01,test,0.5", "no campaign “Autumn”"),
         ("anna,Spring,Hats,2026-02-01,test,0.5", "has no action “Hats”"),
         (

@@ -56,7 +56,7 @@ def test_the_panel_shows_states_shares_and_the_course(admin_client, mixed):
     assert "active: rich" in text
     assert "active: poor" in text
     assert text.count("<polygon") == 2
-    assert "50 contacts with 15 responders" in text
+    assert "50 messages with 15 conversions" in text
     assert "<b>" not in text
 
 
@@ -106,7 +106,7 @@ def test_a_marketer_ends_the_test_and_goes_back_to_learning(client, mixed):
 
     mixed.refresh_from_db()
     assert mixed.fixed_action == x
-    assert "Set by hand: X alone." in client.get(address(mixed)).content.decode()
+    assert "Fixed to X." in client.get(address(mixed)).content.decode()
     client.post(address(mixed, "learn"))
     mixed.refresh_from_db()
     assert mixed.fixed_action is None

@@ -61,7 +61,7 @@ def test_a_question_is_queued_answered_and_shown_with_its_chart(admin_client):
     progress = admin_client.get(reverse("admin:reports_whatif_progress", args=[asked.pk])).json()
     assert progress["finished"]
     assert progress["share"] == 1
-    assert "rank: A=1" in admin_client.get(reverse(LIST)).content.decode()
+    assert "priority: A=1" in admin_client.get(reverse(LIST)).content.decode()
 
 
 def test_every_kind_of_change_can_be_asked(admin_client):

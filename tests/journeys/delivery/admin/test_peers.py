@@ -92,7 +92,7 @@ def test_a_test_by_webhook_says_that_it_was_taken_or_why_not(admin_client, setti
 
         peer.reply = lambda n, taken: (401, {}, b"wrong signature")
         [bad] = ask_for_a_test(admin_client, ENDPOINTS, endpoint)
-        assert "not taken: HTTP 401 wrong signature" in bad
+        assert "not accepted: HTTP 401 wrong signature" in bad
 
     settings.WEBHOOK_ALLOW_PRIVATE = False
     [refused] = ask_for_a_test(admin_client, ENDPOINTS, endpoint)

@@ -142,7 +142,7 @@ def test_the_dashboard_and_the_list_say_what_waits(client, asked, maker, second)
     second.save()
     client.force_login(second)
     assert "1 approval is waiting for you." in text_of(client.get("/admin/"))
-    assert "Launch of a campaign: Spring sale" in text_of(client.get(PAGE))
+    assert "Campaign launch: Spring sale" in text_of(client.get(PAGE))
     client.force_login(maker)
     assert "approval is waiting for you." not in text_of(client.get("/admin/"))
 
