@@ -30,7 +30,7 @@ def test_each_text_is_told_what_is_wrong_in_it():
     assert "did you mean “offer”?" in said["subject"][0]
     assert said["body"][0].startswith("Line 2: ")
     assert len(action.problems()) == 4
-    assert f"Action “{action.name}”, text: Line 2: “if” is never closed" in action.problems()[1]
+    assert f"Action “{action.name}”, text: Line 2: “if” is not closed" in action.problems()[1]
 
 
 def test_html_belongs_to_an_e_mail_which_has_a_text_too():

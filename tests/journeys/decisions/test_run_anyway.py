@@ -86,7 +86,7 @@ def test_a_person_may_have_everything_run_anyway(no_state_tomorrow, client):
     run = run_day(NEXT, send=False).run
     assert (run.status, run.run_anyway_by, run.state.as_of) == ("done", "ana", DAY)
     assert set(Contact.objects.filter(as_of=NEXT).values_list("action", flat=True)) == {action.pk}
-    assert "because ana had them run anyway" in client.get(page).text
+    assert "All campaigns, run with older data by ana" in client.get(page).text
     with pytest.raises(RunRefused):
         run_anyway(run, by="ben")
 

@@ -162,7 +162,7 @@ def test_what_there_is_not_is_said(organisation):
         segment_migration(as_of=day(0))
     history(make_customer(), (0, segment("active")))
     build(27)
-    with pytest.raises(ReportError, match="no whole period of 28 days"):
+    with pytest.raises(ReportError, match="no full period of 28 days"):
         segment_migration(as_of=day(27))
 
 
