@@ -47,7 +47,7 @@ def test_a_link_that_there_is_not_is_told_before_the_launch(settings, admin_clie
 
     (sentence,) = action.campaign.missing_links()
 
-    assert sentence.startswith(f"Action “{action.name}” asks for “unsubscribe_url”")
+    assert sentence.startswith(f"Action “{action.name}” uses “unsubscribe_url”")
     assert sentence in html.unescape(admin_client.get(page).text)
     settings.PUBLIC_URL = "https://brand.example"
     assert action.campaign.missing_links() == []
