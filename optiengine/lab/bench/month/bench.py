@@ -10,10 +10,12 @@ from typing import Any
 
 from django.db import connection
 
-from optiengine.lab.bench.month.check import N_EXAMPLES, Finding, check_month
+from optiengine.lab.bench.month.check import check_month
 from optiengine.lab.bench.month.conductor import Extent, as_argument
 from optiengine.lab.bench.parallel import is_installed
 from optiengine.lab.bench.process import ENV, BenchFailed
+from reports.ledger_check.check_ledger import N_EXAMPLES
+from reports.ledger_check.findings import Finding
 
 N_CUSTOMERS, N_DAYS = 20_000, 30
 KILLS_FROM = 2_000  # customers: with fewer, a run is over before a worker can be killed in it

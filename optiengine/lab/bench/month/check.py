@@ -1,35 +1,22 @@
-"""Was every promise kept? An independent reading of the documentation, over what really happened.
+"""Was every promise kept? The checker of the ledger, and what the month's own witnesses add.
 
-Rows are read by plain SQL, arrivals from the sinks' own records; nothing of the engine's services
-or numerics is used. A rule that was never put to the test is told, too: it proves nothing.
+Arrivals are the sinks' own records. A rule that was never put to the test is told, too: it proves
+nothing.
 """
 
 from pathlib import Path
 
-from optiengine.lab.bench.month.check_delivery import check_delivery
-from optiengine.lab.bench.month.check_journeys import check_journeys
-from optiengine.lab.bench.month.check_limits import check_limits
-from optiengine.lab.bench.month.evidence import load_evidence
-from optiengine.lab.bench.month.findings import Finding, Findings
-
-__all__ = ["Finding", "check_month", "table"]
-
-N_EXAMPLES = 3
+from optiengine.lab.bench.month.check_sinks import check_sinks
+from optiengine.lab.bench.month.check_times import check_times
+from optiengine.lab.bench.month.witnesses import load_evidence
+from reports.ledger_check.check_ledger import check_evidence
+from reports.ledger_check.findings import Finding, Findings
 
 
 def check_month(folder: Path) -> list[Finding]:
     """All rules, each with how often it was checked and put to the test, and what violates it."""
     evidence, findings = load_evidence(folder), Findings()
-    for check in (check_limits, check_delivery, check_journeys):
-        check(evidence, findings)
+    check_evidence(evidence, findings)
+    check_sinks(evidence, findings)
+    check_times(evidence, findings)
     return findings.in_order()
-
-
-def table(findings: list[Finding]) -> list[str]:
-    width = max(len(one.rule) for one in findings)
-    lines = [f"{'rule':<{width}}  {'checked':>9}  {'put to test':>11}  {'violated':>8}"]
-    for one in findings:
-        n = len(one.violations)
-        lines.append(f"{one.rule:<{width}}  {one.n_checked:>9,}  {one.n_tested:>11,}  {n:>8,}")
-        lines += [f"    {at:%Y-%m-%d %H:%M:%S} {text}" for at, text in one.violations[:N_EXAMPLES]]
-    return lines

@@ -5,18 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from django.db import connection
-
-# The rules in force, as rows: a checker reads them as they were at the moment of an arrival.
-RULES = {
-    "caps": "campaigns_frequencycap",
-    "gaps": "campaigns_minimumgap",
-    "quiet_hours": "campaigns_quiethours",
-    "exclusions": "campaigns_exclusion",
-    "campaigns": "campaigns_campaign",
-    "ignores": "campaigns_campaign_ignores_durations_of",
-    "organisation": "segments_organisation",
-}
+from reports.ledger_check.evidence import rules_now
 
 
 class Journal:
@@ -31,11 +20,4 @@ class Journal:
         self._file.write(json.dumps(line).encode() + b"\n")
 
     def write_rules(self) -> None:
-        found = {}
-        with connection.cursor() as cursor:
-            for name, table in RULES.items():
-                cursor.execute(
-                    f"SELECT coalesce(json_agg(t ORDER BY t.id), '[]')::text FROM {table} t"
-                )
-                found[name] = json.loads(cursor.fetchone()[0])
-        self.write("rules", rules=found)
+        self.write("rules", rules=rules_now())

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from optiengine.lab.bench.month.evidence import SLACK, Contact, Evidence, Person, Row, Rules, rows
-from optiengine.lab.bench.month.findings import Findings
+from reports.ledger_check.evidence import SLACK, Contact, Evidence, Person, Row, Rules, rows
+from reports.ledger_check.findings import Findings
 
 INBOUND = ("web",)
 MIDNIGHT = time()
@@ -17,7 +17,7 @@ MIDNIGHT = time()
 HELD_BACK = """
 SELECT code / 1000 AS kind, r.rulebook -> %s -> (code %% 1000) ->> 'name' AS name, sum(n)::int AS n
 FROM (SELECT run_id, code, count(*) AS n FROM journeys_decision, unnest(verdicts) AS code
-      WHERE code BETWEEN %s AND %s GROUP BY 1, 2) held
+      WHERE as_of >= %s AND code BETWEEN %s AND %s GROUP BY 1, 2) held
 JOIN journeys_decisionrun r ON r.id = held.run_id GROUP BY 1, 2
 """
 KINDS = {
@@ -29,12 +29,14 @@ KINDS = {
 
 
 def check_limits(evidence: Evidence, findings: Findings) -> None:
-    for customer, history in sorted(evidence.history.items()):
+    for customer, history in evidence.step(sorted(evidence.history.items())):
         person = evidence.people[customer]
         for place, contact in enumerate(history):
             if contact.is_control or contact.arrived_at is None:
                 continue
             at, before = contact.arrived_at, history[:place]
+            if at < evidence.since:
+                continue
             if contact.channel in INBOUND:
                 at, before = contact.reserved_at, _as_planned(evidence, contact)
             rules = evidence.rules_at(at)
@@ -46,8 +48,9 @@ def check_limits(evidence: Evidence, findings: Findings) -> None:
                 if contact.channel not in INBOUND:
                     _check_quiet_hours(findings, rules, person, contact, at)
             _check_flags(findings, rules, contact, before)
+    since = evidence.since.date()
     for kind, (part, first) in KINDS.items():
-        for row in rows(HELD_BACK, part, first, first + 999):
+        for row in rows(HELD_BACK, part, since, first, first + 999):
             findings.of(f"{kind} “{row['name']}”").n_tested += row["n"]
     _count_quiet_ends(evidence, findings)
 
@@ -243,16 +246,20 @@ def is_quiet(rule: Row, local: datetime) -> bool:
 def _count_quiet_ends(evidence: Evidence, findings: Findings) -> None:
     """Quiet hours were put to the test where they held when a message was decided, as far as that
     is known: at the lock time of a day's run; else where it was planned for their very end."""
-    for contact in evidence.contacts.values():
+    for contact in evidence.judged_contacts():
         if contact.channel in INBOUND or contact.transactional:
             continue
         person, rules = evidence.people[contact.customer], evidence.rules_at(contact.reserved_at)
-        locked = datetime.combine(contact.as_of, time.fromisoformat(rules.lock_time), rules.zone)
+        locked = rules.locked(contact.as_of)
         of_run = rules.campaigns[contact.campaign]["recurrence"] not in ("event", "step")
         for rule in quiet_hours_for(rules, contact.channel, person.country):
             end = time.fromisoformat(rule["ends_at"])
             at_end = any(contact.reserved_at.astimezone(z).time() == end for z in person.zones)
-            held = of_run and any(is_quiet(rule, locked.astimezone(z)) for z in person.zones)
+            held = (
+                of_run
+                and locked is not None
+                and any(is_quiet(rule, locked.astimezone(z)) for z in person.zones)
+            )
             findings.of(f"quiet hours “{rule['name']}”").n_tested += at_end or held
 
 

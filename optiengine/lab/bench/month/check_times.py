@@ -1,51 +1,59 @@
-"""Travellers follow the links of their own version; what waits for an event is moved by it."""
+"""What waits for an event is moved by it, in time, and nobody is left outside."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from optiengine.lab.bench.month.evidence import SLACK, Evidence, Row, moment, rows
-from optiengine.lab.bench.month.findings import Findings
+from optiengine.lab.bench.month.witnesses import MonthEvidence
+from reports.ledger_check.check_journeys import (
+    Drawing,
+    read_drawings,
+    read_passages,
+    read_travellers,
+)
+from reports.ledger_check.evidence import SLACK, Row, moment, rows
+from reports.ledger_check.findings import Findings
 
 MINUTE = timedelta(minutes=1)
 OVER = {"goal", "rule", "blocked", "left", "end"}  # results that end a journey where it stands
-OF_SEND = {"sent", "withheld", "skipped"}
 
 Events = dict[tuple[int, str], list[datetime]]
 
 
-class Drawing:
-    """One version's steps and links."""
-
-    def __init__(self, graph: dict[str, Any]) -> None:
-        self.steps = {step["id"]: step for step in graph["steps"]}
-        self.links = {(link["from"], link["port"]): link["to"] for link in graph["links"]}
-        [self.entry] = [step["id"] for step in graph["steps"] if step["kind"] == "entry"]
-
-    def after(self, step: str, result: str) -> str | None:
-        return self.links.get((step, "next" if result in OF_SEND else result))
-
-
-def check_journeys(evidence: Evidence, findings: Findings) -> None:
-    drawings = {row["id"]: Drawing(row["graph"]) for row in rows(
-        "SELECT id, graph FROM journeys_mapversion")}  # fmt: skip
-    passages: dict[int, list[Row]] = defaultdict(list)
-    for row in rows("SELECT * FROM journeys_steppassage ORDER BY id"):
-        passages[row["traveller_id"]].append(row)
-    events = _events()
-    travellers = list(rows("SELECT * FROM journeys_traveller ORDER BY id"))
-    asked = _decisions("step")
-    used: dict[int, int] = {}
+def check_times(evidence: MonthEvidence, findings: Findings) -> None:
+    drawings, passages = read_drawings(), read_passages()
+    events, asked, travellers = _events(), _decisions("step"), read_travellers()
     for traveller in travellers:
-        way, drawing = passages[traveller["id"]], drawings[traveller["version_id"]]
-        _check_way(findings, traveller, way, drawing)
-        for passage in way:
-            _check_passage(evidence, findings, traveller, passage, drawing, events, asked)
-            if passage["contact_id"]:
-                used[passage["contact_id"]] = traveller["id"]
-    _check_contacts(evidence, findings, used)
-    _check_entries(evidence, findings, travellers, drawings)
+        drawing = drawings[traveller["version_id"]]
+        for passage in passages[traveller["id"]]:
+            _check_times(evidence, findings, traveller, passage, drawing, events, asked)
+    _check_entries(evidence, findings, travellers)
     _check_triggers(evidence, findings)
+
+
+def _check_times(
+    evidence: MonthEvidence,
+    findings: Findings,
+    traveller: Row,
+    passage: Row,
+    drawing: Drawing,
+    events: Events,
+    asked: dict[tuple[int, str], list[datetime]],
+) -> None:
+    step, result = drawing.steps[passage["step"]], passage["result"]
+    arrived, left = passage["arrived_at"], passage["left_at"]
+    text = f"traveller {traveller['id']} at {passage['step']}: {result}, {arrived} to {left}"
+    late = evidence.tick + MINUTE
+    if step["kind"] == "send" and step["when"] == "at_once" and _is_live(evidence, arrived):
+        moments = asked.get((traveller["customer_id"], ""), [])
+        is_kept = left - arrived <= MINUTE or any(arrived <= m <= arrived + MINUTE for m in moments)
+        findings.check("at once means within a minute", is_kept, arrived, text, tested=True)
+    if step["kind"] == "wait" and step["for"] == "duration":
+        is_kept = timedelta(0) <= left - arrived - step["minutes"] * MINUTE <= late
+        findings.check(
+            "waits last as long as drawn", is_kept or result in OVER, left, text, tested=True
+        )
+    if step["kind"] == "wait" and step["for"] == "event" and result not in OVER:
+        _check_wait(evidence, findings, traveller, passage, step, events, text)
 
 
 def _events() -> Events:
@@ -69,67 +77,7 @@ def _decisions(reason: str) -> dict[tuple[int, str], list[datetime]]:
     return found
 
 
-def _check_way(findings: Findings, traveller: Row, way: list[Row], drawing: Drawing) -> None:
-    """From the entry, by links, without a gap, to where the traveller stands or left."""
-    at, name = traveller["entered_at"], f"traveller {traveller['id']}"
-    step: str | None = drawing.entry
-    since = at
-    for passage in way:
-        text = f"{name} at {passage['step']} of version {passage['version_id']}, not at {step}"
-        is_kept = (passage["step"], passage["arrived_at"]) == (step, since)
-        is_kept &= passage["version_id"] == traveller["version_id"]
-        findings.check(
-            "travellers follow the links", is_kept, passage["left_at"], text, tested=True
-        )
-        step, since = drawing.after(passage["step"], passage["result"]), passage["left_at"]
-    if traveller["status"] == "done":
-        last = way[-1]["result"] if way else ""
-        outcome = traveller["outcome"]
-        is_kept = last == outcome or (outcome == "end" and step is None)
-        text = f"{name} ended by {outcome} after {last}"
-        findings.check(f"journeys end by: {outcome}", is_kept, since, text, tested=True)
-    else:
-        text = f"{name} stands at {traveller['step']}, not at {step}"
-        findings.check("travellers stand where they are", traveller["step"] == step, at, text)
-    findings.check("nobody is parked", not traveller["fault"], at, f"{name}: {traveller['fault']}")
-
-
-def _check_passage(
-    evidence: Evidence,
-    findings: Findings,
-    traveller: Row,
-    passage: Row,
-    drawing: Drawing,
-    events: Events,
-    asked: dict[tuple[int, str], list[datetime]],
-) -> None:
-    step, result = drawing.steps[passage["step"]], passage["result"]
-    arrived, left = passage["arrived_at"], passage["left_at"]
-    text = f"traveller {traveller['id']} at {passage['step']}: {result}, {arrived} to {left}"
-    late = evidence.tick + MINUTE
-    if step["kind"] == "send" and result in OF_SEND:
-        contact = evidence.contacts.get(passage["contact_id"] or 0)
-        is_kept = (contact is None) == (result == "skipped")
-        if contact is not None:
-            is_kept &= contact.customer == traveller["customer_id"]
-            is_kept &= contact.campaign == step["campaign"]
-            is_kept &= contact.is_control == (result == "withheld")
-            is_kept &= contact.is_control or not traveller["is_control"]
-        findings.check(f"send steps: {result}", is_kept, left, text, tested=True)
-    if step["kind"] == "send" and step["when"] == "at_once" and _is_live(evidence, arrived):
-        moments = asked.get((traveller["customer_id"], ""), [])
-        is_kept = left - arrived <= MINUTE or any(arrived <= m <= arrived + MINUTE for m in moments)
-        findings.check("at once means within a minute", is_kept, arrived, text, tested=True)
-    if step["kind"] == "wait" and step["for"] == "duration":
-        is_kept = timedelta(0) <= left - arrived - step["minutes"] * MINUTE <= late
-        findings.check(
-            "waits last as long as drawn", is_kept or result in OVER, left, text, tested=True
-        )
-    if step["kind"] == "wait" and step["for"] == "event" and result not in OVER:
-        _check_wait(evidence, findings, traveller, passage, step, events, text)
-
-
-def _is_live(evidence: Evidence, at: datetime) -> bool:
+def _is_live(evidence: MonthEvidence, at: datetime) -> bool:
     """Whether decisions in real time are possible: there is a state, and sending is on."""
     begin, end = _lived(evidence)
     stops = [(moment(n["at"]), moment(m["at"])) for n, m in
@@ -137,7 +85,7 @@ def _is_live(evidence: Evidence, at: datetime) -> bool:
     return begin <= at <= end and not any(a <= at <= b for a, b in stops)
 
 
-def _lived(evidence: Evidence) -> tuple[datetime, datetime]:
+def _lived(evidence: MonthEvidence) -> tuple[datetime, datetime]:
     """From the first run until the day after the last one ends."""
     [row] = rows("SELECT min(decided_at) AS first, max(as_of) AS last FROM journeys_decisionrun"
                  " WHERE kind = 'daily'")  # fmt: skip
@@ -147,7 +95,7 @@ def _lived(evidence: Evidence) -> tuple[datetime, datetime]:
 
 
 def _check_wait(
-    evidence: Evidence,
+    evidence: MonthEvidence,
     findings: Findings,
     traveller: Row,
     passage: Row,
@@ -168,20 +116,7 @@ def _check_wait(
     findings.check(f"waits for an event: {passage['result']}", is_kept, left, text, tested=True)
 
 
-def _check_contacts(evidence: Evidence, findings: Findings, used: dict[int, int]) -> None:
-    """What only a map may send follows from a passage."""
-    for contact in evidence.contacts.values():
-        if evidence.rules[0].campaigns[contact.campaign]["recurrence"] == "step":
-            text = f"contact {contact.id} of no passage"
-            is_kept = contact.id in used
-            findings.check(
-                "a map's message is a step's", is_kept, contact.reserved_at, text, tested=True
-            )
-
-
-def _check_entries(
-    evidence: Evidence, findings: Findings, travellers: list[Row], drawings: dict[int, Drawing]
-) -> None:
+def _check_entries(evidence: MonthEvidence, findings: Findings, travellers: list[Row]) -> None:
     """Nobody is left outside: who left a cart, who has a birthday soon."""
     by_map: dict[int, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for traveller in travellers:
@@ -228,7 +163,7 @@ def _stood_in(journey: Row, traveller: Row, heard: datetime, late: timedelta) ->
 
 
 def _birthdays(
-    evidence: Evidence, entry: Row, first: datetime, end: datetime
+    evidence: MonthEvidence, entry: Row, first: datetime, end: datetime
 ) -> list[tuple[int, datetime]]:
     """Customers known in time and the moments, so many days before or after their birthdays."""
     found = []
@@ -248,7 +183,7 @@ def _birthdays(
     return found
 
 
-def _check_triggers(evidence: Evidence, findings: Findings) -> None:
+def _check_triggers(evidence: MonthEvidence, findings: Findings) -> None:
     """Events that start a campaign are decided within a tick of being heard of."""
     asked = _decisions("event")
     begin, end = _lived(evidence)

@@ -1,23 +1,37 @@
-"""What the checker goes by: rows by plain SQL, the sinks' records, the conductor's journal.
+"""What the checker goes by: rows by plain SQL, and the rules that were in force.
 
-Nothing of the engine is imported. Moments are aware datetimes in UTC, on the simulated clock.
+Nothing of the engine is imported. Moments are aware datetimes in UTC.
+
+Held in memory: the customers of the checked messages, the messages since the checked time began
+and, before it, as far back as a limit looks, their deliveries, and the passages through maps.
+Decisions are only counted, in the database.
 """
 
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from importlib.resources import files
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 Row = dict[str, Any]
+Step = Callable[[Iterable[Any]], Iterable[Any]]  # shows how far a loop has come
+# The rules, as rows.
+RULES = {
+    "caps": "campaigns_frequencycap",
+    "gaps": "campaigns_minimumgap",
+    "quiet_hours": "campaigns_quiethours",
+    "exclusions": "campaigns_exclusion",
+    "campaigns": "campaigns_campaign",
+    "ignores": "campaigns_campaign_ignores_durations_of",
+    "organisation": "segments_organisation",
+}
+LONGEST_WAIT = 31  # days between a message's day and its arrival that are looked at
 JSONB = 3802  # PostgreSQL's number of the type; Django leaves it a text
 SLACK = timedelta(seconds=5)  # between the last look at a message and its arrival
 
@@ -60,6 +74,7 @@ class Contact:
     counted: bool
     transactional: bool
     is_control: bool
+    is_imported: bool  # another system sent it: it counts, but nothing here decided it
     key: str
     arrived_at: datetime | None = None
     n_arrived: int = 0  # times it reached the customer
@@ -67,7 +82,8 @@ class Contact:
     @property
     def happened_at(self) -> datetime | None:
         """For limits: when it arrived; a control's message, when it would have."""
-        return self.reserved_at if self.is_control else self.arrived_at
+        is_as_planned = self.is_control or self.is_imported
+        return self.reserved_at if is_as_planned else self.arrived_at
 
 
 @dataclass(frozen=True)
@@ -82,7 +98,7 @@ class Rules:
     campaigns: dict[int, Row]
     ignores: set[tuple[int, int]]  # (who ignores, whose duration)
     zone: ZoneInfo  # the organisation's
-    lock_time: str
+    lock_time: str | None  # without one, messages leave as soon as they are decided
 
     @classmethod
     def of(cls, since: datetime, found: Mapping[str, list[Row]]) -> "Rules":
@@ -100,107 +116,102 @@ class Rules:
             **active,
         )
 
+    def locked(self, as_of: date) -> datetime | None:
+        """The moment of a day before which its run's messages do not leave."""
+        if self.lock_time is None:
+            return None
+        return datetime.combine(as_of, time.fromisoformat(self.lock_time), self.zone)
+
 
 @dataclass
 class Evidence:
     people: dict[int, Person]
     contacts: dict[int, Contact]
     deliveries: list[Row]
-    arrived: list[Row]  # the sinks' records, in order
-    journal: list[Row]
     rules: list[Rules]  # in order of time
+    since: datetime  # what happened before is known, but not judged
+    until: datetime
     history: dict[int, list[Contact]] = field(default_factory=dict)  # by customer, as it happened
     planned: dict[int, list[Contact]] = field(default_factory=dict)  # by customer, as decided
+    has_sinks: bool = False  # whether arrivals are known from elsewhere than the ledger itself
+    step: Step = iter
 
     def rules_at(self, at: datetime) -> Rules:
         place = bisect_right([one.since for one in self.rules], at)
         return self.rules[max(place - 1, 0)]
 
-    def noted(self, what: str) -> list[Row]:
-        return [line for line in self.journal if line["what"] == what]
+    def judged_contacts(self) -> Iterator[Contact]:
+        for contact in self.contacts.values():
+            if contact.reserved_at >= self.since and not contact.is_imported:
+                yield contact
 
-    def spans(
-        self, begin: str, end: str, *, of: str = ""
-    ) -> list[tuple[int | None, datetime, datetime]]:
-        """From each note of what began to the next one that ended it, for the same row.
-
-        of : the name of the row's id in the notes.
-        """
-        found = []
-        for note in self.noted(begin):
-            ends = [n["at"] for n in self.noted(end)
-                    if n["at"] > note["at"] and n.get(of) == note.get(of)]  # fmt: skip
-            over = moment(min(ends, default=self.journal[-1]["at"]))
-            found.append((note.get(of), moment(note["at"]), over))
-        return found
-
-    @property
-    def tick(self) -> timedelta:
-        """The longest time between two ticks while days were lived."""
-        at = [line["at"] for line in self.noted("tick")]
-        return timedelta(seconds=max((b - a for a, b in pairwise(at)), default=0))
+    def order_histories(self) -> None:
+        """By customer: what happened and what was planned. To be called once arrivals are known."""
+        self.history, self.planned = defaultdict(list), defaultdict(list)
+        for contact in self.contacts.values():
+            self.planned[contact.customer].append(contact)
+            if contact.happened_at is not None:
+                self.history[contact.customer].append(contact)
+        for own in self.history.values():
+            own.sort(key=lambda contact: (contact.happened_at, contact.id))
 
 
-def load_evidence(folder: Path) -> Evidence:
-    journal = _lines(folder / "journal")
-    rules = [Rules.of(moment(n["at"]), n["rules"]) for n in journal if n["what"] == "rules"]
+def load_evidence(since: datetime, until: datetime) -> Evidence:
+    """What every installation has: the rules as they are now, arrivals as the ledger tells them."""
+    rules = Rules.of(since, rules_now())
+    first = since.date() - timedelta(days=look_back(rules) + LONGEST_WAIT)
     found = Evidence(
-        people=_people(rules[0].zone, [n for n in journal if n["what"] == "erased"]),
-        contacts=_contacts(),
-        deliveries=list(rows("SELECT * FROM journeys_delivery ORDER BY id")),
-        arrived=_lines(folder / "arrived"),
-        journal=journal,
-        rules=rules,
+        people=read_people(rules.zone),
+        contacts=read_contacts(first),
+        deliveries=read_deliveries(first),
+        rules=[rules],
+        since=since,
+        until=until,
     )
-    _note_arrivals(found)
-    by_customer: dict[int, list[Contact]] = defaultdict(list)
-    found.planned = defaultdict(list)
-    for contact in found.contacts.values():
-        found.planned[contact.customer].append(contact)
-        if contact.happened_at is not None:
-            by_customer[contact.customer].append(contact)
-    for own in by_customer.values():
-        own.sort(key=lambda contact: (contact.happened_at, contact.id))
-    found.history = by_customer
+    for delivery in found.deliveries:
+        contact = found.contacts.get(delivery["contact_id"])
+        if contact and delivery["status"] == "sent" and delivery["sent_at"]:
+            contact.arrived_at = delivery["sent_at"].astimezone(UTC)
+            contact.n_arrived += 1
+    found.order_histories()
     return found
 
 
-def _note_arrivals(found: Evidence) -> None:
-    """Each contact learns when it reached the customer, from whoever took it."""
-    by_key = {contact.key: contact for contact in found.contacts.values()}
-
-    def arrive(key: str, at: datetime) -> None:
-        if contact := by_key.get(key):
-            contact.arrived_at = contact.arrived_at or at
-            contact.n_arrived += 1
-
-    for record in found.arrived:
-        if record["what"] == "taken" or (record["what"], record["by"]) == ("repeated", "smtp"):
-            arrive(record["key"], moment(record["at"]))
-    for row in rows("SELECT key::text, listed_at FROM journeys_call"):
-        arrive(row["key"], row["listed_at"].astimezone(UTC))
-    said = {n["answer"]["decision"]: n for n in found.noted("answer")
-            if n["status"] == 200 and n["answer"]["message"]}  # fmt: skip
-    for row in rows(
-        """
-        SELECT d.id, k.key::text FROM journeys_decision d JOIN journeys_contact k
-            ON k.customer_id = d.customer_id AND k.as_of = d.as_of
-            AND k.campaign_id = d.campaign_id AND k.action_id = d.action_id AND k.channel = 'web'
-        WHERE d.id = ANY(%s)
-        """,
-        list(said),
-    ):
-        arrive(row["key"], moment(said[row["id"]]["at"]))
+def rules_now() -> dict[str, list[Row]]:
+    found = {}
+    with connection.cursor() as cursor:
+        for name, table in RULES.items():
+            cursor.execute(f"SELECT coalesce(json_agg(t ORDER BY t.id), '[]')::text FROM {table} t")
+            found[name] = json.loads(cursor.fetchone()[0])
+    return found
 
 
-def _contacts() -> dict[int, Contact]:
+def look_back(rules: Rules) -> int:
+    """Days before a message at which the rules look at most."""
+    days = [31]  # a calendar month
+    days += [cap["length"] or 0 for cap in rules.caps if cap["window"] == "days"]
+    days += [(cap["length"] or 0) // 24 for cap in rules.caps if cap["window"] == "hours"]
+    days += [gap["hours"] // 24 for gap in rules.gaps]
+    days += [rule["days"] for rule in rules.exclusions]
+    for campaign in rules.campaigns.values():
+        days += [campaign["duration_days"] or 0, campaign["repeat_after_days"] or 0]
+    return max(days) + 1
+
+
+def read_deliveries(first: date = date.min) -> list[Row]:
+    return list(rows("SELECT * FROM journeys_delivery WHERE as_of >= %s ORDER BY id", first))
+
+
+def read_contacts(first: date = date.min) -> dict[int, Contact]:
     columns = (
         "id, as_of, reserved_at, customer_id, campaign_id, channel, tags, takes_slot, counted,"
-        " transactional, is_control, key::text"
+        " transactional, is_control, source = 'import', key::text"
     )
     found = {}
     with connection.chunked_cursor() as cursor:
-        cursor.execute(f"SELECT {columns} FROM journeys_contact ORDER BY id")
+        cursor.execute(
+            f"SELECT {columns} FROM journeys_contact WHERE as_of >= %s ORDER BY id", [first]
+        )
         for pk, as_of, at, customer, campaign, channel, tags, *flags in cursor:
             found[pk] = Contact(
                 *(pk, as_of, at.astimezone(UTC), customer, campaign, channel, frozenset(tags)),
@@ -209,7 +220,7 @@ def _contacts() -> dict[int, Contact]:
     return found
 
 
-def _people(organisation_zone: ZoneInfo, erased: list[Row]) -> dict[int, Person]:
+def read_people(organisation_zone: ZoneInfo, erased: Iterable[Row] = ()) -> dict[int, Person]:
     """erased : people as they were before."""
     of_countries = _zones_of_countries()
     stored = rows("SELECT id, external_id, email, phone, country, time_zone FROM segments_customer")
@@ -232,7 +243,3 @@ def _zones_of_countries() -> dict[str, list[str]]:
             country, _place, zone = line.split("\t")[:3]
             found[country].append(zone)
     return found
-
-
-def _lines(path: Path) -> list[Row]:
-    return [json.loads(line) for line in path.read_text().splitlines()]

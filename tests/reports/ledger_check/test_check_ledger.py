@@ -1,0 +1,174 @@
+"""A day that was decided and delivered is clean; whatever is planted by SQL is found."""
+
+import json
+from datetime import time, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from campaigns.models import Exclusion, FrequencyCap, QuietHours
+from journeys.jobs.run_day import run_day
+from journeys.models import Delivery
+from optiengine.lib.partitions import ensure_partitions
+from reports.ledger_check.check_ledger import NOT_CHECKED, default_since
+from tests.factories import DAY, make_action, make_campaign, make_contact, make_delivery
+from tests.journeys.engine import make_customers, make_plan
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def day():
+    """Twenty customers, some of whom got a message; returns the first one's."""
+    make_plan()
+    make_customers(20)
+    make_action(make_campaign(control_share=0))
+    run_day(DAY)
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"sent"}
+    return Delivery.objects.order_by("pk").first()
+
+
+def check(since=DAY):
+    """The status of the command, and what its rules say by name."""
+    out, status = StringIO(), 0
+    try:
+        call_command("check_ledger", since=since, json=True, stdout=out)
+    except SystemExit as leave:
+        status = leave.code
+    found = json.loads(out.getvalue())
+    return status, {row["rule"]: row for row in found["rules"]}
+
+
+def violated(rules):
+    return {name for name, row in rules.items() if row["violated"]}
+
+
+def execute(statement, **facts):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, facts)
+        assert cursor.rowcount
+
+
+def test_a_clean_day_exits_with_zero(day):
+    status, rules = check()
+
+    assert (status, violated(rules)) == (0, set())
+    assert rules["one delivery for each message"]["checked"] == Delivery.objects.count()
+    assert rules["consent"]["checked"] == Delivery.objects.count()
+    assert rules["one decision for each customer and run"]["checked"] == 1
+
+
+def test_it_says_by_which_rules_and_what_it_leaves_out(day):
+    out = StringIO()
+    call_command("check_ledger", since=DAY, stdout=out)
+
+    assert "by the rules in force now" in out.getvalue()
+    assert all(one in out.getvalue() for one in NOT_CHECKED)
+
+
+def another_message(day, **fields):
+    """A second message to the same customer, an hour after the first."""
+    action = make_action(make_campaign(control_share=0))
+    contact = make_contact(day.customer, action, as_of=DAY, reserved_at=day.sent_at)
+    return make_delivery(
+        contact=contact, key=contact.key, status="sent",
+        sent_at=day.sent_at + timedelta(hours=1), **fields,
+    )  # fmt: skip
+
+
+def test_a_message_that_was_delivered_twice_is_found(day):
+    other = another_message(day)
+    ensure_partitions("journeys_delivery", DAY + timedelta(days=1), DAY + timedelta(days=1))
+    execute(
+        "UPDATE journeys_delivery SET contact_id = %(contact)s, as_of = as_of + 1"
+        " WHERE id = %(other)s",
+        contact=day.contact_id, other=other.pk,
+    )  # fmt: skip
+
+    status, rules = check()
+
+    assert status == 1
+    assert "one delivery for each message" in violated(rules)
+
+
+def test_a_cap_that_was_exceeded_is_found(day):
+    FrequencyCap.objects.create(name="One a day", limit=1, window="day")
+    assert check()[0] == 0
+    another_message(day)
+
+    status, rules = check()
+
+    assert status == 1
+    assert "cap “One a day”" in violated(rules)
+
+
+def test_an_exclusion_that_was_broken_is_found(day):
+    other = another_message(day)
+    Exclusion.objects.create(
+        name="Apart",
+        campaign=day.action.campaign,
+        excluded_campaign=other.action.campaign,
+        days=2,
+    )
+
+    status, rules = check()
+
+    assert status == 1
+    assert "exclusion “Apart”" in violated(rules)
+
+
+def test_a_message_without_consent_is_found(day):
+    execute(
+        "UPDATE segments_customer SET consents = '{}' WHERE id = %(customer)s",
+        customer=day.customer_id,
+    )
+
+    status, rules = check()
+
+    assert status == 1
+    assert violated(rules) == {"consent"}
+
+
+def test_a_missing_decision_is_found(day):
+    execute(
+        "DELETE FROM journeys_decision WHERE customer_id = %(customer)s", customer=day.customer_id
+    )
+
+    status, rules = check()
+
+    assert status == 1
+    assert violated(rules) == {"one decision for each customer and run"}
+
+
+def test_what_happened_before_the_checked_time_is_not_judged(day):
+    execute("DELETE FROM journeys_decision")
+
+    assert check(since=DAY + timedelta(days=1))[0] == 0
+
+
+def test_the_newest_change_of_a_rule_begins_the_checked_time(day, admin_user):
+    cap = FrequencyCap.objects.create(name="One a day", limit=1, window="day")
+    execute(
+        """
+        INSERT INTO django_admin_log
+            (action_time, object_id, object_repr, action_flag, change_message, content_type_id,
+             user_id)
+        SELECT '2026-03-01 08:00+00', %(cap)s, 'cap', 2, '', id, %(user)s FROM django_content_type
+        WHERE app_label = 'campaigns' AND model = 'frequencycap'
+        """,
+        cap=str(cap.pk), user=admin_user.pk,
+    )  # fmt: skip
+    now = day.sent_at
+    assert default_since(now).isoformat() == "2026-03-01T08:00:00+00:00"
+    assert default_since(now + timedelta(days=90)) == now + timedelta(days=60)
+
+
+def test_a_message_in_quiet_hours_is_found_without_a_lock_time(day):
+    QuietHours.objects.create(name="Always", starts_at=time(0), ends_at=time(23, 59, 59))
+
+    status, rules = check()
+
+    assert status == 1
+    assert "quiet hours “Always”" in violated(rules)
