@@ -20,7 +20,7 @@ from segments.models import Organisation
 class Command(FiguresCommand):
     help = (
         "Check by plain SQL whether what was decided and sent kept the limits, exclusions, quiet\n"
-        "hours and consents. It goes by the rules in force now. Exits with 1 if one was violated."
+        "hours and consents. It uses the rules in force now. Exits with 1 if one was violated."
     )
     columns = {
         "since, until": "the checked time",
