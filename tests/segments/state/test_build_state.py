@@ -263,7 +263,7 @@ def test_the_command_says_what_is_wrong_with_a_feature():
         name="orders_30d", label="Mine", aggregate="count", event_kind="order"
     )
 
-    with pytest.raises(CommandError, match="“orders_30d” has the same name as a built-in one"):
+    with pytest.raises(CommandError, match="“orders_30d” has the same name as a built-in feature"):
         call_command("build_state", "--as-of", "2026-03-01")
 
 
