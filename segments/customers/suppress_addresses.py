@@ -114,11 +114,11 @@ def _mark(rows: list[tuple[Any, ...]], columns: Collection[str], at: datetime) -
     marks: dict[int, set[str]] = defaultdict(set)  # by row
     for column in columns:
         addresses = [row[COLUMNS.index(column)] for row in rows]
-        for place, channel in _listed(column, addresses):
-            marks[place].add(channel)
+        for index, channel in _listed(column, addresses):
+            marks[index].add(channel)
     changed = []
-    for place, (pk, *_addresses, before) in enumerate(rows):
-        if (after := marks.get(place, set())) != set(before):
+    for index, (pk, *_addresses, before) in enumerate(rows):
+        if (after := marks.get(index, set())) != set(before):
             changed.append((pk, ",".join(sorted(after))))
     if changed:
         ids, words = zip(*changed, strict=True)

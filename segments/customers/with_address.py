@@ -28,8 +28,8 @@ def customers_with(channel: str, address: str) -> list[int]:
     """Ids of the customers whose address for a channel is this one. Raises AddressRefused."""
     column = address_column(channel)
     normal = NORMAL[column](address)
-    found = customers_like(column, normal).values_list("pk", column)
-    return [pk for pk, other in found if NORMAL[column](other) == normal]
+    candidates = customers_like(column, normal).values_list("pk", column)
+    return [pk for pk, other in candidates if NORMAL[column](other) == normal]
 
 
 def customers_like(column: str, normal: str) -> QuerySet[Customer]:

@@ -51,6 +51,6 @@ def say_consents(
     locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     if locked.erased_at is not None:
         raise CustomerRefused(_("This customer was erased and cannot be changed."))
-    given = {channel for channel, is_given in said.items() if is_given}
-    wanted = (set(locked.consents) | given) - (set(said) - given)
+    granted = {channel for channel, is_given in said.items() if is_given}
+    wanted = (set(locked.consents) | granted) - (set(said) - granted)
     return change_consents(locked, wanted, source=source, at=at) is not None

@@ -29,14 +29,14 @@ WRITERS = """
 @transaction.atomic
 def start_cursor(name: str) -> EventCursor:
     """The reader's place; a new reader's is at the present, past all events so far."""
-    place = EventCursor.objects.filter(pk=name).select_for_update().first()
-    if place is None:
+    reader = EventCursor.objects.filter(pk=name).select_for_update().first()
+    if reader is None:
         drawn, _writers = _drawn()
         EventCursor.objects.get_or_create(
             pk=name, defaults={"settled_id": drawn, "marked_id": drawn}
         )
-        place = EventCursor.objects.select_for_update().get(pk=name)
-    return place
+        reader = EventCursor.objects.select_for_update().get(pk=name)
+    return reader
 
 
 @transaction.atomic
@@ -50,24 +50,26 @@ def events_after(
     since : leave out what happened before; only the months from there on are looked at.
     Needs READ COMMITTED, the default: each statement has to see what was committed before it.
     """
-    place = start_cursor(cursor)
+    reader = start_cursor(cursor)
     drawn, writers = _drawn()  # before the events are read: what is settled now is then seen
-    found = Event.objects.filter(pk__gt=place.settled_id, kind__in=kinds).exclude(pk__in=place.seen)
+    newer = Event.objects.filter(pk__gt=reader.settled_id, kind__in=kinds).exclude(
+        pk__in=reader.seen
+    )
     if since is not None:
-        found = found.filter(occurred_at__gte=since)
-    events = list(found.order_by("pk")[:limit])
-    settled = place.settled_id
+        newer = newer.filter(occurred_at__gte=since)
+    events = list(newer.order_by("pk")[:limit])
+    settled = reader.settled_id
     if not writers:
         settled = drawn
-    elif writers.isdisjoint(place.writers):
-        settled = place.marked_id
-        place.marked_id, place.writers = drawn, sorted(writers)
+    elif writers.isdisjoint(reader.writers):
+        settled = reader.marked_id
+        reader.marked_id, reader.writers = drawn, sorted(writers)
     if len(events) == limit:
         settled = min(settled, events[-1].pk)
-    place.settled_id = max(settled, place.settled_id)
-    handed_out = [*place.seen, *(event.pk for event in events)]
-    place.seen = [pk for pk in handed_out if pk > place.settled_id]
-    place.save()
+    reader.settled_id = max(settled, reader.settled_id)
+    handed_out = [*reader.seen, *(event.pk for event in events)]
+    reader.seen = [pk for pk in handed_out if pk > reader.settled_id]
+    reader.save()
     return events
 
 

@@ -58,8 +58,8 @@ def store_events(events: Sequence[NewEvent], *, source: str, at: datetime) -> li
 
 def _store(events: Sequence[NewEvent], *, source: str, at: datetime) -> list[Stored]:
     ids = [event.external_id for event in events]
-    found = Event.objects.filter(source=source, external_id__in=ids).select_related("customer")
-    known = {event.external_id: event for event in found}
+    stored = Event.objects.filter(source=source, external_id__in=ids).select_related("customer")
+    known = {event.external_id: event for event in stored}
     customers = {
         customer.external_id: customer
         for customer in Customer.objects.filter(external_id__in={e.customer for e in events})

@@ -16,14 +16,14 @@ def suggest_mapping(columns: tuple[str, ...], fields: list[Field]) -> dict[str, 
     mapping = {}
     for field in fields:
         exact = [c for c in free if c == field.name]
-        if found := exact or [c for c in free if field.answers_to(c)]:
-            mapping[field.name] = found[0]
-            free.remove(found[0])
+        if matching := exact or [c for c in free if field.answers_to(c)]:
+            mapping[field.name] = matching[0]
+            free.remove(matching[0])
     return mapping
 
 
 def complete_mapping(
-    columns: tuple[str, ...], fields: list[Field], given: Mapping[str, str]
+    columns: tuple[str, ...], fields: list[Field], chosen: Mapping[str, str]
 ) -> dict[str, str]:
     """The given mapping, and suggestions for fields that it does not name.
 
@@ -31,7 +31,7 @@ def complete_mapping(
     Raises ImportRefused for names that do not exist.
     """
     names = {field.name for field in fields}
-    for name, column in given.items():
+    for name, column in chosen.items():
         if name not in names:
             raise ImportRefused(
                 _("“%(name)s” is not a known field. Use one of: %(fields)s.")
@@ -44,11 +44,11 @@ def complete_mapping(
                     _("The file has no column “%(column)s”. Its columns: %(columns)s.")
                     % {"column": part, "columns": ", ".join(columns)}
                 )
-    taken = set(given.values())
+    taken = set(chosen.values())
     suggested = suggest_mapping(
-        tuple(c for c in columns if c not in taken), [f for f in fields if f.name not in given]
+        tuple(c for c in columns if c not in taken), [f for f in fields if f.name not in chosen]
     )
-    return suggested | {name: column for name, column in given.items() if column}
+    return suggested | {name: column for name, column in chosen.items() if column}
 
 
 def factors(column: str) -> list[str]:

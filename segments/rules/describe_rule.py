@@ -47,7 +47,7 @@ def describe(rule: Rule, fields: RuleFields | None = None) -> str:
 
 def problem_in_words(error: RuleError) -> str:
     """What is wrong with a rule, translated, behind its place."""
-    where = " → ".join(str(_WORDS.get(step, step)) for step in error.place)
+    where = " → ".join(str(_WORDS.get(step, step)) for step in error.path)
     sentence = _(error.template) % error.data
     return f"{where}: {sentence}" if where else sentence
 

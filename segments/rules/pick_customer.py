@@ -36,9 +36,9 @@ def customer_near(
     ahead, behind, order = ("<=", ">", "DESC") if is_backwards else (">=", "<", "ASC")
     with within_time(TIMEOUT_MS):
         for sign in (ahead, behind):
-            found = _first(f"{sql} {sign} %s ORDER BY c.id {order} LIMIT 1", [*params, near])
-            if found is not None:
-                return Customer.objects.get(pk=found)
+            customer_id = _first(f"{sql} {sign} %s ORDER BY c.id {order} LIMIT 1", [*params, near])
+            if customer_id is not None:
+                return Customer.objects.get(pk=customer_id)
     return None
 
 

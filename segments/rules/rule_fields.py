@@ -92,11 +92,14 @@ def _micro_segments() -> Choices:
 
 def feature_fields(state: StateBuild | None) -> list[RuleField]:
     """Features of the state, and those that the next state will have."""
-    own = FeatureDefinition.objects.order_by("name").values_list("name", "label", "is_active")
+    defined = FeatureDefinition.objects.order_by("name").values_list("name", "label", "is_active")
     labels = {feature.name: str(feature.label) for feature in BUILT_IN}
-    labels |= {name: label for name, label, _is_active in own}
+    labels |= {name: label for name, label, _is_active in defined}
     computed = state.feature_set.names if state else []
-    coming = [*(f.name for f in BUILT_IN), *(name for name, _label, is_active in own if is_active)]
+    coming = [
+        *(f.name for f in BUILT_IN),
+        *(name for name, _label, is_active in defined if is_active),
+    ]
     return [
         RuleField(
             name=f"{FEATURE}{name}",

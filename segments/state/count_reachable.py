@@ -32,10 +32,10 @@ def count_reachable(
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(timeout_ms)])
             cursor.execute(query, [*channels, state.as_of, *params])
-            found = {stage: (n, n_reachable) for stage, n, n_reachable in cursor.fetchall()}
+            counts = {stage: (n, n_reachable) for stage, n, n_reachable in cursor.fetchall()}
             # Inside an outer transaction the limit would outlive this count.
             cursor.execute("SELECT set_config('statement_timeout', '0', true)")
-            return found
+            return counts
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise CountTooSlow from error

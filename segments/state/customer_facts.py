@@ -108,12 +108,12 @@ def facts_sql(
         of_customers = sql.SQL("c.id = ANY({}::int8[])").format(customer_ids)
     zone = organisation.time_zone
     aggregates, known = [], []
-    for place, feature in enumerate(features):
+    for index, feature in enumerate(features):
         if feature.aggregate in OF_CUSTOMER:
             known.append(fact_sql(feature, as_of))
             continue
         aggregate = aggregate_sql(feature, as_of, zone)
-        column = f"feature_{place}"
+        column = f"feature_{index}"
         aggregates.append(sql.SQL("{} AS {}").format(aggregate, sql.Identifier(column)))
         known.append(known_sql(feature, sql.Identifier("a", column), as_of))
     stage = sql.SQL(STAGE).format(

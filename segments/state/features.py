@@ -41,15 +41,17 @@ def active_features() -> tuple[Feature, ...]:
 
     Raises FeatureError where a user's feature has the name of a built-in one.
     """
-    own = [as_feature(row) for row in FeatureDefinition.objects.filter(is_active=True)]
-    own.sort(key=lambda feature: feature.name)  # not by the database's collation, which may change
-    for feature in own:
+    defined = [as_feature(row) for row in FeatureDefinition.objects.filter(is_active=True)]
+    defined.sort(
+        key=lambda feature: feature.name
+    )  # not by the database's collation, which may change
+    for feature in defined:
         if feature.name in BUILT_IN_NAMES:
             raise FeatureError(
                 _("The feature “%(name)s” has the same name as a built-in feature.")
                 % {"name": feature.name}
             )
-    return BUILT_IN + tuple(own)
+    return BUILT_IN + tuple(defined)
 
 
 def features_named(names: Iterable[str]) -> tuple[Feature, ...]:
@@ -145,8 +147,8 @@ def feature_values(state: CustomerState) -> list[tuple[str, float]]:
 def feature_labels(names: Sequence[str]) -> list[str]:
     """A label for each name; the name itself for a user's feature that has since been deleted."""
     labels = {feature.name: str(feature.label) for feature in BUILT_IN}
-    own = FeatureDefinition.objects.filter(name__in=names)
-    labels |= dict(own.values_list("name", "label"))
+    defined = FeatureDefinition.objects.filter(name__in=names)
+    labels |= dict(defined.values_list("name", "label"))
     return [labels.get(name, name) for name in names]
 
 

@@ -63,5 +63,5 @@ class FreshQuery:
         params = {"ids": list(customer_ids), "at": at}
         # Its plan is not kept: one for all customers takes the server half a second to find, in
         # every session anew.
-        found = read_columns(sql.SQL(self.text), names, params)
-        return batch_of(self.state, found, self.fields)
+        columns = read_columns(sql.SQL(self.text), names, params)
+        return batch_of(self.state, columns, self.fields)

@@ -67,11 +67,11 @@ def batch_sql(
 ) -> sql.Composed:
     """The query of a batch. source : of rows s like those of CustomerState; where : a condition."""
     select, params = [f'{column} AS "{name}"' for name, column in _columns().items()], []
-    for place, (name, kind) in enumerate((name, _kind(name)) for name in fields):
+    for index, (name, kind) in enumerate((name, _kind(name)) for name in fields):
         column, values = field_sql(name, state)
         if kind is Kind.NUMBER:
             column = f"coalesce({column}, 'NaN')::float8"
-        select.append(f'{column} AS "field {place}"')
+        select.append(f'{column} AS "field {index}"')
         params += values
     connection.ensure_connection()
     # The values go in first: a source may hold a % of its own, which a parameter would trip over.
@@ -124,31 +124,31 @@ def _is_barred_sql(channel: str) -> str:
 
 def batch_names(fields: Collection[str]) -> list[str]:
     """The columns of the query, in order."""
-    return [*_columns(), *(f"field {place}" for place in range(len(fields)))]
+    return [*_columns(), *(f"field {index}" for index in range(len(fields)))]
 
 
 def batch_of(
-    state: StateBuild, found: Mapping[str, NDArray[Any]], fields: Collection[str]
+    state: StateBuild, columns: Mapping[str, NDArray[Any]], fields: Collection[str]
 ) -> CustomerBatch:
     """The batch that the query's columns make."""
     feature_names = tuple(state.feature_set.names)
     return CustomerBatch(
         as_of=state.as_of,
-        customer_ids=found["customer_id"],
+        customer_ids=columns["customer_id"],
         feature_names=feature_names,
-        features=found["features"].reshape(-1, len(feature_names)),
-        stages=found["stage"],
-        micro_segment_ids=found["micro_segment_id"],
-        clv_cents=found["clv_cents"],
-        p_alive=found["p_alive"],
-        consents={channel: found[f"consent of {channel}"] for channel in CHANNELS},
-        addresses={channel: found[f"address of {channel}"] for channel in CHANNELS},
-        suppressed=found["suppressed"],
-        time_zones=found["time_zone"],
-        countries=found["country"],
-        declined=_by_topic(found["topics_declined"]),
-        barred={channel: found[f"barred {channel}"] for channel in address_fields()},
-        columns={name: found[f"field {place}"] for place, name in enumerate(fields)},
+        features=columns["features"].reshape(-1, len(feature_names)),
+        stages=columns["stage"],
+        micro_segment_ids=columns["micro_segment_id"],
+        clv_cents=columns["clv_cents"],
+        p_alive=columns["p_alive"],
+        consents={channel: columns[f"consent of {channel}"] for channel in CHANNELS},
+        addresses={channel: columns[f"address of {channel}"] for channel in CHANNELS},
+        suppressed=columns["suppressed"],
+        time_zones=columns["time_zone"],
+        countries=columns["country"],
+        declined=_by_topic(columns["topics_declined"]),
+        barred={channel: columns[f"barred {channel}"] for channel in address_fields()},
+        columns={name: columns[f"field {index}"] for index, name in enumerate(fields)},
     )
 
 

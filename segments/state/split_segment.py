@@ -98,8 +98,8 @@ def splits_of_day(as_of: date, names: Collection[str]) -> list[SegmentSplit]:
 
 def _in_effect(as_of: date, names: Collection[str]) -> list[SegmentSplit]:
     lasting = Q(ended_on=None) | Q(ended_on__gte=as_of)
-    found = SegmentSplit.objects.filter(lasting, made_on__lt=as_of, feature__in=names)
-    return list(found.order_by("pk"))
+    splits = SegmentSplit.objects.filter(lasting, made_on__lt=as_of, feature__in=names)
+    return list(splits.order_by("pk"))
 
 
 def splits_changed(as_of: date) -> bool:
@@ -135,13 +135,13 @@ def leaves_of(
     segment_ids : (n,) of any time. columns : features of that time by name, (n,) each.
     """
     parents = ancestors()
-    unique, place = np.unique(segment_ids, return_inverse=True)
+    unique, index = np.unique(segment_ids, return_inverse=True)
     clusters = []
     for pk in unique.tolist():
         while pk in parents:
             pk = parents[pk]
         clusters.append(pk)
-    ids = np.array(clusters, np.int64)[place.ravel()]
+    ids = np.array(clusters, np.int64)[index.ravel()]
     return apply_splits(_in_effect(on, list(columns)), ids, columns)
 
 
@@ -170,15 +170,15 @@ def nearest_known(
 
     So a leaf just split off is taken for what it was part of until something is known of it.
     """
-    unique, place = np.unique(segment_ids, return_inverse=True)
+    unique, index = np.unique(segment_ids, return_inverse=True)
     have = set(known.tolist())
-    found = []
+    nearest = []
     for pk in unique.tolist():
         at: int | None = pk
         while at is not None and at not in have:
             at = parents.get(at)
-        found.append(pk if at is None else at)
-    return np.array(found, np.int64)[place.ravel()]
+        nearest.append(pk if at is None else at)
+    return np.array(nearest, np.int64)[index.ravel()]
 
 
 def cut_in_words(feature: str, threshold: float) -> tuple[str, str]:
@@ -192,9 +192,9 @@ def cut_in_words(feature: str, threshold: float) -> tuple[str, str]:
 
 
 def _may_be_unknown(feature: str) -> bool:
-    aggregates = {one.name: one.aggregate for one in BUILT_IN}
-    own = FeatureDefinition.objects.filter(name=feature).values_list("aggregate", flat=True)
-    return (aggregates.get(feature) or own.first()) in MAY_BE_UNKNOWN
+    aggregates = {built_in.name: built_in.aggregate for built_in in BUILT_IN}
+    defined = FeatureDefinition.objects.filter(name=feature).values_list("aggregate", flat=True)
+    return (aggregates.get(feature) or defined.first()) in MAY_BE_UNKNOWN
 
 
 def _child_names(parent: str, feature: str, threshold: float) -> list[str]:

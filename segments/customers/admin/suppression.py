@@ -96,7 +96,7 @@ class SuppressionAdmin(LargeTable, ModelAdmin):
         if not may["check"]:
             raise PermissionDenied
         form = AddressForm(request.POST or None)
-        found, is_answered = None, False
+        suppression, is_answered = None, False
         if request.method == "POST" and form.is_valid():
             wish = request.POST.get("wish", "check")
             if not may.get(wish):
@@ -104,7 +104,7 @@ class SuppressionAdmin(LargeTable, ModelAdmin):
             try:
                 if wish == "check" or self._has_reason(form):
                     self._do(request, wish, form.cleaned_data)
-                    found = find_suppression(
+                    suppression = find_suppression(
                         form.cleaned_data["channel"], form.cleaned_data["address"]
                     )
                     is_answered = True
@@ -115,8 +115,8 @@ class SuppressionAdmin(LargeTable, ModelAdmin):
             "title": _("Check an address"),
             "opts": self.opts,
             "form": form,
-            "answer": self._in_words(found) if is_answered else "",
-            "is_suppressed": found is not None,
+            "answer": self._in_words(suppression) if is_answered else "",
+            "is_suppressed": suppression is not None,
             "may": may,
         }
         return TemplateResponse(request, "segments/suppressed_address.html", context)
@@ -128,15 +128,15 @@ class SuppressionAdmin(LargeTable, ModelAdmin):
         form.add_error("reason", _("Enter a reason. It is stored."))
         return False
 
-    def _do(self, request: HttpRequest, wish: str, asked: dict[str, str]) -> None:
+    def _do(self, request: HttpRequest, wish: str, values: dict[str, str]) -> None:
         now, by = timezone.now(), request.user.get_username()
-        channel, address = asked["channel"], asked["address"]
+        channel, address = values["channel"], values["address"]
         if wish == "add":
             made = suppress_address(
                 channel,
                 address,
                 reason=Suppression.Reason.REQUEST,
-                source=f"{by}: {asked['reason']}",
+                source=f"{by}: {values['reason']}",
                 at=now,
             )
             if made:
@@ -146,7 +146,7 @@ class SuppressionAdmin(LargeTable, ModelAdmin):
             row = find_suppression(channel, address)
             if row and lift_suppression(channel, address, at=now):
                 assert request.user.pk is not None
-                said = _("Suppression lifted: %s") % asked["reason"]
+                said = _("Suppression lifted: %s") % values["reason"]
                 LogEntry.objects.log_actions(
                     request.user.pk, [row], CHANGE, said, single_object=True
                 )

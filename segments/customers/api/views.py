@@ -71,13 +71,13 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
     lookup_value_regex = r"[^/\x00]{1,100}"
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        asked = self.asked
-        if "external_id" in asked:
-            queryset = queryset.filter(external_id=asked["external_id"])
-        if "email" in asked:
-            queryset = queryset.filter(email__iexact=asked["email"])
-        if "updated_since" in asked:
-            queryset = queryset.filter(updated_at__gte=asked["updated_since"])
+        filters = self.asked
+        if "external_id" in filters:
+            queryset = queryset.filter(external_id=filters["external_id"])
+        if "email" in filters:
+            queryset = queryset.filter(email__iexact=filters["email"])
+        if "updated_since" in filters:
+            queryset = queryset.filter(updated_at__gte=filters["updated_since"])
         states = CustomerState.objects.select_related("micro_segment")
         states = states.filter(as_of=self.build.as_of) if self.build else states.none()
         return queryset.prefetch_related(Prefetch("states", states, to_attr="latest_states"))
@@ -99,9 +99,9 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
     )
     def update(self, request: Request, external_id: str) -> Response:
         at = timezone.now()
-        asked = CustomerWrite(data=request.data, context={"today": at.date()})
-        asked.is_valid(raise_exception=True)
-        fields = asked.validated_data
+        serializer = CustomerWrite(data=request.data, context={"today": at.date()})
+        serializer.is_valid(raise_exception=True)
+        fields = serializer.validated_data
         may_create = request.user.has_perm("segments.add_customer")
         check_id(external_id)
         with refusals_as_validation_errors():
@@ -129,9 +129,9 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
     @action(detail=True, methods=["patch"])
     def consents(self, request: Request, external_id: str) -> Response:
         at = timezone.now()
-        asked = ConsentsWrite(data=request.data, context={"at": at})
-        asked.is_valid(raise_exception=True)
-        said, by = asked.validated_data, request.user.get_username()
+        serializer = ConsentsWrite(data=request.data, context={"at": at})
+        serializer.is_valid(raise_exception=True)
+        said, by = serializer.validated_data, request.user.get_username()
         source = f"{said['source']} (API: {by})"[:100]
         with refusals_as_validation_errors():
             say_consents(self.get_object(), said["consents"], source=source, at=said.get("at", at))

@@ -184,19 +184,19 @@ class EventViewSet(StrictView, GenericViewSet):
         at, rows = timezone.now(), batch.validated_data["events"]
         items = [EventItem(data=row, context={"at": at}) for row in rows]
         sound = {
-            place: NewEvent(**i.validated_data) for place, i in enumerate(items) if i.is_valid()
+            index: NewEvent(**i.validated_data) for index, i in enumerate(items) if i.is_valid()
         }
         stored = store_events(list(sound.values()), source=batch.validated_data["source"], at=at)
         stored_at = dict(zip(sound, stored, strict=True))
         results = [
-            stored_at.get(place) or Stored("refused", _in_words(item.errors))
-            for place, item in enumerate(items)
+            stored_at.get(index) or Stored("refused", _in_words(item.errors))
+            for index, item in enumerate(items)
         ]
         counts = Counter(result.status for result in results)
         answer = {name: counts[name] for name in ("stored", "repeated", "refused")} | {
             "results": [
-                {"index": place, "status": result.status, "reason": result.reason}
-                for place, result in enumerate(results)
+                {"index": index, "status": result.status, "reason": result.reason}
+                for index, result in enumerate(results)
             ]
         }
         code = status.HTTP_207_MULTI_STATUS if counts["refused"] else status.HTTP_200_OK

@@ -131,19 +131,19 @@ class MappingForm(forms.Form):
 
     def mapping(self) -> dict[str, str]:
         """Our field → column; an empty column leaves the field out."""
-        found = {
+        columns = {
             name.removeprefix(PREFIX): column
             for name, column in self.cleaned_data.items()
             if name.startswith(PREFIX)
         }
-        times = found.pop(TIMES, "")
-        if times and found.get("amount"):
-            found["amount"] = f"{found['amount']}*{times}"
-        return found
+        times = columns.pop(TIMES, "")
+        if times and columns.get("amount"):
+            columns["amount"] = f"{columns['amount']}*{times}"
+        return columns
 
     def options(self) -> ImportOptions:
         """Raises ImportRefused where they contradict each other."""
         said = self.cleaned_data
         names = ("dates", "decimal", "default_kind", "create_customers", "create_campaigns")
-        given = {name: said[name] for name in names if name in said}
-        return ImportOptions(**given, ignore=tuple(said.get("ignore", ())))
+        choices = {name: said[name] for name in names if name in said}
+        return ImportOptions(**choices, ignore=tuple(said.get("ignore", ())))

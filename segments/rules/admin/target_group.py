@@ -131,7 +131,7 @@ class TargetGroupAdmin(ModelAdmin):
             rule = parse_known_rule(rule_json(request.body.decode("utf-8", "replace")), fields)
             answer = {"words": describe(rule, fields), "count": count_in_words(rule, state)}
         except RuleError as error:
-            problem = {"problem": problem_in_words(error), "place": list(error.place)}
+            problem = {"problem": problem_in_words(error), "place": list(error.path)}
             return JsonResponse(problem, status=400)
         return JsonResponse(answer)
 

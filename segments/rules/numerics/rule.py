@@ -23,9 +23,9 @@ from segments.rules.numerics.rule_tree import (
     Node,
     Not,
     Op,
-    Place,
     Rule,
     RuleError,
+    RulePath,
     gettext_noop,
 )
 
@@ -126,25 +126,25 @@ class _Parser:
     def rule(self, json: object) -> Rule:
         return Rule(All(()) if json == {} else self.node(json, (), 1))
 
-    def node(self, json: object, place: Place, depth: int) -> Node:
+    def node(self, json: object, path: RulePath, depth: int) -> Node:
         if not isinstance(json, dict):
             raise RuleError(
-                place, gettext_noop("A rule must be an object, not “%(got)s”."), got=_short(json)
+                path, gettext_noop("A rule must be an object, not “%(got)s”."), got=_short(json)
             )
         if depth > MAX_DEPTH:
             raise RuleError(
-                place, gettext_noop("Groups are nested more than %(n)s levels deep."), n=MAX_DEPTH
+                path, gettext_noop("Groups are nested more than %(n)s levels deep."), n=MAX_DEPTH
             )
         if "field" in json or "op" in json:
-            return self.condition(json, place)
+            return self.condition(json, path)
         if len(json) != 1 or (key := next(iter(json))) not in ("all", "any", "not"):
             raise RuleError(
-                place,
+                path,
                 gettext_noop(
                     "A rule must have “all”, “any” or “not”, or a “field” with “op” and “value”."
                 ),
             )
-        here = (*place, key)
+        here = (*path, key)
         if key == "not":
             return Not(self.node(json[key], here, depth + 1))
         parts = json[key]
@@ -155,94 +155,94 @@ class _Parser:
         nodes = tuple(self.node(p, (*here, i), depth + 1) for i, p in enumerate(parts, start=1))
         return All(nodes) if key == "all" else Any_(nodes)
 
-    def condition(self, json: dict, place: Place) -> Condition:
+    def condition(self, json: dict, path: RulePath) -> Condition:
         self.n_conditions += 1
         if self.n_conditions > MAX_CONDITIONS:
             raise RuleError(
-                place, gettext_noop("A rule can have at most %(n)s conditions."), n=MAX_CONDITIONS
+                path, gettext_noop("A rule can have at most %(n)s conditions."), n=MAX_CONDITIONS
             )
         if odd := set(json) - {"field", "op", "value"}:
             raise RuleError(
-                place,
+                path,
                 gettext_noop("“%(key)s” is not allowed here."),
                 key=_short(min(odd, key=str)),
             )
-        field = self.field(json.get("field"), (*place, "field"))
-        op = self.op(field, json.get("op"), (*place, "op"))
-        value, kind = self.value(field, op, json.get("value"), (*place, "value"))
+        field = self.field(json.get("field"), (*path, "field"))
+        op = self.op(field, json.get("op"), (*path, "op"))
+        value, kind = self.value(field, op, json.get("value"), (*path, "value"))
         return Condition(field, op, value, kind)
 
-    def field(self, field: object, place: Place) -> str:
+    def field(self, field: object, path: RulePath) -> str:
         if not field:
-            raise RuleError(place, gettext_noop("Choose a field."))
+            raise RuleError(path, gettext_noop("Choose a field."))
         if not isinstance(field, str) or not kinds_of(field):
-            raise RuleError(place, NO_SUCH_FIELD, field=_short(field))
+            raise RuleError(path, NO_SUCH_FIELD, field=_short(field))
         is_known = self.fields is None or field in self.fields or field.startswith("attribute.")
         if not is_known:
-            raise RuleError(place, NO_SUCH_FIELD, field=_short(field))
-        return _checked_text(field, place)
+            raise RuleError(path, NO_SUCH_FIELD, field=_short(field))
+        return _checked_text(field, path)
 
-    def op(self, field: str, op: object, place: Place) -> Op:
+    def op(self, field: str, op: object, path: RulePath) -> Op:
         if not op:
-            raise RuleError(place, gettext_noop("Choose a comparison."))
+            raise RuleError(path, gettext_noop("Choose a comparison."))
         if op not in ops_of(field):
             raise RuleError(
-                place,
+                path,
                 gettext_noop("“%(op)s” cannot be used with “%(field)s”."),
                 field=field,
                 op=_short(op),
             )
         return Op(str(op))
 
-    def value(self, field: str, op: Op, value: object, place: Place) -> tuple[Any, Kind]:
+    def value(self, field: str, op: Op, value: object, path: RulePath) -> tuple[Any, Kind]:
         """The value in the type of what is compared, and the kind of the comparison."""
         kinds = kinds_of(field)
         if op in _KNOWN:
             if value is not None:
-                raise RuleError(place, gettext_noop("“%(op)s” does not take a value."), op=op.value)
+                raise RuleError(path, gettext_noop("“%(op)s” does not take a value."), op=op.value)
             return None, kinds[-1]
         kinds = tuple(kind for kind in kinds if op in OPS[kind])
         if op not in (Op.IN, Op.NOT_IN, Op.BETWEEN):
-            return self.scalar(field, kinds, value, place)
+            return self.scalar(field, kinds, value, path)
         if not isinstance(value, list):
-            raise RuleError(place, gettext_noop("Enter a list of values."))
+            raise RuleError(path, gettext_noop("Enter a list of values."))
         if op is Op.BETWEEN and len(value) != 2:
-            raise RuleError(place, gettext_noop("Enter two values: from and to."))
+            raise RuleError(path, gettext_noop("Enter two values: from and to."))
         if not value:
-            raise RuleError(place, gettext_noop("Enter at least one value."))
+            raise RuleError(path, gettext_noop("Enter at least one value."))
         if len(value) > MAX_VALUES:
             raise RuleError(
-                place, gettext_noop("A list can have at most %(n)s values."), n=MAX_VALUES
+                path, gettext_noop("A list can have at most %(n)s values."), n=MAX_VALUES
             )
-        pairs = [self.scalar(field, kinds, v, (*place, i)) for i, v in enumerate(value, start=1)]
+        pairs = [self.scalar(field, kinds, v, (*path, i)) for i, v in enumerate(value, start=1)]
         values, (kind, *others) = tuple(v for v, _ in pairs), {k for _, k in pairs}
         if others:
-            raise RuleError(place, gettext_noop("The list mixes numbers and text."))
+            raise RuleError(path, gettext_noop("The list mixes numbers and text."))
         if op is Op.BETWEEN and float(values[0]) > float(values[1]):
-            raise RuleError(place, gettext_noop("The first value is greater than the second."))
+            raise RuleError(path, gettext_noop("The first value is greater than the second."))
         return values, kind
 
     def scalar(
-        self, field: str, kinds: tuple[Kind, ...], value: object, place: Place
+        self, field: str, kinds: tuple[Kind, ...], value: object, path: RulePath
     ) -> tuple[float | str | bool, Kind]:
         if value is None or value == "":
-            raise RuleError(place, gettext_noop("Enter a value."))
+            raise RuleError(path, gettext_noop("Enter a value."))
         if Kind.TEXT in kinds and isinstance(value, str):
-            return self.chosen(field, _checked_text(value, place), place), Kind.TEXT
+            return self.chosen(field, _checked_text(value, path), path), Kind.TEXT
         if Kind.NUMBER in kinds and (len(kinds) == 1 or _is_number(value)):
-            return self.chosen(field, _checked_number(value, place), place), Kind.NUMBER
+            return self.chosen(field, _checked_number(value, path), path), Kind.NUMBER
         if Kind.BOOLEAN in kinds:
             if not isinstance(value, bool):
                 raise RuleError(
-                    place, gettext_noop("“%(got)s” is not valid. Use yes or no."), got=_short(value)
+                    path, gettext_noop("“%(got)s” is not valid. Use yes or no."), got=_short(value)
                 )
             return value, Kind.BOOLEAN
-        raise RuleError(place, gettext_noop("“%(got)s” must be text."), got=_short(value))
+        raise RuleError(path, gettext_noop("“%(got)s” must be text."), got=_short(value))
 
-    def chosen(self, field: str, value: Scalar, place: Place) -> Scalar:
+    def chosen(self, field: str, value: Scalar, path: RulePath) -> Scalar:
         if field in self.choices and value not in self.choices[field]:
             raise RuleError(
-                place, gettext_noop("“%(got)s” is not a valid choice."), got=_short(value)
+                path, gettext_noop("“%(got)s” is not a valid choice."), got=_short(value)
             )
         return value
 
@@ -251,23 +251,23 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _checked_number(value: object, place: Place) -> float:
+def _checked_number(value: object, path: RulePath) -> float:
     if not _is_number(value):
-        raise RuleError(place, gettext_noop("“%(got)s” is not a valid number."), got=_short(value))
+        raise RuleError(path, gettext_noop("“%(got)s” is not a valid number."), got=_short(value))
     try:
         number = float(value)  # type: ignore[arg-type]
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise RuleError(place, gettext_noop("The number is too large or not valid."))
+        raise RuleError(path, gettext_noop("The number is too large or not valid."))
     return number
 
 
-def _checked_text(text: str, place: Place) -> str:
+def _checked_text(text: str, path: RulePath) -> str:
     if len(text) > MAX_TEXT:
-        raise RuleError(place, gettext_noop("Text can have at most %(n)s characters."), n=MAX_TEXT)
+        raise RuleError(path, gettext_noop("Text can have at most %(n)s characters."), n=MAX_TEXT)
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise RuleError(place, gettext_noop("The text contains characters that cannot be stored."))
+        raise RuleError(path, gettext_noop("The text contains characters that cannot be stored."))
     return text
 
 

@@ -21,8 +21,8 @@ from segments.rules.numerics.rule_tree import All, Columns, Condition
 MOST_COMBINATIONS = 50_000  # beyond, nothing is proven
 
 
-def both(one: Rule, other: Rule) -> Rule:
-    return Rule(All((one.root, other.root)))
+def both(rule: Rule, other: Rule) -> Rule:
+    return Rule(All((rule.root, other.root)))
 
 
 def in_stage(stage: str) -> Rule:
@@ -32,20 +32,20 @@ def in_stage(stage: str) -> Rule:
 @lru_cache(maxsize=4096)
 def is_contradiction(rule: Rule) -> bool:
     """Whether it is proven that the rule can hold for nobody."""
-    found = _combinations([rule])
-    if found is None:
+    combinations = _combinations([rule])
+    if combinations is None:
         return False
-    columns, n = found
+    columns, n = combinations
     return not rule.mask(columns, n).any()
 
 
 @lru_cache(maxsize=4096)
 def is_within(part: Rule, whole: Rule) -> bool:
     """Whether it is proven that `part` implies `whole`."""
-    found = _combinations([part, whole])
-    if found is None:
+    combinations = _combinations([part, whole])
+    if combinations is None:
         return False
-    columns, n = found
+    columns, n = combinations
     return not (part.mask(columns, n) & ~whole.mask(columns, n)).any()
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 Columns = Mapping[str, NDArray]
-Place = tuple[str | int, ...]
+RulePath = tuple[str | int, ...]
 
 # Attributes are free JSON, often text from a CSV file; these are read as numbers where a rule
 # compares with one. The bounds keep the cast to a double from overflowing in PostgreSQL.
@@ -50,15 +50,15 @@ class Op(StrEnum):
 class RuleError(ValueError):
     """What is wrong with a rule, and where: “all → 2 → value: “abc” is not a number”.
 
-    place : the keys and positions (from 1) on the way to the fault. template and data : the
+    path : the keys and positions (from 1) on the way to the fault. template and data : the
     sentence in English with its `%(name)s` filled in later, so that it can be translated.
     """
 
-    def __init__(self, place: Place, template: str, **data: object) -> None:
-        self.place = place
+    def __init__(self, path: RulePath, template: str, **data: object) -> None:
+        self.path = path
         self.template = template
         self.data = data
-        where = " → ".join(map(str, place))
+        where = " → ".join(map(str, path))
         super().__init__(f"{where}: {template % data}" if where else template % data)
 
 
@@ -226,8 +226,8 @@ def _text_mask(column: NDArray[np.object_], op: Op, value: Any) -> Mask:
             values = frozenset(value)
             test = lambda text: text not in values  # noqa: E731
         case _:
-            found = re.compile(contains_pattern(value)).search
-            test = lambda text: found(text) is not None  # noqa: E731
+            search = re.compile(contains_pattern(value)).search
+            test = lambda text: search(text) is not None  # noqa: E731
     holds = (text is not None and test(text) for text in column)
     return np.fromiter(holds, dtype=bool, count=len(column))
 

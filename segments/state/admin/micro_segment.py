@@ -92,8 +92,10 @@ def _tree(segment: MicroSegment) -> Panel:
     while top.parent:
         top = top.parent
     children: dict[int | None, list[MicroSegment]] = {}
-    for one in MicroSegment.objects.filter(stage=segment.stage).exclude(parent=None).order_by("pk"):
-        children.setdefault(one.parent_id, []).append(one)
+    for node in (
+        MicroSegment.objects.filter(stage=segment.stage).exclude(parent=None).order_by("pk")
+    ):
+        children.setdefault(node.parent_id, []).append(node)
     holding = {
         pk
         for pair in SegmentSplit.objects.filter(ended_on=None).values_list("below", "above")
@@ -101,13 +103,13 @@ def _tree(segment: MicroSegment) -> Panel:
     }
     rows: list[tuple[Any, ...]] = []
 
-    def walk(one: MicroSegment, depth: int) -> None:
-        own = [child for child in children.get(one.pk, []) if child.pk in holding]
-        state = _("split") if own else _("retired") if one.retired_on else _("leaf")
+    def walk(node: MicroSegment, depth: int) -> None:
+        current = [child for child in children.get(node.pk, []) if child.pk in holding]
+        state = _("split") if current else _("retired") if node.retired_on else _("leaf")
         mark = f"{'    ' * depth}{'└ ' if depth else ''}"
-        name = f"{mark}{one.name}"
-        rows.append((name, _("%s, frozen") % state if one.is_frozen else state, one.created_on))
-        for child in own:
+        name = f"{mark}{node.name}"
+        rows.append((name, _("%s, frozen") % state if node.is_frozen else state, node.created_on))
+        for child in current:
             walk(child, depth + 1)
 
     walk(top, 0)

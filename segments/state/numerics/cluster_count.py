@@ -31,10 +31,10 @@ def prediction_strength(train: Array, test: Array, k: int, rng: np.random.Genera
 
     In [0, 1]. Tibshirani & Walther (2005), eq. 2.1.
     """
-    own = k_means(test, k, rng).labels_
+    observed = k_means(test, k, rng).labels_
     foretold = nearest(test, k_means(train, k, rng).cluster_centers_)
     together = np.zeros((k, k))
-    np.add.at(together, (own, foretold), 1)
+    np.add.at(together, (observed, foretold), 1)
     size = together.sum(axis=1)
     pairs = (together * (together - 1)).sum(axis=1)
     return float(np.min(np.where(size > 1, pairs / np.maximum(size * (size - 1), 1), 0.0)))

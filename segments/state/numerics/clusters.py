@@ -159,13 +159,13 @@ class StageClusters(BaseEstimator):
         highest = min(self.max_clusters, int(len(Z) / fewest), len(np.unique(Z, axis=0)))
         halvings = [halves(len(Z), rng) for _ in range(N_HALVINGS if highest > 1 else 0)]
         for k in range(2, highest + 1):
-            found = k_means(Z, k, rng, n_starts=N_FINAL_STARTS)
-            if np.bincount(found.labels_, minlength=k).min() < fewest:
+            fitted = k_means(Z, k, rng, n_starts=N_FINAL_STARTS)
+            if np.bincount(fitted.labels_, minlength=k).min() < fewest:
                 self.criterion_[k] = np.nan
                 continue
             strengths = [prediction_strength(Z[a], Z[b], k, rng) for a, b in halvings]
             self.criterion_[k] = float(np.mean(strengths))
-            centers[k] = found.cluster_centers_
+            centers[k] = fitted.cluster_centers_
         self.n_clusters_ = self._reproducible(n_in_use)
         chosen = centers[self.n_clusters_]
         # Low to high, so that the numbering does not depend on where k-means began.

@@ -65,8 +65,8 @@ def require(holds: NDArray[np.bool_], sentence: str, *values: Array) -> None:
     """Raise `sentence` with the first row where it does not hold, and what stands there."""
     if not holds.all():
         row = int(np.argmin(holds))
-        found = ", ".join(f"{value[row]:g}" for value in values)
-        raise ValueError(f"{sentence} (row {row}: {found})")
+        shown = ", ".join(f"{value[row]:g}" for value in values)
+        raise ValueError(f"{sentence} (row {row}: {shown})")
 
 
 def counted(weights: ArrayLike | None, n: int) -> Array:
@@ -109,12 +109,12 @@ def climb(
     bounds = [(-LOG_BOUND, LOG_BOUND)] * len(logs[0])
     options: Any = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1_000, "maxcor": 20}
     for start in logs:
-        found = minimize(
+        optimum = minimize(
             downhill, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
         )
         # The solver's own flag complains when rounding stops the last line search;
         # what matters is that no direction inside the bounds leads further up.
-        slope = np.where(np.abs(found.x) < LOG_BOUND, found.jac, 0.0)
+        slope = np.where(np.abs(optimum.x) < LOG_BOUND, optimum.jac, 0.0)
         if np.abs(slope).max() < GRADIENT_TOLERANCE:
-            return np.exp(found.x)
-    raise NotConverged(f"the likelihood has no maximum that can be reached: {found.message}")
+            return np.exp(optimum.x)
+    raise NotConverged(f"the likelihood has no maximum that can be reached: {optimum.message}")

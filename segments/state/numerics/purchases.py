@@ -130,8 +130,8 @@ class _Likelihood:
         self.counts = counts
         self.n_customers = counts.sum()
         # Gamma functions depend only on x, which has few values: summed over its histogram.
-        self.x, place = np.unique(x, return_inverse=True)
-        self.x_counts = np.bincount(place, counts)
+        self.x, index = np.unique(x, return_inverse=True)
+        self.x_counts = np.bincount(index, counts)
         self.repeat = x > 0
         self.row_x, self.t_x, self.T = x, t_x, T
         self.purchases_per_time = float(counts @ x) / float(counts @ T)

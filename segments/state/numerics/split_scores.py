@@ -167,8 +167,8 @@ def round_readable(value: float) -> float:
 
 def group_of(action_id: int, actions: NDArray[np.int64]) -> int:
     """The place of an action among groups, that of OTHERS where it has none of its own."""
-    own = np.flatnonzero(actions == action_id)
-    return int(own[0] if len(own) else np.flatnonzero(actions == OTHERS)[0])
+    groups = np.flatnonzero(actions == action_id)
+    return int(groups[0] if len(groups) else np.flatnonzero(actions == OTHERS)[0])
 
 
 def stratify(cuts: Cuts, contacts: SplitContacts) -> list[Stratum]:
@@ -196,13 +196,13 @@ def stratify(cuts: Cuts, contacts: SplitContacts) -> list[Stratum]:
     overall = (r[used] ** 2).mean()
     if overall == 0:  # all outcomes are alike: nothing to be learned
         return []
-    found = []
+    strata = []
     for rows in parts:
         g = above[rows] - above[rows].mean(axis=0)
         m = len(rows)
         weight = (m + BORROWED) / ((r[rows] ** 2).sum() + BORROWED * overall)
         share = contacts.treated[rows].mean()
-        found.append(
+        strata.append(
             Stratum(
                 action_id=int(contacts.action_ids[rows[0]]),
                 treated=contacts.treated[rows],
@@ -211,7 +211,7 @@ def stratify(cuts: Cuts, contacts: SplitContacts) -> list[Stratum]:
                 information=weight * share * (1 - share) * (g**2).sum(axis=0),
             )
         )
-    return found
+    return strata
 
 
 def _strata(contacts: SplitContacts) -> list[NDArray[np.intp]]:
@@ -219,9 +219,9 @@ def _strata(contacts: SplitContacts) -> list[NDArray[np.intp]]:
     if not len(contacts):
         return []
     keys = np.column_stack([contacts.action_ids, contacts.control_share])
-    _unique, place = np.unique(keys, axis=0, return_inverse=True)
-    place = place.ravel()
-    parts = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
+    _unique, stratum = np.unique(keys, axis=0, return_inverse=True)
+    stratum = stratum.ravel()
+    parts = np.split(np.argsort(stratum, kind="stable"), np.cumsum(np.bincount(stratum))[:-1])
     n_test = [contacts.treated[rows].sum() for rows in parts]
     return [
         rows

@@ -135,12 +135,12 @@ class SplitSearch:
         """An npz file without pickles."""
         file = io.BytesIO()
         parts = {
-            f"{part}.{one.name}": getattr(getattr(self, part), one.name)
+            f"{part}.{field.name}": getattr(getattr(self, part), field.name)
             for part, kind in (("cuts", Cuts), ("sums", SplitSums))
-            for one in fields(kind)
+            for field in fields(kind)
         }
-        own = {name: getattr(self, name) for name in ("actions", "week", "paths", "crossed")}
-        np.savez(file, **own, **parts)
+        arrays = {name: getattr(self, name) for name in ("actions", "week", "paths", "crossed")}
+        np.savez(file, **arrays, **parts)
         return file.getvalue()
 
     @classmethod
@@ -148,11 +148,11 @@ class SplitSearch:
         """What `to_bytes` wrote."""
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return cls(
-                cuts=Cuts(**{one.name: stored[f"cuts.{one.name}"] for one in fields(Cuts)}),
+                cuts=Cuts(**{field.name: stored[f"cuts.{field.name}"] for field in fields(Cuts)}),
                 actions=stored["actions"],
                 week=int(stored["week"]),
                 sums=SplitSums(
-                    **{one.name: stored[f"sums.{one.name}"] for one in fields(SplitSums)}
+                    **{field.name: stored[f"sums.{field.name}"] for field in fields(SplitSums)}
                 ),
                 paths=stored["paths"],
                 crossed=stored["crossed"],
@@ -188,12 +188,12 @@ class _Tested:
     def largest(self, scores: NDArray, variance: NDArray) -> Floats:
         """The largest statistic over all cuts: (...)."""
         alike, square = self.statistics(scores, variance)
-        found = alike.max(axis=-1).astype(np.float64)
+        maximum = alike.max(axis=-1).astype(np.float64)
         n_groups = self.groups.sum(axis=0)
         for k in np.unique(n_groups[self.apart]):
             largest = square[..., self.apart & (n_groups == k)].max(axis=-1)
-            found = np.maximum(found, _as_z(largest, k))
-        return found
+            maximum = np.maximum(maximum, _as_z(largest, k))
+        return maximum
 
     def each(self, scores: Floats, variance: Floats) -> Floats:
         """The larger statistic of each cut: (..., J)."""
