@@ -6,13 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from optiengine.lib import outbound
 from optiengine.lib.outbound import (
@@ -24,6 +19,7 @@ from optiengine.lib.outbound import (
     find,
     is_public,
 )
+from tests.certificates import self_signed
 
 
 @pytest.mark.parametrize(
@@ -221,7 +217,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
 
     def serve_tls(client):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self_signed(tmp_path))
+        context.load_cert_chain(self_signed(tmp_path, "peer.example"))
         with context.wrap_socket(client, server_side=True) as tls:
             seen.append(tls.recv(10))
 
@@ -233,25 +229,3 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
         connection.post(b"{}", {})
 
     assert not any(seen)
-
-
-def self_signed(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "peer.example")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "peer.pem"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
