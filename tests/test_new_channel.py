@@ -3,6 +3,7 @@
 import csv
 import json
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.contrib.auth.models import User
@@ -28,7 +29,15 @@ from segments.rules.numerics.rule import parse_rule
 from segments.rules.rule_fields import parse_known_rule, rule_fields
 from segments.state.count_reachable import count_reachable
 from segments.state.load_batch import load_batch
-from tests.factories import DAY, NOW, make_action, make_campaign, make_customer, make_delivery
+from tests.factories import (
+    DAY,
+    NOW,
+    make_action,
+    make_campaign,
+    make_contact,
+    make_customer,
+    make_delivery,
+)
 from tests.journeys.engine import decide_day, make_customers, make_plan
 from tests.journeys.http_peer import running_http_peer
 from tests.journeys.routes import make_endpoint, route
@@ -242,6 +251,24 @@ def test_what_changed_since_stops_the_message(change, reason):
     assert deliver_messages(now=NOW, owner="a")["suppressed"] == 1
     delivery.refresh_from_db()
     assert delivery.reason_code == reason
+
+
+def test_the_ledger_check_finds_a_message_to_a_suppressed_number():
+    make_plan()
+    contact = make_contact(make_anna(), make_text())
+    make_delivery(contact=contact, key=contact.key)
+    assert deliver_messages(now=NOW, owner="a")["sent"] == 1
+    Customer.objects.update(updated_at=NOW)
+    call_command("check_ledger", since=DAY, stdout=StringIO())
+
+    before = NOW - timedelta(hours=1)
+    suppress_address(WHATSAPP, "0049 (170) 12345", reason="request", source="test", at=before)
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("check_ledger", since=DAY, json=True, stdout=out)
+
+    violated = [row["rule"] for row in json.loads(out.getvalue())["rules"] if row["violated"]]
+    assert violated == ["suppressed addresses"]
 
 
 def test_a_proof_goes_to_a_number_that_is_typed(settings):

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 
 from reports.ledger_check.evidence import SLACK, Contact, Evidence, Row, rows
 from reports.ledger_check.findings import Findings
+from segments.channels import inbound_channels
 
 FINAL = ("sent", "failed", "unknown", "suppressed")
 # The codes of the ledger's reasons, as documented (journeys_delivery.reason_code).
@@ -175,7 +176,7 @@ def _check_who(evidence: Evidence, findings: Findings) -> None:
             findings.check("the holdout gets only what is owed", is_kept, at, text)
             if customer in held_out and sent["transactional"]:
                 findings.check("the holdout gets what is owed", True, at, text, tested=True)
-            if channel == "web":
+            if channel in inbound_channels():
                 continue
             was, since = _allowed(consents.get(customer), now.get(customer, []), at)
             is_kept = channel in was or (since is not None and since > at - SLACK)
@@ -223,7 +224,7 @@ def _check_when(evidence: Evidence, findings: Findings) -> None:
                 "send time per person: within a day", 0 <= hours <= 24, contact.reserved_at,
                 f"contact {contact.id}, {hours:.1f} hours after the lock time", tested=hours > 0,
             )  # fmt: skip
-        if at is None or contact.channel == "web":
+        if at is None or contact.channel in inbound_channels():
             continue
         text = f"contact {contact.id} planned for {contact.reserved_at:%d %H:%M}"
         findings.check("not before it is planned", at >= contact.reserved_at, at, text, tested=True)

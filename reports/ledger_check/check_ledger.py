@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from reports.ledger_check.check_delivery import check_delivery
 from reports.ledger_check.check_journeys import check_journeys
 from reports.ledger_check.check_limits import check_limits
+from reports.ledger_check.check_suppressed import check_suppressed
 from reports.ledger_check.evidence import RULES, Evidence, Step, load_evidence, rows
 from reports.ledger_check.findings import Finding, Findings
 
@@ -13,7 +14,8 @@ DAYS = 30
 NOT_CHECKED = (
     "whether a message that counts as sent arrived, and arrived once",
     "pauses of campaigns and maps, and the stop switch",
-    "suppressed addresses and erased customers at the moment of sending",
+    "suppressed addresses of customers whose row was written after the message",
+    "erased customers at the moment of sending",
     "messages per minute of a channel",
     "when waits of maps end, and whether everybody entered",
     "the same answer to the same question",
@@ -26,7 +28,7 @@ WHERE t.app_label || '_' || t.model = ANY(%s)
 
 
 def check_evidence(evidence: Evidence, findings: Findings) -> None:
-    for check in (check_limits, check_delivery, check_journeys):
+    for check in (check_limits, check_delivery, check_suppressed, check_journeys):
         check(evidence, findings)
 
 

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from reports.ledger_check.evidence import SLACK, Contact, Evidence, Person, Row, Rules, rows
 from reports.ledger_check.findings import Findings
+from segments.channels import inbound_channels
 
-INBOUND = ("web",)
 MIDNIGHT = time()
 # How often a decision found a rule in the way; the last three digits of a code name the rule.
 HELD_BACK = """
@@ -37,7 +37,7 @@ def check_limits(evidence: Evidence, findings: Findings) -> None:
             at, before = contact.arrived_at, history[:place]
             if at < evidence.since:
                 continue
-            if contact.channel in INBOUND:
+            if contact.channel in inbound_channels():
                 at, before = contact.reserved_at, _as_planned(evidence, contact)
             rules = evidence.rules_at(at)
             if not contact.transactional:
@@ -45,7 +45,7 @@ def check_limits(evidence: Evidence, findings: Findings) -> None:
                 _check_gaps(findings, rules, contact, at, before)
                 _check_exclusions(findings, rules, contact, at, before)
                 _check_durations(findings, rules, contact, at, before)
-                if contact.channel not in INBOUND:
+                if contact.channel not in inbound_channels():
                     _check_quiet_hours(findings, rules, person, contact, at)
             _check_flags(findings, rules, contact, before)
     since = evidence.since.date()
@@ -247,7 +247,7 @@ def _count_quiet_ends(evidence: Evidence, findings: Findings) -> None:
     """Quiet hours were put to the test where they held when a message was decided, as far as that
     is known: at the lock time of a day's run; else where it was planned for their very end."""
     for contact in evidence.judged_contacts():
-        if contact.channel in INBOUND or contact.transactional:
+        if contact.channel in inbound_channels() or contact.transactional:
             continue
         person, rules = evidence.people[contact.customer], evidence.rules_at(contact.reserved_at)
         locked = rules.locked(contact.as_of)

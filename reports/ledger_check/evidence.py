@@ -1,6 +1,7 @@
 """What the checker goes by: rows by plain SQL, and the rules that were in force.
 
-Nothing of the engine is imported. Moments are aware datetimes in UTC.
+Nothing of the engine is imported but the declaration of channels. Moments are aware datetimes in
+UTC.
 
 Held in memory: the customers of the checked messages, the messages since the checked time began
 and, before it, as far back as a limit looks, their deliveries, and the passages through maps.
@@ -18,6 +19,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+
+from segments.channels import address_fields
 
 Row = dict[str, Any]
 Step = Callable[[Iterable[Any]], Iterable[Any]]  # shows how far a loop has come
@@ -56,7 +59,8 @@ class Person:
     external_id: str
     country: str
     zones: tuple[ZoneInfo, ...]  # in which the person may be, the main one first
-    addresses: Mapping[str, str]  # by channel
+    addresses: Mapping[str, str]  # by channel, of those that have one
+    updated_at: datetime  # when the row was last written
 
 
 @dataclass
@@ -221,15 +225,17 @@ def read_contacts(first: date = date.min) -> dict[int, Contact]:
 
 
 def read_people(organisation_zone: ZoneInfo, erased: Iterable[Row] = ()) -> dict[int, Person]:
-    """erased : people as they were before."""
-    of_countries = _zones_of_countries()
-    stored = rows("SELECT id, external_id, email, phone, country, time_zone FROM segments_customer")
+    """erased : people as they were before, and at which second they were erased."""
+    of_countries, fields = _zones_of_countries(), address_fields()
+    columns = {"id", "external_id", "country", "time_zone", "updated_at", *fields.values()}
+    stored = rows(f"SELECT {', '.join(columns)} FROM segments_customer")
     found = {}
     for row in (*stored, *erased):
         names = [row["time_zone"]] if row["time_zone"] else of_countries.get(row["country"], [])
         zones = tuple(map(ZoneInfo, names)) or (organisation_zone,)
-        addresses = {"email": row["email"], "sms": row["phone"], "push": ""}
-        person = Person(row["id"], row["external_id"], row["country"], zones, addresses)
+        addresses = {channel: row[field] for channel, field in fields.items()}
+        written = row["updated_at"] if "updated_at" in row else moment(row["at"])
+        person = Person(row["id"], row["external_id"], row["country"], zones, addresses, written)
         found[person.id] = person
     return found
 

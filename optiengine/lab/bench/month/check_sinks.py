@@ -8,6 +8,7 @@ from optiengine.lab.bench.month.witnesses import MonthEvidence
 from reports.ledger_check.check_delivery import NAMES
 from reports.ledger_check.evidence import SLACK, Row, moment, rows
 from reports.ledger_check.findings import Findings
+from segments.channels import inbound_channels
 
 # What the check before the hand-over stopped, and the rule behind it.
 STOPPED = {
@@ -57,7 +58,7 @@ def _check_records(evidence: MonthEvidence, findings: Findings) -> None:
         if contact is None:
             continue
         person = evidence.people[contact.customer]
-        is_right = record["to"] == person.addresses[contact.channel]
+        is_right = record["to"] == person.addresses.get(contact.channel, "")
         is_right &= record.get("customer", person.external_id) == person.external_id
         is_right &= record.get("channel", "email") == contact.channel
         findings.check(
@@ -90,7 +91,7 @@ def _check_who(evidence: MonthEvidence, findings: Findings) -> None:
                 continue
             at, channel = contact.arrived_at, contact.channel
             text = f"customer {customer}, contact {contact.id} by {channel}"
-            if channel == "web":
+            if channel in inbound_channels():
                 continue
             is_kept = customer not in erased or at < erased[customer] + SLACK
             findings.check("the erased get nothing", is_kept, at, text)

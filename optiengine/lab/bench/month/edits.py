@@ -16,6 +16,7 @@ from journeys.maps.edit_map import (
 from journeys.models import JourneyMap
 from optiengine.lab.bench.month.conductor import HOUR, Extent
 from optiengine.lab.bench.month.journal import Journal
+from segments.channels import ADDRESS_FIELDS
 from segments.customers.erase_customer import erase_customer
 from segments.customers.stop_sending import set_sending_stopped
 from segments.models import Customer, TargetGroup
@@ -115,7 +116,7 @@ class Edits:
             ids = [pk for (pk,) in cursor.fetchall()]
         for customer in Customer.objects.filter(pk__in=ids).order_by("pk"):
             erase_customer(customer, source="town", at=self.now())
-            names = ("id", "external_id", "email", "phone", "country", "time_zone")
+            names = ("id", "external_id", *ADDRESS_FIELDS, "country", "time_zone")
             self.journal.write("erased", **{name: getattr(customer, name) for name in names})
 
     def _redraw(self) -> None:
