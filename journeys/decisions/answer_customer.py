@@ -53,8 +53,8 @@ def answer_customer(
     except TextError as fault:
         reason = make_reason(ReasonCode.TEXT_FAULT, fault=str(fault))
         if answer.contact_id:
-            given = Delivery.objects.filter(as_of=answer.as_of, contact_id=answer.contact_id)
-            given.update(
+            deliveries = Delivery.objects.filter(as_of=answer.as_of, contact_id=answer.contact_id)
+            deliveries.update(
                 status=Delivery.Status.FAILED,
                 reason_code=reason.code,
                 reason_params=reason.params,

@@ -75,18 +75,18 @@ def open_accounts(run: DecisionRun, book: Rulebook) -> list[tuple[str, int]]:
         ],
         ignore_conflicts=True,
     )
-    found = {
+    account_of = {
         (account.limit_id, account.starts_on): account
         for account in CapacityAccount.objects.filter(
             limit__in=[entry.id for entry in book.capacities], starts_on__in=starts
         )
     }
     accounts = [
-        found[entry.id, start] for entry, start in zip(book.capacities, starts, strict=True)
+        account_of[entry.id, start] for entry, start in zip(book.capacities, starts, strict=True)
     ]
     used_before = _lock([account.pk for account in accounts])
     rows = []
-    for place, (entry, account) in enumerate(zip(book.capacities, accounts, strict=True)):
+    for index, (entry, account) in enumerate(zip(book.capacities, accounts, strict=True)):
         # Contacts imported or decided before there was the limit count as well.
         used = max(used_before[account.pk], _used(entry, run))
         unit = unit_of(entry)
@@ -94,7 +94,7 @@ def open_accounts(run: DecisionRun, book: Rulebook) -> list[tuple[str, int]]:
             CapacityUse(
                 run=run,
                 account=account,
-                place=place,
+                place=index,
                 used_before=used,
                 available=_part(entry.maximum * unit - used, entry.days_left),
                 wanted=_part(entry.minimum * unit - used, entry.days_left),
@@ -117,12 +117,14 @@ def left_for(
 
     stored : the run of that day if there is one: then what was used when it began, else now.
     """
-    found = {}
+    used_before = {}
     if stored is not None:
         uses = CapacityUse.objects.filter(run=stored).values_list("account__limit", "used_before")
-        found = dict(uses)
+        used_before = dict(uses)
     used = [
-        found[entry.id] if entry.id in found else _used(entry, run, with_day=stored is None)
+        used_before[entry.id]
+        if entry.id in used_before
+        else _used(entry, run, with_day=stored is None)
         for entry in book.capacities
     ]
     rows = list(zip(book.capacities, used, strict=True))

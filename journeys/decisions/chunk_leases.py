@@ -84,10 +84,10 @@ def release_chunk(chunk: ClaimedChunk, *, error: str) -> None:
     After some attempts it is split in two, and so on, until a single customer who cannot be
     decided stands alone: that one is quarantined, the others are decided.
     """
-    mine = DecisionChunk.objects.select_for_update().filter(
+    claimed = DecisionChunk.objects.select_for_update().filter(
         pk=chunk.id, fence=chunk.fence, done=False
     )
-    if not (row := mine.first()):
+    if not (row := claimed.first()):
         return  # taken over; its new owner will see for itself
     row.error, row.lease_until = error[:2000], None
     if chunk.attempts >= MAX_ATTEMPTS:

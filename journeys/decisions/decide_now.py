@@ -87,15 +87,15 @@ def decide_now(customer_ids: Sequence[int], *, at: datetime, request: Request) -
         raise SendingStopped(_("Sending is stopped, so nothing is decided."))
     if request.key and (before := _answer_before(rules.day, request.key)):
         return {before.customer_id: before}
-    found: dict[int, Answer] = {}
+    answers: dict[int, Answer] = {}
     for block, ids in groupby(sorted(set(customer_ids)), key=lambda pk: pk >> BLOCK_BITS):
         try:
-            found |= _decide_block(rules, block, list(ids), at, request)
+            answers |= _decide_block(rules, block, list(ids), at, request)
         except IntegrityError:  # the same request, at the same time
             if not (request.key and (before := _answer_before(rules.day, request.key))):
                 raise
             return {before.customer_id: before}
-    return found
+    return answers
 
 
 def _decide_block(

@@ -108,11 +108,11 @@ def _moment_query() -> sql.Composed:
 def _moment(at: datetime) -> RulesFingerprint:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        found = cursor.execute(_moment_query(), {"at": at}, prepare=True).fetchone()
-    if found is None:  # the organisation's row is made at the first question
+        row = cursor.execute(_moment_query(), {"at": at}, prepare=True).fetchone()
+    if row is None:  # the organisation's row is made at the first question
         Organisation.current()
         return _moment(at)
-    return RulesFingerprint(*found)
+    return RulesFingerprint(*row)
 
 
 def _load(

@@ -118,9 +118,11 @@ class HistoryQuery:
         longer = {d: ids for d, ids in since.items() if d is None or d > shared}
         parts = [_within(shared + late)]
         for days, ids in longer.items():
-            own = sql.SQL("k.campaign_id = ANY({}::int8[])").format(ids)
+            by_campaign = sql.SQL("k.campaign_id = ANY({}::int8[])").format(ids)
             parts.append(
-                own if days is None else sql.SQL("{} AND {}").format(own, _within(days + late))
+                by_campaign
+                if days is None
+                else sql.SQL("{} AND {}").format(by_campaign, _within(days + late))
             )
         span = max([shared, *(days for days in longer if days is not None)])
         oldest = sql.SQL("true") if None in longer else _within(span + late)
@@ -142,8 +144,8 @@ class HistoryQuery:
         texts = []
         for theirs in (THEIRS, ONES):
             contacts = sql.SQL(AS_SENT if as_sent else AS_PLANNED)
-            found = contacts.format(theirs=sql.SQL(theirs), **wanted)
-            texts.append(sql.SQL(HISTORY).format(contacts=found, **columns))
+            chosen = contacts.format(theirs=sql.SQL(theirs), **wanted)
+            texts.append(sql.SQL(HISTORY).format(contacts=chosen, **columns))
         return cls(channels, tags, *texts)
 
     def read(
@@ -175,21 +177,21 @@ class HistoryQuery:
         }
         flags = [f"channel {c}" for c in self.channels] + [f"tag {t}" for t in self.tags]
         text = self.text_of_one if len(customer_ids) == 1 else self.text
-        found = read_columns(text, [*NAMES, *flags], params, is_frequent=True)
-        place = np.searchsorted(customer_ids, found["customer_id"])
+        columns = read_columns(text, [*NAMES, *flags], params, is_frequent=True)
+        row = np.searchsorted(customer_ids, columns["customer_id"])
         # A contact of somebody who has no state today, erased say, belongs to no row of the batch.
-        known = place < len(customer_ids)
-        known[known] = customer_ids[place[known]] == found["customer_id"][known]
-        found = {name: values[known] for name, values in found.items()}
+        known = row < len(customer_ids)
+        known[known] = customer_ids[row[known]] == columns["customer_id"][known]
+        columns = {name: values[known] for name, values in columns.items()}
         return History(
-            customer=place[known],
-            campaign_id=found["campaign_id"],
-            by_channel={channel: found[f"channel {channel}"] for channel in self.channels},
-            by_tag={tag: found[f"tag {tag}"] for tag in self.tags},
-            **{flag: found[flag] for flag in FLAGS},
-            days_ago=found["days_ago"].astype(np.int64),
-            reserved_at=found["reserved_at"].astype("datetime64[us]"),
-            responded=found["responded"],
+            customer=row[known],
+            campaign_id=columns["campaign_id"],
+            by_channel={channel: columns[f"channel {channel}"] for channel in self.channels},
+            by_tag={tag: columns[f"tag {tag}"] for tag in self.tags},
+            **{flag: columns[flag] for flag in FLAGS},
+            days_ago=columns["days_ago"].astype(np.int64),
+            reserved_at=columns["reserved_at"].astype("datetime64[us]"),
+            responded=columns["responded"],
         )
 
 

@@ -34,9 +34,9 @@ def newest_pair(day: date) -> tuple[StateBuild, UpliftModelVersion] | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(newest_pair_sql(sql.Literal(day)))
-        found = cursor.fetchone()
-    if found is None:
+        row = cursor.fetchone()
+    if row is None:
         return None
-    state_id, _day, model_id = found
+    state_id, _day, model_id = row
     state = StateBuild.objects.select_related("feature_set").get(pk=state_id)
     return state, UpliftModelVersion.objects.select_related("scaling").get(pk=model_id)

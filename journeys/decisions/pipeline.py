@@ -61,9 +61,9 @@ def with_due_steps(inputs: RunInputs, judged: JudgedBatch, due: DueSteps) -> Jud
     return replace(judged, due=due, codes=codes)
 
 
-def value_actions(inputs: RunInputs, found: Prediction, codes: Codes) -> Worth:
+def value_actions(inputs: RunInputs, prediction: Prediction, codes: Codes) -> Worth:
     """What every action is worth, but for the slot's cost; codes : (n, A) verdicts by facts."""
-    worth = worth_of(inputs.book, found, codes)
+    worth = worth_of(inputs.book, prediction, codes)
     return replace(worth, price=inputs.capacity.charge) if inputs.capacity else worth
 
 

@@ -118,13 +118,13 @@ def _best(
     next_hour = start.astype("datetime64[h]").astype("datetime64[us]") + HOUR
     n_hours = int(HORIZON / timedelta(hours=1))
     moments = np.concatenate([[start], next_hour + np.arange(n_hours) * HOUR])
-    customers, place = np.unique(chosen.customer_ids[rows], return_inverse=True)
+    customers, customer = np.unique(chosen.customer_ids[rows], return_inverse=True)
     whose = sql.SQL("c.id = ANY({}::int8[])").format(customers.tolist())
-    found = _engagement(whose, at)
+    engagement = _engagement(whose, at)
     of_customers = profiles(
         population(at.astimezone(UTC).date(), time_zone),
-        np.searchsorted(customers, found["customer_id"]),
-        _hours(found, time_zone),
+        np.searchsorted(customers, engagement["customer_id"]),
+        _hours(engagement, time_zone),
         len(customers),
     )
     r, c = len(rows), len(moments)
@@ -135,15 +135,15 @@ def _best(
     ends = [expiry(chosen.campaigns[row], at, time_zone) or at + HORIZON for row in rows.tolist()]
     last = np.array([_utc64(min(end, at + HORIZON)) for end in ends])
     possible = (opens == grid) & (grid <= last[:, None])
-    return best_moments(of_customers[place], grid, hours, possible)
+    return best_moments(of_customers[customer], grid, hours, possible)
 
 
 @lru_cache(maxsize=2)
 def population(day: date, time_zone: str) -> Population:
     """Everybody's profile before a day: all that is decided on it asks for the same one."""
     at = datetime.combine(day, time(), UTC)
-    found = _engagement(sql.SQL(SAMPLE).format(n=N_SAMPLED), at)
-    return fit_population(found["customer_id"], _hours(found, time_zone))
+    engagement = _engagement(sql.SQL(SAMPLE).format(n=N_SAMPLED), at)
+    return fit_population(engagement["customer_id"], _hours(engagement, time_zone))
 
 
 def _engagement(whose: sql.Composable, at: datetime) -> dict[str, NDArray[Any]]:
@@ -153,9 +153,9 @@ def _engagement(whose: sql.Composable, at: datetime) -> dict[str, NDArray[Any]]:
     return read_columns(query, NAMES)
 
 
-def _hours(found: dict[str, NDArray[Any]], time_zone: str) -> NDArray[np.int64]:
-    zones = main_zones(found["time_zone"], found["country"], time_zone)
-    return hours_of_week(zones, found["occurred_at"].astype("datetime64[us]"))
+def _hours(engagement: dict[str, NDArray[Any]], time_zone: str) -> NDArray[np.int64]:
+    zones = main_zones(engagement["time_zone"], engagement["country"], time_zone)
+    return hours_of_week(zones, engagement["occurred_at"].astype("datetime64[us]"))
 
 
 def _open_from(

@@ -34,25 +34,25 @@ def price_run(run: DecisionRun) -> None:
     available, wanted = [row.available for row in rows], [row.wanted for row in rows]
     chunks = list(run.chunks.order_by("first_id").values_list("first_id", "last_id"))
     places = spread(chunks, run.n_customers, seed=run.seed)
-    found, n_sampled = find_prices(
+    solution, n_sampled = find_prices(
         inputs,
         available,
         wanted,
-        ((*place, next_contact_id()) for place in places),
+        ((*sample, next_contact_id()) for sample in places),
         run.n_customers,
     )
     share = n_sampled / max(run.n_customers, 1)
     for row, price, subsidy, short in zip(
-        rows, found.price, found.subsidy, found.short, strict=True
+        rows, solution.price, solution.subsidy, solution.short, strict=True
     ):
         row.price, row.subsidy, row.short = price, subsidy, short / (share or 1.0)
     CapacityUse.objects.bulk_update(rows, ["price", "subsidy", "short"])
     run.prices = {
-        "value_cents": found.value / (share or 1.0),
-        "bound_cents": found.bound / (share or 1.0),
-        "gap": None if np.isnan(found.gap) else found.gap,
+        "value_cents": solution.value / (share or 1.0),
+        "bound_cents": solution.bound / (share or 1.0),
+        "gap": None if np.isnan(solution.gap) else solution.gap,
         "n_sampled": n_sampled,
-        "n_rounds": found.n_rounds,
+        "n_rounds": solution.n_rounds,
         "contradicting": contradicting,
     }
 
@@ -113,7 +113,7 @@ def spread(
         return
     n_places = min(N_PLACES, len(chunks))
     width = -(-N_SAMPLED // n_places)
-    for place in range(n_places):
-        first, last = chunks[(seed + place * len(chunks) // n_places) % len(chunks)]
+    for index in range(n_places):
+        first, last = chunks[(seed + index * len(chunks) // n_places) % len(chunks)]
         start = first + seed % max(1, last - first + 2 - width)
         yield start, min(start + width - 1, last)

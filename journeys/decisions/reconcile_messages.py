@@ -63,12 +63,13 @@ def reconcile_recent() -> list[date]:
 def _days_to_count() -> list[date]:
     with connection.cursor() as cursor:
         cursor.execute(OPEN)
-        found = {as_of: (waiting, unknown) for as_of, waiting, unknown in cursor.fetchall()}
+        counted = {as_of: (waiting, unknown) for as_of, waiting, unknown in cursor.fetchall()}
     runs = DecisionRun.objects.daily().order_by("-as_of").values_list("as_of", "deliveries")
     days = [
         as_of
         for i, (as_of, counts) in enumerate(runs)
-        if i < RECENT or (counts.get("waiting"), counts.get("unknown")) != found.get(as_of, (0, 0))
+        if i < RECENT
+        or (counts.get("waiting"), counts.get("unknown")) != counted.get(as_of, (0, 0))
     ]
     return days[:AT_ONCE]
 

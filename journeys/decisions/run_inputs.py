@@ -98,16 +98,16 @@ def predict_uplift(inputs: RunInputs, batch: CustomerBatch) -> Prediction:
     )
 
 
-def _of_columns(found: Prediction, columns: NDArray[np.int64]) -> Prediction:
+def _of_columns(prediction: Prediction, columns: NDArray[np.int64]) -> Prediction:
     return Prediction(
-        found.uplift[:, columns],
-        found.sd[:, columns],
-        found.shared_sd[:, columns],
-        found.response_prob[:, columns],
+        prediction.uplift[:, columns],
+        prediction.sd[:, columns],
+        prediction.shared_sd[:, columns],
+        prediction.response_prob[:, columns],
     )
 
 
 def _columns(keys: NDArray[np.int64], action_ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """(A,) where each action is among a model's, -1 for one that came after it was learned."""
-    place = {int(key): column for column, key in enumerate(keys)}
-    return np.array([place.get(int(pk), -1) for pk in action_ids], dtype=np.int64)
+    column_of = {int(key): column for column, key in enumerate(keys)}
+    return np.array([column_of.get(int(pk), -1) for pk in action_ids], dtype=np.int64)

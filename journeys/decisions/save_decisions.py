@@ -126,9 +126,9 @@ def _decisions(
 
     def where_taken(values: NDArray, none: str = "0") -> list[str]:
         """Values of the contacts (len(taken),), `none` elsewhere."""
-        found = np.full(n, none, dtype=object)
-        found[taken] = _texts(values)
-        return found.tolist()
+        values_of_all = np.full(n, none, dtype=object)
+        values_of_all[taken] = _texts(values)
+        return values_of_all.tolist()
 
     return {
         "as_of": [context.as_of.isoformat()] * n,
@@ -203,8 +203,8 @@ def _control_shares(
     of_map = dict(zip(steps, due.control_share.tolist(), strict=True))
     pairs = zip(chosen.row.tolist(), campaign.tolist(), strict=True)
     withheld = np.array([of_map.get(pair, 0.0) for pair in pairs], dtype=np.float64)
-    own = shares[campaign]
-    return np.where(withheld > 0, 1 - (1 - own) * (1 - withheld), own)
+    share = shares[campaign]
+    return np.where(withheld > 0, 1 - (1 - share) * (1 - withheld), share)
 
 
 def _planned(
@@ -219,12 +219,12 @@ def _planned(
         customer_ids=batch.customer_ids[rows],
         channels=np.array([action.channel for action in actions], dtype=object),
         countries=batch.countries[rows],
-        zones=[zones_of(*place, time_zone) for place in places],
+        zones=[zones_of(*pair, time_zone) for pair in places],
         campaigns=[book.campaigns[action.campaign] for action in actions],
     )
     at = context.plan_from or context.at
-    found = plan_moments(to_plan, quiet_hours=book.quiet_hours, at=at, time_zone=time_zone)
-    moments = [moment.replace(tzinfo=UTC) for moment in found.tolist()]
+    planned = plan_moments(to_plan, quiet_hours=book.quiet_hours, at=at, time_zone=time_zone)
+    moments = [moment.replace(tzinfo=UTC) for moment in planned.tolist()]
     ends = map(expiry, to_plan.campaigns, moments, repeat(time_zone))
     return moments, [end.isoformat() if end else NULL for end in ends]
 
@@ -242,16 +242,16 @@ def _mixes(book: Rulebook, choice: Choice, chosen: ChosenContacts) -> tuple[list
         columns = np.flatnonzero(book.campaign_of == index)
         if len(columns) < 2:
             continue
-        mine = np.flatnonzero(campaign == index)
-        cells = np.ix_(chosen.row[mine], columns)
-        slots = choice.option_probs[np.ix_(chosen.row[mine], 1 + columns)]
-        p = np.where(chosen.takes_slot[mine, None], slots, choice.addition_probs[cells])
+        members = np.flatnonzero(campaign == index)
+        cells = np.ix_(chosen.row[members], columns)
+        slots = choice.option_probs[np.ix_(chosen.row[members], 1 + columns)]
+        p = np.where(chosen.takes_slot[members, None], slots, choice.addition_probs[cells])
         p = p / p.sum(axis=1, keepdims=True)
-        for place, row in zip(mine.tolist(), p, strict=True):
+        for contact, row in zip(members.tolist(), p, strict=True):
             possible = np.flatnonzero(row)
             if len(possible) > 1:
-                ids[place] = _array(book.action_ids[columns[possible]])
-                shares[place] = _array(row[possible])
+                ids[contact] = _array(book.action_ids[columns[possible]])
+                shares[contact] = _array(row[possible])
     return ids.tolist(), shares.tolist()
 
 
@@ -283,19 +283,19 @@ def _deliveries(
 
     An answer to somebody who came to us is handed over by being given.
     """
-    sent = [place for place, control in enumerate(contacts["is_control"]) if control == "False"]
+    sent = [index for index, control in enumerate(contacts["is_control"]) if control == "False"]
     inbound = inbound_channels()
-    is_given = [contacts["channel"][place] in inbound for place in sent]
+    is_given = [contacts["channel"][index] in inbound for index in sent]
     same = {"as_of": "as_of", "contact_id": "id", "customer_id": "customer_id",
             "action_id": "action_id", "channel": "channel", "key": "key",
             "due_at": "reserved_at"}  # fmt: skip
-    given_at = [context.at.isoformat() if given else NULL for given in is_given]
+    given_at = [context.at.isoformat() if at_once else NULL for at_once in is_given]
     return {
-        **{mine: [contacts[theirs][place] for place in sent] for mine, theirs in same.items()},
-        "status": [(Status.SENT if given else Status.NEW).value for given in is_given],
+        **{column: [contacts[theirs][index] for index in sent] for column, theirs in same.items()},
+        "status": [(Status.SENT if at_once else Status.NEW).value for at_once in is_given],
         "sent_at": given_at,
         "attempted_at": given_at,
-        "expires_at": [expiries[place] for place in sent],
+        "expires_at": [expiries[index] for index in sent],
         "owner": [""] * len(sent),
         "attempts": ["0"] * len(sent),
     }
@@ -310,9 +310,9 @@ def _arrays(codes: Codes) -> list[str]:
     """Rows of codes as PostgreSQL arrays; few differ, so each is written once."""
     if not codes.shape[1]:
         return ["{}"] * len(codes)
-    different, place = np.unique(codes, axis=0, return_inverse=True)
+    different, index = np.unique(codes, axis=0, return_inverse=True)
     texts = ["{" + ",".join(map(str, row)) + "}" for row in different.tolist()]
-    return [texts[i] for i in place.ravel().tolist()]
+    return [texts[i] for i in index.ravel().tolist()]
 
 
 def _copy(table: str, columns: Mapping[str, Iterable[str]]) -> None:

@@ -15,9 +15,9 @@ def results_of(book: Rulebook, decided: DecidedBatch, saved: SavedContacts) -> S
     contact_of = dict(zip(pairs, made, strict=True))
     due = decided.due
     steps = zip(due.row.tolist(), due.campaigns(book).tolist(), strict=True)
-    found = [contact_of.get(step) for step in steps]
+    contacts = [contact_of.get(step) for step in steps]
     return StepResults(
-        result=np.array([BLOCKED if not c else WITHHELD if c[0] else SENT for c in found], str),
-        contact_id=np.array([c[1] if c else 0 for c in found], dtype=np.int64),
-        leaves_at=[c[2] if c else None for c in found],
+        result=np.array([BLOCKED if not c else WITHHELD if c[0] else SENT for c in contacts], str),
+        contact_id=np.array([c[1] if c else 0 for c in contacts], dtype=np.int64),
+        leaves_at=[c[2] if c else None for c in contacts],
     )

@@ -169,8 +169,10 @@ def _fates(batch: Batch, rows: Sequence[Row], limits: Limits, now: datetime) -> 
     """What becomes of each message, those due first first: each counts for the next ones."""
     fates = []
     customers = {row["customer_id"] for row in rows}
-    own = [row["id"] for row in rows] if batch.is_repeat else []  # others are not attempted yet
-    contacted = load_contacted(customers, limits, now=now, apart=own)
+    attempted = (
+        [row["id"] for row in rows] if batch.is_repeat else []
+    )  # others are not attempted yet
+    contacted = load_contacted(customers, limits, now=now, apart=attempted)
     for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
         if row["refusal"]:  # a repeat may have left before
             status = Delivery.Status.UNKNOWN if batch.is_repeat else Delivery.Status.SUPPRESSED

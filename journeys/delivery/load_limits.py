@@ -51,7 +51,7 @@ def load_limits() -> Limits:
         gaps=load_gaps(),
         quiet_hours=load_quiet_hours(),
         shut_outs=(
-            *(one for row in Exclusion.objects.order_by("pk") for one in _shut_outs(row)),
+            *(shut_out for row in Exclusion.objects.order_by("pk") for shut_out in _shut_outs(row)),
             *(
                 ShutOut(Limit.DURATION, row.name, row.duration_days, source_campaign=row.pk)
                 for row in durations.only("name", "duration_days")
@@ -68,9 +68,9 @@ def load_contacted(
 
     apart : deliveries that are left out, since they are what is asked for.
     """
-    found: dict[int, list[Contacted]] = defaultdict(list)
+    contacted: dict[int, list[Contacted]] = defaultdict(list)
     if not limits.days:
-        return found
+        return contacted
     with connection.cursor() as cursor:
         cursor.execute(
             CONTACTED,
@@ -82,8 +82,8 @@ def load_contacted(
             },
         )
         for customer, at, campaign, channel, tags, *flags in cursor:
-            found[customer].append(Contacted(at, campaign, channel, tuple(tags), *flags))
-    return found
+            contacted[customer].append(Contacted(at, campaign, channel, tuple(tags), *flags))
+    return contacted
 
 
 def waiting_of(row: Mapping[str, Any], limits: Limits) -> Waiting:
@@ -114,7 +114,7 @@ def reason_of(hold: Hold, limits: Limits, *, is_over: bool) -> Reason:
 def _shut_outs(row: Exclusion) -> list[ShutOut]:
     """One rule, or two where the exclusion works both ways."""
     ends = (row.campaign_id, row.tag_id, row.excluded_campaign_id, row.excluded_tag_id)
-    found = [ShutOut(Limit.EXCLUSION, row.name, row.days, *ends)]
+    shut_outs = [ShutOut(Limit.EXCLUSION, row.name, row.days, *ends)]
     if row.both_ways:
-        found.append(ShutOut(Limit.EXCLUSION, row.name, row.days, *ends[2:], *ends[:2]))
-    return found
+        shut_outs.append(ShutOut(Limit.EXCLUSION, row.name, row.days, *ends[2:], *ends[:2]))
+    return shut_outs

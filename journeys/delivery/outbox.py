@@ -128,7 +128,7 @@ def take_over_batch(
     lost = """
         d.status = 'attempting' AND d.lease_until < clock_timestamp() AND d.due_at <= %(now)s
     """
-    found = _rows(
+    batches = _rows(
         f"""
         SELECT d.batch, d.transport, d.peer_id FROM journeys_delivery d
         WHERE {lost} AND d.channel = %(channel)s AND d.transport = ANY(%(keyed)s)
@@ -137,9 +137,9 @@ def take_over_batch(
         """,
         {"channel": channel, "keyed": _keyed(), "now": now, "shut": list(shut)},
     )
-    if not found:
+    if not batches:
         return None
-    [(batch, transport, peer_id)] = found
+    [(batch, transport, peer_id)] = batches
     # Locks in the order of ids: a second worker waits here, and then finds that the lease is new.
     rows = _rows(
         f"""

@@ -66,8 +66,8 @@ def record_report(report: Report, *, at: datetime) -> Event | None:
 def _delivery(report: Report) -> Delivery | None:
     if report.key is None or report.day is None:
         return None
-    found = Delivery.objects.filter(key=report.key, as_of=report.day, channel=EMAIL)
-    return found.select_related("action").first()
+    deliveries = Delivery.objects.filter(key=report.key, as_of=report.day, channel=EMAIL)
+    return deliveries.select_related("action").first()
 
 
 def _customers(report: Report, delivery: Delivery | None) -> list[Customer]:

@@ -16,16 +16,16 @@ def send_slot() -> Iterator[bool]:
     However long there is something to send, other workers are left for what must not wait for it.
     Held by the session, over many transactions, and lost with it. No message depends on it.
     """
-    place = next((n for n in range(settings.SENDERS) if _take(n)), None)
+    slot = next((n for n in range(settings.SENDERS) if _take(n)), None)
     try:
-        yield place is not None
+        yield slot is not None
     finally:
-        if place is not None and connection.is_usable():
+        if slot is not None and connection.is_usable():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SENDING, place])
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SENDING, slot])
 
 
-def _take(place: int) -> bool:
+def _take(slot: int) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [SENDING, place])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [SENDING, slot])
         return cursor.fetchone()[0]

@@ -92,15 +92,15 @@ def dry_run(
     at = np.datetime64(day.run.decided_at.astimezone(UTC).replace(tzinfo=None), "us")
     proposal = propose(approval, day.run.as_of, at).over(_state(day).feature_set.names)
     present, changed = (_side(day, book) for book in (proposal.present, proposal.changed))
-    found = Differences()
+    differences = Differences()
     for n_done, (first, last, watermark) in enumerate(day.places):
         progress(n_done, len(day.places))
         batch = load_batch(_state(day), first, last, fields=proposal.fields())
         if len(batch):
-            _compare(found, day, batch, watermark, present, changed, proposal.entrants)
+            _compare(differences, day, batch, watermark, present, changed, proposal.entrants)
     progress(len(day.places), len(day.places))
-    return _told(day, proposal, found) | {
-        "limits": _limits(day, found.n, present, changed),
+    return _as_json(day, proposal, differences) | {
+        "limits": _limits(day, differences.n, present, changed),
         "conflicts": proposal.conflicts,
         "notes": proposal.notes,
     }
@@ -170,7 +170,7 @@ def _side(day: DryRunDay, book: Rulebook) -> DryRunSide:
 
 
 def _compare(
-    found: Differences,
+    differences: Differences,
     day: DryRunDay,
     batch: CustomerBatch,
     watermark: int,
@@ -189,7 +189,7 @@ def _compare(
         _by_campaign(messages, side.inputs.book, campaigns)
         for messages, side in zip(got, (present, changed), strict=True)
     )
-    found.add(batch.customer_ids, campaigns, before, after)
+    differences.add(batch.customer_ids, campaigns, before, after)
 
 
 def _by_campaign(
@@ -232,44 +232,49 @@ def _due(day: DryRunDay, batch: CustomerBatch, book: Rulebook) -> DueSteps:
         customer_id__lte=int(ids[-1]),
     ).exclude(action=None)
     rows = list(stored.values_list("customer_id", "action_id", "is_control"))
-    place = np.searchsorted(ids, [row[0] for row in rows])
-    taken[place], control[place] = [row[1] for row in rows], [row[2] for row in rows]
+    index = np.searchsorted(ids, [row[0] for row in rows])
+    taken[index], control[index] = [row[1] for row in rows], [row[2] for row in rows]
     return DueSteps.taken(book, taken, control).and_also(waiting)
 
 
-def _told(day: DryRunDay, proposal: Proposal, found: Differences) -> dict[str, Any]:
+def _as_json(day: DryRunDay, proposal: Proposal, differences: Differences) -> dict[str, Any]:
     def count(k: int) -> list[float]:
-        return [round(value, 1) for value in scaled(k, found.n, max(day.n_customers, found.n))]
+        return [
+            round(value, 1)
+            for value in scaled(k, differences.n, max(day.n_customers, differences.n))
+        ]
 
     names = {c.id: c.name for book in (proposal.present, proposal.changed) for c in book.campaigns}
-    touched = sorted({*found.before, *found.after}, key=lambda pk: -found.before[pk])
-    customers = Customer.objects.in_bulk(list(found.examples))
+    touched = sorted(
+        {*differences.before, *differences.after}, key=lambda pk: -differences.before[pk]
+    )
+    customers = Customer.objects.in_bulk(list(differences.examples))
     return {
         "as_of": day.run.as_of.isoformat(),
         "is_run_day": day.stored is not None,
         "n_customers": day.n_customers,
-        "n_looked_at": found.n,
+        "n_looked_at": differences.n,
         "campaigns": [
             {
                 "id": pk,
                 "name": names[pk],
-                "before": count(found.before[pk]),
-                "after": count(found.after[pk]),
-                "kept": count(found.kept[pk]),
+                "before": count(differences.before[pk]),
+                "after": count(differences.after[pk]),
+                "kept": count(differences.kept[pk]),
             }
             for pk in touched
         ],
         "changes": [
-            {"from": one, "to": other, "n": count(k)}
-            for (one, other), k in found.changes.most_common()
+            {"from": origin, "to": target, "n": count(k)}
+            for (origin, target), k in differences.changes.most_common()
         ],
         "names": {str(pk): names[pk] for pk in touched if pk != NOTHING},
-        "losing": count(found.n_losing),
-        "gaining": count(found.n_gaining),
-        "swapping": count(found.n_swapping),
+        "losing": count(differences.n_losing),
+        "gaining": count(differences.n_gaining),
+        "swapping": count(differences.n_swapping),
         "examples": [
             {"id": pk, "external_id": customers[pk].external_id, "changes": pairs}
-            for pk, pairs in found.examples.items()
+            for pk, pairs in differences.examples.items()
             if pk in customers
         ],
     }
@@ -279,22 +284,22 @@ def _limits(
     day: DryRunDay, n_looked_at: int, present: DryRunSide, changed: DryRunSide
 ) -> list[dict[str, Any]]:
     """What each budget or volume has for the day, and what either side uses of it, for all."""
-    found: dict[str, dict[str, Any]] = {}
+    limits: dict[str, dict[str, Any]] = {}
     share = n_looked_at / max(day.n_customers, 1) or 1.0
     for side, when in ((present, "before"), (changed, "after")):
         if side.left is None or side.inputs.capacity is None:
             continue
         entries = side.inputs.book.capacities
-        for place, (entry, unit) in enumerate(
+        for index, (entry, unit) in enumerate(
             zip(entries, units_of(side.inputs.book), strict=True)
         ):
-            row = found.setdefault(entry.name, {"name": entry.name, "measure": entry.measure})
-            used = side.used[place] / share  # type: ignore[index]
+            row = limits.setdefault(entry.name, {"name": entry.name, "measure": entry.measure})
+            used = side.used[index] / share  # type: ignore[index]
             row[when] = {
-                "available": float(side.inputs.capacity.available[place] / unit),
+                "available": float(side.inputs.capacity.available[index] / unit),
                 "used": float(used / unit),
             }
-    return list(found.values())
+    return list(limits.values())
 
 
 def _state(day: DryRunDay) -> StateBuild:

@@ -79,8 +79,8 @@ def _as_stored(decision: Decision, live: LiveDecision | None, reason: str) -> Ex
     assert run.state is not None
     book = Rulebook.from_json(run.rulebook)
     words = VerdictWords(book)
-    found = [_stored_option(book, decision, words, i) for i in range(len(book.actions))]
-    options = _in_order([_nothing(decision, _stored_none_prob(decision)), *found])
+    stored = [_stored_option(book, decision, words, i) for i in range(len(book.actions))]
+    options = _in_order([_nothing(decision, _stored_none_prob(decision)), *stored])
     states = CustomerState.objects.filter(as_of=run.state.as_of, customer=decision.customer_id)
     values = live.features if live else states.values_list("features", flat=True).first()
     labels = feature_labels(run.state.feature_set.names)
@@ -134,9 +134,9 @@ def _agrees(inputs: RunInputs, decision: Decision, again: DecidedBatch) -> bool:
 
 def _options(inputs: RunInputs, decision: Decision, again: DecidedBatch) -> list[Option]:
     words = VerdictWords(inputs.book)
-    found = [_option(inputs, decision, again, words, i) for i in range(len(inputs.book.actions))]
+    options = [_option(inputs, decision, again, words, i) for i in range(len(inputs.book.actions))]
     nothing = _nothing(decision, float(again.choice.option_probs[0, 0]))
-    return _in_order([replace(nothing, total_cents=0.0, sd_cents=0.0), *found])
+    return _in_order([replace(nothing, total_cents=0.0, sd_cents=0.0), *options])
 
 
 def _in_order(options: list[Option]) -> list[Option]:

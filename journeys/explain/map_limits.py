@@ -64,14 +64,14 @@ def limits_of(
     zones = main_zones(batch.time_zones, batch.countries, zone)
     codes = limit_verdicts(book, codes, history, zones, at=at)
     words = VerdictWords(book)
-    found: dict[int, LimitForecast] = {}
+    forecasts: dict[int, LimitForecast] = {}
     planned = max(at, plan_from or at)
-    for place, action in enumerate(book.actions):
+    for index, action in enumerate(book.actions):
         if book.campaigns[action.campaign].id != campaign.pk:
             continue
-        code = int(codes[0, place])
-        outlook = LimitForecast([words(place, code)] if code else [], None if code else planned)
-        found[action.id] = outlook
+        code = int(codes[0, index])
+        outlook = LimitForecast([words(index, code)] if code else [], None if code else planned)
+        forecasts[action.id] = outlook
         if campaign.transactional:  # waits for nothing
             continue
         open_at = next_open(
@@ -89,7 +89,7 @@ def limits_of(
                 _("Waits for the end of quiet hours at %s.") % f"{local:%Y-%m-%d %H:%M}"
             )
             outlook.leaves_at = outlook.leaves_at and open_at
-    return found
+    return forecasts
 
 
 def _all(campaign: Campaign, reason: str) -> dict[int, LimitForecast]:

@@ -32,7 +32,7 @@ def make_dry_run(approval: Approval) -> Approval:
         rows.update(n_done=done, n_steps=of)
 
     try:
-        found = dry_run(approval, progress=tell)
+        report = dry_run(approval, progress=tell)
     except (CampaignError, JourneyError, RuleError) as error:
         text = problem_in_words(error) if isinstance(error, RuleError) else str(error)
         rows.update(dry_run_status=DryRun.FAILED, dry_run_error=text)
@@ -41,6 +41,6 @@ def make_dry_run(approval: Approval) -> Approval:
         rows.update(dry_run_status=DryRun.FAILED, dry_run_error=text)
         raise
     else:
-        rows.update(dry_run_status=DryRun.DONE, dry_run=found)
+        rows.update(dry_run_status=DryRun.DONE, dry_run=report)
     approval.refresh_from_db()
     return approval

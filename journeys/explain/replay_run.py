@@ -38,7 +38,7 @@ def replay_run(run: DecisionRun) -> Replay:
     control, layer, probability, value parts, verdicts. Raises OtherDecisionVersion.
     """
     _expect_own_version(run)
-    found = Replay()
+    replay = Replay()
     inputs = pinned_inputs(run.pk)
     assert run.state is not None
     for chunk in DecisionChunk.objects.filter(run=run, done=True, error="").order_by("first_id"):
@@ -51,29 +51,29 @@ def replay_run(run: DecisionRun) -> Replay:
             ).order_by("customer_id")
         )
         batch = load_batch(run.state, chunk.first_id, chunk.last_id)
-        found.n_decisions += len(stored)
+        replay.n_decisions += len(stored)
         ids = [decision.customer_id for decision in stored]
         if ids != batch.customer_ids.tolist():
-            found.missing += sorted(set(ids) ^ set(batch.customer_ids.tolist()))
+            replay.missing += sorted(set(ids) ^ set(batch.customer_ids.tolist()))
             continue
         if not ids:
             continue
-        found.differing += _differences(inputs, recompute(inputs, chunk, batch, stored), stored)
-    return found
+        replay.differing += _differences(inputs, recompute(inputs, chunk, batch, stored), stored)
+    return replay
 
 
 def replay_live(run: DecisionRun) -> Replay:
     """The same for the real-time decisions that rest on a live run."""
     _expect_own_version(run)
-    found, inputs = Replay(), pinned_inputs(run.pk)
+    replay, inputs = Replay(), pinned_inputs(run.pk)
     lives = LiveDecision.objects.filter(as_of=run.as_of).select_related("customer")
     stored = Decision.objects.filter(run=run, as_of=run.as_of).in_bulk()
     for live in lives.filter(decision_id__in=stored).iterator():
         decision = stored[live.decision_id]
         again = recompute_live(inputs, decision, live)
-        found.differing += _differences(inputs, again, [decision])
-        found.n_decisions += 1
-    return found
+        replay.differing += _differences(inputs, again, [decision])
+        replay.n_decisions += 1
+    return replay
 
 
 def _expect_own_version(run: DecisionRun) -> None:
@@ -95,7 +95,7 @@ def recompute(
     turn followed from the others, so it is then taken from the stored verdicts.
     """
     verdicts = stored_verdicts(stored)
-    facts, found = facts_of_codes(verdicts), predict_uplift(inputs, batch)
+    facts, prediction = facts_of_codes(verdicts), predict_uplift(inputs, batch)
     over = None
     if alone:
         over = over_budget_of(verdicts)
@@ -104,7 +104,7 @@ def recompute(
         np.array([decision.action_id or NONE for decision in stored]),
         np.array([decision.is_control for decision in stored]),
     )
-    return decide_again(inputs, chunk, batch, facts, found, due=due, over_budget=over)
+    return decide_again(inputs, chunk, batch, facts, prediction, due=due, over_budget=over)
 
 
 def recompute_live(inputs: RunInputs, decision: Decision, live: LiveDecision) -> DecidedBatch:
@@ -166,7 +166,7 @@ def decide_again(
     chunk: DecisionChunk | LiveDecision,
     batch: CustomerBatch,
     facts: Codes,
-    found: Prediction,
+    prediction: Prediction,
     *,
     due: DueSteps,
     over_budget: Codes | None = None,
@@ -181,7 +181,7 @@ def decide_again(
     """
     assert chunk.contact_watermark is not None
     arms = load_arms(inputs.run.plan_id, batch.customer_ids)
-    judged = JudgedBatch(batch, arms, facts, value_actions(inputs, found, facts), due)
+    judged = JudgedBatch(batch, arms, facts, value_actions(inputs, prediction, facts), due)
     judged = with_limit_verdicts(inputs, judged, watermark=chunk.contact_watermark, at=at)
     left = None
     if over_budget is not None:

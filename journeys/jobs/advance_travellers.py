@@ -214,20 +214,20 @@ class TravellerBatch:
 
     def _outcomes(self, journey: JourneyMap, travellers: list[TravellerRow]) -> dict[int, str]:
         """Of those whose journey is over; who was erased has left, whatever else holds."""
-        found: dict[int, str] = {}
+        exits: dict[int, str] = {}
         looked_at = [traveller for traveller in travellers if traveller.customer_id in self.changed]
         if journey.exit_rule and looked_at:
             ids = {traveller.customer_id for traveller in looked_at}
             holds = map_steps.for_whom(journey.exit_rule, ids, on=self.today)
-            found |= {w.id: ExitReason.RULE for w in looked_at if w.customer_id in holds}
+            exits |= {w.id: ExitReason.RULE for w in looked_at if w.customer_id in holds}
         if journey.goal and looked_at:
             until = self.now + MAX_AHEAD  # a known event has happened, even if a clock is wrong
             spans = [(w.customer_id, w.counts_from, until) for w in looked_at]
             reached = map_steps.first_events(journey.goal.event_kind, spans)
             pairs = zip(looked_at, reached, strict=True)
-            found |= {traveller.id: ExitReason.GOAL for traveller, moment in pairs if moment}
+            exits |= {traveller.id: ExitReason.GOAL for traveller, moment in pairs if moment}
         is_over = journey.status == Status.ENDED
-        return found | {w.id: ExitReason.LEFT for w in travellers if w.is_erased or is_over}
+        return exits | {w.id: ExitReason.LEFT for w in travellers if w.is_erased or is_over}
 
     def _pass_step(self, group: list[TravellerRow]) -> list[TravellerRow]:
         """Those of one step who left it; who stays has a later `due_at`, or is done or parked."""

@@ -57,8 +57,8 @@ def split_by_engine(
     if rules is not None:
         sends = [graph.first_send(step.id, port) for port in step.ports]
         campaigns = [send["campaign"] if send else None for send in sends]
-        found, of_found = _probabilities(rules, known, campaigns, now)
-        p[np.searchsorted(known, found)] = of_found
+        judged, of_judged = _probabilities(rules, known, campaigns, now)
+        p[np.searchsorted(known, judged)] = of_judged
     purpose = f"engine {step.id} {now.isoformat()}"
     branch = pick(p[inverse], keyed_uniform(ids, seed=seed, purpose=purpose))
     chances = p[inverse, branch]
@@ -78,8 +78,8 @@ def _probabilities(
     columns = [
         np.array(
             [
-                place
-                for place, action in enumerate(inputs.book.actions)
+                index
+                for index, action in enumerate(inputs.book.actions)
                 if inputs.book.campaigns[action.campaign].id == campaign
             ],
             dtype=np.int64,

@@ -71,10 +71,10 @@ def average_values(
     segments = np.unique(of)
     average = np.stack([X[of == segment].mean(axis=0) for segment in segments])
     fitted = UpliftModel.from_bytes(bytes(model.payload))
-    found = fitted.predict(average, segments)
+    prediction = fitted.predict(average, segments)
     columns = np.searchsorted(fitted.action_keys_, keys)
     cost = np.array([float(action.cost_cents) for action in actions])
     return {
-        int(segment): AverageValues(found.uplift[i, columns] - cost, found.sd[i, columns])
+        int(segment): AverageValues(prediction.uplift[i, columns] - cost, prediction.sd[i, columns])
         for i, segment in enumerate(segments)
     }

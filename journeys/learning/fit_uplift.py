@@ -66,8 +66,8 @@ def _scaling_of(state: StateBuild) -> UpliftScaling:
 
     So is the limit of the money, from the orders that were seen by then.
     """
-    if found := UpliftScaling.objects.filter(feature_set=state.feature_set).first():
-        return found
+    if scaling := UpliftScaling.objects.filter(feature_set=state.feature_set).first():
+        return scaling
     sample = _sample(state.as_of, state.feature_set, SCALING_SAMPLE)["features"]
     amounts = read_columns(
         sql.SQL(
@@ -160,34 +160,34 @@ def _sum_up_day(
 
 def _learn_open(as_of: date, scaling: UpliftScaling) -> dict[int, UpliftStatistics]:
     """Sums of what contacts with open windows have shown so far, per action; kept nowhere."""
-    found: dict[int, UpliftStatistics] = {}
+    statistics: dict[int, UpliftStatistics] = {}
     limit = scaling.winsor_cents or np.inf
     if contacts := open_contacts(as_of, scaling.feature_set_id):
         X = FeatureScaling.from_fitted(scaling.fitted).transform(contacts.rows["features"])
         for action_id in np.unique(contacts.rows["action_id"]).tolist():
-            mine = contacts.rows["action_id"] == action_id
-            found[action_id] = _statistics(
-                X, contacts.rows, mine, limit, exposure=contacts.exposure
+            of_action = contacts.rows["action_id"] == action_id
+            statistics[action_id] = _statistics(
+                X, contacts.rows, of_action, limit, exposure=contacts.exposure
             )
-    return found
+    return statistics
 
 
 def _statistics(
     X: NDArray[np.float64],
     rows: dict[str, NDArray],
-    mine: NDArray[np.bool_],
+    of_action: NDArray[np.bool_],
     limit: float,
     exposure: NDArray[np.float64] | None = None,
 ) -> UpliftStatistics:
-    share, treated = rows["control_share"][mine], rows["treated"][mine]
+    share, treated = rows["control_share"][of_action], rows["treated"][of_action]
     return UpliftStatistics.from_contacts(
-        X[mine],
-        rows["segment_id"][mine],
+        X[of_action],
+        rows["segment_id"][of_action],
         treated,
-        np.clip(rows["value_cents"][mine], -limit, limit),
-        rows["responded"][mine],
+        np.clip(rows["value_cents"][of_action], -limit, limit),
+        rows["responded"][of_action],
         weights=1 / np.where(treated, 1 - share, share),
-        exposure=None if exposure is None else exposure[mine],
+        exposure=None if exposure is None else exposure[of_action],
     )
 
 
@@ -277,8 +277,8 @@ def _fit(as_of: date, scaling: UpliftScaling, half_life: int) -> UpliftModelVers
     statistics = [totals.get(key) or _empty(scaling) for key in keys]
     so_far = _learn_open(as_of, scaling)
     known = [
-        one + so_far[key] if key in so_far else one
-        for key, one in zip(keys, statistics, strict=True)
+        batch + so_far[key] if key in so_far else batch
+        for key, batch in zip(keys, statistics, strict=True)
     ]
     evidence: Evidence = {
         str(key): [*map(float, (s.n[1], s.n_responded[1], s.n[0], s.n_responded[0]))]

@@ -107,8 +107,8 @@ def contact_outputs(plan: ImportPlan) -> dict[str, str]:
     is_control = "coalesce(s.is_control, false)" if "is_control" in used else "false"
     ways = ["s.assignment_prob"] if "assignment_prob" in used else []
     if {"probability", "control_share"} <= used:
-        own = f"(CASE WHEN {is_control} THEN s.control_share ELSE 1 - s.control_share END)"
-        ways.append(f"least(s.probability / nullif({own}, 0), 1)")
+        group_share = f"(CASE WHEN {is_control} THEN s.control_share ELSE 1 - s.control_share END)"
+        ways.append(f"least(s.probability / nullif({group_share}, 0), 1)")
     return {
         "customer": "s.customer",
         "campaign": "s.campaign",

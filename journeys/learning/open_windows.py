@@ -148,12 +148,12 @@ def _arrived_shares(
     every = _every(oldest, as_of, DELAYS_FROM_CONTACTS)
     with connection.cursor() as cursor:
         cursor.execute(DELAYS, {"as_of": as_of, "now": now, "oldest": oldest, "every": every})
-        found = cursor.fetchall()
+        rows = cursor.fetchall()
     shares = {}
     for goal, window in windows.items():
         for is_control in (False, True):
-            mine = [row[2:] for row in found if row[:2] == (goal, is_control)]
-            age, delay, n = np.array(mine).reshape(-1, 3).T
+            of_goal = [row[2:] for row in rows if row[:2] == (goal, is_control)]
+            age, delay, n = np.array(of_goal).reshape(-1, 3).T
             shares[goal, is_control] = arrived_share(delay, age, n, window_days=window)
     return shares
 

@@ -31,14 +31,16 @@ class Evidence:
 
 
 def evidence_of(proof: SplitProof) -> Evidence:
-    found = list(zip(proof.found_score, proof.found_variance, proof.found_information, strict=True))
+    at_first = list(
+        zip(proof.found_score, proof.found_variance, proof.found_information, strict=True)
+    )
     later = list(zip(proof.later_score, proof.later_variance, proof.later_information, strict=True))
     return Evidence(
-        found=Difference.of(*map(sum, zip(*found, strict=True))),
+        found=Difference.of(*map(sum, zip(*at_first, strict=True))),
         later=Difference.of(*map(sum, zip(*later, strict=True))),
         by_action=[
-            (action, Difference.of(*one), Difference.of(*other))
-            for action, one, other in zip(proof.actions, found, later, strict=True)
-            if one[2] > 0 or other[2] > 0
+            (action, Difference.of(*first_sums), Difference.of(*later_sums))
+            for action, first_sums, later_sums in zip(proof.actions, at_first, later, strict=True)
+            if first_sums[2] > 0 or later_sums[2] > 0
         ],
     )

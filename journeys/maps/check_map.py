@@ -40,24 +40,24 @@ def graph_problems(graph: Graph) -> list[Problem]:
 
 def _campaign_problems(graph: Graph) -> list[Problem]:
     campaigns = Campaign.objects.prefetch_related("actions").in_bulk(list(graph.campaign_ids()))
-    found = []
+    faults = []
     for step in graph.steps.values():
         if step.kind != "send" or type(step.get("campaign")) is not int:
             continue
         campaign = campaigns.get(step["campaign"])
         if campaign is None:
-            found.append(Problem(step.id, "no_campaign"))
+            faults.append(Problem(step.id, "no_campaign"))
             continue
         name = {"name": campaign.name}
         if campaign.recurrence != Campaign.Recurrence.STEP:
-            found.append(Problem(step.id, "campaign_not_for_steps", name))
+            faults.append(Problem(step.id, "campaign_not_for_steps", name))
         texts = campaign.problems()
-        found += [Problem(step.id, "campaign_problem", {**name, "text": text}) for text in texts]
+        faults += [Problem(step.id, "campaign_problem", {**name, "text": text}) for text in texts]
         # A draft is launched with the map; what somebody paused or ended is not taken up again.
         if campaign.status not in (Campaign.Status.ACTIVE, Campaign.Status.DRAFT):
             values = {**name, "status": campaign.get_status_display()}
-            found.append(Problem(step.id, "campaign_not_active", values))
-    return found
+            faults.append(Problem(step.id, "campaign_not_active", values))
+    return faults
 
 
 def draft_campaigns(graph: Graph) -> list[Campaign]:

@@ -120,11 +120,11 @@ def load_names(graph: Graph) -> Names:
     """
     groups = [s.get("target_group") for s in graph.steps.values() if s.kind == "entry"]
     campaigns = Campaign.objects.filter(pk__in=graph.campaign_ids())
-    found = TargetGroup.objects.filter(pk__in={pk for pk in groups if type(pk) is int})
+    target_groups = TargetGroup.objects.filter(pk__in={pk for pk in groups if type(pk) is int})
     has_rule = any(step.kind == "split" and step.fork == "rule" for step in graph.steps.values())
     return Names(
         dict(campaigns.values_list("pk", "name")),
-        dict(found.values_list("pk", "name")),
+        dict(target_groups.values_list("pk", "name")),
         rule_fields(newest_state()) if has_rule else {},
     )
 

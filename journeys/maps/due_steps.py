@@ -48,14 +48,14 @@ def load_due(
     The caller holds the lock of the customers' block until it has settled what it loaded.
     """
     names = ["id", "customer_id", "campaign_id", "is_control", "control_share", "since"]
-    found = read_columns(sql.SQL(DUE), names, [customer_ids.tolist(), at, at, at_once])
+    columns = read_columns(sql.SQL(DUE), names, [customer_ids.tolist(), at, at, at_once])
     return DueSteps(
-        traveller_ids=found["id"],
-        row=np.searchsorted(customer_ids, found["customer_id"]),
-        campaign_id=found["campaign_id"],
-        since=found["since"].astype("datetime64[us]"),
-        is_control=found["is_control"],
-        control_share=found["control_share"],
+        traveller_ids=columns["id"],
+        row=np.searchsorted(customer_ids, columns["customer_id"]),
+        campaign_id=columns["campaign_id"],
+        since=columns["since"].astype("datetime64[us]"),
+        is_control=columns["is_control"],
+        control_share=columns["control_share"],
     )
 
 
@@ -69,10 +69,10 @@ def settle_due(due: DueSteps, results: StepResults, at: datetime) -> None:
     """
     if not len(due):
         return
-    found = zip(
+    outcomes = zip(
         results.result.tolist(), results.contact_id.tolist(), results.leaves_at, strict=True
     )
-    decided = dict(zip(due.traveller_ids.tolist(), found, strict=True))
+    decided = dict(zip(due.traveller_ids.tolist(), outcomes, strict=True))
     travellers = load_travellers("t.id = ANY(%s) AND t.campaign_id IS NOT NULL", [list(decided)])
     passage_log = PassageLog()
     for traveller in travellers:

@@ -60,16 +60,16 @@ def launch_map(
     lock_rules()
     journey = _locked(journey)
     newest = newest_version(journey)
-    found = []
+    problems = []
     if journey.status == Status.ENDED:
-        found.append(_("The journey has ended and cannot be launched again."))
+        problems.append(_("The journey has ended and cannot be launched again."))
     if newest is None:
-        found.append(_("The canvas is empty."))
+        problems.append(_("The canvas is empty."))
     else:
-        found += [str(problem["text"]) for problem in check_graph(newest.graph)]
-    found += _exit_rule_problems(journey)
-    if found or newest is None:
-        raise MapNotReady(found)
+        problems += [str(problem["text"]) for problem in check_graph(newest.graph)]
+    problems += _exit_rule_problems(journey)
+    if problems or newest is None:
+        raise MapNotReady(problems)
     if not may_launch_campaigns:
         _expect_no_drafts(newest)
     if journey.status != Status.ACTIVE or newest.pk != journey.active_version_id:

@@ -175,13 +175,15 @@ def _enter_by_event(journey: JourneyMap, events: Sequence[Event], now: datetime)
         if event.kind == entry["event_kind"] and since < event.occurred_at <= until
     ]
     if journey.reentry != Reentry.ALWAYS:  # the first of several
-        first = {one.customer_id: one for one in reversed(begins)}
+        first = {newcomer.customer_id: newcomer for newcomer in reversed(begins)}
         begins = list(first.values())
     if not begins:
         return 0
-    fits = for_whom(entry.get("rule") or {}, {one.customer_id for one in begins}, on=_today(now))
+    fits = for_whom(
+        entry.get("rule") or {}, {newcomer.customer_id for newcomer in begins}, on=_today(now)
+    )
     _tell(journey, "")
-    begins = [one for one in begins if one.customer_id in fits]
+    begins = [newcomer for newcomer in begins if newcomer.customer_id in fits]
     return insert(journey, begins, now, parallel=journey.reentry == Reentry.ALWAYS)
 
 
@@ -223,15 +225,15 @@ def _by_date(journey: JourneyMap, cursor: MapCursor, now: datetime) -> int:
     after = max(journey.running_since, cursor.dates_until or journey.running_since, now - OLDEST)
     if cursor.dates_until and now - cursor.dates_until < LOOK_EVERY:
         return 0
-    found = [
+    due = [
         Entry(customer_id, key, now)
         for customer_id, key in coming_round(entry_of(journey), after=after, until=now)
     ]
     n_entered = 0
-    for start in range(0, len(found), BATCH):
+    for start in range(0, len(due), BATCH):
         with transaction.atomic():
-            entries = found[start : start + BATCH]
-            lock_customers(one.customer_id for one in entries)
+            entries = due[start : start + BATCH]
+            lock_customers(entry.customer_id for entry in entries)
             n_entered += insert(journey, entries, now)
     cursor.dates_until = now
     cursor.save(update_fields=["dates_until"])
@@ -258,7 +260,7 @@ def insert(
     if not entries:
         return 0
     step = entry_of(journey).id
-    customers = [one.customer_id for one in entries]
+    customers = [entry.customer_id for entry in entries]
     with connection.cursor() as cursor:
         cursor.execute(
             INSERT.format(shut=_shut(journey, now)),
@@ -269,8 +271,8 @@ def insert(
                 "now": now,
                 "parallel": parallel,
                 "customers": customers,
-                "keys": [one.key for one in entries],
-                "counts_from": [one.counts_from for one in entries],
+                "keys": [entry.key for entry in entries],
+                "counts_from": [entry.counts_from for entry in entries],
                 "controls": draw_control(journey, customers),
             },
         )

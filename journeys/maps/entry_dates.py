@@ -28,10 +28,10 @@ def coming_round(entry: Step, *, after: datetime, until: datetime) -> Iterator[t
         except ValueError:  # an attribute may be any text: “2026-02-31”
             continue
         local = zones_of(customer_zone, country, zone)[0]
-        found = occasions(
+        coming = occasions(
             day, days=days, yearly=yearly, at=at, zone=local, after=after, until=until
         )
-        for occasion, _moment in found:
+        for occasion, _moment in coming:
             yield pk, f"date:{occasion.year if yearly else occasion}"
 
 
@@ -47,11 +47,11 @@ def _candidates(
     if yearly and "03-01" in wanted:
         wanted.add("02-29")  # comes round on 1 March where there is no such day
     column, params = _column(entry["field"])
-    place = f"substr({column}, 6, 5)" if yearly else f"left({column}, {DATE_LENGTH})"
+    part = f"substr({column}, 6, 5)" if yearly else f"left({column}, {DATE_LENGTH})"
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT c.id, left({column}, {DATE_LENGTH}), c.time_zone, c.country"
-            f" FROM segments_customer c WHERE {place} = ANY(%s) AND c.erased_at IS NULL"
+            f" FROM segments_customer c WHERE {part} = ANY(%s) AND c.erased_at IS NULL"
             " ORDER BY c.id",
             [*params, *params, sorted(wanted)],
         )

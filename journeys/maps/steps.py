@@ -63,8 +63,8 @@ def for_whom(rule: object, customer_ids: Iterable[int], *, on: date) -> set[int]
 
 def state_on(day: date) -> StateBuild:
     """The newest state up to a day; where there is none yet, one without features."""
-    found = StateBuild.objects.select_related("feature_set").filter(as_of__lte=day)
-    return found.order_by("-as_of").first() or StateBuild(
+    states = StateBuild.objects.select_related("feature_set").filter(as_of__lte=day)
+    return states.order_by("-as_of").first() or StateBuild(
         as_of=day, feature_set=FeatureSet(names=[])
     )
 

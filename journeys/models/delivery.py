@@ -101,8 +101,8 @@ class ChannelRoute(models.Model):
     @classmethod
     def for_channel(cls, channel: str) -> "ChannelRoute":
         """The route of a channel; where no row says otherwise, the default one."""
-        found = cls.objects.filter(channel=channel).first()
-        return found or cls(channel=channel, transport=CHANNELS[channel].default_transport)
+        route = cls.objects.filter(channel=channel).first()
+        return route or cls(channel=channel, transport=CHANNELS[channel].default_transport)
 
 
 class RouteMinute(models.Model):

@@ -137,17 +137,17 @@ def _quality(prices: dict[str, Any], currency: str) -> str:
 
 
 def _problems(use: CapacityUse, name: str, left: int, currency: str) -> list[str]:
-    limit, found = use.account.limit, []
+    limit, problems = use.account.limit, []
     if left < 0:
         text = _("“%(name)s” had already exceeded its new maximum by %(over)s, so nothing is sent.")
-        found.append(text % {"name": name, "over": in_words(limit, -left, currency)})
+        problems.append(text % {"name": name, "over": in_words(limit, -left, currency)})
     if use.short:
         text = _("The minimum of “%(name)s” cannot be reached today: %(short)s short.")
         short = amount(limit.measure, use.short, currency)
-        found.append(text % {"name": name, "short": short})
+        problems.append(text % {"name": name, "short": short})
     elif use.run.status == DecisionRun.Status.DONE and use.used < use.wanted:
         text = _("“%(name)s” has a minimum of %(wanted)s today and reached %(used)s.")
         words = {"wanted": use.wanted, "used": use.used}
         shown = {key: in_words(limit, units, currency) for key, units in words.items()}
-        found.append(text % {"name": name, **shown})
-    return found
+        problems.append(text % {"name": name, **shown})
+    return problems

@@ -91,7 +91,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
             "run_anyway": self.run_anyway_view,
             "decide_again": self.decide_again_view,
         }
-        own = [
+        pages = [
             path(
                 f"<int:pk>/{name}/",
                 self.admin_site.admin_view(view),
@@ -99,7 +99,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
             )
             for name, view in views.items()
         ]
-        return [*own, *super().get_urls()]
+        return [*pages, *super().get_urls()]
 
     @display(description=gettext_lazy("status"), ordering="status", label=COLOURS)
     def status_label(self, run: DecisionRun) -> tuple[str, str]:

@@ -120,9 +120,9 @@ class NextBestViewSet(StrictView, GenericViewSet):
     def create(self, request: Request, customer: str) -> Response:
         wanted = NextBestRequest(data=request.data)
         wanted.is_valid(raise_exception=True)
-        found = get_object_or_404(Customer, external_id=customer, erased_at=None)
+        customer_row = get_object_or_404(Customer, external_id=customer, erased_at=None)
         try:
-            answer = answer_customer(found, at=timezone.now(), **wanted.validated_data)
+            answer = answer_customer(customer_row, at=timezone.now(), **wanted.validated_data)
         except (StaleState, SendingStopped) as closed:
             return _later(str(closed))
         except DatabaseError:

@@ -124,8 +124,8 @@ def _chance_of_being_best(
     best = np.where(options, value, -np.inf).argmax(axis=1)[:, None]
     loading = np.where(options, shared, 0.0)
     loading -= np.take_along_axis(loading, best, axis=1)
-    own = np.where(options, sd**2 - shared**2, 0.0)
-    spread = np.sqrt(np.maximum(own, 0.0) + loading**2) / sharpness
+    variance = np.where(options, sd**2 - shared**2, 0.0)
+    spread = np.sqrt(np.maximum(variance, 0.0) + loading**2) / sharpness
     value = np.where(options, value, -np.inf)
     n, n_options = value.shape
     shares = np.zeros((n, n_options))
@@ -139,11 +139,11 @@ def _chance_of_being_best(
     for start in range(0, n, BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
         at = places[rows]
-        found = _best_of(
+        block = _best_of(
             np.take_along_axis(value[rows], at, axis=1),
             np.take_along_axis(spread[rows], at, axis=1),
         )
-        np.put_along_axis(shares[rows], at, found, axis=1)
+        np.put_along_axis(shares[rows], at, block, axis=1)
     return shares
 
 

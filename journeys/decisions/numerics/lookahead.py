@@ -125,14 +125,14 @@ def best_follow_ups(
 
     def best(outcome: FollowUpOn) -> NDArray[np.int64]:
         n = len(value_now)
-        found, worth = np.full(n, NO_FOLLOW_UP), np.zeros(n)
-        for place in places:
-            if follow_ups[place].outcome in ("all", outcome):
-                value = series.through(follow_ups[place], 0)
+        chosen, worth = np.full(n, NO_FOLLOW_UP), np.zeros(n)
+        for index in places:
+            if follow_ups[index].outcome in ("all", outcome):
+                value = series.through(follow_ups[index], 0)
                 if value is not None:
-                    found[value > worth] = place
+                    chosen[value > worth] = index
                     worth = np.maximum(worth, value)
-        return found
+        return chosen
 
     return best("responders"), best("non_responders")
 

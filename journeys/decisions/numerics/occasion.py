@@ -30,14 +30,14 @@ class Occasion:
         channels = np.array([action.channel for action in book.actions], dtype=object)
         block(codes, by_event & ~started, Verdict.NOT_TRIGGERED)
         if self.channels:
-            asked = np.isin(channels, self.channels) & book.flags.takes_slot
+            concerned = np.isin(channels, self.channels) & book.flags.takes_slot
         else:
-            asked = ~np.isin(channels, inbound_channels())
+            concerned = ~np.isin(channels, inbound_channels())
         if self.trigger_kind:
-            asked &= by_event
+            concerned &= by_event
         if self.is_step:
-            asked &= book.flags.opened_by_step
-        block(codes, ~asked[None, :], Verdict.NOT_ASKED)
+            concerned &= book.flags.opened_by_step
+        block(codes, ~concerned[None, :], Verdict.NOT_ASKED)
 
     @staticmethod
     def _of_campaigns(book: Rulebook, flags: list[bool]) -> NDArray[np.bool_]:

@@ -123,15 +123,15 @@ def best_options(
 ) -> NDArray[np.int64]:
     """(n,) the option of highest value less the price of its use; NONE where none is above 0."""
     charge = pi @ use
-    found = np.full(len(value), NONE, dtype=np.int64)
+    options = np.full(len(value), NONE, dtype=np.int64)
     if not value.shape[1]:
-        return found
+        return options
     for start in range(0, len(value), BLOCK):
         reduced = value[start : start + BLOCK] - charge
         best = reduced.argmax(axis=1)
         gain = np.take_along_axis(reduced, best[:, None], axis=1)[:, 0]
-        found[start : start + BLOCK] = np.where(gain > 0, best, NONE)
-    return found
+        options[start : start + BLOCK] = np.where(gain > 0, best, NONE)
+    return options
 
 
 def _cuts(v: Floats, u: Floats, pi: Floats, groups: int) -> tuple[NDArray, Floats]:
@@ -212,6 +212,6 @@ def _checked(
     if not ((most >= 0) & (least >= 0) & np.isfinite(least)).all():
         raise ValueError("maxima and minima must be 0 or more")
     if (least > most).any():
-        place = int((least > most).argmax())
-        raise ValueError(f"limit {place} asks for at least {least[place]}, at most {most[place]}")
+        limit = int((least > most).argmax())
+        raise ValueError(f"limit {limit} asks for at least {least[limit]}, at most {most[limit]}")
     return v, u, most, least

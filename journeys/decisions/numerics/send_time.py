@@ -94,9 +94,9 @@ def best_moments(
     score = np.where(possible, np.take_along_axis(profile, hours, axis=1), -1.0)
     best = score.argmax(axis=1)
     rows = np.arange(len(moments))
-    found = moments[rows, best].copy()
-    found[~possible.any(axis=1)] = np.datetime64("NaT")
-    return found
+    chosen = moments[rows, best].copy()
+    chosen[~possible.any(axis=1)] = np.datetime64("NaT")
+    return chosen
 
 
 def hours_of_week(zones: NDArray, moments: NDArray[np.datetime64]) -> NDArray[np.int64]:

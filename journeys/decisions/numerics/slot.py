@@ -78,9 +78,9 @@ def slot_cost(
     cost = np.zeros((n, n_actions))
     kept_for = np.full((n, n_actions), NOTHING, dtype=np.int16)
     kept_days = np.zeros((n, n_actions), dtype=np.int16)
-    found = SlotCost(cost, kept_for, kept_days)
+    slot = SlotCost(cost, kept_for, kept_days)
     if not any(book.blocking.blocks):
-        return found
+        return slot
     worth_on = np.append(daily_discount ** np.arange(NEVER), 0.0)  # by day; nothing on never
     caps = [cap_free_in(cap, history, time_zones, at) for cap in book.caps]
     gaps = [gap_free_in(gap, history, n, at) for gap in book.gaps]
@@ -110,7 +110,7 @@ def slot_cost(
             cost[here] = np.where(more, lost[some, None], cost[here])
             kept_for[here] = np.where(more, u, kept_for[here])
             kept_days[here] = np.where(more, due[some, None], kept_days[here])
-    return found
+    return slot
 
 
 def _due(runs: Days, free: Days, last: Days) -> Days:
@@ -177,9 +177,9 @@ class _Series:
         if campaign_id not in self.latest:
             history, n = self.history, len(self.prob)
             ago = np.full(n, np.iinfo(np.int64).max)
-            own = history.campaign_id == campaign_id
-            np.minimum.at(ago, history.customer[own], history.days_ago[own])
-            answered = own & history.responded & (history.days_ago == ago[history.customer])
+            of_campaign = history.campaign_id == campaign_id
+            np.minimum.at(ago, history.customer[of_campaign], history.days_ago[of_campaign])
+            answered = of_campaign & history.responded & (history.days_ago == ago[history.customer])
             self.latest[campaign_id] = ago, history.per_customer(answered, n) > 0
         return self.latest[campaign_id]
 

@@ -115,13 +115,13 @@ class WholeChoice:
             block = slice(start, start + BLOCK)
             now = self.action[block]
             worth = np.column_stack([self.value[block], np.zeros(len(now))])
-            place = np.arange(len(now))
+            each = np.arange(len(now))
             possible = into[now] & (worth > -np.inf)
             if only_gains:
-                possible &= worth > worth[place, now][:, None]
+                possible &= worth > worth[each, now][:, None]
             reduced = np.where(possible, worth - charge, -np.inf)
             best = reduced.argmax(axis=1)
-            loss[block] = worth[place, now] - charge[now] - reduced[place, best]
+            loss[block] = worth[each, now] - charge[now] - reduced[each, best]
             option[block] = np.where(best == self.value.shape[1], NONE, best)
         rows = np.flatnonzero(np.isfinite(loss))
         if len(rows) > N_MOVES:
@@ -149,8 +149,8 @@ def draw_mix(
     action = np.full(n, NONE, dtype=np.int64)
     picked = np.empty(n, dtype=np.int64)
     for group in range(shares.shape[1]):
-        mine = slice(group, None, shares.shape[1])
-        picked[mine] = np.searchsorted(reached[group], u[mine], side="right")
+        members = slice(group, None, shares.shape[1])
+        picked[members] = np.searchsorted(reached[group], u[members], side="right")
     for k in np.unique(picked[picked > 0]):
         rows = np.flatnonzero(picked == k)
         action[rows] = choose(rows, tried[k])

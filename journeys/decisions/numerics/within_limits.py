@@ -92,11 +92,11 @@ def _block_what_is_short(
 ) -> NDArray[np.bool_]:
     """Block, for those who wait, actions that would exceed a limit; says which are still open."""
     short = use[:, columns] > np.maximum(left, 0)[:, None]
-    for place in np.flatnonzero(short.any(axis=0)):
-        column = codes[waiting, columns[place]]
-        limit = int(short[:, place].argmax())
+    for index in np.flatnonzero(short.any(axis=0)):
+        column = codes[waiting, columns[index]]
+        limit = int(short[:, index].argmax())
         block(column, np.ones(len(column), dtype=bool), limit_code(Verdict.OVER_BUDGET, limit))
-        codes[waiting, columns[place]] = column
+        codes[waiting, columns[index]] = column
     return np.logical_not(short.any(axis=0))
 
 

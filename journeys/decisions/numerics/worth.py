@@ -89,8 +89,8 @@ def with_slot_cost(
 ) -> Worth:
     """The same with what the slot is kept for. codes : (n, A) verdicts, limits included."""
     value, p = worth.now + worth.later, worth.response_prob
-    found = slot_cost(book, codes, history, zones, value, p, at=at, daily_discount=DAILY_DISCOUNT)
-    return replace(worth, slot=found.cost, kept=found)
+    slot = slot_cost(book, codes, history, zones, value, p, at=at, daily_discount=DAILY_DISCOUNT)
+    return replace(worth, slot=slot.cost, kept=slot)
 
 
 def best_steps(
@@ -110,8 +110,8 @@ def best_steps(
         openings=openings_of(book, codes),
     )
 
-    def step(place: int) -> FollowUp | None:
-        return None if place == NO_FOLLOW_UP else follow_ups[place]
+    def step(index: int) -> FollowUp | None:
+        return None if index == NO_FOLLOW_UP else follow_ups[index]
 
     return step(int(if_responds[0])), step(int(if_not[0]))
 
@@ -129,7 +129,7 @@ def follow_ups_of(book: Rulebook) -> list[FollowUp]:
     duration, a gap, a cap of one, or, where a campaign follows itself, its repetition.
     """
     index = {campaign.id: i for i, campaign in enumerate(book.campaigns)}
-    found = []
+    steps = []
     for step in book.follow_ups:
         source = index.get(step.source_id)
         if source is None or not step.within_days:
@@ -142,7 +142,7 @@ def follow_ups_of(book: Rulebook) -> list[FollowUp]:
         blocked = int(between.min())
         if source == step.target:
             blocked = max(blocked, int(repeat_days(book)[source]))
-        found.append(
+        steps.append(
             FollowUp(
                 source,
                 step.target,
@@ -152,4 +152,4 @@ def follow_ups_of(book: Rulebook) -> list[FollowUp]:
                 blocked_days=blocked,
             )
         )
-    return found
+    return steps

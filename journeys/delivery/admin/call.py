@@ -132,9 +132,9 @@ def _waiting(day: date) -> QuerySet[Call]:
 
 def _day(request: HttpRequest) -> date:
     """The day that is asked for; otherwise the last that has calls; otherwise today."""
-    if asked := request.GET.get("day"):
+    if text := request.GET.get("day"):
         try:
-            return date.fromisoformat(asked)
+            return date.fromisoformat(text)
         except ValueError:
             raise Http404(_("Enter the day as YYYY-MM-DD.")) from None
     last = Call.objects.order_by("-as_of").values_list("as_of", flat=True).first()

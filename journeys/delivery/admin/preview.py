@@ -51,10 +51,10 @@ class PreviewLink(Previewing):
         url_path="preview",
     )
     def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        found = Action.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
-        if found is None:
+        action_row = Action.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        if action_row is None:
             raise Http404
-        return redirect(f"{_page(found.campaign_id)}#action-{found.pk}")
+        return redirect(f"{_page(action_row.campaign_id)}#action-{action_row.pk}")
 
 
 class MessagePreview(Previewing):
@@ -145,21 +145,21 @@ def _may_proof(request: HttpRequest) -> bool:
 
 def _chosen(request: HttpRequest, campaign: Campaign) -> tuple[Customer | None, str]:
     """The customer asked for, or one of the target group; and why there is none."""
-    asked, go = request.GET.get("customer", "").strip(), request.GET.get("go", "")
-    customer = Customer.objects.filter(external_id=asked).first() if asked else None
-    if asked and customer is None:
-        return None, _("Customer “%s” does not exist.") % asked
+    external_id, go = request.GET.get("customer", "").strip(), request.GET.get("go", "")
+    customer = Customer.objects.filter(external_id=external_id).first() if external_id else None
+    if external_id and customer is None:
+        return None, _("Customer “%s” does not exist.") % external_id
     if customer is not None and go not in ("next", "previous"):
         return customer, ""
     step = {"next": 1, "previous": -1}.get(go, 0)
     near = customer.pk + step if customer else randbelow(_highest_id() + 1)
     try:
-        found = customer_near(campaign.target_group, near, is_backwards=step < 0)
+        neighbour = customer_near(campaign.target_group, near, is_backwards=step < 0)
     except RuleError as error:
         return None, problem_in_words(error)
     except CountTooSlow:
         return None, _("Finding a customer takes too long. Enter a customer ID instead.")
-    return found, "" if found else _("No customer in the target group can be contacted.")
+    return neighbour, "" if neighbour else _("No customer in the target group can be contacted.")
 
 
 def _highest_id() -> int:

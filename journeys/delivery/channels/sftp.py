@@ -143,9 +143,9 @@ def _send(
 
 def _remove_leftovers(sftp: SFTPClient, folder: str, prefix: str) -> None:
     """A worker that was given up must not rename an older version over ours."""
-    for found in sftp.listdir(folder):
-        if found.startswith(prefix):
-            sftp.remove(posixpath.join(folder, found))
+    for name in sftp.listdir(folder):
+        if name.startswith(prefix):
+            sftp.remove(posixpath.join(folder, name))
 
 
 def _rename(sftp: SFTPClient, part: str, name: str) -> None:

@@ -167,7 +167,7 @@ def hold(
     for never in held:
         if never.until is None:
             return never
-    longest = max(held, key=lambda one: one.until or at, default=None)
+    longest = max(held, key=lambda limit_hold: limit_hold.until or at, default=None)
     start = (longest and longest.until) or at
     opens = next_open(limits.quiet_hours, waiting.channel, waiting.country, waiting.zones, start)
     if opens is None or (longest is None and opens > at):

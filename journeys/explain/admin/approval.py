@@ -160,10 +160,10 @@ class ApprovalAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = Approval.objects.select_related("requested_by", "decided_by")
-        found = rows.filter(pk=pk).first() if str(pk).isdecimal() else None
-        if found is None:
+        approval = rows.filter(pk=pk).first() if str(pk).isdecimal() else None
+        if approval is None:
             raise Http404(_("There is no such request."))
-        return found
+        return approval
 
     def _page_of(self, approval: Approval) -> str:
         if approval.kind not in PAGES:

@@ -51,28 +51,28 @@ def in_figures(count: list[float]) -> str:
 
 def dry_run_context(approval: Approval) -> dict[str, Any]:
     """What the page shows of a dry run that is done; empty before."""
-    found = approval.dry_run
-    if not found:
+    report = approval.dry_run
+    if not report:
         return {}
     nothing = _("nothing")
-    names = {0: nothing, **{int(pk): name for pk, name in found["names"].items()}}
-    flows = [(names[c["from"]], names[c["to"]], c["n"][0]) for c in found["changes"][:N_FLOWS]]
-    most = max((max(c["before"][0], c["after"][0]) for c in found["campaigns"]), default=0) or 1
-    by_change = sorted(found["campaigns"], key=lambda c: -abs(c["after"][0] - c["before"][0]))
+    names = {0: nothing, **{int(pk): name for pk, name in report["names"].items()}}
+    flows = [(names[c["from"]], names[c["to"]], c["n"][0]) for c in report["changes"][:N_FLOWS]]
+    most = max((max(c["before"][0], c["after"][0]) for c in report["campaigns"]), default=0) or 1
+    by_change = sorted(report["campaigns"], key=lambda c: -abs(c["after"][0] - c["before"][0]))
     return {
         "cards": [
             (
                 _("Lose a message"),
-                in_figures(found["losing"]),
+                in_figures(report["losing"]),
                 _("customers who get one message less"),
             ),
             (
                 _("Gain a message"),
-                in_figures(found["gaining"]),
+                in_figures(report["gaining"]),
                 _("customers who get one message more"),
             ),
-            (_("Get a different message"), in_figures(found["swapping"]), _("instead of today's")),
-            (_("Customers checked"), number(found["n_looked_at"]), _looked_at(found)),
+            (_("Get a different message"), in_figures(report["swapping"]), _("instead of today's")),
+            (_("Customers checked"), number(report["n_looked_at"]), _looked_at(report)),
         ],
         "bars": [
             {
@@ -88,30 +88,30 @@ def dry_run_context(approval: Approval) -> dict[str, Any]:
         "flows": flow_chart(flows),
         "flow_rows": [
             (names[c["from"]], names[c["to"]], in_figures(c["n"]))
-            for c in found["changes"][:N_FLOWS]
+            for c in report["changes"][:N_FLOWS]
         ],
-        "limits": [_limit(row) for row in found["limits"]],
+        "limits": [_limit(row) for row in report["limits"]],
         "examples": [
             {
                 **row,
-                "before": ", ".join(names[one] for one, _other in row["changes"]),
+                "before": ", ".join(names[campaign_id] for campaign_id, _other in row["changes"]),
                 "after": ", ".join(names[other] for _one, other in row["changes"]),
             }
-            for row in found["examples"]
+            for row in report["examples"]
         ],
-        "conflicts": found["conflicts"][:N_CONFLICTS],
-        "n_more_conflicts": max(0, len(found["conflicts"]) - N_CONFLICTS),
-        "notes": [NOTES[note] for note in found["notes"]],
-        "dry_run_day": found["as_of"],
-        "is_sample": found["n_looked_at"] < found["n_customers"],
+        "conflicts": report["conflicts"][:N_CONFLICTS],
+        "n_more_conflicts": max(0, len(report["conflicts"]) - N_CONFLICTS),
+        "notes": [NOTES[note] for note in report["notes"]],
+        "dry_run_day": report["as_of"],
+        "is_sample": report["n_looked_at"] < report["n_customers"],
     }
 
 
-def _looked_at(found: dict[str, Any]) -> str:
-    n_all = found["n_customers"]
-    if found["n_looked_at"] >= n_all:
+def _looked_at(report: dict[str, Any]) -> str:
+    n_all = report["n_customers"]
+    if report["n_looked_at"] >= n_all:
         return _("all customers")
-    share = percent(found["n_looked_at"] / (n_all or 1))
+    share = percent(report["n_looked_at"] / (n_all or 1))
     return _("%(share)s of %(n)s customers, sampled evenly") % {
         "share": share,
         "n": number(n_all),

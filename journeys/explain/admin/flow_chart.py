@@ -76,20 +76,20 @@ def flow_chart(flows: Sequence[Flow]) -> FlowChart | None:
         tops.append((places, top))
     bands = []
     (from_y, end_left), (to_y, end_right) = tops
-    for one, other, n in flows:
+    for origin, target, n in flows:
         height = max(1.0, n * scale)
-        path = _band(left + BAR, from_y[one], right, to_y[other], height)
-        bands.append(Band(path, f"{one} → {other}", n, colours[one]))
-        from_y[one] += n * scale
-        to_y[other] += n * scale
+        path = _band(left + BAR, from_y[origin], right, to_y[target], height)
+        bands.append(Band(path, f"{origin} → {target}", n, colours[origin]))
+        from_y[origin] += n * scale
+        to_y[target] += n * scale
     return FlowChart(bars, bands, round(max(end_left, end_right)))
 
 
 def _totals(flows: Sequence[Flow], end: int) -> dict[str, float]:
-    found: dict[str, float] = defaultdict(float)
+    totals: dict[str, float] = defaultdict(float)
     for flow in flows:
-        found[str(flow[end])] += flow[2]
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+        totals[str(flow[end])] += flow[2]
+    return dict(sorted(totals.items(), key=lambda item: -item[1]))
 
 
 def _band(x: float, y: float, to_x: float, to_y: float, height: float) -> str:

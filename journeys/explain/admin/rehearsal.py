@@ -29,8 +29,8 @@ class RehearsedMapAdmin(JourneyMapAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.rehearse_view))
-        own = path("<int:pk>/canvas/rehearse/", view, name="journeys_journeymap_rehearse")
-        return [own, *super().get_urls()]
+        page = path("<int:pk>/canvas/rehearse/", view, name="journeys_journeymap_rehearse")
+        return [page, *super().get_urls()]
 
     def rehearse_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         """{"graph", "customer", "at", "answers"} gives {"text", "moments"}; nothing is stored."""
@@ -55,21 +55,23 @@ class RehearsedMapAdmin(JourneyMapAdmin):
         text = _("Customer %(customer)s, in the time zone %(zone)s.") % words
         if not happenings:
             return refused(_("The journey has no entry step, so nobody can enter."))
-        return JsonResponse({"text": text, "moments": [_moment(one, graph) for one in happenings]})
+        return JsonResponse(
+            {"text": text, "moments": [_moment(step, graph) for step in happenings]}
+        )
 
 
-def _moment(one: RehearsedStep, graph: Graph) -> dict[str, Any]:
+def _moment(step: RehearsedStep, graph: Graph) -> dict[str, Any]:
     """A row of the timeline; `choices` are what else could happen at the step."""
     return {
-        "step": one.step_id,
-        "at": date_format(one.at, "SHORT_DATETIME_FORMAT"),
-        "words": one.line,
-        "note": one.text,
+        "step": step.step_id,
+        "at": date_format(step.at, "SHORT_DATETIME_FORMAT"),
+        "words": step.line,
+        "note": step.text,
         "messages": [
             {"words": f"{message.channel}: {message.subject}", "limits": list(message.limits)}
-            for message in one.messages
+            for message in step.messages
         ],
-        "choices": _choices(graph.steps[one.step_id]),
+        "choices": _choices(graph.steps[step.step_id]),
     }
 
 

@@ -168,8 +168,8 @@ def _evidence(split: SegmentSplit) -> Panel:
         names = {action.pk: str(action) for action in actions}
         rows = [(str(_("all actions")), in_words(evidence.found), in_words(evidence.later))]
         rows += [
-            (names.get(pk, str(_("other actions"))), in_words(found), in_words(later))
-            for pk, found, later in evidence.by_action
+            (names.get(pk, str(_("other actions"))), in_words(at_first), in_words(later))
+            for pk, at_first, later in evidence.by_action
         ]
     return Panel(
         str(_("Effect per message above the cut less below, ± standard error")),

@@ -51,8 +51,8 @@ class ArmSums:
         gram = np.zeros((len(statistics), len(arms), width, width))
         moment = np.zeros(gram.shape[:3])
         square, n = np.zeros(gram.shape[:2]), np.zeros(gram.shape[:2])
-        for a, one in enumerate(statistics):
-            laid_out = one.on_segments(segment_ids)
+        for a, action_statistics in enumerate(statistics):
+            laid_out = action_statistics.on_segments(segment_ids)
             weight = laid_out.weight[arms]
             # Kish's correction, see UpliftStatistics: effective contacts per unit of weight.
             kish = np.divide(

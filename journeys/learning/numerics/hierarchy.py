@@ -112,9 +112,9 @@ def _next(
     mean_decided = 1 - prior.mean_cov.diagonal() / prior.mean_variance
     for family in defaults.families:
         cells = seen[:, family]
-        own, own_decided = squares[:, family], decided[:, family]
+        family_squares, family_decided = squares[:, family], decided[:, family]
         default = defaults.spread_sd[family[0]] ** 2
-        pooled = _ratio(default, PSEUDO_REGRESSIONS, own[cells], own_decided[cells])
+        pooled = _ratio(default, PSEUDO_REGRESSIONS, family_squares[cells], family_decided[cells])
         variance[family] = pooled
         if len(family) == 1:  # a single member's mean has no other to be judged by
             continue
@@ -126,7 +126,9 @@ def _next(
             mean_decided[present],
         )
         if not defaults.is_group[family[0]]:
-            variance[family] = _ratio(pooled, FAMILY_REGRESSIONS, own[used], own_decided[used])
+            variance[family] = _ratio(
+                pooled, FAMILY_REGRESSIONS, family_squares[used], family_decided[used]
+            )
     total = uncertain[used].sum(axis=0) + offset[used].T @ offset[used]
     cov = _with_correlation(total, variance, int(used.sum()), defaults)
     return Prior(prior.mean, prior.mean_cov, cov, mean_variance)

@@ -130,7 +130,7 @@ class UpliftModel(BaseEstimator):
         keys = np.asarray(action_keys, dtype=np.int64)
         _check(statistics, keys)
         d = statistics[0].n_features
-        ids = np.unique(np.concatenate([one.segment_ids for one in statistics]))
+        ids = np.unique(np.concatenate([of_action.segment_ids for of_action in statistics]))
         arms, layout = (
             ([CONTROL, TEST], BASELINE_AND_EFFECT) if self.with_control else ([TEST], TEST_ALONE)
         )
@@ -172,9 +172,11 @@ class UpliftModel(BaseEstimator):
         average = rows.mean(axis=0)
         effects = np.hstack([self.coef_, self.segment_effect_])  # (A, D)
         lean = self.leaning_
-        own = np.einsum("d,ade,e->a", average, self._own_cov, average)
+        own_variance = np.einsum("d,ade,e->a", average, self._own_cov, average)
         shared = lean**2 * (average @ self.shared_cov_ @ average)
-        self.average_ = np.array([effects @ average, np.sqrt(own + shared), np.sqrt(shared)])
+        self.average_ = np.array(
+            [effects @ average, np.sqrt(own_variance + shared), np.sqrt(shared)]
+        )
 
         net = rows @ effects.T - np.asarray(costs)
         choice = np.where(net.max(axis=1) > 0, net.argmax(axis=1), -1)
@@ -206,21 +208,21 @@ class UpliftModel(BaseEstimator):
             )
         if not np.isfinite(X).all():
             raise ValueError("every feature must be a finite number")
-        place = self._places(ids)
-        response = _in_blocks(X, self._response_t) + self._response_segment_t[place]
+        segments = self._places(ids)
+        response = _in_blocks(X, self._response_t) + self._response_segment_t[segments]
         response = np.clip(response, 0.0, 1.0)
         if not self.is_personal_:
             uplift, sd, shared_sd = (np.tile(row, (len(X), 1)) for row in self.average_)
             return Prediction(uplift, sd, shared_sd, response)
-        uplift = _in_blocks(X, self._coef_t) + self._segment_effect_t[place]
+        uplift = _in_blocks(X, self._coef_t) + self._segment_effect_t[segments]
         rows, columns = self._upper
         products = _in_blocks(X, self._quadratic, lambda x: x[:, rows] * x[:, columns])
         variance, shared = products[:, :-1], products[:, -1]
-        variance += self._segment_var_t[place]
-        shared += self._shared_segment_var[place]
-        for one in np.unique(place):
-            members = place == one
-            crossed = 2 * _in_blocks(X[members], self._cross_t[one])
+        variance += self._segment_var_t[segments]
+        shared += self._shared_segment_var[segments]
+        for segment in np.unique(segments):
+            members = segments == segment
+            crossed = 2 * _in_blocks(X[members], self._cross_t[segment])
             variance[members] += crossed[:, :-1]
             shared[members] += crossed[:, -1]
         variance = np.maximum(variance, 0.0)
@@ -326,10 +328,10 @@ class UpliftModel(BaseEstimator):
     def _places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where each segment is in our tables; the last row is for those not seen."""
         n_segments = len(self.segment_ids_)
-        place = np.searchsorted(self.segment_ids_, ids)
-        found = place < n_segments
-        found[found] = self.segment_ids_[place[found]] == ids[found]
-        return np.where(found, place, n_segments)
+        index = np.searchsorted(self.segment_ids_, ids)
+        is_known = index < n_segments
+        is_known[is_known] = self.segment_ids_[index[is_known]] == ids[is_known]
+        return np.where(is_known, index, n_segments)
 
 
 def _in_blocks(
@@ -383,6 +385,6 @@ def _check(statistics: Sequence[UpliftStatistics], keys: NDArray[np.int64]) -> N
         raise ValueError(f"{len(statistics)} statistics for {len(keys)} action keys")
     if len(np.unique(keys)) != len(keys):
         raise ValueError("an action key is given twice")
-    widths = sorted({one.n_features for one in statistics})
+    widths = sorted({of_action.n_features for of_action in statistics})
     if len(widths) > 1:
         raise ValueError(f"statistics of designs with {widths} columns cannot be compared")

@@ -100,8 +100,8 @@ class UpliftStatistics:
             return cls.empty(d)
         arms = [in_test == arm for arm in (CONTROL, TEST)]
         wx, wy = x * w[:, None], y * w[:, None]
-        segments, place = np.unique(ids, return_inverse=True)
-        cell = place * 2 + in_test
+        segments, segment = np.unique(ids, return_inverse=True)
+        cell = segment * 2 + in_test
 
         def per_cell(columns: Floats) -> Floats:
             sums = np.empty((2 * len(segments), columns.shape[1]))
@@ -129,9 +129,9 @@ class UpliftStatistics:
                 f"cannot add statistics of {self.n_features} and {other.n_features} columns"
             )
         ids = np.union1d(self.segment_ids, other.segment_ids)
-        mine, theirs = self.on_segments(ids), other.on_segments(ids)
+        ours, theirs = self.on_segments(ids), other.on_segments(ids)
         sums = {
-            field.name: getattr(mine, field.name) + getattr(theirs, field.name)
+            field.name: getattr(ours, field.name) + getattr(theirs, field.name)
             for field in fields(self)
             if field.name != "segment_ids"
         }
@@ -154,11 +154,11 @@ class UpliftStatistics:
 
     def on_segments(self, ids: NDArray[np.int64]) -> "UpliftStatistics":
         """The same sums laid out over `ids`, ascending and containing all of ours."""
-        place = np.searchsorted(ids, self.segment_ids)
+        index = np.searchsorted(ids, self.segment_ids)
 
         def spread(sums: Floats) -> Floats:
             out = np.zeros((len(ids), *sums.shape[1:]))
-            out[place] = sums
+            out[index] = sums
             return out
 
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}

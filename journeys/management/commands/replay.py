@@ -27,20 +27,22 @@ class Command(FiguresCommand):
     def compute(self, *, run: str, **options: Any) -> Mapping[str, Any]:
         key = {"as_of": run, "kind": DecisionRun.Kind.DAILY} if "-" in run else {"pk": run}
         try:
-            found = DecisionRun.objects.select_related("state").get(**key)
+            decision_run = DecisionRun.objects.select_related("state").get(**key)
         except (DecisionRun.DoesNotExist, ValueError) as unknown:
             raise CommandError(f"There is no run “{run}”.") from unknown
-        is_live = found.kind == DecisionRun.Kind.LIVE
-        if found.status != DecisionRun.Status.DONE and not is_live:
-            raise CommandError(f"{found} is not finished: {found.get_status_display()}.")
+        is_live = decision_run.kind == DecisionRun.Kind.LIVE
+        if decision_run.status != DecisionRun.Status.DONE and not is_live:
+            raise CommandError(
+                f"{decision_run} is not finished: {decision_run.get_status_display()}."
+            )
         try:
-            result = replay_live(found) if is_live else replay_run(found)
+            result = replay_live(decision_run) if is_live else replay_run(decision_run)
         except OtherDecisionVersion as other:
-            raise CommandError(f"{found}: {other}") from other
+            raise CommandError(f"{decision_run}: {other}") from other
         figures = {
-            "run": found.pk,
-            "as_of": found.as_of,
-            "version": found.decision_version,
+            "run": decision_run.pk,
+            "as_of": decision_run.as_of,
+            "version": decision_run.decision_version,
             "decisions": result.n_decisions,
             "differing": len(result.differing),
             "missing": len(result.missing),

@@ -252,10 +252,10 @@ class CanvasPages(ModelAdmin):
         wanted = request.GET.get("version")
         if not wanted:
             return versions[0] if versions else None
-        found = [version for version in versions if str(version.number) == wanted]
-        if not found:
+        matching = [version for version in versions if str(version.number) == wanted]
+        if not matching:
             raise Http404(_("This version does not exist."))
-        return found[0]
+        return matching[0]
 
 
 def in_words(graph: object) -> dict[str, Any]:

@@ -34,8 +34,8 @@ class DueSteps:
 
         action_ids : (n,) of what was chosen, any other number for none.
         """
-        place = {int(pk): i for i, pk in enumerate(book.action_ids)}
-        index = np.array([place.get(int(pk), -1) for pk in action_ids], dtype=np.int64)
+        column_of = {int(pk): i for i, pk in enumerate(book.action_ids)}
+        index = np.array([column_of.get(int(pk), -1) for pk in action_ids], dtype=np.int64)
         row = np.flatnonzero((index >= 0) & np.append(book.flags.opened_by_step, False)[index])
         campaign = book.campaign_of[index[row]]
         since = np.zeros(len(row), dtype="datetime64[us]")
@@ -54,12 +54,12 @@ class DueSteps:
 
     def of(self, rows: NDArray[np.int64], n: int) -> "DueSteps":
         """The same for some of a batch's n customers, in their order."""
-        place = np.full(n, -1)
-        place[rows] = np.arange(len(rows))
-        kept = place[self.row] >= 0
+        new_row = np.full(n, -1)
+        new_row[rows] = np.arange(len(rows))
+        kept = new_row[self.row] >= 0
         return DueSteps(
             self.traveller_ids[kept],
-            place[self.row[kept]],
+            new_row[self.row[kept]],
             self.campaign_id[kept],
             self.since[kept],
             self.is_control[kept],
@@ -101,14 +101,14 @@ class DueSteps:
 
         allowed : (n, C). Of steps due at one moment the campaign made first goes first.
         """
-        found = np.full(len(allowed), -1)
+        chosen = np.full(len(allowed), -1)
         campaign = self.campaigns(book)
         possible = np.flatnonzero(campaign >= 0)
         possible = possible[allowed[self.row[possible], campaign[possible]]]
         order = np.lexsort((self.campaign_id[possible], self.since[possible]))
-        for place in possible[order][::-1]:  # written last is what waits longest
-            found[self.row[place]] = campaign[place]
-        return found
+        for index in possible[order][::-1]:  # written last is what waits longest
+            chosen[self.row[index]] = campaign[index]
+        return chosen
 
     def controls(self, book: Rulebook, n: int) -> NDArray[np.bool_]:
         """(n, A) actions whose message a map withholds from a customer."""

@@ -54,5 +54,8 @@ def occasions(
     else:
         years = range(after.year - 2, until.year + 3)
         candidates = [anniversary(day, year) for year in years if year > day.year]
-    moments = ((one, local_moment(one + timedelta(days=days), at, zone)) for one in candidates)
-    return [(one, moment) for one, moment in moments if after < moment <= until]
+    moments = (
+        (occasion, local_moment(occasion + timedelta(days=days), at, zone))
+        for occasion in candidates
+    )
+    return [(occasion, moment) for occasion, moment in moments if after < moment <= until]

@@ -142,36 +142,38 @@ def parse_graph(json: object) -> Graph:
             links=MAX_LINKS,
         )
     steps: dict[str, Step] = {}
-    for place, raw in enumerate(raw_steps, start=1):
-        step = _step(raw, place)
+    for number, raw in enumerate(raw_steps, start=1):
+        step = _step(raw, number)
         if step.id in steps:
             raise GraphError(gettext_noop("Two steps have the ID “%(id)s”."), id=step.id)
         steps[step.id] = step
-    return Graph(steps, tuple(_link(raw, place) for place, raw in enumerate(raw_links, start=1)))
+    return Graph(steps, tuple(_link(raw, number) for number, raw in enumerate(raw_links, start=1)))
 
 
-def _step(raw: object, place: int) -> Step:
+def _step(raw: object, number: int) -> Step:
     if not isinstance(raw, dict) or not isinstance(raw.get("kind"), str):
-        raise GraphError(gettext_noop("Step %(n)s has no type."), n=place)
+        raise GraphError(gettext_noop("Step %(n)s has no type."), n=number)
     step_id = raw.get("id")
     if not isinstance(step_id, str) or not ID_PATTERN.fullmatch(step_id):
         raise GraphError(
-            gettext_noop("Step %(n)s needs an ID of up to 20 letters, digits, - and _."), n=place
+            gettext_noop("Step %(n)s needs an ID of up to 20 letters, digits, - and _."), n=number
         )
     for axis in PLACE:
         at = raw.get(axis, 0)
         if isinstance(at, bool) or not isinstance(at, int | float) or not abs(at) < 1e6:
-            raise GraphError(gettext_noop("Step %(n)s has no position on the canvas."), n=place)
+            raise GraphError(gettext_noop("Step %(n)s has no position on the canvas."), n=number)
     settings = {name: value for name, value in raw.items() if name not in ("id", "kind", *PLACE)}
     return Step(step_id, raw["kind"][:40], settings)
 
 
-def _link(raw: object, place: int) -> Link:
+def _link(raw: object, number: int) -> Link:
     keys = ("from", "port", "to")
     if not isinstance(raw, dict) or set(raw) != set(keys):
-        raise GraphError(gettext_noop("Link %(n)s needs “from”, “port” and “to”."), n=place)
+        raise GraphError(gettext_noop("Link %(n)s needs “from”, “port” and “to”."), n=number)
     if not all(isinstance(raw[k], str) and ID_PATTERN.fullmatch(raw[k]) for k in keys):
-        raise GraphError(gettext_noop("Link %(n)s: “from”, “port” and “to” must be text."), n=place)
+        raise GraphError(
+            gettext_noop("Link %(n)s: “from”, “port” and “to” must be text."), n=number
+        )
     return Link(*(raw[key] for key in keys))
 
 
@@ -180,53 +182,53 @@ def problems(graph: Graph) -> list[Problem]:
 
     Whether campaigns and target groups exist is asked elsewhere: `services.check_map`.
     """
-    found = _entry_problems(graph)
+    faults = _entry_problems(graph)
     for step in graph.steps.values():
-        found += [
+        faults += [
             Problem(step.id, code, values)
             for code, values in setting_problems(step.kind, step.settings)
         ]
-    found += _link_problems(graph)
-    found += _unreachable(graph)
-    found += _loops_without_wait(graph)
+    faults += _link_problems(graph)
+    faults += _unreachable(graph)
+    faults += _loops_without_wait(graph)
     for step in graph.steps.values():
         if step.kind == "split" and step.fork == "engine":
-            found += [
+            faults += [
                 Problem(step.id, "no_send_on_branch", {"port": port})
                 for port in step.ports
                 if graph.first_send(step.id, port) is None
             ]
-    return found
+    return faults
 
 
 def _entry_problems(graph: Graph) -> list[Problem]:
     entries = [step for step in graph.steps.values() if step.kind == "entry"]
     if not entries:
         return [Problem(None, "no_entry")]
-    found = [Problem(step.id, "second_entry") for step in entries[1:]]
+    faults = [Problem(step.id, "second_entry") for step in entries[1:]]
     if graph.target(entries[0].id, "next") is None:
-        found.append(Problem(entries[0].id, "entry_leads_nowhere"))
-    return found
+        faults.append(Problem(entries[0].id, "entry_leads_nowhere"))
+    return faults
 
 
 def _link_problems(graph: Graph) -> list[Problem]:
-    found, seen = [], set()
+    faults, seen = [], set()
     for link in graph.links:
         source, target = graph.steps.get(link.source), graph.steps.get(link.target)
         if source is None or target is None:
             missing = link.source if source is None else link.target
             there = target if source is None else source
             values = {"missing": missing}
-            found.append(Problem(there.id if there else None, "link_to_nothing", values))
+            faults.append(Problem(there.id if there else None, "link_to_nothing", values))
             continue
         if link.port not in source.ports:
-            found.append(Problem(source.id, "unknown_port", {"port": link.port}))
+            faults.append(Problem(source.id, "unknown_port", {"port": link.port}))
         elif (source.id, link.port) in seen:
-            found.append(Problem(source.id, "double_link", {"port": link.port}))
+            faults.append(Problem(source.id, "double_link", {"port": link.port}))
         if target.kind == "entry":
-            found.append(Problem(source.id, "link_into_entry", {"port": link.port}))
+            faults.append(Problem(source.id, "link_into_entry", {"port": link.port}))
         seen.add((source.id, link.port))
-    return found
+    return faults
 
 
 def _unreachable(graph: Graph) -> list[Problem]:
@@ -243,7 +245,7 @@ def _unreachable(graph: Graph) -> list[Problem]:
 def _loops_without_wait(graph: Graph) -> list[Problem]:
     """One problem for each loop that a depth-first search closes, at the step that closes it."""
     passing = [step.id for step in graph.steps.values() if step.kind != "wait"]
-    found, finished = [], set()
+    faults, finished = [], set()
     for start in passing:
         if start in finished:
             continue
@@ -256,8 +258,8 @@ def _loops_without_wait(graph: Graph) -> list[Problem]:
                 path.popitem()
             elif following in path:
                 loop = list(path)[list(path).index(following) :]
-                found.append(Problem(following, "loop_without_wait", {"steps": tuple(loop)}))
+                faults.append(Problem(following, "loop_without_wait", {"steps": tuple(loop)}))
             elif following not in finished:
                 path[following] = iter(graph.after(following))
     order = list(graph.steps)
-    return sorted(found, key=lambda problem: order.index(problem.step_id or ""))
+    return sorted(faults, key=lambda problem: order.index(problem.step_id or ""))

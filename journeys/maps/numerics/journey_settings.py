@@ -219,8 +219,8 @@ def setting_problems(kind: str, settings: Settings) -> Iterator[Fault]:
     for name, value in settings.items():
         if name not in known:
             yield "unknown_setting", {"setting": name[:40]}
-        elif (value is not None or name in optional) and (found := known[name](value)):
-            code, values = found
+        elif (value is not None or name in optional) and (fault := known[name](value)):
+            code, values = fault
             yield code, {"setting": name, **values}
     if kind == "send" and settings.get("when_blocked") == "wait":
         for name in ("wait_hours", "then"):
