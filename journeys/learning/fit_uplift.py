@@ -34,7 +34,7 @@ JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.a
 JOIN segments_statebuild b ON b.as_of = s.as_of
 WHERE o.measured_on = {day} AND b.feature_set_id = {feature_set}
   AND k.control_share > 0 AND k.control_share < 1
-ORDER BY k.id
+ORDER BY k.as_of, k.customer_id, k.action_id, k.id
 """
 
 

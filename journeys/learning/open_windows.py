@@ -27,6 +27,10 @@ DELAYS_FROM_CONTACTS = 100_000  # about as many of them are looked at
 OPEN_CONTACTS = 15_000  # about as many are looked at; the others teach once their windows close
 MIN_SHARE = 0.05  # contacts that can have shown less of their outcome are left for another day
 
+# Of the contacts, one in so many. By customer and day, not by the contact's number: which worker
+# wrote first must not decide what is learned.
+SAMPLED = "hashint8extended(k.customer_id, k.as_of - date '2000-01-01')"
+
 # Whole days since the contact, and what happened in them.
 AGE = "floor(extract(epoch FROM %(now)s - k.reserved_at) / 86400)::int"
 
@@ -41,7 +45,7 @@ CROSS JOIN LATERAL (SELECT {AGE} AS age_days) a
 JOIN segments_event e ON e.customer_id = k.customer_id AND e.kind = g.event_kind
      AND e.occurred_at >= k.reserved_at AND e.occurred_at >= %(oldest)s
      AND e.occurred_at < k.reserved_at + make_interval(days => least(a.age_days, g.window_days))
-WHERE k.as_of BETWEEN %(oldest)s AND %(as_of)s AND k.id %% %(every)s = 0
+WHERE k.as_of BETWEEN %(oldest)s AND %(as_of)s AND {SAMPLED} %% %(every)s = 0
 GROUP BY 1, 2, 3, 4
 """
 
@@ -72,12 +76,12 @@ CROSS JOIN LATERAL (
     WHERE customer_id = k.customer_id AND as_of IN (k.as_of, {as_of})
       AND g.value_per_event_cents IS NULL
 ) v
-WHERE k.as_of BETWEEN {oldest} AND {as_of} AND k.id % {every} = 0
+WHERE k.as_of BETWEEN {oldest} AND {as_of} AND {sampled} % {every} = 0
   AND b.feature_set_id = {feature_set}
   AND k.control_share > 0 AND k.control_share < 1
   AND k.reserved_at + make_interval(days => g.window_days) > {now}
   AND k.reserved_at < {now}
-ORDER BY k.as_of, k.id
+ORDER BY k.as_of, k.customer_id, k.action_id, k.id
 """
 
 COLUMNS = [
@@ -113,6 +117,7 @@ def open_contacts(as_of: date, feature_set_id: int) -> OpenContacts | None:
         now=sql.Literal(now),
         feature_set=sql.Literal(feature_set_id),
         every=sql.Literal(_every(oldest, as_of, OPEN_CONTACTS)),
+        sampled=sql.SQL(SAMPLED),
         events=sql.SQL(EVENTS),
         value_of_events=sql.SQL(VALUE_OF_EVENTS),
         value_of_clv_change=sql.SQL(VALUE_OF_CLV_CHANGE),

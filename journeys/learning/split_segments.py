@@ -21,12 +21,12 @@ Result = SplitAttempt.Result
 EVERY_DAYS = 7
 HISTORY_DAYS = 180  # before a segment's first look, of contacts that it takes in
 FEWEST_CONTACTS = 100  # new ones for a look; fewer wait for the next week's
-MOST_CONTACTS = 50_000  # of one segment in a look, by a hash of their ids: some 100 MB at work
+MOST_CONTACTS = 50_000  # of one segment in a look, by a hash: some 100 MB at work
 
 MEASURED = "split_contacts"  # temporary, of this transaction
 COLLECT = """
 CREATE TEMPORARY TABLE {measured} ON COMMIT DROP AS
-SELECT k.id, s.micro_segment_id, o.measured_on, k.action_id, NOT k.is_control AS treated,
+SELECT s.micro_segment_id, o.measured_on, k.action_id, NOT k.is_control AS treated,
        k.control_share, o.value_cents, k.customer_id, k.as_of
 FROM journeys_outcome o
 JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
@@ -40,7 +40,7 @@ SELECT m.action_id, m.treated, m.control_share, m.value_cents, s.features
 FROM {measured} m
 JOIN segments_customerstate s ON s.customer_id = m.customer_id AND s.as_of = m.as_of
 WHERE m.micro_segment_id = ANY({leaves}) AND m.measured_on > {since}
-ORDER BY hashint8(m.id), m.id LIMIT {most}
+ORDER BY hashint8extended(m.customer_id, m.as_of - date '2000-01-01'), m.action_id LIMIT {most}
 """
 COLUMNS = ["action_id", "treated", "control_share", "value_cents", "features"]
 

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from campaigns.models import Action
+from journeys.learning import open_windows
 from journeys.learning.fit_uplift import fit_uplift
 from journeys.learning.measure_outcomes import measure_outcomes
 from journeys.learning.numerics import delays
 from journeys.learning.numerics.uplift import UpliftModel
 from journeys.learning.open_windows import open_contacts
-from journeys.models import Outcome
+from journeys.models import Contact, Outcome
 from optiengine.lib.days import day_start
-from segments.models import FeatureSet, Organisation
+from segments.models import Customer, FeatureSet, Organisation
 from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign, make_contact, make_goal
 from tests.journeys.engine import make_customers, make_order
@@ -150,3 +151,23 @@ def test_contacts_teach_before_their_windows_close_as_they_will_when_closed():
     np.testing.assert_allclose([open_uplift, open_sd], [closed_uplift, closed_sd], rtol=1e-3)
     np.testing.assert_allclose(open_evidence, [24, 12, 24, 4], rtol=1e-3)
     np.testing.assert_allclose(closed_evidence, [48, 32, 48, 8], rtol=1e-3)
+
+
+def test_the_sample_is_the_same_whichever_worker_wrote_its_contacts_first(monkeypatch):
+    """Two workers number their contacts in the order in which they happen to finish."""
+    monkeypatch.setattr(open_windows, "OPEN_CONTACTS", 10)
+    action = make_tested_action()
+    customers = make_customers(40)
+    build_state(DAY)
+
+    def sampled(order: list[Customer]) -> list[float]:
+        Contact.objects.all().delete()
+        for customer in order:
+            share = (1 + customers.index(customer)) / 100  # by which the customer is known again
+            make_contact(customer, action, control_share=share)
+        part = open_contacts(days(2), FeatureSet.objects.get().pk)
+        return part.rows["control_share"].tolist()
+
+    in_order = sampled(customers)
+    assert 0 < len(in_order) < 40
+    assert sampled(customers[::-1]) == in_order
