@@ -5,7 +5,6 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-MONEY = ("order", "return")  # what brings money, and what takes it back
 OF_CUSTOMER = ("age", "attribute")  # read from the customer, not summed over events
 
 
@@ -13,11 +12,12 @@ OF_CUSTOMER = ("age", "attribute")  # read from the customer, not summed over ev
 class Feature:
     """A number per customer and day: an aggregate over events before the day began, or a fact.
 
-    aggregate : count; sum of amounts; margin (of orders, less what returns took back); mean amount;
-    days_since the last (calendar days, so yesterday is 1); tenure (days since registration or the
-    first event, whichever came first); of the customer: age in whole years, and attribute, the
-    number or truth value (1 or 0) under property_name, or, with a property_value, whether it is
-    that one. An attribute is known as it stands when the day is built: there is no history of it.
+    aggregate : count; sum of amounts; margin (of orders, less what returns took back, whatever the
+    kinds); mean amount; days_since the last (calendar days, so yesterday is 1); tenure (days since
+    registration or the first event, whichever came first); of the customer: age in whole years, and
+    attribute, the number or truth value (1 or 0) under property_name, or, with a property_value,
+    whether it is that one. An attribute is known as it stands when the day is built: there is no
+    history of it.
     kinds : of the events that count; none given means any.
     window_days : whole calendar days before the day; None is since ever.
     property_name, property_value : only events with this property, and, unless empty, this value.
@@ -65,13 +65,12 @@ BUILT_IN = (
         low=_("rare"),
         high=_("frequent"),
     ),
-    Feature("margin_90d_cents", _("Margin in 90 days, in cents"), "margin", MONEY, 90),
+    Feature("margin_90d_cents", _("Margin in 90 days, in cents"), "margin", window_days=90),
     Feature(
         "margin_365d_cents",
         _("Margin in 365 days, in cents"),
         "margin",
-        MONEY,
-        365,
+        window_days=365,
         low=_("low margin"),
         high=_("high margin"),
     ),

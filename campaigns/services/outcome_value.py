@@ -5,10 +5,14 @@ clv_change_cents, the change in predicted value between the first and the last d
 value per event an outcome is worth the margin of its window plus that change.
 """
 
-# Of the events of a window. Returns are stored as negative amounts and lower the margin.
-EVENTS = """
-count(*) FILTER (WHERE kind = g.event_kind) AS n_responses,
-coalesce(sum(amount_cents) FILTER (WHERE kind IN ('order', 'return')), 0)::bigint AS margin_cents
+from segments.event_money import IS_CREDIT_NOTE, IS_MONEY, SIGNED_CENTS
+
+# Whether an event of the window is a conversion.
+IS_RESPONSE = f"(kind = g.event_kind AND NOT {IS_CREDIT_NOTE})"
+# Of the events of a window.
+EVENTS = f"""
+count(*) FILTER (WHERE {IS_RESPONSE}) AS n_responses,
+coalesce(sum({SIGNED_CENTS}) FILTER (WHERE {IS_MONEY}), 0)::bigint AS margin_cents
 """
 VALUE_OF_EVENTS = """
 CASE WHEN g.value_per_event_cents IS NULL THEN coalesce(e.margin_cents, 0)

@@ -17,6 +17,7 @@ from journeys.learning.open_windows import open_contacts
 from journeys.learning.record_mix import record_evidence
 from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from optiengine.lib.columns import read_columns
+from segments.event_money import IS_PURCHASE
 from segments.models import FeatureSet, Organisation, StateBuild
 from segments.state.split_segment import leaves_of, splits_changed
 
@@ -72,8 +73,8 @@ def _scaling_of(state: StateBuild) -> UpliftScaling:
     amounts = read_columns(
         sql.SQL(
             "SELECT amount_cents::float8 AS amount FROM segments_event "
-            "WHERE kind = 'order' AND amount_cents IS NOT NULL AND occurred_at < {} LIMIT 1000000"
-        ).format(sql.Literal(state.as_of)),
+            "WHERE {} AND amount_cents IS NOT NULL AND occurred_at < {} LIMIT 1000000"
+        ).format(sql.SQL(IS_PURCHASE), sql.Literal(state.as_of)),
         ["amount"],
     )["amount"]
     limit = winsor_limit(amounts)

@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from campaigns.models import Goal
-from campaigns.services.outcome_value import EVENTS, VALUE_OF_CLV_CHANGE, VALUE_OF_EVENTS
+from campaigns.services.outcome_value import (
+    EVENTS,
+    IS_RESPONSE,
+    VALUE_OF_CLV_CHANGE,
+    VALUE_OF_EVENTS,
+)
 from journeys.learning.numerics.delays import arrived_share
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
@@ -42,7 +47,7 @@ FROM journeys_contact k
 JOIN campaigns_campaign c ON c.id = k.campaign_id
 JOIN campaigns_goal g ON g.id = c.goal_id
 CROSS JOIN LATERAL (SELECT {AGE} AS age_days) a
-JOIN segments_event e ON e.customer_id = k.customer_id AND e.kind = g.event_kind
+JOIN segments_event e ON e.customer_id = k.customer_id AND {IS_RESPONSE}
      AND e.occurred_at >= k.reserved_at AND e.occurred_at >= %(oldest)s
      AND e.occurred_at < k.reserved_at + make_interval(days => least(a.age_days, g.window_days))
 WHERE k.as_of BETWEEN %(oldest)s AND %(as_of)s AND {SAMPLED} %% %(every)s = 0

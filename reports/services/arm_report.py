@@ -14,6 +14,7 @@ from reports.errors import ReportError
 from reports.numerics.means import Moments
 from reports.numerics.sample_ratio import SampleRatio, sample_ratio
 from reports.services.arm_comparison import ArmComparison, ArmGroup
+from segments.event_money import IS_MONEY, IS_PURCHASE, SIGNED_CENTS
 from segments.models import Organisation
 
 WINSOR_SHARE = 0.999
@@ -26,18 +27,16 @@ COMPARISONS = (
 # A customer's value is the running sum of margins less contact costs, cut at the limit. What a
 # day adds to the sums over customers, of the values and of their squares, is all that comes back;
 # added up over days it gives mean and spread on any day.
-DAYS = """
+DAYS = f"""
 WITH member AS (
     SELECT customer_id, arm, greatest(since, %(since)s::date) AS first_day
     FROM campaigns_armmembership
     WHERE plan_id = %(plan)s AND since < %(as_of)s
 ), entry AS (
     SELECT e.customer_id, (e.occurred_at AT TIME ZONE %(zone)s)::date AS day,
-           coalesce(CASE WHEN e.kind = 'return' THEN -abs(e.amount_cents)
-                         ELSE e.amount_cents END, 0)::float8 AS cents,
-           (e.kind = 'order')::int AS n_orders
+           coalesce({SIGNED_CENTS}, 0)::float8 AS cents, {IS_PURCHASE}::int AS n_orders
     FROM segments_event e
-    WHERE e.kind IN ('order', 'return')
+    WHERE {IS_MONEY}
       AND e.occurred_at >= %(start)s AND e.occurred_at < %(end)s
     UNION ALL
     SELECT c.customer_id, c.as_of, -a.cost_cents::float8, 0

@@ -22,6 +22,7 @@ from reports.numerics.clv_backtest import (
     by_frequency,
     joined,
 )
+from segments.event_money import IS_MONEY, IS_PURCHASE, SIGNED_CENTS
 from segments.feature_catalogue import BUILT_IN
 from segments.models import ClvModel, Organisation
 from segments.state.customer_facts import FACTS, collect_facts
@@ -39,12 +40,11 @@ COLLECT = """
 CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS
 SELECT customer_id,
        count(DISTINCT (occurred_at AT TIME ZONE {zone})::date)
-           FILTER (WHERE kind = 'order') AS purchases,
+           FILTER (WHERE {is_purchase}) AS purchases,
        count(*) FILTER (WHERE kind = 'order' AND amount_cents IS NULL) AS n_unvalued,
-       coalesce(sum(CASE WHEN kind = 'return' THEN -abs(amount_cents::float8)
-                         ELSE amount_cents::float8 END), 0) AS actual_cents
+       coalesce(sum({signed_cents}::float8), 0) AS actual_cents
 FROM segments_event
-WHERE kind IN ('order', 'return') AND occurred_at >= {start} AND occurred_at < {end}
+WHERE {is_money} AND occurred_at >= {start} AND occurred_at < {end}
 GROUP BY customer_id
 """
 READ = """
@@ -164,9 +164,16 @@ def _collect_holdout(as_of: date, until: date, zone: str) -> None:
         for name, day in (("start", as_of), ("end", until))
     }
     table = sql.Identifier(HOLDOUT)
+    money = {
+        "is_money": sql.SQL(IS_MONEY),
+        "is_purchase": sql.SQL(IS_PURCHASE),
+        "signed_cents": sql.SQL(SIGNED_CENTS),
+    }
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
-        cursor.execute(sql.SQL(COLLECT).format(table=table, zone=sql.Literal(zone), **bounds))
+        cursor.execute(
+            sql.SQL(COLLECT).format(table=table, zone=sql.Literal(zone), **bounds, **money)
+        )
         # Or the planner, without statistics, would look for one customer among all each time.
         cursor.execute(sql.SQL("ANALYZE {}, {}").format(table, sql.Identifier(FACTS)))
 

@@ -36,6 +36,7 @@ from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 from reports.errors import ReportError
 from reports.numerics.off_policy import Log
+from segments.event_money import IS_CREDIT_NOTE, SIGNED_CENTS
 from segments.models import Organisation, StateBuild
 
 RANDOMISED = """
@@ -69,9 +70,9 @@ JOIN LATERAL (
 ) r ON k.reserved_at + make_interval(days => {days}) <= {now}
 """
 MEASURES = {
-    "any": "(count(*) > 0)::int",
-    "count": "count(*)",
-    "amount": "coalesce(sum(e.amount_cents), 0)",
+    "any": f"(count(*) FILTER (WHERE NOT {IS_CREDIT_NOTE}) > 0)::int",
+    "count": f"count(*) FILTER (WHERE NOT {IS_CREDIT_NOTE})",
+    "amount": f"coalesce(sum({SIGNED_CENTS}), 0)",
 }
 TOLERANCE = 1e-6  # between probabilities that ought to be the same
 

@@ -17,6 +17,7 @@ from optiengine.lib.days import day_start
 from reports.errors import ReportError
 from reports.numerics.intervals import UNKNOWN, Interval
 from reports.numerics.migration import ChainValue, Moves, chain_value, jackknife_limits
+from segments.event_money import IS_MONEY, SIGNED_CENTS
 from segments.models import (
     Customer,
     CustomerState,
@@ -52,12 +53,11 @@ WITH span AS (
     WINDOW history AS (PARTITION BY s.customer_id ORDER BY d.number)
 ), earned AS (
     SELECT e.customer_id, d.number,
-           sum(CASE WHEN e.kind = 'return' THEN -abs(e.amount_cents::float8)
-                    ELSE e.amount_cents::float8 END) AS cents
+           sum({signed_cents}::float8) AS cents
     FROM segments_event e
     JOIN unnest({starts}::timestamptz[], {ends}::timestamptz[]) WITH ORDINALITY
       AS d (begins, ends, number) ON e.occurred_at >= d.begins AND e.occurred_at < d.ends
-    WHERE e.kind IN ('order', 'return') AND e.occurred_at >= {start} AND e.occurred_at < {end}
+    WHERE {is_money} AND e.occurred_at >= {start} AND e.occurred_at < {end}
       AND {sample}
     GROUP BY 1, 2
 ), move AS (
@@ -225,6 +225,8 @@ def _read(days: list[date], zone: str, n_customers: int) -> dict[str, NDArray[An
         end=sql.Literal(moments[-1]),
         part_seed=sql.Literal(PART_SEED),
         n_parts=sql.Literal(N_PARTS),
+        is_money=sql.SQL(IS_MONEY),
+        signed_cents=sql.SQL(SIGNED_CENTS),
     )
     return read_columns(query, COLUMNS)
 

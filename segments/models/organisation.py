@@ -1,11 +1,18 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from optiengine.lib.days import validate_time_zone
+from segments.models.event import EventKind
+
+
+def default_return_kinds() -> list[str]:
+    return ["chargeback", "refund"]
 
 
 class Organisation(models.Model):
@@ -49,6 +56,17 @@ class Organisation(models.Model):
         default=0.1,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text=_("How much less money is worth in a year: 0.1 is 10 %."),
+    )
+    return_kinds = ArrayField(
+        models.CharField(max_length=40),
+        verbose_name=_("kinds of returns"),
+        default=default_return_kinds,
+        blank=True,
+        size=20,
+        help_text=_(
+            "Event kinds that give money back, like “return”. Their amounts "
+            "lower the margin, with or without a minus sign."
+        ),
     )
     half_life_days = models.PositiveSmallIntegerField(
         _("half-life of learning"),
@@ -106,6 +124,13 @@ class Organisation(models.Model):
     def current(cls) -> "Organisation":
         """The organisation of this database; its row is made at the first question."""
         return cls.objects.get_or_create(pk=1)[0]
+
+    def clean(self) -> None:
+        kinds = [kind.strip().lower() for kind in self.return_kinds or []]
+        self.return_kinds = sorted({kind for kind in kinds if kind} - {EventKind.RETURN})
+        if known := sorted(set(self.return_kinds) & set(EventKind.values)):
+            text = _("%s cannot be a return: the engine gives this kind another meaning.")
+            raise ValidationError({"return_kinds": text % ", ".join(known)})
 
     @property
     def zone(self) -> ZoneInfo:

@@ -7,6 +7,7 @@ from django.db import connection
 from psycopg import sql
 
 from optiengine.lib.days import day_start
+from segments.event_money import IS_MONEY_BACK, IS_PURCHASE
 from segments.feature_catalogue import OF_CUSTOMER, Feature
 from segments.models import Organisation
 from segments.state.features import aggregate_sql, fact_sql, known_sql
@@ -20,7 +21,7 @@ FACTS = "customer_facts"  # temporary, of this transaction
 SELECT_FACTS = """
 WITH activity AS (
     SELECT e.customer_id, {aggregates},
-           sum(abs(e.amount_cents::float8)) FILTER (WHERE e.kind = 'return') AS returned_cents
+           sum(abs(e.amount_cents::float8)) FILTER (WHERE {is_money_back}) AS returned_cents
     FROM segments_event e
     WHERE e.occurred_at < {end} AND {of_events}
     GROUP BY e.customer_id
@@ -30,7 +31,7 @@ WITH activity AS (
         SELECT customer_id, (occurred_at AT TIME ZONE {zone})::date AS day,
                sum(amount_cents::float8) AS amount
         FROM segments_event e
-        WHERE kind = 'order' AND occurred_at < {end} AND {of_events}
+        WHERE {is_purchase} AND occurred_at < {end} AND {of_events}
         GROUP BY 1, 2
     ) day_with_orders
 ), history AS (
@@ -132,6 +133,8 @@ def facts_sql(
         as_of=sql.Literal(as_of),
         end=sql.SQL("{}::timestamptz").format(until or sql.Literal(day_start(as_of, zone))),
         zone=sql.Literal(zone),
+        is_money_back=sql.SQL(IS_MONEY_BACK),
+        is_purchase=sql.SQL(IS_PURCHASE),
     )
 
 

@@ -7,12 +7,15 @@ from django.utils.translation import gettext as _
 from psycopg import sql
 
 from optiengine.lib.days import day_start
+from segments.event_money import IS_CREDIT_NOTE, IS_MONEY, SIGNED_CENTS
 from segments.feature_catalogue import BUILT_IN, BUILT_IN_NAMES, Feature
 from segments.models import CustomerState, FeatureDefinition, FeatureSet, StateBuild
 from segments.rules.numerics.rule_tree import NUMBER_PATTERN
 
 # An aggregate over nothing: a count is zero, a mean or a date is not known.
 OVER_NOTHING = {"count": 0.0, "sum": 0.0, "margin": 0.0}
+# What a credit note, an order below zero, must not count in.
+OF_PURCHASES = ("count", "mean", "days_since")
 OLDEST = 120  # years; a birth date before that was made up, as 1 January 1900 often is
 
 AGE = """
@@ -96,13 +99,9 @@ def aggregate_sql(feature: Feature, as_of: date, zone: str) -> sql.Composable:
     since = sql.SQL("({as_of}::date - (max(e.occurred_at){rows} AT TIME ZONE {zone})::date)")
     aggregate = {
         "count": sql.SQL("count(*){rows}"),
-        "sum": sql.SQL("sum(e.amount_cents::float8){rows}"),
-        # Whether the source gives what was paid back a sign or not, it is not margin.
-        "margin": sql.SQL(
-            "sum(CASE WHEN e.kind = 'return' THEN -abs(e.amount_cents::float8) "
-            "ELSE e.amount_cents::float8 END){rows}"
-        ),
-        "mean": sql.SQL("avg(e.amount_cents::float8){rows}"),
+        "sum": sql.SQL(f"sum({SIGNED_CENTS}::float8){{rows}}"),
+        "margin": sql.SQL(f"sum({SIGNED_CENTS}::float8){{rows}}"),
+        "mean": sql.SQL(f"avg({SIGNED_CENTS}::float8){{rows}}"),
         "days_since": since,
         "tenure": sql.SQL("({as_of}::date - (min(e.occurred_at){rows} AT TIME ZONE {zone})::date)"),
     }[feature.aggregate]
@@ -154,9 +153,13 @@ def feature_labels(names: Sequence[str]) -> list[str]:
 
 def _filter_sql(feature: Feature, as_of: date, zone: str) -> sql.Composable:
     conditions: list[sql.Composable] = []
-    if feature.kinds:
+    if feature.aggregate == "margin":
+        conditions.append(sql.SQL(IS_MONEY))
+    elif feature.kinds:
         kinds = sql.SQL(", ").join(map(sql.Literal, feature.kinds))
         conditions.append(sql.SQL("e.kind IN ({})").format(kinds))
+        if feature.aggregate in OF_PURCHASES:
+            conditions.append(sql.SQL(f"NOT {IS_CREDIT_NOTE}"))
     if feature.window_days is not None:
         start = day_start(as_of - timedelta(days=feature.window_days), zone)
         conditions.append(sql.SQL("e.occurred_at >= {}::timestamptz").format(sql.Literal(start)))

@@ -7,11 +7,18 @@ from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from django.db import connection
+
 from optiengine.lib.days import day_start
-from segments.feature_catalogue import MONEY
+from segments.event_money import IS_MONEY, IS_MONEY_BACK
 from segments.models import Customer, CustomerState, Organisation, StateBuild
 
 DAYS = 365  # looked back at, at most
+MOVERS = f"""
+SELECT occurred_at, {IS_MONEY_BACK} AS is_back FROM segments_event
+WHERE customer_id = %(customer)s AND occurred_at >= %(start)s AND occurred_at < %(end)s
+  AND {IS_MONEY}
+"""
 
 
 class Cause(StrEnum):
@@ -74,29 +81,27 @@ def value_history(customer: Customer, as_of: date, *, days: int = DAYS) -> Value
     return ValueHistory([(day, cents) for day, cents, _p in states], _joined(steps))
 
 
-def _events(customer: Customer, first: date, as_of: date) -> list[tuple[date, str]]:
-    """Days and kinds of what moves money, in the organisation's zone."""
+def _events(customer: Customer, first: date, as_of: date) -> list[tuple[date, Cause]]:
+    """Days of what moves money, in the organisation's zone, and which of the two it is."""
     zone = Organisation.current().time_zone
-    events = customer.events.filter(
-        kind__in=MONEY,
-        occurred_at__gte=day_start(first, zone),
-        occurred_at__lt=day_start(as_of, zone),
-    )
-    return [
-        (moment.astimezone(ZoneInfo(zone)).date(), kind)
-        for moment, kind in events.values_list("occurred_at", "kind")
-    ]
+    start, end = day_start(first, zone), day_start(as_of, zone)
+    with connection.cursor() as cursor:
+        cursor.execute(MOVERS, {"customer": customer.pk, "start": start, "end": end})
+        return [
+            (moment.astimezone(ZoneInfo(zone)).date(), Cause.RETURN if is_back else Cause.ORDER)
+            for moment, is_back in cursor
+        ]
 
 
 def _causes(
     day: date,
     next_day: date,
-    happened: Sequence[tuple[date, str]],
+    happened: Sequence[tuple[date, Cause]],
     models: Mapping[date, int | None],
 ) -> tuple[Cause, ...]:
     """A state knows what happened before its day: a day's own events show in the next one."""
-    kinds = {kind for on, kind in happened if day <= on < next_day}
-    causes = [cause for cause in (Cause.ORDER, Cause.RETURN) if cause.value in kinds]
+    moved = {cause for on, cause in happened if day <= on < next_day}
+    causes = [cause for cause in (Cause.ORDER, Cause.RETURN) if cause in moved]
     if models.get(day) != models.get(next_day):
         causes.append(Cause.REFIT)
     return tuple(causes) or (Cause.QUIET,)

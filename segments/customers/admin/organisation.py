@@ -19,7 +19,10 @@ class OrganisationAdmin(ModelAdmin):
         (None, {"fields": ["name", ("time_zone", "currency")]}),
         (_("Sending"), {"fields": ["lock_time", "approval_audience", "sending_stopped"]}),
         (_("Lifecycle"), {"fields": [("new_days", "at_risk_days", "lapsed_days")]}),
-        (_("Customer value"), {"fields": [("clv_horizon_weeks", "yearly_discount")]}),
+        (
+            _("Customer value"),
+            {"fields": [("clv_horizon_weeks", "yearly_discount"), "return_kinds"]},
+        ),
         (_("Learning"), {"fields": ["half_life_days"]}),
     ]
 
