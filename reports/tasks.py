@@ -6,8 +6,8 @@ from reports.services.ask_what_if import answer_what_if
 
 def answer_task(pk: int) -> str:
     """Answer one question. Woken twice, it gives the same answer."""
-    asked = WhatIf.objects.select_related("goal").get(pk=pk)
-    if asked.status == WhatIf.Status.DONE:
-        return f"{asked} was already answered"
-    asked = answer_what_if(asked)
-    return f"{asked}: {asked.error or asked.get_status_display()}"
+    row = WhatIf.objects.select_related("goal").get(pk=pk)
+    if row.status == WhatIf.Status.DONE:
+        return f"{row} was already answered"
+    row = answer_what_if(row)
+    return f"{row}: {row.error or row.get_status_display()}"

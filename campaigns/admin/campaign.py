@@ -183,11 +183,11 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
         campaign = self.get_object(request, object_id)
         context: dict[str, Any] = {"campaign": campaign}
         if campaign and campaign.status != Status.ENDED:
-            found = conflicts_of(campaign)
-            never = [conflict.text for conflict in found if conflict.is_never]
+            conflicts = conflicts_of(campaign)
+            never = [conflict.text for conflict in conflicts if conflict.is_never]
             context["problems"] = campaign.problems() + never
             context["missing_links"] = campaign.missing_links()
-            context["warnings"] = [conflict.text for conflict in found if not conflict.is_never]
+            context["warnings"] = [conflict.text for conflict in conflicts if not conflict.is_never]
             needed = campaign.status != Status.ACTIVE and needs_approval(
                 self.approval_kind, campaign
             )

@@ -28,12 +28,12 @@ class ConflictsPage(ModelAdmin):
         ):
             raise PermissionDenied
         today = Organisation.current().today(timezone.now())
-        problem, found = "", []
+        problem, conflicts = "", []
         try:
-            found = find_conflicts(today)
+            conflicts = find_conflicts(today)
         except RuleError as error:
             problem = problem_in_words(error)
-        campaigns = Campaign.objects.in_bulk([c.campaign_id for c in found if c.campaign_id])
+        campaigns = Campaign.objects.in_bulk([c.campaign_id for c in conflicts if c.campaign_id])
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -41,7 +41,7 @@ class ConflictsPage(ModelAdmin):
             "problem": problem,
             "rows": [
                 (conflict, campaigns.get(conflict.campaign_id))
-                for conflict in sorted(found, key=_order)
+                for conflict in sorted(conflicts, key=_order)
             ],
             "day": today,
         }

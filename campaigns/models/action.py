@@ -85,29 +85,29 @@ class Action(models.Model):
 
     def problems(self) -> list[str]:
         """What keeps the action from being sent, in sentences."""
-        found = []
+        faults = []
         if self.has_subject and not (self.subject and self.body):
-            found.append(
+            faults.append(
                 str(_("Action “%s” is an e-mail and needs a subject and a text.") % self.name)
             )
         for field, problems in self._text_problems():
             text = _("Action “%(action)s”, %(field)s: %(problem)s")
             words = {"action": self.name, "field": TEXTS[field]}
-            found += [str(text % {**words, "problem": problem}) for problem in problems]
-        return found
+            faults += [str(text % {**words, "problem": problem}) for problem in problems]
+        return faults
 
     def missing_links(self) -> list[str]:
         """Why its messages could not leave this installation, in sentences: nobody gets one whose
         way out leads nowhere."""
         if settings.PUBLIC_URL:
             return []
-        asked = {name for text in self._read_texts() for name in text.names}
+        used = {name for text in self._read_texts() for name in text.names}
         sentence = _(
             "Action “%(action)s” uses “%(name)s”, which needs the setting PUBLIC_URL. "
             "Without it, its messages will fail."
         )
         return [
-            str(sentence % {"action": self.name, "name": name}) for name in LINKS if name in asked
+            str(sentence % {"action": self.name, "name": name}) for name in LINKS if name in used
         ]
 
     def _read_texts(self) -> Iterator[TextTemplate]:

@@ -279,36 +279,41 @@ class Campaign(models.Model):
 
     def problems(self) -> list[str]:
         """What keeps the campaign from running, in sentences; empty when it may run."""
-        found = []
+        faults = []
         if not self.actions.exists():
-            found.append(str(_("The campaign has no active action. Add one.")))
+            faults.append(str(_("The campaign has no active action. Add one.")))
         for action in self.actions.all():
-            found += action.problems()
+            faults += action.problems()
         if self.in_addition or self.transactional:
             text = _(
                 "Action “%s” answers customers who come to us, one message at a time. "
                 "Its campaign cannot be transactional or sent alongside the day's "
                 "campaign."
             )
-            found += [
-                str(text % one.name)
-                for one in self.actions.all()
-                if one.is_active and one.is_inbound
+            faults += [
+                str(text % active.name)
+                for active in self.actions.all()
+                if active.is_active and active.is_inbound
             ]
         if self.fixed_action and not self.fixed_action.is_active:
             text = _("The mix is fixed to “%s”, which is inactive, so nothing would be sent.")
-            found.append(str(text % self.fixed_action.name))
+            faults.append(str(text % self.fixed_action.name))
         if (
             self.recurrence in (self.Recurrence.WEEKLY, self.Recurrence.MONTHLY)
             and not self.recurs_on
         ):
-            found.append(str(_("The campaign has no days to run on. Fill in “recurs on”.")))
+            faults.append(str(_("The campaign has no days to run on. Fill in “recurs on”.")))
         if self.recurrence == self.Recurrence.EVENT and not self.trigger_kind:
-            found.append(
+            faults.append(
                 str(_("The campaign starts when an event arrives. Fill in the event kind."))
             )
-        return found
+        return faults
 
     def missing_links(self) -> list[str]:
         """Which actions' messages would fail for want of an address, in sentences."""
-        return [text for one in self.actions.all() if one.is_active for text in one.missing_links()]
+        return [
+            text
+            for action in self.actions.all()
+            if action.is_active
+            for text in action.missing_links()
+        ]

@@ -70,13 +70,13 @@ class Blocking:
     def blocks(self) -> tuple[tuple[Block, ...], ...]:
         """For each action, how the others block it: those that do it alike together."""
         campaign_of = self.masks.flags.campaign_of
-        found = []
+        blocks = []
         for action in range(len(campaign_of)):
             counted = self.masks.counted_by_cap & self.masks.stopped_by_cap[:, [action]]
             how = np.vstack([self.days[:, action], counted]).T
             how[campaign_of == campaign_of[action]] = 0  # only others block a campaign
             kinds = np.unique(how[how.any(axis=1)], axis=0)
-            found.append(
+            blocks.append(
                 tuple(
                     Block(
                         by=np.flatnonzero((how == kind).all(axis=1)),
@@ -86,7 +86,7 @@ class Blocking:
                     for kind in kinds
                 )
             )
-        return tuple(found)
+        return tuple(blocks)
 
     def _longest(self, by: Mask, of: Mask, spans: Iterable[int]) -> Spans:
         """The longest span of the limits that a contact starts and the other action is under.

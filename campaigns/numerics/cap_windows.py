@@ -58,8 +58,8 @@ def calendar_days_left(cap: CapEntry, time_zones: NDArray, at: datetime) -> NDAr
 
 def _by_zone(time_zones: NDArray, of_zone: Callable[[str], Any], dtype: str) -> NDArray:
     """(n,) what holds in each customer's zone, asked once for each."""
-    zones, place = np.unique(time_zones.astype(str), return_inverse=True)
-    return np.array([of_zone(str(zone)) for zone in zones], dtype=dtype)[place]
+    zones, zone_index = np.unique(time_zones.astype(str), return_inverse=True)
+    return np.array([of_zone(str(zone)) for zone in zones], dtype=dtype)[zone_index]
 
 
 def _midnight(day: date, zone: str) -> datetime:

@@ -82,11 +82,11 @@ def contradiction(use: NDArray, maximum: NDArray, minimum: NDArray) -> list[tupl
         solved = linprog(np.zeros(n_actions), A_ub=weights / scale[:, None], b_ub=amounts / scale)
         return solved.status != 2
 
-    found = list(rows)
-    if can_be_kept(found):
+    contradicting = list(rows)
+    if can_be_kept(contradicting):
         return []
-    for name in list(found):
-        fewer = [other for other in found if other != name]
+    for name in list(contradicting):
+        fewer = [other for other in contradicting if other != name]
         if not can_be_kept(fewer):
-            found = fewer
-    return found
+            contradicting = fewer
+    return contradicting

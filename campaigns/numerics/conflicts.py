@@ -78,7 +78,7 @@ def unreachable_caps(book: Rulebook) -> Iterator[tuple[int, int, int]]:
 def dead_steps(book: Rulebook) -> Iterator[tuple[int, int]]:
     """(follow-up, days): its source's own contact shuts it out until it is possible no more."""
     index = {campaign.id: i for i, campaign in enumerate(book.campaigns)}
-    for place, step in enumerate(book.follow_ups):
+    for step_index, step in enumerate(book.follow_ups):
         source = index.get(step.source_id)
         if source is None:
             continue
@@ -87,7 +87,7 @@ def dead_steps(book: Rulebook) -> Iterator[tuple[int, int]]:
             repeat = book.campaigns[source].repeat_after_days
             days = max(days, FORESIGHT_DAYS if repeat is None else repeat)
         if days >= step.after_days + step.within_days:
-            yield place, days
+            yield step_index, days
 
 
 def _days_away(book: Rulebook, source: int, target: int) -> int:
@@ -163,16 +163,16 @@ def _longest_block(
     book: Rulebook, source: int, theirs: NDArray[np.int64]
 ) -> tuple[int | None, int]:
     """The exclusion, None for the duration, that keeps all these actions away for longest."""
-    found: tuple[int | None, int] = None, 0
+    longest: tuple[int | None, int] = None, 0
     entry = book.campaigns[source]
     if is_regular(entry) and book.masks.respects_duration[source, theirs].all():
-        found = None, entry.duration_days
-    for place, exclusion in enumerate(book.exclusions):
-        if not book.masks.excluded[place, theirs].all() or exclusion.days <= found[1]:
+        longest = None, entry.duration_days
+    for index, exclusion in enumerate(book.exclusions):
+        if not book.masks.excluded[index, theirs].all() or exclusion.days <= longest[1]:
             continue
         if starts_exclusion(exclusion, entry):
-            found = place, exclusion.days
-    return found
+            longest = index, exclusion.days
+    return longest
 
 
 def _back_after(book: Rulebook, source: int, days: int) -> int | None:
@@ -181,8 +181,8 @@ def _back_after(book: Rulebook, source: int, days: int) -> int | None:
     is_step = any(step.target == source for step in book.follow_ups)
     if not days or is_step or entry.opened_by != SCHEDULE or entry.repeat_after_days is None:
         return None
-    own = np.flatnonzero(book.campaign_of == source)
-    wait = max(entry.repeat_after_days, 1, *_own_exclusions(book, source, own))
+    actions = np.flatnonzero(book.campaign_of == source)
+    wait = max(entry.repeat_after_days, 1, *_own_exclusions(book, source, actions))
     runs = [0] * entry.runs_today + list(entry.runs_in_days)
     longest = 0
     for day in runs:
@@ -195,13 +195,13 @@ def _back_after(book: Rulebook, source: int, days: int) -> int | None:
     return longest or None
 
 
-def _own_exclusions(book: Rulebook, source: int, own: NDArray[np.int64]) -> list[int]:
+def _own_exclusions(book: Rulebook, source: int, actions: NDArray[np.int64]) -> list[int]:
     """Days for which a campaign shuts out itself, by a tag of its own."""
     entry = book.campaigns[source]
     return [
         exclusion.days
-        for place, exclusion in enumerate(book.exclusions)
-        if book.masks.excluded[place, own].any() and starts_exclusion(exclusion, entry)
+        for index, exclusion in enumerate(book.exclusions)
+        if book.masks.excluded[index, actions].any() and starts_exclusion(exclusion, entry)
     ]
 
 
@@ -214,28 +214,28 @@ def _goes_first(book: Rulebook, source: int, target: int, topics: Collection[int
     of its own, asks for no feature that the target does without, and no limit holds it back that
     would let the target go.
     """
-    one, other = book.campaigns[source], book.campaigns[target]
-    mine, theirs = actions_of(book, source), actions_of(book, target)
-    channels = {book.actions[a].channel for a in mine.tolist()}
-    last = max((*other.runs_in_days, 0))
+    first, second = book.campaigns[source], book.campaigns[target]
+    of_first, of_second = actions_of(book, source), actions_of(book, target)
+    channels = {book.actions[a].channel for a in of_first.tolist()}
+    last = max((*second.runs_in_days, 0))
     return (
-        not (one.in_addition or other.in_addition)
-        and other.opened_by == SCHEDULE
-        and (one.run_anyway or not other.run_anyway)
-        and set(one.tags) & set(topics) <= set(other.tags)
+        not (first.in_addition or second.in_addition)
+        and second.opened_by == SCHEDULE
+        and (first.run_anyway or not second.run_anyway)
+        and set(first.tags) & set(topics) <= set(second.tags)
         and _features(book, source) <= _features(book, target)
-        and one.runs_today
-        and one.runs_in_days[:last] == tuple(range(1, last + 1))
-        and {book.actions[a].channel for a in theirs.tolist()} <= channels
-        and not use_of(book)[:, mine].any()
+        and first.runs_today
+        and first.runs_in_days[:last] == tuple(range(1, last + 1))
+        and {book.actions[a].channel for a in of_second.tolist()} <= channels
+        and not use_of(book)[:, of_first].any()
         and all(
-            _holds_both(scopes[kept], mine, theirs)
+            _holds_both(scopes[kept], of_first, of_second)
             for scopes, kept in (
                 (book.masks.stopped_by_cap, slice(None)),
                 (book.masks.under_gap, slice(None)),
                 # What the target itself would shut out does not matter: it never comes.
-                (book.masks.excluded, [e.source_campaign != other.id for e in book.exclusions]),
-                (book.masks.respects_duration, [c.id != other.id for c in book.campaigns]),
+                (book.masks.excluded, [e.source_campaign != second.id for e in book.exclusions]),
+                (book.masks.respects_duration, [c.id != second.id for c in book.campaigns]),
             )
         )
     )
@@ -247,7 +247,7 @@ def _features(book: Rulebook, campaign: int) -> set[str]:
 
 
 def _holds_both(
-    scopes: NDArray[np.bool_], mine: NDArray[np.int64], theirs: NDArray[np.int64]
+    scopes: NDArray[np.bool_], of_first: NDArray[np.int64], of_second: NDArray[np.int64]
 ) -> bool:
     """Whether each limit that stops any of mine stops all of theirs."""
-    return not (scopes[:, mine].any(axis=1) & ~scopes[:, theirs].all(axis=1)).any()
+    return not (scopes[:, of_first].any(axis=1) & ~scopes[:, of_second].all(axis=1)).any()

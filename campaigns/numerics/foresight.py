@@ -28,11 +28,11 @@ class Foresight:
 
         Days from today; NEVER where there is none within the foresight.
         """
-        found = np.full((len(self.campaigns), NEVER + 1), NEVER)
+        days = np.full((len(self.campaigns), NEVER + 1), NEVER)
         for c, campaign in enumerate(self.campaigns):
             for day in reversed(campaign.runs_in_days):
-                found[c, : day + 1] = day
-        return found
+                days[c, : day + 1] = day
+        return days
 
     @cached_property
     def days(self) -> Sequence[int]:

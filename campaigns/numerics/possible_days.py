@@ -24,11 +24,11 @@ def possible_days(book: Rulebook, columns: Columns, n: int) -> tuple[Mask, Days,
     targeted = np.zeros(shape, dtype=bool)
     first, last = np.full(shape, NEVER), np.full(shape, NEVER)
     for together in book.foresight.possible_together:
-        place = int(together[0])
-        if book.has_unknown_group[place]:
+        campaign = int(together[0])
+        if book.has_unknown_group[campaign]:
             continue
-        group = RuleAhead(book.rules[place], columns, n, book.ageing_fields)
-        days = _span(group, book.campaigns[place], book.foresight.days[place])
+        group = RuleAhead(book.rules[campaign], columns, n, book.ageing_fields)
+        days = _span(group, book.campaigns[campaign], book.foresight.days[campaign])
         targeted[:, together] = group.mask(0)[:, None]
         first[:, together], last[:, together] = (day[:, None] for day in days)
     return targeted, first, last
@@ -41,10 +41,10 @@ def _span(group: RuleAhead, campaign: CampaignEntry, foresight: int) -> tuple[Da
     if not group.moves:
         first, last = (days[0], days[-1]) if days else (NEVER, NEVER)
         return np.where(member, first, NEVER), np.where(member, last, NEVER)
-    found = np.full(len(member), NEVER), np.full(len(member), NEVER)
+    span = np.full(len(member), NEVER), np.full(len(member), NEVER)
     looked_at = [day for day in days if day <= foresight]
     for day in looked_at:
         member = group.mask(day)
-        found[0][member & (found[0] == NEVER)] = day
-        found[1][member] = days[-1] if day == looked_at[-1] else day
-    return found
+        span[0][member & (span[0] == NEVER)] = day
+        span[1][member] = days[-1] if day == looked_at[-1] else day
+    return span

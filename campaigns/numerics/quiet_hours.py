@@ -44,10 +44,10 @@ def entries_for(
 
     Those of channel and country; else of the country; else of the channel; else of neither.
     """
-    for asked in ((channel, country), ("", country), (channel, ""), ("", "")):
-        found = tuple(e for e in entries if (e.channel, e.country) == asked)
-        if found:
-            return found
+    for wanted in ((channel, country), ("", country), (channel, ""), ("", "")):
+        matching = tuple(e for e in entries if (e.channel, e.country) == wanted)
+        if matching:
+            return matching
     return ()
 
 
@@ -88,15 +88,15 @@ def next_open_moments(
     if not entries:
         return moments
     known: dict[tuple, np.datetime64] = {}
-    found = np.empty(k, dtype="datetime64[us]")
+    opening = np.empty(k, dtype="datetime64[us]")
     rows = zip(channels.tolist(), countries.tolist(), zones, moments.tolist(), strict=True)
     for row, alike in enumerate(rows):
         if alike not in known:
             channel, country, places, moment = alike
             opens = next_open(entries, channel, country, places, moment.replace(tzinfo=UTC))
             known[alike] = np.datetime64("NaT") if opens is None else utc64(opens)
-        found[row] = known[alike]
-    return found
+        opening[row] = known[alike]
+    return opening
 
 
 @lru_cache(maxsize=10_000)
@@ -139,9 +139,9 @@ def moment_of(day: date, minute: int, zone: str, *, later: bool) -> datetime:
     later : which one is meant of a time that comes twice.
     """
     local = datetime.combine(day, time(*divmod(minute, 60)), tzinfo=ZoneInfo(zone))
-    found = local.replace(fold=int(later)).astimezone(UTC)
-    if found.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None):
-        return found
+    moment = local.replace(fold=int(later)).astimezone(UTC)
+    if moment.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return moment
     # In a gap, the two readings of the time lie on either side of the clock change (PEP 495).
     before, after = (local.replace(fold=fold).astimezone(UTC) for fold in (1, 0))
     old = before.astimezone(local.tzinfo).utcoffset()

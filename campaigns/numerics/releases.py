@@ -48,12 +48,12 @@ def free_in(book: Rulebook, action: int, history: History, n: int) -> Days:
     def hold(source: Mask, days: int) -> None:
         lasts[source] = np.maximum(lasts[source], days)
 
-    for place in np.flatnonzero(book.masks.excluded[:, action]).tolist():
-        exclusion = book.exclusions[place]
+    for index in np.flatnonzero(book.masks.excluded[:, action]).tolist():
+        exclusion = book.exclusions[index]
         hold(starts_exclusion(exclusion, history), exclusion.days)
-    for place in book.with_duration:
-        if book.masks.respects_duration[place, action]:
-            other = book.campaigns[place]
+    for index in book.with_duration:
+        if book.masks.respects_duration[index, action]:
+            other = book.campaigns[index]
             hold(starts_duration(other.id, history), other.duration_days)
     repeat = campaign.repeat_after_days
     hold(history.of_campaign(campaign.id), FOR_EVER if repeat is None else repeat)
@@ -106,12 +106,12 @@ def _rolling_free_in(
     customer, moments = history.customer[inside], history.reserved_at[inside]
     order = np.lexsort((utc64(at) - moments, customer))
     customer, moments = customer[order], moments[order]
-    place = np.arange(len(customer)) - np.searchsorted(customer, customer)  # 0 is the newest
+    age_rank = np.arange(len(customer)) - np.searchsorted(customer, customer)  # 0 is the newest
     free = _days_until(leaves_window_at(cap, moments), at)
 
     def until_out(which: int) -> Days:
         days = np.zeros(n, dtype=np.int64)
-        days[customer[place == which]] = free[place == which]
+        days[customer[age_rank == which]] = free[age_rank == which]
         return np.clip(days, 0, NEVER)
 
     now = until_out(limit - 1)

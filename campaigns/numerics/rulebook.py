@@ -131,8 +131,8 @@ class Rulebook:
     def channels(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         """The channels of the actions, and (A,) which of them is each action's."""
         names = tuple(sorted({action.channel for action in self.actions}))
-        place = [names.index(action.channel) for action in self.actions]
-        return names, np.array(place, dtype=np.int64)
+        channel_of = [names.index(action.channel) for action in self.actions]
+        return names, np.array(channel_of, dtype=np.int64)
 
     @cached_property
     def minimum_evidence(self) -> NDArray[np.int64]:

@@ -26,12 +26,12 @@ def main_zones(
 ) -> NDArray[np.object_]:
     """(n,) the first of each customer's zones, in which calendar windows are counted."""
     known: dict[tuple[str, str], str] = {}
-    found = np.empty(len(customer_zones), dtype=object)
+    zones = np.empty(len(customer_zones), dtype=object)
     for row, pair in enumerate(zip(customer_zones.tolist(), countries.tolist(), strict=True)):
         if pair not in known:
             known[pair] = zones_of(*pair, organisation_zone)[0]
-        found[row] = known[pair]
-    return found
+        zones[row] = known[pair]
+    return zones
 
 
 @lru_cache(maxsize=1024)

@@ -74,9 +74,9 @@ def meaning_of(code: int) -> Meaning:
     return Meaning(Verdict(code))
 
 
-def limit_code(kind: Verdict, place: int) -> int:
+def limit_code(kind: Verdict, index: int) -> int:
     """The code of a limit. place : among those of its kind in the rulebook, from 0."""
-    return kind + place
+    return kind + index
 
 
 def upcoming_codes(first: Days, last: Days) -> Codes:

@@ -85,19 +85,19 @@ def _by_action(
     book: Rulebook, by_channel: Mapping[str, NDArray[np.bool_]], otherwise: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """(n, A) what holds for each action's channel."""
-    channels, place = book.channels
+    channels, channel_of = book.channels
     columns = [by_channel.get(channel, otherwise) for channel in channels]
-    found = np.column_stack([otherwise, *columns])[:, 1 + place]
-    return found.astype(bool)
+    flags = np.column_stack([otherwise, *columns])[:, 1 + channel_of]
+    return flags.astype(bool)
 
 
 def _declined(book: Rulebook, facts: Facts) -> NDArray[np.bool_]:
     """(n, campaigns) whether the customer declined a topic of the campaign."""
-    found = np.zeros((len(facts.suppressed), len(book.campaigns)), dtype=bool)
+    declined = np.zeros((len(facts.suppressed), len(book.campaigns)), dtype=bool)
     for index, campaign in enumerate(book.campaigns):
         for tag in facts.declined.keys() & set(campaign.tags):
-            found[:, index] |= facts.declined[tag]
-    return found
+            declined[:, index] |= facts.declined[tag]
+    return declined
 
 
 def limit_verdicts(
@@ -112,27 +112,27 @@ def limit_verdicts(
     codes, n = codes.copy(), len(codes)
     _block_series(book, codes, history)
     _block_repeated(book, codes, history)
-    for place, exclusion in enumerate(book.exclusions):
+    for index, exclusion in enumerate(book.exclusions):
         lasts = days_left(exclusion.days, history.days_ago) > 0
         hit = history.has_any(starts_exclusion(exclusion, history) & lasts, n)
-        code = limit_code(Verdict.EXCLUDED, place)
-        block(codes, hit[:, None] & book.masks.excluded[place], code)
-    for place in book.with_duration:
-        campaign = book.campaigns[place]
+        code = limit_code(Verdict.EXCLUDED, index)
+        block(codes, hit[:, None] & book.masks.excluded[index], code)
+    for index in book.with_duration:
+        campaign = book.campaigns[index]
         lasts = days_left(campaign.duration_days, history.days_ago) > 0
         hit = history.has_any(starts_duration(campaign.id, history) & lasts, n)
-        code = limit_code(Verdict.DURATION, place)
-        block(codes, hit[:, None] & book.masks.respects_duration[place], code)
-    for place, cap in enumerate(book.caps):
+        code = limit_code(Verdict.DURATION, index)
+        block(codes, hit[:, None] & book.masks.respects_duration[index], code)
+    for index, cap in enumerate(book.caps):
         if cap.limit is not None:
             full = count_in_window(cap, history, time_zones, at) >= cap.limit
-            code = limit_code(Verdict.CAPPED, place)
-            block(codes, full[:, None] & book.masks.stopped_by_cap[place], code)
+            code = limit_code(Verdict.CAPPED, index)
+            block(codes, full[:, None] & book.masks.stopped_by_cap[index], code)
     now = utc64(at)
-    for place, gap in enumerate(book.gaps):
+    for index, gap in enumerate(book.gaps):
         runs = gap_ends_at(gap, history.reserved_at) > now
         hit = history.has_any(is_under_gap(gap, history) & runs, n)
-        block(codes, hit[:, None] & book.masks.under_gap[place], limit_code(Verdict.GAP, place))
+        block(codes, hit[:, None] & book.masks.under_gap[index], limit_code(Verdict.GAP, index))
     return codes
 
 
@@ -146,13 +146,13 @@ def count_in_window(
 
 
 def _block_repeated(book: Rulebook, codes: Codes, history: History) -> None:
-    for place in np.flatnonzero(np.isin(book.campaign_ids, history.campaign_id)).tolist():
-        campaign = book.campaigns[place]
-        own = history.of_campaign(campaign.id)
+    for index in np.flatnonzero(np.isin(book.campaign_ids, history.campaign_id)).tolist():
+        campaign = book.campaigns[index]
+        repeats = history.of_campaign(campaign.id)
         if campaign.repeat_after_days is not None:
-            own &= days_left(campaign.repeat_after_days, history.days_ago) > 0
-        repeated = history.has_any(own, len(codes))
-        block(codes, repeated[:, None] & (book.campaign_of == place), Verdict.REPEATED_TOO_SOON)
+            repeats &= days_left(campaign.repeat_after_days, history.days_ago) > 0
+        repeated = history.has_any(repeats, len(codes))
+        block(codes, repeated[:, None] & (book.campaign_of == index), Verdict.REPEATED_TOO_SOON)
 
 
 def _block_series(book: Rulebook, codes: Codes, history: History) -> None:

@@ -55,10 +55,10 @@ def count_rule(rule: object) -> int:
 
 def last_edit(*rows: Model) -> set[int]:
     """Who last saved one of these rows by its form, as the admin's log says."""
-    mine = Q(pk=None)
+    of_rows = Q(pk=None)
     for row in rows:
-        mine |= Q(content_type=ContentType.objects.get_for_model(row), object_id=str(row.pk))
-    forms = LogEntry.objects.filter(mine, change_message__startswith="[{")
+        of_rows |= Q(content_type=ContentType.objects.get_for_model(row), object_id=str(row.pk))
+    forms = LogEntry.objects.filter(of_rows, change_message__startswith="[{")
     return set(forms.order_by("-pk").values_list("user_id", flat=True)[:1])
 
 

@@ -182,15 +182,15 @@ def expect_approved(kind: str, row: Any) -> None:
     audience = subject.audience(row)
     if not is_above_limit(audience, limit):
         return
-    asked = Approval.objects.filter(kind=kind, object_id=row.pk)
-    same = asked.filter(content_hash=content_hash(subject.content(row)))
+    requests = Approval.objects.filter(kind=kind, object_id=row.pk)
+    same = requests.filter(content_hash=content_hash(subject.content(row)))
     if same.filter(status=Status.APPROVED).exists():
         return
     words = {"n": audience, "limit": limit, "name": row}
     text = _("“%(name)s” could reach %(n)d customers, more than %(limit)d. Request approval first.")
     if same.filter(status=Status.WAITING).exists():
         text = _("“%(name)s” is waiting for approval by a second person.")
-    elif asked.filter(status__in=[Status.APPROVED, Status.WITHDRAWN]).exists():
+    elif requests.filter(status__in=[Status.APPROVED, Status.WITHDRAWN]).exists():
         text = _("“%(name)s” has changed since it was approved. Request approval again.")
     raise NeedsApproval(text % words)
 
@@ -287,8 +287,8 @@ def _subject_row(approval: Approval) -> Any:
 def _changed_rows(approval: Approval) -> list[Model]:
     """The rows that a change of rules left there, for their history."""
     changes = [RowChange(**change) for change in approval.changes]
-    found = [c.model._default_manager.filter(pk=c.pk).first() for c in changes if c.pk and c.new]
-    return [row for row in found if row is not None]
+    rows = [c.model._default_manager.filter(pk=c.pk).first() for c in changes if c.pk and c.new]
+    return [row for row in rows if row is not None]
 
 
 def _log(by: Any, said: str, approval: Approval, *rows: Model | None) -> None:

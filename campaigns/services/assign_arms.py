@@ -20,10 +20,10 @@ def position(salt: str, customer_id: int) -> float:
 
 def arm_at(plan: ArmPlan, customer_id: int) -> Arm:
     """The arm that a plan gives to a customer."""
-    place = position(plan.salt, customer_id)
-    if place < plan.holdout_share:
+    share = position(plan.salt, customer_id)
+    if share < plan.holdout_share:
         return Arm.HOLDOUT
-    return Arm.BASELINE if place < plan.holdout_share + plan.baseline_share else Arm.OPTIMISED
+    return Arm.BASELINE if share < plan.holdout_share + plan.baseline_share else Arm.OPTIMISED
 
 
 def current_plan(as_of: date) -> ArmPlan:

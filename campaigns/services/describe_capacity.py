@@ -35,11 +35,11 @@ def scope_in_words(limit: CapacityLimit) -> str:
 
 
 def contradiction_in_words(
-    entries: Sequence[CapacityEntry], found: Sequence[Sequence[object]]
+    entries: Sequence[CapacityEntry], contradicting: Sequence[Sequence[object]]
 ) -> str:
     """A sentence that names the limits; "" for none. found : see `contradiction`."""
     texts = {"minimum": _("the minimum of “%s”"), "maximum": _("the maximum of “%s”")}
-    named = [texts[str(kind)] % entries[int(str(place))].name for kind, place in found]
+    named = [texts[str(kind)] % entries[int(str(index))].name for kind, index in contradicting]
     return _("These limits contradict each other: %s.") % ", ".join(named) if named else ""
 
 
@@ -59,7 +59,7 @@ def contradiction_on(day: date) -> str:
     units = np.array([unit_of(entry) for entry in book.capacities]) / np.array(n_days)
     maximum = np.array([entry.maximum for entry in book.capacities]) * units
     minimum = np.array([entry.minimum for entry in book.capacities]) * units
-    found = contradiction(
+    contradicting = contradiction(
         use_of(book), np.where(np.isnan(maximum), np.inf, maximum), np.nan_to_num(minimum)
     )
-    return contradiction_in_words(book.capacities, found)
+    return contradiction_in_words(book.capacities, contradicting)

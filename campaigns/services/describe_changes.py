@@ -69,7 +69,7 @@ def in_words(field: Any, value: Any) -> str:
         return _("yes") if value else _("no")
     if isinstance(field, ArrayField):
         chosen = dict(getattr(field.base_field, "flatchoices", ()))
-        return ", ".join(str(chosen.get(one, one)) for one in field.to_python(value)) or NOTHING
+        return ", ".join(str(chosen.get(item, item)) for item in field.to_python(value)) or NOTHING
     if field.flatchoices:
         return str(dict(field.flatchoices).get(value, value))
     return Truncator(_plain(field, value)).chars(LONGEST)

@@ -8,39 +8,39 @@ from campaigns.numerics.rulebook import Rulebook
 from segments.models import Stage
 
 
-def shut_out_in_words(book: Rulebook, target: int, found: ShutOut) -> str:
+def shut_out_in_words(book: Rulebook, target: int, shut_out: ShutOut) -> str:
     """“Birthday” can never be sent to lapsed: “Win-back” shuts it out for 14 days …"""
-    source = book.campaigns[found.source].name
-    if found.is_certain and found.is_for_all:
+    source = book.campaigns[shut_out.source].name
+    if shut_out.is_certain and shut_out.is_for_all:
         text = _("“%(name)s” can never be sent: %(because)s.")
-    elif found.is_certain:
+    elif shut_out.is_certain:
         text = _("“%(name)s” can never be sent to %(whom)s: %(because)s.")
-    elif found.is_for_all:
+    elif shut_out.is_for_all:
         text = _("If “%(source)s” is sent every time, “%(name)s” is never sent: %(because)s.")
     else:
         text = _(
             "If “%(source)s” is sent every time, “%(name)s” is never sent to %(whom)s: %(because)s."
         )
-    stages = ", ".join(str(Stage(stage).label) for stage in found.stages)
+    stages = ", ".join(str(Stage(stage).label) for stage in shut_out.stages)
     return text % {
         "name": book.campaigns[target].name,
         "source": source,
         "whom": stages or _("the target group of “%s”") % source,
-        "because": _because(book, found),
+        "because": _because(book, shut_out),
     }
 
 
-def _because(book: Rulebook, found: ShutOut) -> str:
-    words = {"source": book.campaigns[found.source].name, "days": found.days}
-    if found.exclusion is None:
+def _because(book: Rulebook, shut_out: ShutOut) -> str:
+    words = {"source": book.campaigns[shut_out.source].name, "days": shut_out.days}
+    if shut_out.exclusion is None:
         text = _("“%(source)s” has a cool-down of %(days)d days")
     else:
         text = _("“%(source)s” blocks it for %(days)d days through the exclusion “%(rule)s”")
-        words["rule"] = book.exclusions[found.exclusion].name
-    again = ngettext("comes again after %d day", "comes again after %d days", found.again)
+        words["rule"] = book.exclusions[shut_out.exclusion].name
+    again = ngettext("comes again after %d day", "comes again after %d days", shut_out.again)
     return _("%(because)s and %(again)s") % {
         "because": text % words,
-        "again": again % found.again,
+        "again": again % shut_out.again,
     }
 
 

@@ -67,14 +67,14 @@ def conflicts_of(campaign: Campaign) -> list[Conflict]:
     as_of = max(campaign.starts_on, state.as_of) if state else campaign.starts_on
     book = load_rulebook(min(as_of, campaign.ends_on or as_of), drafts=[campaign.pk])
     search = _Search(book)
-    place = next((i for i, entry in enumerate(book.campaigns) if entry.id == campaign.pk), None)
-    if place is None:
+    index = next((i for i, entry in enumerate(book.campaigns) if entry.id == campaign.pk), None)
+    if index is None:
         return []
     try:
-        found = [*search.of_campaign(place), *search.made_by(place)]
+        conflicts = [*search.of_campaign(index), *search.made_by(index)]
     except RuleError as error:
         return [Conflict(NEVER, problem_in_words(error), campaign.pk)]
-    return [*found, *search.counted(place, state)] if state else found
+    return [*conflicts, *search.counted(index, state)] if state else conflicts
 
 
 def find_conflicts(as_of: date) -> list[Conflict]:
@@ -86,10 +86,10 @@ def find_conflicts(as_of: date) -> list[Conflict]:
     waiting = Campaign.objects.filter(status__in=[Status.DRAFT, Status.PAUSED])
     drafts = set(waiting.values_list("pk", flat=True))
     search = _Search(load_rulebook(as_of, drafts=drafts), drafts)
-    found = [*search.of_limits()]
-    for place in range(len(search.book.campaigns)):
-        found += search.of_campaign(place)
-    return found
+    conflicts = [*search.of_limits()]
+    for index in range(len(search.book.campaigns)):
+        conflicts += search.of_campaign(index)
+    return conflicts
 
 
 class _Search:
@@ -104,22 +104,22 @@ class _Search:
         self.countries = _countries() if book.quiet_hours else []
 
     def of_limits(self) -> Iterator[Conflict]:
-        for found in unreachable_caps(self.book):
-            yield Conflict(WARNING, unreachable_cap_in_words(self.book, *found))
+        for cap in unreachable_caps(self.book):
+            yield Conflict(WARNING, unreachable_cap_in_words(self.book, *cap))
 
-    def of_campaign(self, place: int) -> Iterator[Conflict]:
-        name = self.book.campaigns[place].name
-        if is_contradiction(self.book.rules[place]):
+    def of_campaign(self, index: int) -> Iterator[Conflict]:
+        name = self.book.campaigns[index].name
+        if is_contradiction(self.book.rules[index]):
             text = _(
                 "“%s” can never be sent: the conditions of its target group contradict each other."
             )
-            yield self._conflict(NEVER, text % name, place)
-        yield from self._of_caps(place)
-        yield from self._of_quiet_hours(place)
-        yield from self._of_series(place)
-        yield from self._of_others(place, self.live)
-        if self.book.campaigns[place].transactional:
-            yield from self._of_what_is_owed(place)
+            yield self._conflict(NEVER, text % name, index)
+        yield from self._of_caps(index)
+        yield from self._of_quiet_hours(index)
+        yield from self._of_series(index)
+        yield from self._of_others(index, self.live)
+        if self.book.campaigns[index].transactional:
+            yield from self._of_transactional(index)
 
     def made_by(self, source: int) -> Iterator[Conflict]:
         """What a campaign does to others: their concern, it can be sent all the same."""
@@ -127,12 +127,12 @@ class _Search:
             for conflict in self._of_others(target, [source]):
                 yield self._conflict(WARNING, conflict.text, target)
 
-    def counted(self, place: int, state: StateBuild) -> Iterator[Conflict]:
+    def counted(self, index: int, state: StateBuild) -> Iterator[Conflict]:
         """Whom the campaign could reach on the state's day: data, which other days may change."""
-        channels = self._channels(place)
+        channels = self._channels(index)
         if not channels or channels & set(inbound_channels()):
             return
-        rule, name = self.book.rules[place], self.book.campaigns[place].name
+        rule, name = self.book.rules[index], self.book.campaigns[index].name
         try:
             stages = count_reachable(rule, sorted(channels), state, timeout_ms=PATIENCE_MS)
         except (CountTooSlow, RuleError):  # the target group's own page says so
@@ -142,23 +142,23 @@ class _Search:
         lost = {stage: n for stage, (n, n_reachable) in stages.items() if n and not n_reachable}
         if len(lost) == len(stages):
             text = nobody_in_words(name, by, day, "", sum(lost.values()))
-            yield self._conflict(WARNING, text, place)
+            yield self._conflict(WARNING, text, index)
             return
         for stage, n in sorted(lost.items()):
             text = nobody_in_words(name, by, day, str(Stage(stage).label), n)
-            yield self._conflict(WARNING, text, place)
+            yield self._conflict(WARNING, text, index)
 
-    def _of_what_is_owed(self, place: int) -> Iterator[Conflict]:
+    def _of_transactional(self, index: int) -> Iterator[Conflict]:
         """What would keep from customers a message that no other limit holds back."""
-        campaign = self.book.campaigns[place]
+        campaign = self.book.campaigns[index]
         if campaign.control_share:
             text = _(
                 "“%s” is transactional and has a control share, so some customers would "
                 "not get a message they expect."
             )
-            yield self._conflict(WARNING, text % campaign.name, place)
+            yield self._conflict(WARNING, text % campaign.name, index)
         topics = sorted(str(tag) for tag in Tag.objects.filter(pk__in=campaign.tags, is_topic=True))
-        used = use_of(self.book)[:, actions_of(self.book, place)].any(axis=1)
+        used = use_of(self.book)[:, actions_of(self.book, index)].any(axis=1)
         budgets = [self.book.capacities[i].name for i in np.flatnonzero(used)]
         for names, text in (
             (
@@ -177,26 +177,26 @@ class _Search:
             ),
         ):
             for rule in names:
-                yield self._conflict(WARNING, text % {"name": campaign.name, "rule": rule}, place)
+                yield self._conflict(WARNING, text % {"name": campaign.name, "rule": rule}, index)
 
-    def _of_caps(self, place: int) -> Iterator[Conflict]:
-        actions = actions_of(self.book, place).tolist()
-        found = {a: cap for a in actions if (cap := zero_cap(self.book, a)) is not None}
-        name = self.book.campaigns[place].name
-        if found and len(found) == len(actions):
-            text = zero_cap_in_words(self.book, f"“{name}”", found[actions[0]])
-            yield self._conflict(NEVER, text, place)
+    def _of_caps(self, index: int) -> Iterator[Conflict]:
+        actions = actions_of(self.book, index).tolist()
+        caps = {a: cap for a in actions if (cap := zero_cap(self.book, a)) is not None}
+        name = self.book.campaigns[index].name
+        if caps and len(caps) == len(actions):
+            text = zero_cap_in_words(self.book, f"“{name}”", caps[actions[0]])
+            yield self._conflict(NEVER, text, index)
             return
-        for action, cap in found.items():
+        for action, cap in caps.items():
             what = _("“%(action)s” of “%(name)s”") % {
                 "action": self.book.actions[action].name,
                 "name": name,
             }
-            yield self._conflict(WARNING, zero_cap_in_words(self.book, what, cap), place)
+            yield self._conflict(WARNING, zero_cap_in_words(self.book, what, cap), index)
 
-    def _of_quiet_hours(self, place: int) -> Iterator[Conflict]:
-        campaign = self.book.campaigns[place]
-        channels = self._channels(place)
+    def _of_quiet_hours(self, index: int) -> Iterator[Conflict]:
+        campaign = self.book.campaigns[index]
+        channels = self._channels(index)
         if campaign.transactional or not channels:
             return
         outbound = sorted(channels - set(inbound_channels()))
@@ -209,7 +209,7 @@ class _Search:
             text = _(
                 "“%s” can never be sent: quiet hours cover the whole week on all its channels."
             )
-            yield self._conflict(NEVER, text % campaign.name, place)
+            yield self._conflict(NEVER, text % campaign.name, index)
             return
         for (channel, country), is_quiet in quiet.items():
             if is_quiet:
@@ -224,36 +224,36 @@ class _Search:
             else:
                 continue
             words = {"name": campaign.name, "where": where_in_words(channel, country)}
-            yield self._conflict(WARNING, text % words, place)
+            yield self._conflict(WARNING, text % words, index)
 
     def _is_quiet_somewhere(self, channel: str, country: str) -> bool:
         return is_always_quiet(self.book, channel, country, zones_of("", country, self.zone))
 
-    def _of_series(self, place: int) -> Iterator[Conflict]:
+    def _of_series(self, index: int) -> Iterator[Conflict]:
         """Steps that lead to the campaign and never open it."""
-        steps = [i for i, step in enumerate(self.book.follow_ups) if step.target == place]
+        steps = [i for i, step in enumerate(self.book.follow_ups) if step.target == index]
         dead = {step: days for step, days in dead_steps(self.book) if step in steps}
         severity = NEVER if len(dead) == len(steps) else WARNING
         for step, days in dead.items():
             source = self.names[self.book.follow_ups[step].source_id]
-            yield self._conflict(severity, dead_step_in_words(self.book, step, source, days), place)
+            yield self._conflict(severity, dead_step_in_words(self.book, step, source, days), index)
         sources = {self.book.follow_ups[step].source_id for step in steps}
-        if sources and not sources & {self.book.campaigns[i].id for i in (*self.live, place)}:
+        if sources and not sources & {self.book.campaigns[i].id for i in (*self.live, index)}:
             text = _("“%(name)s” only follows %(sources)s, which is not active.")
             listed = f" {_('or')} ".join(f"“{self.names[pk]}”" for pk in sorted(sources))
-            words = {"name": self.book.campaigns[place].name, "sources": listed}
-            yield self._conflict(WARNING, text % words, place)
+            words = {"name": self.book.campaigns[index].name, "sources": listed}
+            yield self._conflict(WARNING, text % words, index)
 
-    def _of_others(self, place: int, sources: Collection[int]) -> Iterator[Conflict]:
-        for found in shut_outs(self.book, place, sources, Stage.values, self.topics):
-            severity = NEVER if found.is_certain and found.is_for_all else WARNING
-            yield self._conflict(severity, shut_out_in_words(self.book, place, found), place)
+    def _of_others(self, index: int, sources: Collection[int]) -> Iterator[Conflict]:
+        for shut_out in shut_outs(self.book, index, sources, Stage.values, self.topics):
+            severity = NEVER if shut_out.is_certain and shut_out.is_for_all else WARNING
+            yield self._conflict(severity, shut_out_in_words(self.book, index, shut_out), index)
 
-    def _channels(self, place: int) -> set[str]:
-        return {self.book.actions[action].channel for action in actions_of(self.book, place)}
+    def _channels(self, index: int) -> set[str]:
+        return {self.book.actions[action].channel for action in actions_of(self.book, index)}
 
-    def _conflict(self, severity: str, text: str, place: int) -> Conflict:
-        return Conflict(severity, text, self.book.campaigns[place].id)
+    def _conflict(self, severity: str, text: str, index: int) -> Conflict:
+        return Conflict(severity, text, self.book.campaigns[index].id)
 
 
 def _topics(tags: set[int]) -> set[int]:

@@ -61,5 +61,5 @@ def _move(
 
 
 def _never_sent(campaign: Campaign) -> list[str]:
-    found = conflicts_of(campaign)
-    return [c.text for c in found if c.is_never and c.campaign_id == campaign.pk]
+    conflicts = conflicts_of(campaign)
+    return [c.text for c in conflicts if c.is_never and c.campaign_id == campaign.pk]

@@ -106,7 +106,11 @@ def load_rulebook(as_of: date, *, drafts: Collection[int] = ()) -> Rulebook:
         actions=actions,
         caps=load_caps(),
         exclusions=(
-            *(one for row in Exclusion.objects.order_by("pk") for one in _exclusions(row, entries)),
+            *(
+                exclusion
+                for row in Exclusion.objects.order_by("pk")
+                for exclusion in _exclusions(row, entries)
+            ),
             *_lasting_durations(entries, as_of),
         ),
         follow_ups=tuple(
@@ -273,7 +277,7 @@ def _exclusions(row: Exclusion, campaigns: tuple[CampaignEntry, ...]) -> list[Ex
         return ExclusionEntry(row.name, campaign_id, tag_id, targets, row.days)
 
     ends = (row.campaign_id, row.tag_id, row.excluded_campaign_id, row.excluded_tag_id)
-    found = [entry(*ends)]
+    exclusions = [entry(*ends)]
     if row.both_ways:
-        found.append(entry(*ends[2:], *ends[:2]))
-    return found
+        exclusions.append(entry(*ends[2:], *ends[:2]))
+    return exclusions

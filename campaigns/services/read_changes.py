@@ -87,10 +87,10 @@ def _number(value: str, text: str, *, least: int = 0) -> int:
 
 
 def _campaign(name: str) -> int:
-    found = Campaign.objects.filter(name=name).values_list("pk", flat=True).first()
-    if found is None:
+    pk = Campaign.objects.filter(name=name).values_list("pk", flat=True).first()
+    if pk is None:
         raise ChangeRefused(_("There is no campaign named “%s”.") % name)
-    return found
+    return pk
 
 
 def _named(model: type[FrequencyCap] | type[Exclusion], name: str, refusal: str) -> str:
@@ -100,28 +100,28 @@ def _named(model: type[FrequencyCap] | type[Exclusion], name: str, refusal: str)
 
 
 def _retarget(text: str) -> Retarget:
-    for place in (i for i, sign in enumerate(text) if sign == "="):
-        name, group = text[:place].strip(), text[place + 1 :].strip()
+    for equals_at in (i for i, sign in enumerate(text) if sign == "="):
+        name, group = text[:equals_at].strip(), text[equals_at + 1 :].strip()
         if not (campaign := Campaign.objects.filter(name=name).first()):
             continue
         if not group:
             return Retarget(campaign.pk, {})
-        if found := TargetGroup.objects.filter(name=group).first():
-            return Retarget(campaign.pk, found.rule)
+        if target_group := TargetGroup.objects.filter(name=group).first():
+            return Retarget(campaign.pk, target_group.rule)
     raise ChangeRefused(_("“%s” must name a campaign and a target group.") % text)
 
 
 def _cap(text: str) -> Change:
     name, value = _cut(text)
-    found = _LIMIT.fullmatch(value)
-    if found is None:
+    match = _LIMIT.fullmatch(value)
+    if match is None:
         raise ChangeRefused(
             _("“%s” must be a limit such as 1, 1/7d, 1/48h, 1/day, 1/week or 1/month.") % text
         )
-    limit = _number(found[1], text)
-    length, window = _number(found[2] or "1", text, least=1), found[4]
-    if found[3]:
-        window = {"d": FrequencyCap.Window.DAYS, "h": FrequencyCap.Window.HOURS}[found[3]].value
+    limit = _number(match[1], text)
+    length, window = _number(match[2] or "1", text, least=1), match[4]
+    if match[3]:
+        window = {"d": FrequencyCap.Window.DAYS, "h": FrequencyCap.Window.HOURS}[match[3]].value
     if FrequencyCap.objects.filter(name=name).exists():
         return SetCap(name, limit, window, length)
     scope = name.lower()
@@ -137,8 +137,8 @@ def _exclude(text: str) -> Exclude:
     names, _sign, days = text.rpartition(",")
     n_days = _number(days.strip(), text, least=1)
     ids = dict(Campaign.objects.values_list("name", "pk"))
-    for place in (i for i, sign in enumerate(names) if sign == ","):
-        first, second = names[:place].strip(), names[place + 1 :].strip()
+    for comma_at in (i for i, sign in enumerate(names) if sign == ","):
+        first, second = names[:comma_at].strip(), names[comma_at + 1 :].strip()
         if first in ids and second in ids:
             return Exclude(ids[first], ids[second], n_days)
     raise ChangeRefused(_("“%s” must name two campaigns.") % names)

@@ -24,7 +24,9 @@ Rows = dict[tuple[str, int], Values]  # by name of the table and id
 
 def values_of(rows: Iterable[models.Model]) -> Rows:
     """What the rows say, without what is no rule."""
-    found = json.loads(json.dumps(serializers.serialize("python", rows), cls=DjangoJSONEncoder))
+    serialized = json.loads(
+        json.dumps(serializers.serialize("python", rows), cls=DjangoJSONEncoder)
+    )
     skipped = {table.label: table.set_by_services for table in RULE_TABLES}
     return {
         (row["model"], row["pk"]): {
@@ -32,18 +34,18 @@ def values_of(rows: Iterable[models.Model]) -> Rows:
             for name, value in row["fields"].items()
             if name not in skipped.get(row["model"], ())
         }
-        for row in found
+        for row in serialized
     }
 
 
 def snapshot() -> Rows:
     """All rows of all tables whose changes are approved; they are few."""
-    found: Rows = {}
+    tables: Rows = {}
     for table in approved_tables():
         prefetched = [field.name for field in table.model._meta.many_to_many]
         rows = table.model._default_manager.order_by("pk").prefetch_related(*prefetched)
-        found |= values_of(rows)
-    return found
+        tables |= values_of(rows)
+    return tables
 
 
 def differences(before: Rows, after: Rows) -> list[RowChange]:

@@ -58,7 +58,7 @@ def heat_map(
             opacity = round(share**0.5, 3)
             cells.append(Cell(x, y, opacity, percent, opacity > 0.6, titles[row][column]))
     middle = CELL / 2
-    columns = [(LABEL + place * CELL + middle, str(place + 1)) for place in range(n)]
+    columns = [(LABEL + index * CELL + middle, str(index + 1)) for index in range(n)]
     if last_column:
         columns.append((LABEL + n * CELL + middle, last_column))
     return HeatMap(

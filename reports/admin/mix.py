@@ -77,8 +77,8 @@ class MixPanel(ModelAdmin):
         campaign = self._campaign(request, pk)
         report = mix_report(campaign)
         rows = {row.micro_segment_id: row for row in report.rows}
-        asked = request.GET.get("micro_segment", "")
-        chosen = int(asked) if asked.isdecimal() and int(asked) in rows else None
+        segment_id = request.GET.get("micro_segment", "")
+        chosen = int(segment_id) if segment_id.isdecimal() and int(segment_id) in rows else None
         course = mix_course(campaign, chosen, as_of=report.as_of) if report.as_of else None
         context = {
             "campaign": campaign,
@@ -96,10 +96,10 @@ class MixPanel(ModelAdmin):
 
     def fix_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         campaign = self._campaign_to_fix(request, pk)
-        asked = request.POST.get("action", "")
-        if not asked.isdecimal():
+        action_id = request.POST.get("action", "")
+        if not action_id.isdecimal():
             raise Http404
-        action = get_object_or_404(Action, pk=asked, campaign=campaign)
+        action = get_object_or_404(Action, pk=action_id, campaign=campaign)
         said = _("Mix fixed to “%s”.") % action.name
         return self._change(request, campaign, lambda: fix_mix(campaign, action), said)
 

@@ -59,7 +59,9 @@ class SegmentMigrationPage(ReportPage):
         return {
             "axis": axis,
             "forest_width": FOREST_WIDTH,
-            "rows": [_line(place, row, axis) for place, row in enumerate(report.rows, start=1)],
+            "rows": [
+                _line(row_number, row, axis) for row_number, row in enumerate(report.rows, start=1)
+            ],
             "map": _map(report),
             "n_thin": sum(row.is_thin for row in report.rows),
             "first": report.days[0],
@@ -72,10 +74,10 @@ class SegmentMigrationPage(ReportPage):
         return report.lines()
 
 
-def _line(place: int, row: SegmentValue, axis: Axis) -> dict[str, Any]:
+def _line(row_number: int, row: SegmentValue, axis: Axis) -> dict[str, Any]:
     model = Interval(row.model_cents, row.model_cents, row.model_cents)
     return {
-        "place": place,
+        "place": row_number,
         "row": row,
         "whisker": Whisker.of(row.chain, axis),
         "model": axis.at(row.model_cents) if model.is_known else None,

@@ -64,19 +64,21 @@ class WhatIfAdmin(ReadOnlyAdmin):
         return [path("<int:pk>/progress/", view, name=name), *super().get_urls()]
 
     @admin.display(description=gettext_lazy("what if"))
-    def question(self, asked: WhatIf) -> str:
-        return "; ".join(f"{KINDS.get(kind, kind)}: {text}" for kind, text in asked.changes)
+    def question(self, row: WhatIf) -> str:
+        return "; ".join(f"{KINDS.get(kind, kind)}: {text}" for kind, text in row.changes)
 
     @display(description=gettext_lazy("status"), ordering="status", label=COLOURS)
-    def status_label(self, asked: WhatIf) -> tuple[str, str]:
-        return asked.status, asked.get_status_display()
+    def status_label(self, row: WhatIf) -> tuple[str, str]:
+        return row.status, row.get_status_display()
 
     @admin.display(description=gettext_lazy("per 1,000 decisions"))
-    def worth(self, asked: WhatIf) -> str:
-        found = interval_of(asked, "doubly_robust")
-        if found is None:
-            return asked.error or asked.answer.get("refusal", "")
-        low, middle, high = (money(1_000 * v) for v in (found.low, found.estimate, found.high))
+    def worth(self, row: WhatIf) -> str:
+        interval = interval_of(row, "doubly_robust")
+        if interval is None:
+            return row.error or row.answer.get("refusal", "")
+        low, middle, high = (
+            money(1_000 * v) for v in (interval.low, interval.estimate, interval.high)
+        )
         return f"{middle} ({low} … {high})"
 
     def add_view(
@@ -93,7 +95,7 @@ class WhatIfAdmin(ReadOnlyAdmin):
             said = forms.period.cleaned_data
             today = timezone.localdate()
             try:
-                asked = ask_what_if(
+                row = ask_what_if(
                     forms.changes(),
                     as_of=latest_day() or today,
                     since=said["since"],
@@ -106,7 +108,7 @@ class WhatIfAdmin(ReadOnlyAdmin):
             except ChangeRefused as error:
                 refusal = str(error)
             else:
-                return redirect("admin:reports_whatif_change", asked.pk)
+                return redirect("admin:reports_whatif_change", row.pk)
         context = {"title": _("What if …"), "forms": forms, "refusal": refusal}
         return self._page(request, "reports/ask_what_if.html", context)
 
@@ -117,15 +119,15 @@ class WhatIfAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        asked = self._asked(request, object_id)
+        row = self._asked(request, object_id)
         context = {
-            "title": self.question(asked),
-            "asked": asked,
-            "colour": COLOURS[asked.status],
-            "progress": progress_of(asked),
-            "answer": asked.answer,
+            "title": self.question(row),
+            "asked": row,
+            "colour": COLOURS[row.status],
+            "progress": progress_of(row),
+            "answer": row.answer,
             "currency": Organisation.current().currency,
-            **_chart(asked),
+            **_chart(row),
         }
         return self._page(request, "reports/what_if.html", context)
 
@@ -135,41 +137,41 @@ class WhatIfAdmin(ReadOnlyAdmin):
     def _asked(self, request: HttpRequest, pk: Any) -> WhatIf:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not str(pk).isdecimal() or (asked := self.get_object(request, str(pk))) is None:
+        if not str(pk).isdecimal() or (row := self.get_object(request, str(pk))) is None:
             raise Http404(_("This question does not exist."))
-        return asked
+        return row
 
     def _page(self, request: HttpRequest, template: str, context: dict) -> TemplateResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts}
         return TemplateResponse(request, template, shared | context)
 
 
-def progress_of(asked: WhatIf) -> dict[str, Any]:
+def progress_of(row: WhatIf) -> dict[str, Any]:
     text = _("%(done)s of %(all)s steps (runs × batches of customers)") % {
-        "done": number(asked.n_done),
-        "all": number(asked.n_steps),
+        "done": number(row.n_done),
+        "all": number(row.n_steps),
     }
-    if asked.status == Status.WAITING:
+    if row.status == Status.WAITING:
         text = _("Waiting for a worker.")
-    elif not asked.n_steps:
+    elif not row.n_steps:
         text = _("Finding the runs of the period.")
-    finished = asked.status in (Status.DONE, Status.FAILED)
-    share = asked.n_done / asked.n_steps if asked.n_steps else 0.0
+    finished = row.status in (Status.DONE, Status.FAILED)
+    share = row.n_done / row.n_steps if row.n_steps else 0.0
     return {"share": round(share, 4), "text": text, "finished": finished}
 
 
-def interval_of(asked: WhatIf, name: str) -> Interval | None:
+def interval_of(row: WhatIf, name: str) -> Interval | None:
     """An estimate of a stored answer, in cents per decision."""
-    if asked.answer.get(name) is None:
+    if row.answer.get(name) is None:
         return None
-    return Interval(*(asked.answer[f"{name}{end}"] for end in ("", "_low", "_high")))
+    return Interval(*(row.answer[f"{name}{end}"] for end in ("", "_low", "_high")))
 
 
-def _chart(asked: WhatIf) -> dict[str, Any]:
+def _chart(row: WhatIf) -> dict[str, Any]:
     """The differences per 1,000 decisions, one under the other on a common axis."""
-    found = {name: interval_of(asked, name) for name in METHODS}
-    known = {name: interval.times(1_000) for name, interval in found.items() if interval}
-    present, best = interval_of(asked, "present"), known.get("doubly_robust")
+    intervals = {name: interval_of(row, name) for name in METHODS}
+    known = {name: interval.times(1_000) for name, interval in intervals.items() if interval}
+    present, best = interval_of(row, "present"), known.get("doubly_robust")
     if not known or present is None or best is None:
         return {}
     axis = forest_axis(list(known.values()), CHART_WIDTH)
@@ -179,5 +181,5 @@ def _chart(asked: WhatIf) -> dict[str, Any]:
         "rows": [(METHODS[name], i, Whisker.of(i, axis)) for name, i in known.items()],
         "best": best,
         "present": present.times(1_000),
-        "total": best.times(asked.answer["n"] / 1_000),
+        "total": best.times(row.answer["n"] / 1_000),
     }

@@ -116,8 +116,8 @@ class ExclusionChange(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
-        given = [bool(said.get(name)) for name in ("after", "excluded", "days")]
-        if any(given) and not all(given) and not self.errors:
+        is_filled = [bool(said.get(name)) for name in ("after", "excluded", "days")]
+        if any(is_filled) and not all(is_filled) and not self.errors:
             raise ValidationError(_("Select both campaigns and enter the days."))
         return said
 

@@ -19,12 +19,12 @@ class ReportParameters(Parameters):
     )
     since = DayField(required=False, help_text=gettext_lazy("First day of the period."))
 
-    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
-        if "as_of" not in asked:
-            asked["as_of"] = self.newest_day()
-        if "since" in asked and asked["since"] > asked["as_of"]:
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        if "as_of" not in values:
+            values["as_of"] = self.newest_day()
+        if "since" in values and values["since"] > values["as_of"]:
             raise serializers.ValidationError({"since": [_("The period ends before it starts.")]})
-        return asked
+        return values
 
     def newest_day(self) -> date:
         if day := latest_day():
@@ -48,9 +48,9 @@ class UpliftParameters(ReportParameters):
         ),
     )
 
-    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
-        asked = super().validate(asked)
-        if "since" in asked and "until" in asked and asked["until"] < asked["since"]:
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        values = super().validate(values)
+        if "since" in values and "until" in values and values["until"] < values["since"]:
             raise serializers.ValidationError({"until": [_("The period ends before it starts.")]})
-        asked.setdefault("level", "micro_segment" if "campaign" in asked else "action")
-        return asked
+        values.setdefault("level", "micro_segment" if "campaign" in values else "action")
+        return values

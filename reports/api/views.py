@@ -37,13 +37,13 @@ class UpliftReportViewSet(StrictView, GenericViewSet):
         responses={200: whole(UpliftReportSerializer)},
     )
     def list(self, request: Request) -> Response:
-        asked = self.asked
+        filters = self.asked
         report = uplift_report(
-            as_of=asked["as_of"],
-            since=asked.get("since"),
-            until=asked.get("until"),
-            campaign=asked.get("campaign"),
-            by=LEVELS[: LEVELS.index(asked["level"]) + 1],
+            as_of=filters["as_of"],
+            since=filters.get("since"),
+            until=filters.get("until"),
+            campaign=filters.get("campaign"),
+            by=LEVELS[: LEVELS.index(filters["level"]) + 1],
         )
         figures = {
             "as_of": report.as_of,

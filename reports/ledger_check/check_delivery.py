@@ -84,14 +84,14 @@ def _check_ledger(evidence: Evidence, findings: Findings) -> None:
     for delivery in evidence.deliveries:
         of_contact[delivery["contact_id"]].append(delivery)
     for contact in evidence.judged_contacts():
-        found, at = of_contact[contact.id], contact.reserved_at
+        deliveries, at = of_contact[contact.id], contact.reserved_at
         text = f"contact {contact.id}, key {contact.key}"
         if contact.is_control:
-            is_kept = not found and not contact.n_arrived
+            is_kept = not deliveries and not contact.n_arrived
             findings.check("a control gets no message", is_kept, at, text, tested=True)
             continue
-        findings.check("one delivery for each message", len(found) == 1, at, text, tested=True)
-        for delivery in found:
+        findings.check("one delivery for each message", len(deliveries) == 1, at, text, tested=True)
+        for delivery in deliveries:
             _check_state(evidence, findings, contact, delivery)
     for delivery in evidence.deliveries:
         if delivery["due_at"] >= evidence.since:
@@ -146,11 +146,11 @@ def _check_runs(evidence: Evidence, findings: Findings) -> None:
             findings.check(rule, is_kept, at, text, tested=True)
         is_kept = counts.get("eligible") == counts.get("decided", -1) + counts.get("quarantined", 0)
         findings.check("eligible = decided + excluded", is_kept, at, text, tested=True)
-        told = run["deliveries"]
-        found = balance.get(run["as_of"], {})
-        is_kept = told.get("decided") == sum(found.values())
-        is_kept &= all(told.get(name) == n for name, n in found.items())
-        text = f"{run['as_of']}: {told}, but {found}"
+        stored = run["deliveries"]
+        counted = balance.get(run["as_of"], {})
+        is_kept = stored.get("decided") == sum(counted.values())
+        is_kept &= all(stored.get(name) == n for name, n in counted.items())
+        text = f"{run['as_of']}: {stored}, but {counted}"
         findings.check("decided = sent + failed + …", is_kept, at, text, tested=True)
 
 
@@ -185,18 +185,18 @@ def _check_who(evidence: Evidence, findings: Findings) -> None:
 
 def _consents() -> dict[int, list[Row]]:
     """By customer: the changes, in order."""
-    found: dict[int, list[Row]] = defaultdict(list)
+    changes: dict[int, list[Row]] = defaultdict(list)
     for row in rows(
         'SELECT customer_id, changed_at, "before", "after" FROM segments_consentchange'
         " ORDER BY changed_at, id"
     ):
-        found[row["customer_id"]].append(row)
-    return found
+        changes[row["customer_id"]].append(row)
+    return changes
 
 
 def _consents_now() -> dict[int, list[str]]:
-    found = rows("SELECT id, consents FROM segments_customer WHERE erased_at IS NULL")
-    return {row["id"]: row["consents"] for row in found}
+    customers = rows("SELECT id, consents FROM segments_customer WHERE erased_at IS NULL")
+    return {row["id"]: row["consents"] for row in customers}
 
 
 def _allowed(
@@ -205,10 +205,10 @@ def _allowed(
     """What was allowed at a moment, and since when."""
     if not changes:
         return now, None
-    place = bisect_right([change["changed_at"] for change in changes], at)
-    if not place:
+    index = bisect_right([change["changed_at"] for change in changes], at)
+    if not index:
         return changes[0]["before"], None
-    return changes[place - 1]["after"], changes[place - 1]["changed_at"]
+    return changes[index - 1]["after"], changes[index - 1]["changed_at"]
 
 
 def _check_when(evidence: Evidence, findings: Findings) -> None:

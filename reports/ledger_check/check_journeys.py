@@ -36,8 +36,8 @@ def check_journeys(evidence: Evidence, findings: Findings) -> None:
 
 
 def read_drawings() -> dict[int, Drawing]:
-    found = rows("SELECT id, graph FROM journeys_mapversion")
-    return {row["id"]: Drawing(row["graph"]) for row in found}
+    versions = rows("SELECT id, graph FROM journeys_mapversion")
+    return {row["id"]: Drawing(row["graph"]) for row in versions}
 
 
 def read_travellers() -> list[Row]:

@@ -46,10 +46,14 @@ def default_since(now: datetime) -> datetime:
 
 
 def table(findings: list[Finding]) -> list[str]:
-    width = max((len(one.rule) for one in findings), default=4)
+    width = max((len(finding.rule) for finding in findings), default=4)
     lines = [f"{'rule':<{width}}  {'checked':>9}  {'put to test':>11}  {'violated':>8}"]
-    for one in findings:
-        n = len(one.violations)
-        lines.append(f"{one.rule:<{width}}  {one.n_checked:>9,}  {one.n_tested:>11,}  {n:>8,}")
-        lines += [f"    {at:%Y-%m-%d %H:%M:%S} {text}" for at, text in one.violations[:N_EXAMPLES]]
+    for finding in findings:
+        n = len(finding.violations)
+        lines.append(
+            f"{finding.rule:<{width}}  {finding.n_checked:>9,}  {finding.n_tested:>11,}  {n:>8,}"
+        )
+        lines += [
+            f"    {at:%Y-%m-%d %H:%M:%S} {text}" for at, text in finding.violations[:N_EXAMPLES]
+        ]
     return lines

@@ -31,10 +31,10 @@ KINDS = {
 def check_limits(evidence: Evidence, findings: Findings) -> None:
     for customer, history in evidence.step(sorted(evidence.history.items())):
         person = evidence.people[customer]
-        for place, contact in enumerate(history):
+        for index, contact in enumerate(history):
             if contact.is_control or contact.arrived_at is None:
                 continue
-            at, before = contact.arrived_at, history[:place]
+            at, before = contact.arrived_at, history[:index]
             if at < evidence.since:
                 continue
             if contact.channel in inbound_channels():
@@ -58,8 +58,8 @@ def check_limits(evidence: Evidence, findings: Findings) -> None:
 def _as_planned(evidence: Evidence, contact: Contact) -> list[Contact]:
     """What an answer counts: nothing can hold it back later, so as the manual says of decisions,
     what was decided before, at the moments for which it was planned, left or not."""
-    earlier = [one for one in evidence.planned[contact.customer] if one.id < contact.id]
-    return [replace(one, arrived_at=one.reserved_at) for one in earlier]
+    earlier = [other for other in evidence.planned[contact.customer] if other.id < contact.id]
+    return [replace(other, arrived_at=other.reserved_at) for other in earlier]
 
 
 def _text(contact: Contact, more: str = "") -> str:
@@ -86,9 +86,9 @@ def _check_caps(
         start = window_start(cap, at, person.zones[0])
         is_rolling = cap["window"] in ("hours", "days")
         inside = [
-            one
-            for one in before
-            if _counts(cap, one) and _is_after(_when(one), start, strictly=is_rolling)
+            other
+            for other in before
+            if _counts(cap, other) and _is_after(_when(other), start, strictly=is_rolling)
         ]
         findings.check(
             f"cap “{cap['name']}”",
@@ -144,9 +144,11 @@ def _check_gaps(
         if gap["channel"] not in ("", contact.channel):
             continue
         ago = [
-            at - _when(one)
-            for one in before
-            if one.takes_slot and not one.transactional and gap["channel"] in ("", one.channel)
+            at - _when(other)
+            for other in before
+            if other.takes_slot
+            and not other.transactional
+            and gap["channel"] in ("", other.channel)
         ]
         nearest = min(ago, default=timedelta.max)
         is_kept = nearest >= timedelta(hours=gap["hours"])
@@ -165,7 +167,9 @@ def _check_exclusions(
         for source, target in ways:
             if not _is_of(contact, target):
                 continue
-            sources = [one for one in before if not one.transactional and _is_of(one, source)]
+            sources = [
+                other for other in before if not other.transactional and _is_of(other, source)
+            ]
             n_days = _days_since(sources, at, rules.zone)
             findings.check(
                 f"exclusion “{rule['name']}”",
@@ -182,15 +186,15 @@ def _is_of(contact: Contact, end: tuple[int | None, int | None]) -> bool:
 
 def _days_since(contacts: Iterable[Contact], at: datetime, zone: ZoneInfo) -> int | None:
     """Calendar days of the organisation since the latest of them; None without any."""
-    days: list[date] = [_when(one).astimezone(zone).date() for one in contacts]
+    days: list[date] = [_when(contact).astimezone(zone).date() for contact in contacts]
     return (at.astimezone(zone).date() - max(days)).days if days else None
 
 
 def _check_durations(
     findings: Findings, rules: Rules, contact: Contact, at: datetime, before: Sequence[Contact]
 ) -> None:
-    own = rules.campaigns[contact.campaign]
-    if not contact.takes_slot or own["ignores_durations"]:
+    sent = rules.campaigns[contact.campaign]
+    if not contact.takes_slot or sent["ignores_durations"]:
         return
     for campaign in rules.campaigns.values():
         pk, days = campaign["id"], campaign["duration_days"]
@@ -226,9 +230,9 @@ def _check_quiet_hours(
 def quiet_hours_for(rules: Rules, channel: str, country: str) -> list[Row]:
     """The most specific alone: of channel and country, the country, the channel, of neither."""
     for wanted in ((channel, country), ("", country), (channel, ""), ("", "")):
-        found = [r for r in rules.quiet_hours if (r["channel"], r["country"]) == wanted]
-        if found:
-            return found
+        matching = [r for r in rules.quiet_hours if (r["channel"], r["country"]) == wanted]
+        if matching:
+            return matching
     return []
 
 

@@ -105,15 +105,15 @@ class Rules:
     lock_time: str | None  # without one, messages leave as soon as they are decided
 
     @classmethod
-    def of(cls, since: datetime, found: Mapping[str, list[Row]]) -> "Rules":
-        [organisation] = found["organisation"]
-        active = {name: [row for row in found[name] if row["is_active"]]
+    def of(cls, since: datetime, tables: Mapping[str, list[Row]]) -> "Rules":
+        [organisation] = tables["organisation"]
+        active = {name: [row for row in tables[name] if row["is_active"]]
                   for name in ("caps", "gaps", "quiet_hours")}  # fmt: skip
-        pairs = {(row["from_campaign_id"], row["to_campaign_id"]) for row in found["ignores"]}
+        pairs = {(row["from_campaign_id"], row["to_campaign_id"]) for row in tables["ignores"]}
         return cls(
             since=since,
-            exclusions=found["exclusions"],
-            campaigns={row["id"]: row for row in found["campaigns"]},
+            exclusions=tables["exclusions"],
+            campaigns={row["id"]: row for row in tables["campaigns"]},
             ignores=pairs,
             zone=ZoneInfo(organisation["time_zone"]),
             lock_time=organisation["lock_time"],
@@ -141,8 +141,8 @@ class Evidence:
     step: Step = iter
 
     def rules_at(self, at: datetime) -> Rules:
-        place = bisect_right([one.since for one in self.rules], at)
-        return self.rules[max(place - 1, 0)]
+        index = bisect_right([rules.since for rules in self.rules], at)
+        return self.rules[max(index - 1, 0)]
 
     def judged_contacts(self) -> Iterator[Contact]:
         for contact in self.contacts.values():
@@ -156,15 +156,15 @@ class Evidence:
             self.planned[contact.customer].append(contact)
             if contact.happened_at is not None:
                 self.history[contact.customer].append(contact)
-        for own in self.history.values():
-            own.sort(key=lambda contact: (contact.happened_at, contact.id))
+        for contacts in self.history.values():
+            contacts.sort(key=lambda contact: (contact.happened_at, contact.id))
 
 
 def load_evidence(since: datetime, until: datetime) -> Evidence:
     """What every installation has: the rules as they are now, arrivals as the ledger tells them."""
     rules = Rules.of(since, rules_now())
     first = since.date() - timedelta(days=look_back(rules) + LONGEST_WAIT)
-    found = Evidence(
+    evidence = Evidence(
         people=read_people(rules.zone),
         contacts=read_contacts(first),
         deliveries=read_deliveries(first),
@@ -172,22 +172,22 @@ def load_evidence(since: datetime, until: datetime) -> Evidence:
         since=since,
         until=until,
     )
-    for delivery in found.deliveries:
-        contact = found.contacts.get(delivery["contact_id"])
+    for delivery in evidence.deliveries:
+        contact = evidence.contacts.get(delivery["contact_id"])
         if contact and delivery["status"] == "sent" and delivery["sent_at"]:
             contact.arrived_at = delivery["sent_at"].astimezone(UTC)
             contact.n_arrived += 1
-    found.order_histories()
-    return found
+    evidence.order_histories()
+    return evidence
 
 
 def rules_now() -> dict[str, list[Row]]:
-    found = {}
+    tables = {}
     with connection.cursor() as cursor:
         for name, table in RULES.items():
             cursor.execute(f"SELECT coalesce(json_agg(t ORDER BY t.id), '[]')::text FROM {table} t")
-            found[name] = json.loads(cursor.fetchone()[0])
-    return found
+            tables[name] = json.loads(cursor.fetchone()[0])
+    return tables
 
 
 def look_back(rules: Rules) -> int:
@@ -211,17 +211,17 @@ def read_contacts(first: date = date.min) -> dict[int, Contact]:
         "id, as_of, reserved_at, customer_id, campaign_id, channel, tags, takes_slot, counted,"
         " transactional, is_control, source = 'import', key::text"
     )
-    found = {}
+    contacts = {}
     with connection.chunked_cursor() as cursor:
         cursor.execute(
             f"SELECT {columns} FROM journeys_contact WHERE as_of >= %s ORDER BY id", [first]
         )
         for pk, as_of, at, customer, campaign, channel, tags, *flags in cursor:
-            found[pk] = Contact(
+            contacts[pk] = Contact(
                 *(pk, as_of, at.astimezone(UTC), customer, campaign, channel, frozenset(tags)),
                 *flags,
             )
-    return found
+    return contacts
 
 
 def read_people(organisation_zone: ZoneInfo, erased: Iterable[Row] = ()) -> dict[int, Person]:
@@ -229,23 +229,23 @@ def read_people(organisation_zone: ZoneInfo, erased: Iterable[Row] = ()) -> dict
     of_countries, fields = _zones_of_countries(), address_fields()
     columns = {"id", "external_id", "country", "time_zone", "updated_at", *fields.values()}
     stored = rows(f"SELECT {', '.join(columns)} FROM segments_customer")
-    found = {}
+    people = {}
     for row in (*stored, *erased):
         names = [row["time_zone"]] if row["time_zone"] else of_countries.get(row["country"], [])
         zones = tuple(map(ZoneInfo, names)) or (organisation_zone,)
         addresses = {channel: row[field] for channel, field in fields.items()}
         written = row["updated_at"] if "updated_at" in row else moment(row["at"])
         person = Person(row["id"], row["external_id"], row["country"], zones, addresses, written)
-        found[person.id] = person
-    return found
+        people[person.id] = person
+    return people
 
 
 def _zones_of_countries() -> dict[str, list[str]]:
     """zone.tab: country, place, zone, remark."""
-    found: dict[str, list[str]] = defaultdict(list)
+    zones_by_country: dict[str, list[str]] = defaultdict(list)
     table = files("tzdata") / "zoneinfo" / "zone.tab"
     for line in table.read_text("utf-8").splitlines():
         if not line.startswith("#"):
             country, _place, zone = line.split("\t")[:3]
-            found[country].append(zone)
-    return found
+            zones_by_country[country].append(zone)
+    return zones_by_country

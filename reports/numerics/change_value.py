@@ -118,9 +118,9 @@ class ChangeEvidence:
                 gram, moment = np.zeros((FOLDS, p, p)), np.zeros((FOLDS, p))
             np.add.at(totals, np.searchsorted(customers, log.customer), rows)
             for half in range(FOLDS):
-                mine = log.customer % FOLDS == half
-                gram[half] += taken[mine].T @ taken[mine]
-                moment[half] += taken[mine].T @ log.reward[mine]
+                of_half = log.customer % FOLDS == half
+                gram[half] += taken[of_half].T @ taken[of_half]
+                moment[half] += taken[of_half].T @ log.reward[of_half]
             moves = log.changed - log.present
             touched = _touched(log)
             n_touched += int(touched.sum())
@@ -260,7 +260,7 @@ def _terms(log: LoggedDecisions) -> tuple[Floats, Floats]:
     return taken, rows
 
 
-def _unit(place: int, length: int) -> Floats:
+def _unit(index: int, length: int) -> Floats:
     unit = np.zeros(length)
-    unit[place] = 1.0
+    unit[index] = 1.0
     return unit

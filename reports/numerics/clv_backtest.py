@@ -134,8 +134,8 @@ def normalised_gini(predicted: Array, actual: Array) -> float:
     """
     if actual.sum() <= 0:
         return math.nan
-    own = _concentration(rankdata(actual), actual)
-    return _concentration(rankdata(predicted), actual) / own if own > 0 else math.nan
+    best = _concentration(rankdata(actual), actual)
+    return _concentration(rankdata(predicted), actual) / best if best > 0 else math.nan
 
 
 def _concentration(ranks: Array, values: Array) -> float:

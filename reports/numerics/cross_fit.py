@@ -130,14 +130,14 @@ def learned_policies(
 
     model.gate(X, logged.segment_ids[train], logged.costs)
     X_test = scaling.transform(logged.features[test])
-    found = model.predict(X_test, logged.segment_ids[test])
+    prediction = model.predict(X_test, logged.segment_ids[test])
     nothing = np.zeros((len(test), 1))
-    value = np.hstack([nothing, found.uplift - logged.costs])
+    value = np.hstack([nothing, prediction.uplift - logged.costs])
     allowed = log.support[test] | (np.arange(value.shape[1]) == 0)
     evidence = has_minimum_evidence(*_counts(statistics))
     policies = {
         ENGINE: choice_probabilities(
-            value, np.hstack([nothing, found.sd]), allowed, np.concatenate([[True], evidence])
+            value, np.hstack([nothing, prediction.sd]), allowed, np.concatenate([[True], evidence])
         ),
         GREEDY: np.eye(value.shape[1])[np.where(allowed, value, -np.inf).argmax(axis=1)],
     }
@@ -151,22 +151,22 @@ def _statistics(
 ) -> UpliftStatistics:
     """What the half says of action k: its own rows, and those of none that could have had it."""
     chosen, share = logged.log.chosen[train], logged.shares[train, k]
-    mine = ((chosen == k + 1) | (chosen == 0)) & ~np.isnan(share)
-    treated = chosen[mine] == k + 1
+    of_action = ((chosen == k + 1) | (chosen == 0)) & ~np.isnan(share)
+    treated = chosen[of_action] == k + 1
     return UpliftStatistics.from_contacts(
-        X[mine],
-        logged.segment_ids[train][mine],
+        X[of_action],
+        logged.segment_ids[train][of_action],
         treated,
-        reward[mine],
-        reward[mine] > 0,
-        weights=1 / np.where(treated, 1 - share[mine], share[mine]),
+        reward[of_action],
+        reward[of_action] > 0,
+        weights=1 / np.where(treated, 1 - share[of_action], share[of_action]),
     )
 
 
 def _counts(statistics: list[UpliftStatistics]) -> list[Floats]:
     """Test, its responders, control, its responders: (K,) each."""
-    n = np.array([one.n for one in statistics])
-    responded = np.array([one.n_responded for one in statistics])
+    n = np.array([of_action.n for of_action in statistics])
+    responded = np.array([of_action.n_responded for of_action in statistics])
     return [n[:, 1], responded[:, 1], n[:, 0], responded[:, 0]]
 
 

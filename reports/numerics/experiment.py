@@ -156,11 +156,13 @@ class Experiment:
 def merged(strata: Sequence[Stratum]) -> Experiment:
     """One experiment of strata of several segments or actions: equal shares are added up."""
     by_share: dict[float, Stratum] = {}
-    for one in strata:
-        other = by_share.get(one.control_share)
-        by_share[one.control_share] = (
-            Stratum(one.control_share, other.test + one.test, other.control + one.control)
+    for stratum in strata:
+        other = by_share.get(stratum.control_share)
+        by_share[stratum.control_share] = (
+            Stratum(
+                stratum.control_share, other.test + stratum.test, other.control + stratum.control
+            )
             if other
-            else one
+            else stratum
         )
     return Experiment(tuple(by_share[share] for share in sorted(by_share)))

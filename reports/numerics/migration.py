@@ -123,8 +123,8 @@ def dirichlet_strength(counts: Array, groups: Groups) -> float:
         return float((gammaln(prior + n.sum(axis=1)) - gammaln(prior)).sum() - cells.sum())
 
     bounds = (np.log(LEAST_STRENGTH), np.log(MOST_STRENGTH))
-    found = minimize_scalar(unlikeliness, bounds=bounds, method="bounded")
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(unlikeliness, bounds=bounds, method="bounded")
+    return float(np.exp(optimum.x))
 
 
 def shrunk_rows(counts: Array, parents: Array, strength: float) -> Array:
@@ -147,18 +147,18 @@ def shrunk_means(moves: Moves, groups: Groups) -> Array:
         if not len(rows):
             continue
         size, total = n[rows], moves.cents[rows]
-        own, pooled = total / size, total.sum() / size.sum()
+        raw_means, pooled = total / size, total.sum() / size.sum()
         freedom = size.sum() - len(rows)
-        within = max((moves.squares[rows] - total * own).sum(), 0.0) / max(freedom, 1.0)
+        within = max((moves.squares[rows] - total * raw_means).sum(), 0.0) / max(freedom, 1.0)
         if within == 0 or len(rows) == 1:
             kept = np.ones(len(rows))
         else:
             weight = size / within
-            excess = weight @ (own - pooled) ** 2 - (len(rows) - 1)
+            excess = weight @ (raw_means - pooled) ** 2 - (len(rows) - 1)
             between = max(excess, 0.0) / (weight.sum() - weight @ weight / weight.sum())
             kept = between / (between + 1 / weight)
         means[groups == group] = pooled
-        means[rows] = pooled + kept * (own - pooled)
+        means[rows] = pooled + kept * (raw_means - pooled)
     return means
 
 
@@ -232,10 +232,10 @@ def jackknife_limits(
 
 def _split(counts: Array) -> tuple[Array, Array]:
     """Who stayed (s,), and who moved (s, s + 1), nobody on the diagonal."""
-    place = np.arange(len(counts))
+    index = np.arange(len(counts))
     movers = counts.astype(float)
-    stayers = movers[place, place].copy()
-    movers[place, place] = 0
+    stayers = movers[index, index].copy()
+    movers[index, index] = 0
     return stayers, movers
 
 

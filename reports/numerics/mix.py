@@ -75,7 +75,7 @@ class PairSums:
 
     def __add__(self, other: "PairSums") -> "PairSums":
         pairs = zip(astuple(self), astuple(other), strict=True)
-        return PairSums(*(mine + theirs for mine, theirs in pairs))
+        return PairSums(*(ours + theirs for ours, theirs in pairs))
 
     def turned(self) -> "PairSums":
         """The same contacts with the second action first."""
@@ -149,12 +149,12 @@ def prob_best(mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.
     scale = max(float(np.abs(mean).max()), float(sd.max()), 1e-12)
     sd = np.maximum(sd, 1e-9 * scale)  # certainty, to within rounding
     points = ndtri((np.arange(GRID) + 0.5) / GRID)
-    found = np.empty(len(mean))
+    probability = np.empty(len(mean))
     for k in range(len(mean)):
         values = mean[k] + sd[k] * points
         below = ndtr((values[:, None] - mean) / sd)
-        found[k] = np.delete(below, k, axis=1).prod(axis=1).mean()
-    return found / found.sum()
+        probability[k] = np.delete(below, k, axis=1).prod(axis=1).mean()
+    return probability / probability.sum()
 
 
 def mix_state(

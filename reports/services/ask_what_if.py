@@ -34,7 +34,7 @@ def ask_what_if(
     if not changes:
         raise ChangeRefused(_("Specify at least one change."))
     read_changes(changes)
-    asked = WhatIf.objects.create(
+    row = WhatIf.objects.create(
         changes=[list(pair) for pair in changes],
         as_of=as_of,
         since=since,
@@ -44,26 +44,26 @@ def ask_what_if(
         created_by=by,
         created_at=at,
     )
-    async_task(TASK, asked.pk, task_name=f"what if {asked.pk}")
-    return asked
+    async_task(TASK, row.pk, task_name=f"what if {row.pk}")
+    return row
 
 
-def answer_what_if(asked: WhatIf) -> WhatIf:
+def answer_what_if(row: WhatIf) -> WhatIf:
     """Answer a question and keep the answer. It only reads, so it may be tried again at will."""
-    question = WhatIf.objects.filter(pk=asked.pk)
+    question = WhatIf.objects.filter(pk=row.pk)
     question.update(status=WhatIf.Status.RUNNING, n_done=0, error="")
 
     def tell(done: int, of: int) -> None:
         question.update(n_done=done, n_steps=of)
 
     try:
-        found = what_if(
-            read_changes([(kind, text) for kind, text in asked.changes]),
-            as_of=asked.as_of,
-            since=asked.since,
-            until=asked.until,
-            goal=asked.goal,
-            window_days=asked.window_days,
+        answer = what_if(
+            read_changes([(kind, text) for kind, text in row.changes]),
+            as_of=row.as_of,
+            since=row.since,
+            until=row.until,
+            goal=row.goal,
+            window_days=row.window_days,
             progress=tell,
         )
     except (ReportError, ChangeRefused) as refusal:
@@ -75,6 +75,6 @@ def answer_what_if(asked: WhatIf) -> WhatIf:
         )
         raise
     else:
-        question.update(status=WhatIf.Status.DONE, answer=found.as_dict())
-    asked.refresh_from_db()
-    return asked
+        question.update(status=WhatIf.Status.DONE, answer=answer.as_dict())
+    row.refresh_from_db()
+    return row

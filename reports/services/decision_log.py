@@ -122,10 +122,10 @@ class DecisionLog:
         if len(batch) == 0 or not np.array_equal(rows["customer_id"], batch.customer_ids):
             self.n_lost += len(rows["customer_id"])
             return None
-        found = predict_uplift(inputs, batch)
+        prediction = predict_uplift(inputs, batch)
         facts = facts_of_codes(rows["verdicts"].astype(np.int16))
         due = DueSteps.taken(inputs.book, rows["action_id"], rows["is_control"])
-        present = decide_again(inputs, chunk, batch, facts, found, due=due).choice
+        present = decide_again(inputs, chunk, batch, facts, prediction, due=due).choice
         same_rules = after.book == inputs.book
         then = (
             present
@@ -135,7 +135,7 @@ class DecisionLog:
                 chunk,
                 batch,
                 changed_facts(inputs, after.book, batch, facts),
-                found,
+                prediction,
                 due=due,
             ).choice
         )
@@ -154,7 +154,7 @@ class DecisionLog:
             reward=rows["reward"][kept],
             cost=np.concatenate([[0.0], book.cost_cents]),
             features=inputs.scaling.transform(batch.features[kept]),
-            uplift=np.column_stack([np.zeros(int(kept.sum())), found.uplift[kept]]),
+            uplift=np.column_stack([np.zeros(int(kept.sum())), prediction.uplift[kept]]),
         )
         return log if kept.any() else None
 
@@ -199,8 +199,8 @@ def changed_facts(inputs: RunInputs, book: Rulebook, batch: CustomerBatch, facts
 
 def _is_of_group(facts: Codes) -> NDArray[np.bool_]:
     """Codes that target group and schedule alone decide: all other facts are in order."""
-    own = [Verdict.ALLOWED, Verdict.NOT_IN_TARGET_GROUP, Verdict.NOT_SCHEDULED]
-    return np.isin(facts, own) | is_upcoming(facts)
+    by_schedule = [Verdict.ALLOWED, Verdict.NOT_IN_TARGET_GROUP, Verdict.NOT_SCHEDULED]
+    return np.isin(facts, by_schedule) | is_upcoming(facts)
 
 
 def _retargeted(book: Rulebook, other: Rulebook) -> NDArray[np.bool_]:

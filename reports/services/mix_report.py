@@ -69,22 +69,26 @@ def mix_report(campaign: Campaign, *, as_of: date | None = None) -> MixReport:
     total, seen = _seen(campaign, actions, model)
     if model and len(actions) > 1:
         values = average_values(model, campaign.pk, actions)
-        seen = {s: _with_values(one, values.get(s), actions) for s, one in seen.items()}
+        seen = {
+            s: _with_values(segment_mix, values.get(s), actions) for s, segment_mix in seen.items()
+        }
         total = _with_values(total, _overall(values, seen), actions)
     overall = total.evidence(minimum) if actions else 0.0
-    own = {segment: one.evidence(minimum) for segment, one in seen.items()}
+    own_evidence_of = {
+        segment: segment_mix.evidence(minimum) for segment, segment_mix in seen.items()
+    }
     # A lead that has not even the minimum of its own takes no part, and costs others nothing.
-    tested = [segment for segment in seen if own[segment] >= 1]
+    tested = [segment for segment in seen if own_evidence_of[segment] >= 1]
     is_proven = proven(
         total.p_value if overall >= 1 else 1.0, [seen[segment].p_value for segment in tested]
     )
     proven_in = dict(zip(tested, is_proven[1:], strict=True))
-    names = {one.pk: str(one) for one in MicroSegment.objects.filter(pk__in=seen)}
+    names = {segment.pk: str(segment) for segment in MicroSegment.objects.filter(pk__in=seen)}
 
-    def row(segment: int | None, one: _Seen, own_evidence: float, proved: bool) -> MixRow:
+    def row(segment: int | None, segment_mix: _Seen, own_evidence: float, proved: bool) -> MixRow:
         return _row(
             campaign,
-            one,
+            segment_mix,
             minimum,
             segment=segment,
             name=names[segment] if segment else _("All customers"),
@@ -93,7 +97,10 @@ def mix_report(campaign: Campaign, *, as_of: date | None = None) -> MixReport:
             is_proven=proved,
         )
 
-    rows = [row(s, one, own[s], proven_in.get(s, False)) for s, one in seen.items()]
+    rows = [
+        row(s, segment_mix, own_evidence_of[s], proven_in.get(s, False))
+        for s, segment_mix in seen.items()
+    ]
     return MixReport(
         campaign=campaign,
         as_of=model.as_of if model else None,
@@ -111,14 +118,14 @@ def mixes_in_short(campaigns: Sequence[Campaign]) -> dict[int, str]:
     mixed = [pk for pk, actions in active.items() if len(actions) > 1]
     half_life = Organisation.current().half_life_days
     shares, pairs = _sums(mixed, model, half_life=half_life, totals_only=True)
-    found = {}
+    short = {}
     for campaign in campaigns:
-        place = (campaign.pk, None)
+        key = (campaign.pk, None)
         actions = active[campaign.pk]
-        seen = _one(actions, _overall_counts(actions, model), shares.get(place), pairs.get(place))
+        seen = _one(actions, _overall_counts(actions, model), shares.get(key), pairs.get(key))
         least = minimum.of(campaign.pk)
         evidence = seen.evidence(least) if actions else 0.0
-        found[campaign.pk] = _row(
+        short[campaign.pk] = _row(
             campaign,
             seen,
             least,
@@ -126,7 +133,7 @@ def mixes_in_short(campaigns: Sequence[Campaign]) -> dict[int, str]:
             overall_evidence=evidence,
             is_proven=evidence >= 1 and proven(seen.p_value, [])[0],
         ).in_short
-    return found
+    return short
 
 
 def newest_model(
@@ -158,14 +165,14 @@ def _seen(
     campaign: Campaign, actions: list[Action], model: UpliftModelVersion | None
 ) -> tuple[_Seen, dict[int, _Seen]]:
     """All together, and by micro-segment."""
-    place = (campaign.pk, None)
+    key = (campaign.pk, None)
     half_life = Organisation.current().half_life_days
     shares, pairs = _sums([campaign.pk], model, half_life=half_life)
     counts = {}
     if model and actions:
         counts = mix_sums.evidence([campaign.pk], as_of=model.as_of, half_life=half_life)
     overall = _overall_counts(actions, model)
-    total = _one(actions, overall, shares.get(place), pairs.get(place))
+    total = _one(actions, overall, shares.get(key), pairs.get(key))
     segments = {segment for _campaign, segment in [*shares, *counts] if segment}
     return total, {
         s: _one(
@@ -216,24 +223,26 @@ def _one(
 
 
 def _against(first: int, other: int, pairs: Mapping[tuple[int, int], PairSums]) -> PairSums:
-    found = pairs.get((min(first, other), max(first, other)), PairSums())
-    return found if first < other else found.turned()
+    sums = pairs.get((min(first, other), max(first, other)), PairSums())
+    return sums if first < other else sums.turned()
 
 
-def _with_values(one: _Seen, values: AverageValues | None, actions: Sequence[Action]) -> _Seen:
+def _with_values(
+    segment_mix: _Seen, values: AverageValues | None, actions: Sequence[Action]
+) -> _Seen:
     if values is None:
-        return one
+        return segment_mix
     best = prob_best(values.mean, values.sd)
-    place = {action.pk: i for i, action in enumerate(actions)}
+    index_of = {action.pk: i for i, action in enumerate(actions)}
     compared = [
         replace(
             action,
-            prob_best=float(best[place[action.id]]),
-            value_cents=float(values.mean[place[action.id]]),
+            prob_best=float(best[index_of[action.id]]),
+            value_cents=float(values.mean[index_of[action.id]]),
         )
-        for action in one.actions
+        for action in segment_mix.actions
     ]
-    return replace(one, actions=compared)
+    return replace(segment_mix, actions=compared)
 
 
 def _overall(
@@ -250,8 +259,8 @@ def _overall(
         return None
     parts = [(weight / whole, values[segment]) for segment, weight in weights.items()]
     return AverageValues(
-        mean=np.sum([share * one.mean for share, one in parts], axis=0),
-        sd=np.sum([share * one.sd for share, one in parts], axis=0),
+        mean=np.sum([share * of_segment.mean for share, of_segment in parts], axis=0),
+        sd=np.sum([share * of_segment.sd for share, of_segment in parts], axis=0),
     )
 
 

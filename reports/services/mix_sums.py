@@ -63,50 +63,50 @@ def evidence(
     campaign_ids: Sequence[int], *, as_of: date, half_life: int, totals_only: bool = False
 ) -> dict[Place, dict[int, Counts]]:
     """Measured contacts by action, old ones discounted."""
-    found: dict[Place, dict[int, Counts]] = defaultdict(dict)
+    counts_by_segment: dict[Place, dict[int, Counts]] = defaultdict(dict)
     for campaign, segment, action, *counts in _rows(
         EVIDENCE, campaign_ids, totals_only, as_of=as_of, half_life=half_life
     ):
-        found[campaign, segment][action] = (counts[0], counts[1], counts[2], counts[3])
-    return found
+        counts_by_segment[campaign, segment][action] = (counts[0], counts[1], counts[2], counts[3])
+    return counts_by_segment
 
 
 def pairs(
     campaign_ids: Sequence[int], *, as_of: date, half_life: int, totals_only: bool = False
 ) -> dict[Place, dict[tuple[int, int], PairSums]]:
     """Comparisons by pair of actions, the one with the smaller id first."""
-    found: dict[Place, dict[tuple[int, int], PairSums]] = defaultdict(dict)
+    sums_by_segment: dict[Place, dict[tuple[int, int], PairSums]] = defaultdict(dict)
     for campaign, segment, first, second, *sums in _rows(
         PAIRS, campaign_ids, totals_only, as_of=as_of, half_life=half_life
     ):
-        found[campaign, segment][first, second] = PairSums(*sums)
-    return found
+        sums_by_segment[campaign, segment][first, second] = PairSums(*sums)
+    return sums_by_segment
 
 
 def expected_contacts(
     campaign_ids: Sequence[int], *, as_of: date, totals_only: bool = False
 ) -> dict[Place, dict[int, float]]:
     """Sums of assignment probabilities by action, over each campaign's newest days."""
-    found: dict[Place, dict[int, float]] = defaultdict(dict)
+    contacts_by_segment: dict[Place, dict[int, float]] = defaultdict(dict)
     for campaign, segment, action, expected in _rows(
         SHARES, campaign_ids, totals_only, as_of=as_of
     ):
-        found[campaign, segment][action] = expected
-    return found
+        contacts_by_segment[campaign, segment][action] = expected
+    return contacts_by_segment
 
 
 def daily_expected(
     campaign_id: int, micro_segment_id: int | None, *, as_of: date
 ) -> dict[date, dict[int, float]]:
     """Sums of assignment probabilities by day and action."""
-    found: dict[date, dict[int, float]] = defaultdict(dict)
+    contacts_by_day: dict[date, dict[int, float]] = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(
             COURSE, {"campaign": campaign_id, "segment": micro_segment_id, "as_of": as_of}
         )
         for day, action, expected in cursor.fetchall():
-            found[day][action] = expected
-    return found
+            contacts_by_day[day][action] = expected
+    return contacts_by_day
 
 
 def _rows(

@@ -91,24 +91,24 @@ def shares(actions: Sequence[ActionShare]) -> str:
 
 def missing(actions: Sequence[ActionShare], minimum: EvidenceCounts) -> list[str]:
     """What is short of the minimum, each by the action that has the least of it."""
-    found: list[str] = []
-    for place, least in enumerate(minimum if actions else ()):
-        action = min(actions, key=lambda action: action.counts[place])
-        if action.counts[place] < least:
+    sentences: list[str] = []
+    for index, least in enumerate(minimum if actions else ()):
+        action = min(actions, key=lambda action: action.counts[index])
+        if action.counts[index] < least:
             words = {
-                "n": number(int(action.counts[place])),
+                "n": number(int(action.counts[index])),
                 "least": number(least),
                 "action": action.name,
             }
-            found.append(str(NEEDED[place]) % words)
-    return found
+            sentences.append(str(NEEDED[index]) % words)
+    return sentences
 
 
 def _furthest(actions: Sequence[ActionShare], minimum: EvidenceCounts) -> str:
     """The count that is furthest from its minimum: 9 of 15."""
     pairs = [
-        (min(action.counts[place] for action in actions), least)
-        for place, least in enumerate(minimum)
+        (min(action.counts[index] for action in actions), least)
+        for index, least in enumerate(minimum)
         if least
     ]
     n, least = min(pairs, key=lambda pair: pair[0] / pair[1])

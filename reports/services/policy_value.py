@@ -37,7 +37,7 @@ def policy_value(
     cost_cents : of a contact; default, for rewards in money, each action's own. Rewards that are
     not money carry no cost. Raises ReportError where the log is no experiment.
     """
-    found = load_experiment(
+    experiment = load_experiment(
         as_of=as_of,
         since=since,
         until=until,
@@ -45,13 +45,19 @@ def policy_value(
         campaign_ids=campaign_ids or [],
         seed=seed,
     )
-    own = [float(action.cost_cents) if reward.is_money else 0.0 for action in found.actions]
-    costs = np.array(own if cost_cents is None else [cost_cents] * len(own))
+    costs_of_actions = [
+        float(action.cost_cents) if reward.is_money else 0.0 for action in experiment.actions
+    ]
+    costs = np.array(
+        costs_of_actions if cost_cents is None else [cost_cents] * len(costs_of_actions)
+    )
     policies = cross_fitted(
-        LoggedChoices(found.log, found.shares, found.segment_ids, found.features, costs),
-        [str(action) for action in found.actions],
+        LoggedChoices(
+            experiment.log, experiment.shares, experiment.segment_ids, experiment.features, costs
+        ),
+        [str(action) for action in experiment.actions],
         n_splits=n_splits,
         seed=seed,
         progress=progress,
     )
-    return PolicyValues(len(found.log), len(found.actions), found.sampled, policies)
+    return PolicyValues(len(experiment.log), len(experiment.actions), experiment.sampled, policies)

@@ -123,7 +123,7 @@ class MigrationReport:
     def lines(self) -> Iterable[dict[str, Any]]:
         """A row per segment with its figures and its shares of moves, None where unknown."""
         names = [str(row.segment) for row in self.rows]
-        for place, row in enumerate(self.rows):
+        for index, row in enumerate(self.rows):
             figures: dict[str, Any] = {
                 "stage": row.segment.stage,
                 "segment": row.segment.name,
@@ -137,7 +137,7 @@ class MigrationReport:
                 "lifetime_cents": row.lifetime_cents,
                 "model_cents": row.model_cents,
             }
-            shares = zip([*names, "left"], self.chain.transition[place], strict=True)
+            shares = zip([*names, "left"], self.chain.transition[index], strict=True)
             figures |= {f"to {name}": share for name, share in shares}
             yield {name: _known(value) for name, value in figures.items()}
 
@@ -153,12 +153,12 @@ def segment_migration(
     organisation = Organisation.current()
     days = _days(as_of, since, period_days)
     n_customers = Customer.objects.count()
-    found = _read(days, organisation.time_zone, n_customers)
-    ids = sorted({*found["origin"].tolist(), *found["target"].tolist()} - {0})
+    observed = _read(days, organisation.time_zone, n_customers)
+    ids = sorted({*observed["origin"].tolist(), *observed["target"].tolist()} - {0})
     if not ids:
         raise ReportError(_("No customer was in a micro-segment in this period."))
     segments = _in_order(MicroSegment.objects.filter(pk__in=ids))
-    parts, new = _moves(found, [segment.pk for segment in segments])
+    parts, new = _moves(observed, [segment.pk for segment in segments])
     stages = list(Stage.values)
     groups = np.array([stages.index(segment.stage) for segment in segments])
     settings: dict[str, float] = {
@@ -173,18 +173,18 @@ def segment_migration(
         SegmentValue(
             segment=segment,
             n_now=now.get(segment.pk, (0, 0.0))[0],
-            n_observed=int(whole.counts[place].sum()),
-            n_new=int(new[place]),
-            margin_cents=float(chain.margin_cents[place]),
+            n_observed=int(whole.counts[index].sum()),
+            n_new=int(new[index]),
+            margin_cents=float(chain.margin_cents[index]),
             chain=Interval(
-                float(chain.horizon_cents[place]),
-                float(limits.low_cents[place]),
-                float(limits.high_cents[place]),
+                float(chain.horizon_cents[index]),
+                float(limits.low_cents[index]),
+                float(limits.high_cents[index]),
             ),
-            lifetime_cents=float(chain.lifetime_cents[place]),
+            lifetime_cents=float(chain.lifetime_cents[index]),
             model_cents=now.get(segment.pk, (0, UNKNOWN.estimate))[1],
         )
-        for place, segment in enumerate(segments)
+        for index, segment in enumerate(segments)
     ]
     return MigrationReport(
         days=days,
@@ -237,25 +237,26 @@ def _in_order(segments: Iterable[MicroSegment]) -> list[MicroSegment]:
 
 
 def _moves(
-    found: dict[str, NDArray[Any]], ids: list[int]
+    observed: dict[str, NDArray[Any]], ids: list[int]
 ) -> tuple[list[Moves], NDArray[np.float64]]:
     """The moves of every part that has any, and how many are new to each segment (s,)."""
     n = len(ids)
-    place = {pk: number for number, pk in enumerate(ids)} | {0: n}  # 0 is nowhere
+    index_of = {pk: number for number, pk in enumerate(ids)} | {0: n}  # 0 is nowhere
     origin, target = (
-        np.array([place[pk] for pk in found[name].tolist()], int) for name in ("origin", "target")
+        np.array([index_of[pk] for pk in observed[name].tolist()], int)
+        for name in ("origin", "target")
     )
-    new = np.bincount(target[origin == n], found["n"][origin == n], n + 1)[:n].astype(float)
+    new = np.bincount(target[origin == n], observed["n"][origin == n], n + 1)[:n].astype(float)
     parts = []
-    for part in np.unique(found["part"][origin < n]):
-        rows = np.flatnonzero((found["part"] == part) & (origin < n))
+    for part in np.unique(observed["part"][origin < n]):
+        rows = np.flatnonzero((observed["part"] == part) & (origin < n))
         counts = np.zeros((n, n + 1))
-        np.add.at(counts, (origin[rows], target[rows]), found["n"][rows])
+        np.add.at(counts, (origin[rows], target[rows]), observed["n"][rows])
         parts.append(
             Moves(
                 counts,
-                np.bincount(origin[rows], found["cents"][rows], n).astype(float),
-                np.bincount(origin[rows], found["squares"][rows], n).astype(float),
+                np.bincount(origin[rows], observed["cents"][rows], n).astype(float),
+                np.bincount(origin[rows], observed["squares"][rows], n).astype(float),
             )
         )
     return parts or [Moves(np.zeros((n, n + 1)), np.zeros(n), np.zeros(n))], new

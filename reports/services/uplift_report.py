@@ -108,9 +108,9 @@ def _cells(by: Sequence[str], **params: Any) -> dict[Key, list[Stratum]]:
     keys = ", ".join(f"c.{level}_id" for level in by)
     with connection.cursor() as cursor:
         cursor.execute(CELLS.format(keys=keys), params)
-        found = cursor.fetchall()
+        rows = cursor.fetchall()
     groups: dict[tuple[Key, float | None], dict[bool, Group]] = defaultdict(dict)
-    for row in found:
+    for row in rows:
         key, share, is_control, counts = row[: len(by)], row[-11], row[-10], row[-9:]
         n, n_open, n_contaminated, responders, margin, margin2, value, value2, cost = counts
         groups[key, share][is_control] = Group(

@@ -68,7 +68,7 @@ class UpliftRow:
 
     @property
     def key(self) -> tuple[int | None, ...]:
-        return tuple(place.pk for place in self.places)
+        return tuple(part.pk for part in self.places)
 
     @cached_property
     def split(self) -> SampleRatio:
@@ -93,9 +93,9 @@ class UpliftRow:
         )
         test, test_responders = compared_test.n, compared_test.responders
         control, control_responders = compared_control.n, compared_control.responders
-        found = []
+        sentences = []
         if test < MIN_TEST:
-            found.append(
+            sentences.append(
                 ngettext(
                     "%(n)d measured test message of %(least)d.",
                     "%(n)d measured test messages of %(least)d.",
@@ -104,12 +104,12 @@ class UpliftRow:
                 % {"n": test, "least": MIN_TEST}
             )
         if test_responders < MIN_TEST_RESPONDERS:
-            found.append(
+            sentences.append(
                 _("%(n)d test conversions of %(least)d.")
                 % {"n": test_responders, "least": MIN_TEST_RESPONDERS}
             )
         if control < MIN_CONTROL:
-            found.append(
+            sentences.append(
                 ngettext(
                     "%(n)d measured control message of %(least)d.",
                     "%(n)d measured control messages of %(least)d.",
@@ -118,11 +118,11 @@ class UpliftRow:
                 % {"n": control, "least": MIN_CONTROL}
             )
         if control_responders < MIN_CONTROL_RESPONDERS:
-            found.append(
+            sentences.append(
                 _("%(n)d control conversions of %(least)d.")
                 % {"n": control_responders, "least": MIN_CONTROL_RESPONDERS}
             )
-        return found
+        return sentences
 
     @property
     def explanation(self) -> str:
@@ -165,8 +165,8 @@ class UpliftRow:
         """Figures by name, unknown ones None: a line of the CSV file or of JSON."""
         experiment, split = self.experiment, self.split
         figures: dict[str, Any] = {}
-        for place in self.places:
-            figures[f"{place.level}_id"], figures[place.level] = place.pk, place.name
+        for part in self.places:
+            figures[f"{part.level}_id"], figures[part.level] = part.pk, part.name
         rates = experiment.rates()
         figures |= {"state": self.state.value, "explanation": self.explanation}
         for name, group, rate in (

@@ -138,10 +138,10 @@ def closed_runs(
             )
             % {"since": since, "until": until, "days": reward.window_days, "as_of": as_of}
         )
-    own = [run for run in runs if run.is_of_this_version]
-    if not own:
+    of_this_version = [run for run in runs if run.is_of_this_version]
+    if not of_this_version:
         raise ReportError(str(OtherDecisionVersion(runs[-1].decision_version)))
-    runs = own
+    runs = of_this_version
     for run in runs:
         if run.state.feature_set_id != runs[-1].state.feature_set_id:  # type: ignore[union-attr]
             text = _("The features changed after %s. Choose a period before or after that day.")

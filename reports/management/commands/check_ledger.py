@@ -54,15 +54,16 @@ class Command(FiguresCommand):
             "until": now,
             "rules": [
                 {
-                    "rule": one.rule,
-                    "checked": one.n_checked,
-                    "put_to_test": one.n_tested,
-                    "violated": len(one.violations),
+                    "rule": finding.rule,
+                    "checked": finding.n_checked,
+                    "put_to_test": finding.n_tested,
+                    "violated": len(finding.violations),
                     "examples": [
-                        f"{at:%Y-%m-%d %H:%M:%S} {text}" for at, text in one.violations[:N_EXAMPLES]
+                        f"{at:%Y-%m-%d %H:%M:%S} {text}"
+                        for at, text in finding.violations[:N_EXAMPLES]
                     ],
                 }
-                for one in self.findings
+                for finding in self.findings
             ],
             "not_checked": list(NOT_CHECKED),
         }
@@ -75,9 +76,9 @@ class Command(FiguresCommand):
         )
         self.stdout.writelines(f"{line}\n" for line in table(self.findings))
         self.stdout.write("\nNot checked, for the ledger alone cannot tell:")
-        self.stdout.writelines(f"  {one}\n" for one in figures["not_checked"])
+        self.stdout.writelines(f"  {rule}\n" for rule in figures["not_checked"])
 
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
-        if any(one.violations for one in self.findings):
+        if any(finding.violations for finding in self.findings):
             raise SystemExit(1)

@@ -48,12 +48,12 @@ class Command(FiguresCommand):
         write(f"{figures['n_customers']:,} customers, {figures['as_of']} to {figures['until']}")
         write(f"{figures['n_unvalued']:,} orders without a known amount")
         for name in ("purchases", "value_cents"):
-            found = {k: "–" if v is None else f"{v:,.3f}" for k, v in figures[name].items()}
+            shown = {k: "–" if v is None else f"{v:,.3f}" for k, v in figures[name].items()}
             write(
-                f"{name}: predicted {found['predicted_total']}, actual {found['actual_total']}, "
-                f"ratio {found['ratio']} [{found['ratio_low']}, {found['ratio_high']}], "
-                f"mean absolute error {found['mean_absolute_error']}, "
-                f"correlation {found['correlation']}, gini {found['gini']}"
+                f"{name}: predicted {shown['predicted_total']}, actual {shown['actual_total']}, "
+                f"ratio {shown['ratio']} [{shown['ratio_low']}, {shown['ratio_high']}], "
+                f"mean absolute error {shown['mean_absolute_error']}, "
+                f"correlation {shown['correlation']}, gini {shown['gini']}"
             )
         write(f"{'':<12}{'customers':>10}{'purchases':>22}{'value in cents':>26}")
         write(f"{'':<22}{'predicted':>12}{'actual':>10}{'predicted':>14}{'actual':>12}")

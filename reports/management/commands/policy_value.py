@@ -143,10 +143,10 @@ def _reward(options: Mapping[str, Any]) -> Reward:
 
 
 def _campaign_ids(names: list[str]) -> list[int]:
-    found = dict(Campaign.objects.filter(name__in=names).values_list("name", "pk"))
-    if missing := [name for name in names if name not in found]:
+    ids = dict(Campaign.objects.filter(name__in=names).values_list("name", "pk"))
+    if missing := [name for name in names if name not in ids]:
         raise CommandError(f"There is no campaign named {', '.join(missing)}.")
-    return list(found.values())
+    return list(ids.values())
 
 
 def _figures(name: str, worth: PolicyWorth) -> dict[str, Any]:

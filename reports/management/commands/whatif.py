@@ -78,10 +78,10 @@ class Command(FiguresCommand):
         goal = Goal.objects.filter(name=options["goal"]).first() if options["goal"] else None
         if options["goal"] and goal is None:
             raise CommandError(f"There is no goal named {options['goal']}.")
-        given = [(kind, text) for kind in KINDS for text in options[kind.replace("-", "_")]]
+        changes = [(kind, text) for kind in KINDS for text in options[kind.replace("-", "_")]]
         try:
-            found = what_if(
-                read_changes(given),
+            answer = what_if(
+                read_changes(changes),
                 as_of=as_of,
                 since=options["since"],
                 until=options["until"],
@@ -90,7 +90,7 @@ class Command(FiguresCommand):
             )
         except (ReportError, ChangeRefused) as error:
             raise CommandError(str(error)) from error
-        return found.as_dict()
+        return answer.as_dict()
 
     def show(self, figures: Mapping[str, Any]) -> None:
         self.stdout.write(
