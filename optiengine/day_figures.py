@@ -104,30 +104,30 @@ def warnings_of(
     runs: list[DecisionRun], counts: dict[str, int], *, today: date
 ) -> list[tuple[str, str, str]]:
     """(colour, sentence, name of the page to go to) of what somebody should look at."""
-    found = []
+    warnings = []
     newest = next(iter(runs), None)
     if counts["unknown"]:
         text = _("It is unknown whether %d messages arrived.")
-        found.append(("warning", text % counts["unknown"], "unknown"))
+        warnings.append(("warning", text % counts["unknown"], "unknown"))
     if newest and newest.status in (DecisionRun.Status.FAILED, DecisionRun.Status.NOT_RUN):
         text = _("The run of %(day)s failed: %(error)s")
         words = {"day": newest.as_of, "error": newest.error}
-        found.append(("alarm", text % words, "runs"))
+        warnings.append(("alarm", text % words, "runs"))
     if newest and newest.counts.get("quarantined"):
         text = _("%(n)d customers of %(day)s could not be decided and are in quarantine.")
         words = {"n": newest.counts["quarantined"], "day": newest.as_of}
-        found.append(("warning", text % words, "runs"))
+        warnings.append(("warning", text % words, "runs"))
     if newest and newest.as_of < today - timedelta(days=1):
         text = _("The latest run is from %s. Later days have not been decided.")
-        found.append(("warning", text % newest.as_of, "runs"))
+        warnings.append(("warning", text % newest.as_of, "runs"))
     if not settings.PUBLIC_URL and _sends_email():
         text = _("E-mail cannot be sent: set PUBLIC_URL, the address of the unsubscribe page.")
-        found.append(("warning", text, "campaigns"))
+        warnings.append(("warning", text, "campaigns"))
     if failed := ImportJob.objects.filter(status=ImportJob.Status.FAILED).count():
-        found.append(
+        warnings.append(
             ("warning", _("%d imports failed. You can run them again.") % failed, "imports")
         )
-    return found
+    return warnings
 
 
 def _sends_email() -> bool:

@@ -152,7 +152,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="optiengine@localhost
 
 # An e-mail provider in addition to, or instead of, the mail server: the transport "anymail".
 ANYMAIL_ESP = env.str("ANYMAIL_ESP", default="").lower()
-ESPS = {found.name for found in iter_modules(anymail.backends.__path__)} - {
+ESPS = {module.name for module in iter_modules(anymail.backends.__path__)} - {
     "base", "base_requests", "console", "test", "sendinblue",
 }  # fmt: skip
 if ANYMAIL_ESP and ANYMAIL_ESP not in ESPS:

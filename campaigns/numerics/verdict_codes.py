@@ -60,7 +60,7 @@ class Meaning:
     """A code in its parts."""
 
     verdict: Verdict
-    place: int = 0  # of the limit among those of its kind in the rulebook
+    index: int = 0  # of the limit among those of its kind in the rulebook
     days_until: int = 0  # UPCOMING: days until it becomes possible, 1 is tomorrow
     days_open: int = 0  # UPCOMING: days that it then stays so, after the first
 
@@ -70,12 +70,12 @@ def meaning_of(code: int) -> Meaning:
         days_until, days_open = divmod(code - Verdict.UPCOMING, DAY)
         return Meaning(Verdict.UPCOMING, days_until=days_until, days_open=days_open)
     if code >= KIND:
-        return Meaning(Verdict(code // KIND * KIND), place=code % KIND)
+        return Meaning(Verdict(code // KIND * KIND), index=code % KIND)
     return Meaning(Verdict(code))
 
 
 def limit_code(kind: Verdict, index: int) -> int:
-    """The code of a limit. place : among those of its kind in the rulebook, from 0."""
+    """The code of a limit. index : among those of its kind in the rulebook, from 0."""
     return kind + index
 
 

@@ -37,7 +37,7 @@ def scope_in_words(limit: CapacityLimit) -> str:
 def contradiction_in_words(
     entries: Sequence[CapacityEntry], contradicting: Sequence[Sequence[object]]
 ) -> str:
-    """A sentence that names the limits; "" for none. found : see `contradiction`."""
+    """A sentence that names the limits; "" for none. contradicting : see `contradiction`."""
     texts = {"minimum": _("the minimum of “%s”"), "maximum": _("the maximum of “%s”")}
     named = [texts[str(kind)] % entries[int(str(index))].name for kind, index in contradicting]
     return _("These limits contradict each other: %s.") % ", ".join(named) if named else ""

@@ -85,16 +85,16 @@ class VerdictWords:
             case Verdict.OUTRANKED:
                 return _("Possible, but a campaign with a higher priority was chosen.")
             case Verdict.CAPPED:
-                return self._cap(self.book.caps[meaning.place])
+                return self._cap(self.book.caps[meaning.index])
             case Verdict.EXCLUDED:
-                return self._exclusion(self.book.exclusions[meaning.place])
+                return self._exclusion(self.book.exclusions[meaning.index])
             case Verdict.DURATION:
-                return self._duration(meaning.place)
+                return self._duration(meaning.index)
             case Verdict.GAP:
-                return self._gap(self.book.gaps[meaning.place])
+                return self._gap(self.book.gaps[meaning.index])
             case Verdict.OVER_BUDGET:
                 text = _("Too little of “%s” was left when this customer was decided.")
-                return text % self.book.capacities[meaning.place].name
+                return text % self.book.capacities[meaning.index].name
         raise ValueError(f"no words for {meaning.verdict!r}")
 
     def _channel(self, action: int) -> str:

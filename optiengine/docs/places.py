@@ -39,8 +39,8 @@ PLACES = {
 def documentation_of(request: HttpRequest) -> str:
     """Address of the part that describes the page, else of the first page; in its language."""
     name = (request.resolver_match and request.resolver_match.url_name) or ""
-    place = PLACES.get(name) or PLACES.get(name.rpartition("_")[0], START)
-    page, _, anchor = place.partition("#")
+    page_and_anchor = PLACES.get(name) or PLACES.get(name.rpartition("_")[0], START)
+    page, _, anchor = page_and_anchor.partition("#")
     prefix = "" if get_language() == "en" else f"{get_language()}/"
     address = reverse("documentation_page", args=[f"{prefix}{page}.html"])
     return f"{address}#{anchor}" if anchor else address

@@ -48,14 +48,14 @@ NOT_RUN = re.compile(r"not-run: \S.*")
 def problems(site: Site | None = None) -> list[str]:
     """Everything that is wrong with the documentation, one sentence each, with file and line."""
     site = site or Site()
-    found = [*_navigation_problems(site)]
+    faults = [*_navigation_problems(site)]
     for path, file in site.files.items():
         if path.endswith(".md"):
             language, _page = site.split(path)
-            found += _page_problems(file, site.folder, language)
+            faults += _page_problems(file, site.folder, language)
     for file in PLAIN_FILES:
-        found += _page_problems(file, ROOT, ORIGINAL)
-    return found
+        faults += _page_problems(file, ROOT, ORIGINAL)
+    return faults
 
 
 def _navigation_problems(site: Site) -> Iterator[str]:
@@ -113,8 +113,8 @@ def _unknown_code(document: Document) -> Iterator[tuple[int, str]]:
 
 def unknown_references(code: str) -> list[str]:
     """What is wrong with one piece of code in backticks."""
-    if found := [*_unknown_commands(code)]:
-        return found
+    if unknown := [*_unknown_commands(code)]:
+        return unknown
     if NAME.fullmatch(code.partition("=")[0]) and not is_known_name(code.partition("=")[0]):
         return [f"`{code}` is neither a setting nor a name in the code."]
     if OPTION.fullmatch(code.partition(" ")[0]) and code.partition(" ")[0] not in all_options():
@@ -172,8 +172,8 @@ def _unknown_commands(code: str) -> Iterator[str]:
 @cache
 def parser_of(command: str) -> CommandParser:
     app = get_commands()[command]
-    found = load_command_class(app, command) if isinstance(app, str) else app
-    return found.create_parser("manage.py", command)
+    loaded = load_command_class(app, command) if isinstance(app, str) else app
+    return loaded.create_parser("manage.py", command)
 
 
 def options_of(command: str) -> set[str]:
@@ -196,7 +196,7 @@ def all_options() -> set[str]:
 @cache
 def setting_defaults() -> dict[str, ast.expr | None]:
     """Every variable that the settings read, with the expression of its default."""
-    found: dict[str, ast.expr | None] = {}
+    defaults_by_name: dict[str, ast.expr | None] = {}
     for node in ast.walk(ast.parse((ROOT / "optiengine/settings.py").read_text())):
         if (
             isinstance(node, ast.Call)
@@ -204,11 +204,11 @@ def setting_defaults() -> dict[str, ast.expr | None]:
             and isinstance(node.func.value, ast.Name)
             and node.func.value.id == "env"
             and isinstance(node.args[0], ast.Constant)
-            and node.args[0].value not in found
+            and node.args[0].value not in defaults_by_name
         ):
             defaults = [keyword.value for keyword in node.keywords if keyword.arg == "default"]
-            found[str(node.args[0].value)] = defaults[0] if defaults else None
-    return found
+            defaults_by_name[str(node.args[0].value)] = defaults[0] if defaults else None
+    return defaults_by_name
 
 
 def is_setting(name: str) -> bool:
@@ -244,19 +244,23 @@ def _is_importable(dotted: str) -> bool:
         return True
     for split in range(len(parts), 0, -1):
         try:
-            found: Any = import_module(".".join(parts[:split]))
+            target: Any = import_module(".".join(parts[:split]))
         except ImportError:
             continue
         for name in parts[split:]:
-            found = getattr(found, name, None)
-        return found is not None
+            target = getattr(target, name, None)
+        return target is not None
     return False
 
 
 def _has_field(model: str, name: str) -> bool:
     """Of one of our models; what is no model of ours may be anything."""
-    ours = [found for found in apps.get_models() if found.__module__.partition(".")[0] in PACKAGES]
-    return all(hasattr(found, name) for found in ours if found.__name__ == model)
+    ours = [
+        model_class
+        for model_class in apps.get_models()
+        if model_class.__module__.partition(".")[0] in PACKAGES
+    ]
+    return all(hasattr(model_class, name) for model_class in ours if model_class.__name__ == model)
 
 
 def _permissions(app: str) -> set[str]:

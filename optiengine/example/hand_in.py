@@ -86,11 +86,11 @@ def hand_in_contacts(
 
 def withdrawals(events: Events) -> dict[str, set[str]]:
     """The channels that each customer no longer wants, by the properties of what he did."""
-    found: dict[str, set[str]] = {}
+    channels_of: dict[str, set[str]] = {}
     for row in np.flatnonzero(np.isin(events.kind.astype(str), WITHDRAWALS)):
         channel = next(c for c in CONSENT_OF if f'"channel":"{c}"' in events.properties[row])
-        found.setdefault(events.customer[row], set()).add(channel)
-    return found
+        channels_of.setdefault(events.customer[row], set()).add(channel)
+    return channels_of
 
 
 def is_handed_in(name: str) -> bool:

@@ -149,10 +149,10 @@ class World:
     def _options(self, action_keys: np.ndarray) -> np.ndarray:
         """Positions in the catalogue; ValueError names an action that is not in it."""
         try:
-            found = [self.catalogue.option_of[str(key)] for key in action_keys]
+            options = [self.catalogue.option_of[str(key)] for key in action_keys]
         except KeyError as error:
             raise ValueError(f"The catalogue has no action {error.args[0]!r}.") from None
-        return np.array(found, dtype=int)
+        return np.array(options, dtype=int)
 
     def _receive_one(self, state: CustomerState, option: int, rows: np.ndarray) -> list[Events]:
         """Everybody in `rows` gets this one action; orders it brings are kept for their day."""

@@ -60,18 +60,18 @@ def counted(start: date, end: date) -> dict[str, Any]:
 def true_worth(lived: LivedWorld) -> dict[str, dict[str, float]]:
     """By arm: margin compared with a world without messages, less the cost of messages."""
     worth, arms = lived.worth, read_arms(lived.scenario)
-    found = {}
+    worth_by_arm = {}
     for arm in Arm.values:
         members = arms == arm
         if not members.any():
             continue
         net = worth.gained_cents[members] - worth.cost_cents[members]
-        found[arm] = {
+        worth_by_arm[arm] = {
             "customers": int(members.sum()),
             "messages": round(float(worth.n_messages[members].mean()), 3),
             "net_cents": round(float(net.mean()), 2),
         }
-    return found
+    return worth_by_arm
 
 
 def free_choices(lived: LivedWorld) -> list[dict[str, Any]]:
@@ -82,13 +82,13 @@ def free_choices(lived: LivedWorld) -> list[dict[str, Any]]:
     """
     days = lived.worth.choices
     spans = [(first, days[first : first + SPAN_DAYS]) for first in range(0, len(days), SPAN_DAYS)]
-    found = []
+    rows = []
     for first, part in [*spans, (0, days)]:
         row: dict[str, Any] = {"first_day": first + 1, "last_day": first + len(part)}
         for arm in ARMS:
             row[arm] = _shown(sum((day[arm] for day in part), start=ChoiceWorth()))
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
 def _shown(worth: ChoiceWorth) -> dict[str, float | int | None]:
@@ -113,7 +113,7 @@ def store(summary: dict[str, Any], folder: Path) -> None:
 def stored(scenario: Scenario, folder: Path, n_days: int) -> dict[str, Any] | None:
     """The stored summary, if it describes the current days of this database; else None."""
     try:
-        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     start = scenario.population.start
@@ -122,7 +122,7 @@ def stored(scenario: Scenario, folder: Path, n_days: int) -> dict[str, Any] | No
         "days": n_days,
         **counted(start, start + timedelta(days=n_days)),
     }
-    return found if now.items() <= found.items() else None
+    return summary if now.items() <= summary.items() else None
 
 
 def as_text(summary: dict[str, Any], *, currency: str) -> list[str]:

@@ -97,15 +97,15 @@ class TrueWorth:
         best = np.maximum(values.max(axis=1, initial=0.0), 0.0)
         is_contact = choices.chosen >= 0
         chosen = np.where(is_contact, values[np.arange(len(values)), choices.chosen], 0.0)
-        found = {}
+        worth_by_arm = {}
         for arm, members in zip(ARMS, (~choices.is_baseline, choices.is_baseline), strict=True):
-            found[arm] = ChoiceWorth(
+            worth_by_arm[arm] = ChoiceWorth(
                 n=int(members.sum()),
                 n_contacts=int((members & is_contact).sum()),
                 chosen_cents=float(chosen[members].sum()),
                 best_cents=float(best[members].sum()),
             )
-        return found
+        return worth_by_arm
 
 
 def read_choices(day: date, keys: dict[int, str], scenario: Scenario) -> Choices:
@@ -114,17 +114,19 @@ def read_choices(day: date, keys: dict[int, str], scenario: Scenario) -> Choices
     book_ids = [action["id"] for action in run.rulebook["actions"]]
     names = ["external_id", "arm", "action_id", "verdicts"]
     query = sql.SQL(CHOICES).format(day=sql.Literal(day), run=sql.Literal(run.pk))
-    found = read_columns(query, names)
+    columns = read_columns(query, names)
     option_of = scenario.catalogue.option_of
-    n, n_options = len(found["action_id"]), len(scenario.catalogue.options)
+    n, n_options = len(columns["action_id"]), len(scenario.catalogue.options)
     options = [option_of[keys[action]] for action in book_ids]
     allowed = np.zeros((n, n_options), dtype=bool)
     if n:
-        allowed[:, options] = found["verdicts"].reshape(n, -1) == Verdict.ALLOWED
-    place = dict(zip(book_ids, options, strict=True)) | {0: -1}
+        allowed[:, options] = columns["verdicts"].reshape(n, -1) == Verdict.ALLOWED
+    option_by_action = dict(zip(book_ids, options, strict=True)) | {0: -1}
     return Choices(
-        rows=scenario.population.positions(found["external_id"].astype(str)),
-        is_baseline=found["arm"] == "baseline",
-        chosen=np.array([place[action] for action in found["action_id"].tolist()], dtype=np.int64),
+        rows=scenario.population.positions(columns["external_id"].astype(str)),
+        is_baseline=columns["arm"] == "baseline",
+        chosen=np.array(
+            [option_by_action[action] for action in columns["action_id"].tolist()], dtype=np.int64
+        ),
         allowed=allowed,
     )

@@ -84,10 +84,10 @@ def find(url: str, *, allow_private: bool, allow_http: bool) -> Destination:
     """Resolve a URL's host and check where it leads. Raises RefusedUrl, or NotSent if unknown."""
     host, port, is_tls, path = check_url(url, allow_http=allow_http)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NotSent(f"The host “{host}” was not found: {error}") from error
-    addresses = tuple(dict.fromkeys(str(each[4][0]) for each in found))
+    addresses = tuple(dict.fromkeys(str(each[4][0]) for each in resolved))
     if not allow_private and not all(map(is_public, addresses)):
         text = _("“%(host)s” resolves to a private network. Only public addresses are allowed.")
         raise RefusedUrl(text % {"host": host})

@@ -84,8 +84,8 @@ def _follow(
     text: str, start: int, inner: str, position: int, open_blocks: list[tuple[str, int]]
 ) -> int:
     """Take one tag into account; returns where the text goes on."""
-    found = _TAG_NAME.match(inner)
-    name = found.group(1) if found else ""
+    match = _TAG_NAME.match(inner)
+    name = match.group(1) if match else ""
     innermost = open_blocks[-1][0] if open_blocks else ""
     if innermost == "comment" and name not in ("comment", "endcomment", "raw", "doc"):
         return position  # raw and doc are no comment to the engine's own reader

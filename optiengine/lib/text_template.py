@@ -118,10 +118,10 @@ class Variables:
     names: Collection[str]
     open_names: Collection[str] = ()  # customer.attributes: any customer.attributes.NAME
 
-    def know(self, asked: Variable) -> bool:
-        if not all(isinstance(segment, str) for segment in asked.segments):
+    def know(self, variable: Variable) -> bool:
+        if not all(isinstance(segment, str) for segment in variable.segments):
             return False  # customer[offer]: which one, nobody can tell beforehand
-        segments = [str(segment) for segment in asked.segments]
+        segments = [str(segment) for segment in variable.segments]
         names = {".".join(segments[:n]) for n in range(1, len(segments))}
         return ".".join(segments) in self.names or not names.isdisjoint(self.open_names)
 
@@ -164,14 +164,14 @@ def read_text(source: str, variables: Variables, *, is_html: bool = False) -> Te
         raise TextError([_("The text is nested too deeply. Simplify it.")]) from error
     if problems := list(_unknown(source, analysis, variables)):
         raise TextError(problems)
-    names = {str(each) for asked in analysis.globals.values() for each in asked}
+    names = {str(each) for places in analysis.globals.values() for each in places}
     return TextTemplate(source, frozenset(names), parsed)
 
 
 def _unknown(source: str, analysis: TemplateAnalysis, variables: Variables) -> Iterator[str]:
     """Variables and filters that nobody knows, each once, where it is first asked for."""
-    asked = [each for places in analysis.globals.values() for each in places]
-    unknown = {str(each): each for each in reversed(asked) if not variables.know(each)}
+    used = [each for places in analysis.globals.values() for each in places]
+    unknown = {str(each): each for each in reversed(used) if not variables.know(each)}
     for name, each in sorted(unknown.items(), key=lambda item: item[1].span.index):
         sentence = _("“%(name)s” does not exist%(close)s. Available: %(all)s.")
         words = {"name": name, "close": _close(name, variables.names), "all": str(variables)}
@@ -186,8 +186,8 @@ def _unknown(source: str, analysis: TemplateAnalysis, variables: Variables) -> I
 def _close(name: str, known: Collection[str]) -> str:
     """What was perhaps meant: text in place of a word that is nearly one that is known."""
     ends = {each.rpartition(".")[2]: each for each in known} | {each: each for each in known}
-    found = get_close_matches(name, ends, n=1)
-    return _(" (did you mean “%s”?)") % ends[found[0]] if found else ""
+    matches = get_close_matches(name, ends, n=1)
+    return _(" (did you mean “%s”?)") % ends[matches[0]] if matches else ""
 
 
 def _in_words(source: str, error: LiquidError) -> str:

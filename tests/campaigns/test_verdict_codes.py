@@ -30,11 +30,11 @@ def codes(*values: int) -> np.ndarray:
     [  # as they are in the databases of old runs
         (0, Meaning(Verdict.ALLOWED)),
         (11, Meaning(Verdict.NOT_IN_TARGET_GROUP)),
-        (1003, Meaning(Verdict.CAPPED, place=3)),
-        (2000, Meaning(Verdict.EXCLUDED, place=0)),
-        (3012, Meaning(Verdict.DURATION, place=12)),
-        (4001, Meaning(Verdict.OVER_BUDGET, place=1)),
-        (5999, Meaning(Verdict.GAP, place=999)),
+        (1003, Meaning(Verdict.CAPPED, index=3)),
+        (2000, Meaning(Verdict.EXCLUDED, index=0)),
+        (3012, Meaning(Verdict.DURATION, index=12)),
+        (4001, Meaning(Verdict.OVER_BUDGET, index=1)),
+        (5999, Meaning(Verdict.GAP, index=999)),
         (10_300, Meaning(Verdict.UPCOMING, days_until=3)),
         (19_001, Meaning(Verdict.UPCOMING, days_until=90, days_open=1)),
     ],
@@ -52,7 +52,7 @@ def test_a_limit_is_read_back_with_its_place():
     for kind in KINDS:
         for place in range(1000):
             code = limit_code(kind, place)
-            assert meaning_of(code) == Meaning(kind, place=place)
+            assert meaning_of(code) == Meaning(kind, index=place)
             assert [k for k in KINDS if is_kind(codes(code), k)[0]] == [kind]
 
 

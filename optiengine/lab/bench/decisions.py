@@ -132,10 +132,10 @@ def task_decide(run: int) -> None:
 
 
 def task_replay(run: int) -> dict[str, int]:
-    found = replay_run(DecisionRun.objects.get(pk=run))
+    replay = replay_run(DecisionRun.objects.get(pk=run))
     return {
-        "n_decisions": found.n_decisions,
-        "n_differing": len(found.differing) + len(found.missing),
+        "n_decisions": replay.n_decisions,
+        "n_differing": len(replay.differing) + len(replay.missing),
     }
 
 

@@ -49,11 +49,11 @@ class Plan:
     n_processes: int
 
     def carry_out(self, step: Callable[[], None]) -> Any:
-        found = []
-        for one in in_processes(self.task, self.work, n_processes=self.n_processes):
-            found.append(one)
+        results = []
+        for result in in_processes(self.task, self.work, n_processes=self.n_processes):
+            results.append(result)
             step()
-        return self.table(found)
+        return self.table(results)
 
 
 def plan_bandits(extent: Extent) -> Plan:
@@ -64,7 +64,7 @@ def plan_bandits(extent: Extent) -> Plan:
 def plan_hillstrom(extent: Extent) -> Plan:
     """Raises DataMissing."""
     if extent.data is None:
-        return Plan(value_split, [], lambda found: "not given (--data)", 1)
+        return Plan(value_split, [], lambda _results: "not given (--data)", 1)
     experiment = read_experiment(find_file(extent.data))
     splits = range(extent.n_seeds * SPLITS_PER_SEED)
     work = [Split(experiment, outcome, seed) for seed in splits for outcome in OUTCOMES]

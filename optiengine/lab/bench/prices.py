@@ -37,7 +37,7 @@ def bench_prices(*, n: int | None, step: Callable[[str], None]) -> dict[str, Any
     step("all customers")
     instance = scarce(n)
     started = time.perf_counter()
-    found = solve_prices(*instance, seed=1)
+    solution = solve_prices(*instance, seed=1)
     seconds = time.perf_counter() - started
     step("beside HiGHS")
     value, use, maximum = instance
@@ -54,7 +54,7 @@ def bench_prices(*, n: int | None, step: Callable[[str], None]) -> dict[str, Any
         "prices_actions": N_ACTIONS,
         "prices_limits": N_LIMITS,
         "prices_seconds": round(seconds, 2),
-        "prices_gap": float(f"{found.gap:.2g}"),
+        "prices_gap": float(f"{solution.gap:.2g}"),
         "prices_exact_customers": m,
         "prices_exact_seconds": round(exact_seconds, 2),
         "prices_same_seconds": round(same_seconds, 2),

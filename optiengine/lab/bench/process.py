@@ -62,13 +62,13 @@ def measure(
             word = cast(IO[str], process.stdin)
             word.write("go\n")
             word.flush()
-        found = [json.loads(_answer(process, task)) for process in processes]
+        answers = [json.loads(_answer(process, task)) for process in processes]
         seconds = time.perf_counter() - started
     finally:
         for process in processes:
             process.kill()
             process.communicate()
-    return Measured(seconds, max(answer["peak_mb"] for answer in found), found)
+    return Measured(seconds, max(answer["peak_mb"] for answer in answers), answers)
 
 
 def _answer(process: subprocess.Popen[str], task: str) -> str:
@@ -106,8 +106,8 @@ def _work(database: str, task: str, arguments: Mapping[str, Any]) -> None:
     connection.ensure_connection()
     print("ready", flush=True)
     sys.stdin.readline()
-    found = function(**arguments)
-    print(json.dumps({**(found or {}), "peak_mb": peak_mb()}), flush=True)
+    figures = function(**arguments)
+    print(json.dumps({**(figures or {}), "peak_mb": peak_mb()}), flush=True)
 
 
 if __name__ == "__main__":

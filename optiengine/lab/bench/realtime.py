@@ -181,10 +181,10 @@ def _server(database: str, folder: Path, client: Client) -> Iterator[None]:
 def _replayed() -> int:
     n = 0
     for run in DecisionRun.objects.filter(kind=DecisionRun.Kind.LIVE):
-        found = replay_live(run)
-        if found.differing:
-            raise BenchFailed(f"{len(found.differing)} real-time decisions replay differently.")
-        n += found.n_decisions
+        replay = replay_live(run)
+        if replay.differing:
+            raise BenchFailed(f"{len(replay.differing)} real-time decisions replay differently.")
+        n += replay.n_decisions
     if n != LiveDecision.objects.count():
         raise BenchFailed(f"{n} decisions were replayed, of {LiveDecision.objects.count()}.")
     connection.close()

@@ -42,33 +42,33 @@ def timed(*, customers: int | None = None) -> list[Timed]:
     ]
 
 
-def time_method(one: Timed) -> dict[str, Any]:
+def time_method(task: Timed) -> dict[str, Any]:
     """Microseconds of the processor per decision and per learned contact, in one thread."""
-    row: dict[str, Any] = {"on": one.on, "method": one.method}
-    owner = ENTRANTS if one.on == BANDITS else PEERS
-    if one.method in owner and not is_installed(owner[one.method].package):
+    row: dict[str, Any] = {"on": task.on, "method": task.method}
+    owner = ENTRANTS if task.on == BANDITS else PEERS
+    if task.method in owner and not is_installed(owner[task.method].package):
         return row | {"decision_us": "not installed", "learned_us": None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the libraries' own, of versions to come
-        learning, choosing = (_bandit if one.on == BANDITS else _uplift)(one)
+        learning, choosing = (_bandit if task.on == BANDITS else _uplift)(task)
     return row | {
-        "decision_us": round(choosing / one.n * 1e6, 3),
-        "learned_us": round(learning / one.n * 1e6, 3),
+        "decision_us": round(choosing / task.n * 1e6, 3),
+        "learned_us": round(learning / task.n * 1e6, 3),
     }
 
 
-def _bandit(one: Timed) -> tuple[float, float]:
-    _game, played = play_game(Game("dense", one.method, 0, one.n))
+def _bandit(task: Timed) -> tuple[float, float]:
+    _game, played = play_game(Game("dense", task.method, 0, task.n))
     return played.learn_seconds, played.choose_seconds
 
 
-def _uplift(one: Timed) -> tuple[float, float]:
+def _uplift(task: Timed) -> tuple[float, float]:
     rng = np.random.default_rng(0)
-    X, sent = rng.normal(size=(one.n, N_FEATURES)), rng.integers(3, size=one.n)
-    y = (rng.random(one.n) < 0.1 + 0.05 * (sent > 0)).astype(float)
-    learn = _learn_engine if one.method == ENGINE else _learn_peer
+    X, sent = rng.normal(size=(task.n, N_FEATURES)), rng.integers(3, size=task.n)
+    y = (rng.random(task.n) < 0.1 + 0.05 * (sent > 0)).astype(float)
+    learn = _learn_engine if task.method == ENGINE else _learn_peer
     began = time.process_time()
-    decide = learn(one.method, Training(X, sent, y, seed=0))
+    decide = learn(task.method, Training(X, sent, y, seed=0))
     learned = time.process_time()
     decide(X)
     return learned - began, time.process_time() - learned
@@ -80,18 +80,18 @@ def _learn_engine(name: str, data: Training) -> Options:
     segments = np.zeros(len(X), dtype=np.int64)
     statistics = []
     for option in (1, 2):
-        mine = (data.sent == 0) | (data.sent == option)
+        rows = (data.sent == 0) | (data.sent == option)
         statistics.append(
             UpliftStatistics.from_contacts(
-                X[mine], segments[mine], data.sent[mine] == option, data.y[mine], data.y[mine]
+                X[rows], segments[rows], data.sent[rows] == option, data.y[rows], data.y[rows]
             )
         )
     model = UpliftModel().fit(statistics, [1, 2])
 
     def decide(features: Floats) -> NDArray[np.int64]:
-        found = model.predict(np.column_stack([np.ones(len(features)), features]), segments)
+        prediction = model.predict(np.column_stack([np.ones(len(features)), features]), segments)
         nothing = np.zeros((len(features), 1))
-        value, sd = np.hstack([nothing, found.uplift]), np.hstack([nothing, found.sd])
+        value, sd = np.hstack([nothing, prediction.uplift]), np.hstack([nothing, prediction.sd])
         p = choice_probabilities(value, sd, np.ones(value.shape, bool), np.ones(3, bool))
         return pick(p, keyed_uniform(np.arange(len(p)), seed=0, purpose="choice"))
 

@@ -51,8 +51,15 @@ def world_rows(lived: list[Lived]) -> list[dict[str, Any]]:
 
     Shares and ratios are of sums per seed, as all policies of a seed share its luck.
     """
-    cents = {(one.life.scenario, one.life.policy, one.life.seed): one.net_cents for one in lived}
-    seeds = sorted({one.life.seed for one in lived})
+    cents = {
+        (
+            lived_world.life.scenario,
+            lived_world.life.policy,
+            lived_world.life.seed,
+        ): lived_world.net_cents
+        for lived_world in lived
+    }
+    seeds = sorted({lived_world.life.seed for lived_world in lived})
     rows = []
     for scenario, policies in PLAYED.items():
         totals = {

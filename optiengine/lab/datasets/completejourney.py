@@ -100,7 +100,7 @@ def households(folder: Path, transactions: pd.DataFrame) -> pd.DataFrame:
 def baskets(transactions: pd.DataFrame) -> pd.DataFrame:
     """A basket is an order; its amount what was paid for it. Baskets worth nothing are kept."""
     grouped = transactions.groupby("basket_id", sort=False)
-    found = grouped.agg(
+    totals = grouped.agg(
         household_id=("household_id", "first"),
         store_id=("store_id", "first"),
         occurred_at=("transaction_timestamp", "first"),
@@ -110,41 +110,41 @@ def baskets(transactions: pd.DataFrame) -> pd.DataFrame:
     )
     return pd.DataFrame(
         {
-            "external_id": "basket " + found.index.astype(str),
-            "customer": PREFIX + found.household_id.astype(str).to_numpy(),
+            "external_id": "basket " + totals.index.astype(str),
+            "customer": PREFIX + totals.household_id.astype(str).to_numpy(),
             "kind": "order",
-            "occurred_at": found.occurred_at.to_numpy(),
-            "amount": found.amount.round(2).to_numpy(),
-            "store": found.store_id.to_numpy(),
-            "items": found["items"].to_numpy(),
-            "with_coupon": (found.coupon != 0).map({True: "yes", False: "no"}).to_numpy(),
+            "occurred_at": totals.occurred_at.to_numpy(),
+            "amount": totals.amount.round(2).to_numpy(),
+            "store": totals.store_id.to_numpy(),
+            "items": totals["items"].to_numpy(),
+            "with_coupon": (totals.coupon != 0).map({True: "yes", False: "no"}).to_numpy(),
         }
     )
 
 
 def redemptions(folder: Path) -> pd.DataFrame:
-    found = pd.read_csv(folder / "coupon_redemptions.csv", dtype=str)
-    repeats = found.groupby(list(found.columns)).cumcount().astype(str)
+    rows = pd.read_csv(folder / "coupon_redemptions.csv", dtype=str)
+    repeats = rows.groupby(list(rows.columns)).cumcount().astype(str)
     return pd.DataFrame(
         {
-            "external_id": "redemption " + found.agg(" ".join, axis=1) + " " + repeats,
-            "customer": PREFIX + found.household_id,
+            "external_id": "redemption " + rows.agg(" ".join, axis=1) + " " + repeats,
+            "customer": PREFIX + rows.household_id,
             "kind": "redemption",
-            "occurred_at": found.redemption_date + " 12:00:00",  # the file has days alone
-            "campaign": found.campaign_id.astype(int).map(campaign_name),
-            "coupon": found.coupon_upc,
+            "occurred_at": rows.redemption_date + " 12:00:00",  # the file has days alone
+            "campaign": rows.campaign_id.astype(int).map(campaign_name),
+            "coupon": rows.coupon_upc,
         }
     )
 
 
 def contacts(folder: Path, campaigns: pd.DataFrame) -> pd.DataFrame:
-    found = pd.read_csv(folder / "campaigns.csv").merge(campaigns, on="campaign_id")
+    rows = pd.read_csv(folder / "campaigns.csv").merge(campaigns, on="campaign_id")
     return pd.DataFrame(
         {
-            "customer": PREFIX + found.household_id.astype(str),
-            "campaign": found.campaign_id.map(campaign_name),
-            "action": found.campaign_type,
-            "date": found.start_date.dt.date,
+            "customer": PREFIX + rows.household_id.astype(str),
+            "campaign": rows.campaign_id.map(campaign_name),
+            "action": rows.campaign_type,
+            "date": rows.start_date.dt.date,
             "group": "test",
         }
     )

@@ -137,14 +137,14 @@ def outcomes(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(
         pd.DataFrame(
             {
-                "external_id": f"{kind} " + found.customer,
-                "customer": found.customer,
+                "external_id": f"{kind} " + responders.customer,
+                "customer": responders.customer,
                 "kind": kind,
                 "occurred_at": moment,
                 "amount_cents": amount,
             }
         )
-        for kind, found, amount in (
+        for kind, responders, amount in (
             ("visit", visits, pd.Series(pd.NA, index=visits.index, dtype="Int64")),
             ("order", orders, np.rint(orders.spend * 100).astype("Int64")),
         )
@@ -158,11 +158,11 @@ def contacts(rows: pd.DataFrame) -> pd.DataFrame:
     """
     parts = []
     for segment, campaign in E_MAILS.items():
-        for group, found in (("test", rows[rows.segment == segment]), ("control", _none(rows))):
+        for group, members in (("test", rows[rows.segment == segment]), ("control", _none(rows))):
             parts.append(
                 pd.DataFrame(
                     {
-                        "customer": found.customer,
+                        "customer": members.customer,
                         "campaign": campaign,
                         "action": "e-mail",
                         "date": SENT_ON.isoformat(),

@@ -22,10 +22,10 @@ class Term:
     cuts: tuple[float, ...] = ()  # none: linear
 
     def points(self, traits: dict[str, Floats]) -> Floats:
-        found: Floats = np.full(len(traits[self.traits[0]]), self.weight)
+        points: Floats = np.full(len(traits[self.traits[0]]), self.weight)
         for i, name in enumerate(self.traits):
-            found *= traits[name] > self.cuts[i] if self.cuts else traits[name]
-        return found
+            points *= traits[name] > self.cuts[i] if self.cuts else traits[name]
+        return points
 
 
 @dataclass(frozen=True)

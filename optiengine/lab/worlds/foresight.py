@@ -91,9 +91,9 @@ class SeriesPlan:
                 if order is None:
                     options = np.where(allowed, q, -np.inf)
                     best = options.argmax(axis=1)
-                    found = options[np.arange(n), best]
-                    best[found < waiting] = WAIT
-                    value[left, state] = np.maximum(found, waiting)
+                    best_value = options[np.arange(n), best]
+                    best[best_value < waiting] = WAIT
+                    value[left, state] = np.maximum(best_value, waiting)
                 else:
                     best = first_of(order, allowed)
                     taken = q[np.arange(n), best]
@@ -104,10 +104,10 @@ class SeriesPlan:
 
 def first_of(order: list[int], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
     """(rows,) the first campaign of the order that is allowed, WAIT where none is."""
-    found = np.full(len(allowed), WAIT)
+    chosen = np.full(len(allowed), WAIT)
     for campaign in reversed(order):
-        found[allowed[:, campaign]] = campaign
-    return found
+        chosen[allowed[:, campaign]] = campaign
+    return chosen
 
 
 class FatiguePlan:
@@ -148,7 +148,7 @@ class FatiguePlan:
 
 def at_load(value: Floats, load: Floats) -> Floats:
     """(ratios, loads) at other loads, linearly between those of the grid."""
-    place = np.interp(load, LOADS, np.arange(len(LOADS)))
-    low = np.minimum(place.astype(int), len(LOADS) - 2)
-    share = place - low
+    position = np.interp(load, LOADS, np.arange(len(LOADS)))
+    low = np.minimum(position.astype(int), len(LOADS) - 2)
+    share = position - low
     return value[:, low] * (1 - share) + value[:, low + 1] * share

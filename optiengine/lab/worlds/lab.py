@@ -101,7 +101,7 @@ class Lab:
                 columns={**columns, "stage": today.stage.astype(object)},
                 held_out=nobody,
                 suppressed=nobody,
-                consents={name: found[rows] for name, found in population.consents.items()},
+                consents={name: consents[rows] for name, consents in population.consents.items()},
                 addresses=dict.fromkeys(population.consents, everyone),
                 time_zones=np.full(len(rows), "UTC", dtype=object),
             ),
@@ -131,19 +131,21 @@ class Lab:
         for at, campaign in enumerate(now.campaigns):
             points[:, at] = self.scenario.campaigns[campaign].effect.points(now.morning, now.day)
         tired = np.exp(-self.scenario.fatigue * now.load)
-        own = population.order_rate[rows] * self.scenario.window_days
+        base_orders = population.order_rate[rows] * self.scenario.window_days
         orders = points / 100 * (population.warmth[rows] * tired)[:, None]
-        return np.clip(orders, -MOST_LOST * own[:, None], MOST_GAINED)
+        return np.clip(orders, -MOST_LOST * base_orders[:, None], MOST_GAINED)
 
     def response_probs(self, now: Situation) -> Floats:
         """(m, A) P(customer responds | sent), true: by a visit, or by an order in the window."""
-        own = -np.expm1(-self.population.order_rate[now.morning.rows] * self.scenario.window_days)
-        found = np.clip(own[:, None] + self.extra_orders(now), 0, 1)
+        base_prob = -np.expm1(
+            -self.population.order_rate[now.morning.rows] * self.scenario.window_days
+        )
+        probs = np.clip(base_prob[:, None] + self.extra_orders(now), 0, 1)
         for at, campaign in enumerate(now.campaigns):
             visit = self.scenario.campaigns[campaign].visit
             if visit:
-                found[:, at] = np.clip(visit.points(now.morning, now.day) / 100, 0, 1)
-        return found
+                probs[:, at] = np.clip(visit.points(now.morning, now.day) / 100, 0, 1)
+        return probs
 
     def send(
         self, now: Situation, chosen: NDArray[np.int64], is_control: NDArray[np.bool_]
@@ -179,13 +181,13 @@ class Lab:
         """Orders of the day; returns the contacts whose window has closed with it, if any."""
         population = self.population
         self.day = day + 1
-        own = own_orders(population, day)
-        lost = own & (population.uniform("lost order", day) < self.p_lost[0])
+        orders_anyway = own_orders(population, day)
+        lost = orders_anyway & (population.uniform("lost order", day) < self.p_lost[0])
         own_cents = np.zeros(len(population))
-        rows = np.flatnonzero(own)
+        rows = np.flatnonzero(orders_anyway)
         own_cents[rows] = population.margins(population.uniform("margin", day, rows), rows)
         self.realised_cents += self.coming_cents[0].sum() - own_cents[lost].sum()
-        n_orders = (own & ~lost) + self.coming_orders[0].astype(float)
+        n_orders = (orders_anyway & ~lost) + self.coming_orders[0].astype(float)
         margin = np.where(lost, 0.0, own_cents) + self.coming_cents[0]
         self.memory.add_day(day, n_orders)
         by_order = ~self.scenario.by_visit
@@ -217,8 +219,8 @@ class Lab:
         cents = population.margins(population.uniform("gained margin", day, winners), winners)
         np.add.at(self.coming_cents, (delay, winners), cents)
         losers = orders < 0
-        own = population.order_rate[rows[losers]] * scenario.window_days
-        self.p_lost[:, rows[losers]] += -orders[losers] / own
+        base_orders = population.order_rate[rows[losers]] * scenario.window_days
+        self.p_lost[:, rows[losers]] += -orders[losers] / base_orders
 
     def _visit(self, contacts: Contacts, p_response: Floats) -> None:
         """Visits are known at once; a control visits now and then of his own accord."""
@@ -231,9 +233,9 @@ class Lab:
         reach = max(self.scenario.repeat_days, 2 * self.scenario.slot_days)
         while self.past and self.past[0].day < day - reach:
             self.past.popleft()
-        place = np.full(len(self.population), -1)
-        place[rows] = np.arange(len(rows))
-        parts = [(c, np.flatnonzero(place[c.rows] >= 0)) for c in (*self.past, *self.open)]
+        row_of = np.full(len(self.population), -1)
+        row_of[rows] = np.arange(len(rows))
+        parts = [(c, np.flatnonzero(row_of[c.rows] >= 0)) for c in (*self.past, *self.open)]
 
         def joined(columns: list[NDArray], dtype: type) -> NDArray:
             return np.concatenate([np.zeros(0, dtype=dtype), *columns])
@@ -241,7 +243,7 @@ class Lab:
         days_ago = joined([np.full(len(k), day - c.day) for c, k in parts], int)
         at = np.datetime64((START + timedelta(days=day)).replace(tzinfo=None), "us")
         return History(
-            customer=joined([place[c.rows[k]] for c, k in parts], int),
+            customer=joined([row_of[c.rows[k]] for c, k in parts], int),
             campaign_id=joined([c.campaign[k] + 1 for c, k in parts], int),
             by_channel={},
             by_tag={},

@@ -79,20 +79,20 @@ class Learner:
         X = self.scaling.transform(contacts.features)
         value = np.clip(contacts.value_cents, -self.limit, self.limit)
         share = self.control_share
-        found = {}
+        statistics = {}
         for campaign in np.unique(contacts.campaign).tolist():
-            mine = contacts.campaign == campaign
-            treated = ~contacts.is_control[mine]
-            found[campaign + 1] = UpliftStatistics.from_contacts(
-                X[mine],
-                contacts.micro_segment[mine],
+            of_campaign = contacts.campaign == campaign
+            treated = ~contacts.is_control[of_campaign]
+            statistics[campaign + 1] = UpliftStatistics.from_contacts(
+                X[of_campaign],
+                contacts.micro_segment[of_campaign],
                 treated,
-                value[mine],
-                contacts.responded[mine],
+                value[of_campaign],
+                contacts.responded[of_campaign],
                 weights=1 / np.where(treated, 1 - share, share),
-                exposure=None if exposure is None else exposure[mine],
+                exposure=None if exposure is None else exposure[of_campaign],
             )
-        return found
+        return statistics
 
     def _arrived_shares(self, lab: Lab) -> dict[bool, NDArray[np.float64]]:
         """P(delay <= days) of orders after a contact, for controls and for the others."""
@@ -111,11 +111,11 @@ class Learner:
 
     def predict(self, now: Situation) -> Prediction:
         X = self.scaling.transform(now.morning.features)
-        found = self.model.predict(X, now.morning.micro_segment)
+        prediction = self.model.predict(X, now.morning.micro_segment)
         columns = now.campaigns
         return Prediction(
-            found.uplift[:, columns],
-            found.sd[:, columns],
-            found.shared_sd[:, columns],
-            found.response_prob[:, columns],
+            prediction.uplift[:, columns],
+            prediction.sd[:, columns],
+            prediction.shared_sd[:, columns],
+            prediction.response_prob[:, columns],
         )

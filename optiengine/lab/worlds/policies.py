@@ -110,13 +110,13 @@ class Auto(Policy):
     def prices(self, now: Situation, worth: Worth) -> NDArray[np.float64]:
         """(A,) what a contact costs of what is scarce, as at the start of a run."""
         use = use_of(now.book) * (1 - self.lab.scenario.control_share)
-        found = solve_prices(
+        solution = solve_prices(
             np.where(is_allowed(now), worth.total, -np.inf),
             use,
             np.array([entry.maximum for entry in now.book.capacities]),
             seed=self.seed_of(now.day) % 2**32,
         )
-        return found.price @ use
+        return solution.price @ use
 
     def hear(self, closed: Contacts | None) -> None:
         self.learner.learn(closed)
@@ -181,8 +181,8 @@ class SeriesOracle(Policy):
         state = np.zeros(len(rows), dtype=np.int64)
         for source in self.plan.sources:
             for responded in (True, False):
-                mine = (lab.latest[rows] == source) & (lab.latest_responded[rows] == responded)
-                state[mine & recent] = self.plan.state(source, responded)
+                in_state = (lab.latest[rows] == source) & (lab.latest_responded[rows] == responded)
+                state[in_state & recent] = self.plan.state(source, responded)
         return self.carried_out(now, self.plan.choice[-1 - now.day, state, rows].astype(int))
 
 

@@ -51,7 +51,9 @@ def series_orders(scenario: LabScenario) -> list[list[int]]:
     at_times = [i for i, c in enumerate(scenario.campaigns) if i in follows or c.every_days > 1]
     always = [i for i in range(len(scenario.campaigns)) if i not in at_times]
     heads = [head for k in range(len(at_times) + 1) for head in permutations(at_times, k)]
-    return [[*head, *tail] for head in heads for tail in ([], *([one] for one in always))]
+    return [
+        [*head, *tail] for head in heads for tail in ([], *([always_on] for always_on in always))
+    ]
 
 
 def slots(scenario: LabScenario) -> int:
@@ -62,15 +64,15 @@ def slots(scenario: LabScenario) -> int:
 def true_values(scenario: LabScenario) -> Floats:
     """(rows, campaigns) net value of a contact at some moments; 0 where not allowed."""
     lab = Lab(scenario)
-    found = []
+    blocks = []
     for moment in MOMENTS:
         day = int(moment * scenario.n_days)
         now = lab.situation_of(np.flatnonzero(lab.population.joined_day <= day)[:SAMPLE], day)
         values = np.zeros((len(now.morning.rows), len(scenario.campaigns)))
         net = lab.true_uplift_cents(now) - now.book.cost_cents
         values[:, now.campaigns] = np.where(now.codes == Verdict.ALLOWED, net, 0.0)
-        found.append(values)
-    return np.vstack(found)
+        blocks.append(values)
+    return np.vstack(blocks)
 
 
 def order_value(order: list[int], values: Floats, n_slots: int) -> float:
@@ -105,9 +107,9 @@ def improved(order: list[int], values: Floats, n_slots: int) -> list[int]:
     others = np.argsort(-values.sum(axis=0))[:CONSIDERED].tolist()
     for _ in range(values.shape[1]):
         neighbours = [order[:i] + order[i + 1 :] for i in range(len(order))]
-        for i, mine in enumerate(order):
+        for i, campaign in enumerate(order):
             for other in others:
-                neighbours.append([{mine: other, other: mine}.get(c, c) for c in order])
+                neighbours.append([{campaign: other, other: campaign}.get(c, c) for c in order])
                 rest = [c for c in order if c != other]
                 neighbours.append([*rest[:i], other, *rest[i:]])
         scores = [order_value(neighbour, values, n_slots) for neighbour in neighbours]

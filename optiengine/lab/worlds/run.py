@@ -32,25 +32,27 @@ class Tally:
     control: Group = field(default_factory=Group)
     true_cents: float = 0.0  # sum over all of them of the true uplift
 
-    def add(self, closed: Contacts, mine: NDArray[np.bool_]) -> None:
+    def add(self, closed: Contacts, counted: NDArray[np.bool_]) -> None:
         def group(where: NDArray[np.bool_]) -> Group:
             value = closed.value_cents[where]
             money = Moments(len(value), float(value.sum()), float((value**2).sum()))
             n_responders = int(closed.responded[where].sum())
             return Group(len(value), responders=n_responders, margin=money, value=money)
 
-        self.test += group(mine & ~closed.is_control)
-        self.control += group(mine & closed.is_control)
-        self.true_cents += float(closed.uplift_cents[mine].sum())
+        self.test += group(counted & ~closed.is_control)
+        self.control += group(counted & closed.is_control)
+        self.true_cents += float(closed.uplift_cents[counted].sum())
 
     def covers(self, control_share: float) -> bool | None:
         """Whether the report's 95 % interval holds the truth; None where it shows no interval."""
         test, control = self.test, self.control
         if not has_minimum_evidence(test.n, test.responders, control.n, control.responders):
             return None
-        found = Experiment((Stratum(control_share, self.test, self.control),)).money_uplift("value")
+        interval = Experiment((Stratum(control_share, self.test, self.control),)).money_uplift(
+            "value"
+        )
         n = self.test.n + self.control.n
-        return found.low <= self.true_cents / n <= found.high if found.is_known else None
+        return interval.low <= self.true_cents / n <= interval.high if interval.is_known else None
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ class Life:
     @property
     def coverage(self) -> tuple[int, int]:
         """(campaigns whose interval holds the truth, campaigns with an interval)."""
-        found = [t.covers(self.control_share) for t in self.tallies]
-        known = [one for one in found if one is not None]
+        covered = [t.covers(self.control_share) for t in self.tallies]
+        known = [is_covered for is_covered in covered if is_covered is not None]
         return sum(known), len(known)
 
 

@@ -68,13 +68,13 @@ class LabScenario:
     def book(self, day: int) -> Rulebook:
         """What the engine is told on a day."""
         begun = [i for i, c in enumerate(self.campaigns) if c.first_day <= day]
-        place = {campaign: at for at, campaign in enumerate(begun)}
+        index_of = {campaign: at for at, campaign in enumerate(begun)}
         return Rulebook(
             campaigns=tuple(self._entry(i, day) for i in begun),
             actions=tuple(
                 ActionEntry(
                     id=i + 1,
-                    campaign=place[i],
+                    campaign=index_of[i],
                     name=self.campaigns[i].name,
                     channel=self.campaigns[i].channel,
                     cost_cents=self.campaigns[i].cost_cents,
@@ -85,13 +85,13 @@ class LabScenario:
             follow_ups=tuple(
                 FollowUpEntry(
                     source_id=s.source + 1,
-                    target=place[s.target],
+                    target=index_of[s.target],
                     after_days=self.slot_days,
                     within_days=self.slot_days,
                     outcome=s.outcome,
                 )
                 for s in self.steps
-                if s.source in place and s.target in place
+                if s.source in index_of and s.target in index_of
             ),
             capacities=tuple(
                 CapacityEntry(
@@ -108,7 +108,7 @@ class LabScenario:
                     days_left=1,
                 )
                 for campaign, limit in self.daily_limits.items()
-                if campaign in place
+                if campaign in index_of
             ),
         )
 

@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, to: Path, **options: Any) -> None:
         site = Site()
-        if found := problems(site):
-            raise CommandError("\n".join(["The documentation has errors.", *found]))
+        if faults := problems(site):
+            raise CommandError("\n".join(["The documentation has errors.", *faults]))
         n_pages = site.build(to)
         self.stdout.write(f"Wrote {n_pages} pages to {to}. Start page: {to / 'index.html'}")

@@ -79,8 +79,8 @@ class Command(FiguresCommand):
         _require_own_database(scenario)
         _make_login()
         folder = Path(settings.DATA_DIR) / "demo"
-        if found := stored(scenario, folder, days):
-            return found
+        if stored_summary := stored(scenario, folder, days):
+            return stored_summary
         if not holds_demo(scenario):
             install(scenario)
         try:

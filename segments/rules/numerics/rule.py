@@ -105,7 +105,7 @@ def parse_rule(
     fields: Collection[str] | None = None,
     choices: Mapping[str, Collection[float | str]] | None = None,
 ) -> Rule:
-    """The rule that a JSON value states. Raises RuleError, with the place, in words.
+    """The rule that a JSON value states. Raises RuleError, with the path to the fault.
 
     fields : names of the fields; attributes may have any name. choices : per field
     the values that exist. Others are refused; without these arguments, all that could exist pass.

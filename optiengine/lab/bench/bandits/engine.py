@@ -31,16 +31,16 @@ class Engine:
         return pick(probabilities, keyed_uniform(customer_ids, seed=self.seed, purpose="choice"))
 
     def _statistics(self, contacts: Contacts, exposure: Floats, action: int) -> UpliftStatistics:
-        mine = contacts.action == action
-        responded = contacts.responded[mine]
+        of_action = contacts.action == action
+        responded = contacts.responded[of_action]
         n = len(responded)
         return UpliftStatistics.from_contacts(
             np.ones((n, 1)),
-            contacts.segment[mine],
+            contacts.segment[of_action],
             np.ones(n, dtype=bool),
             responded,
             responded,
-            exposure=exposure[mine],
+            exposure=exposure[of_action],
         )
 
     def _fit(self, statistics: list[UpliftStatistics]) -> None:

@@ -40,7 +40,7 @@ def _mabwiser(policy: str, alpha: float) -> Entrant:
         "Linear",
         "mabwiser",
         {"policy": policy, "alpha": alpha},
-        [{"policy": policy, "alpha": one} for one in (0.01, 0.03, 0.1, 0.2)],
+        [{"policy": policy, "alpha": tried} for tried in (0.01, 0.03, 0.1, 0.2)],
     )
 
 
@@ -50,7 +50,7 @@ def _vowpal_wabbit(options: str, grid: list[str]) -> Entrant:
         "Explorer",
         "vowpalwabbit",
         {"options": f"{options} --cb_type mtr"},
-        [{"options": f"{one} --cb_type mtr"} for one in grid],
+        [{"options": f"{tried} --cb_type mtr"} for tried in grid],
     )
 
 
@@ -66,7 +66,7 @@ ENTRANTS = {
         "Online",
         "contextualbandits",
         {"policy": "LinUCB", "alpha": 0.1},
-        [{"policy": "LinUCB", "alpha": one} for one in (0.03, 0.1, 0.3)],
+        [{"policy": "LinUCB", "alpha": alpha} for alpha in (0.03, 0.1, 0.3)],
     ),
     "contextualbandits PartitionedTS": Entrant(
         "contextualbandits_peers", "Online", "contextualbandits", {"policy": "PartitionedTS"}

@@ -43,10 +43,10 @@ def play_game(game: Game) -> tuple[Game, Played]:
     )
 
 
-def bandit_rows(found: Iterable[tuple[Game, Played]]) -> list[dict[str, Any]]:
+def bandit_rows(results: Iterable[tuple[Game, Played]]) -> list[dict[str, Any]]:
     """A row per entrant: mean share of the oracle over seeds, and its standard error."""
     shares: dict[tuple[str, str], list[float]] = {}
-    for game, played in found:
+    for game, played in results:
         shares.setdefault((game.entrant, game.size), []).append(played.share)
     rows: list[dict[str, Any]] = []
     for name in ENTRANTS:

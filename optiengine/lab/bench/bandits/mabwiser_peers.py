@@ -20,16 +20,16 @@ class PerSegment:
 
     def learn(self, contacts: Contacts) -> None:
         for s, mab in enumerate(self.mabs):
-            mine = contacts.segment == s
-            mab.fit(contacts.action[mine], contacts.responded[mine].astype(int))
+            members = contacts.segment == s
+            mab.fit(contacts.action[members], contacts.responded[members].astype(int))
 
     def choose(self, customer_ids: Integers, segment: Integers) -> Integers:
         action = np.zeros(len(segment), dtype=np.int64)
         for s in np.unique(segment):
-            mine = segment == s
+            members = segment == s
             # Two rows at least: for one row the answer is no list.
-            rows = np.zeros((max(mine.sum(), 2), 1))
-            action[mine] = self.mabs[s].predict(rows)[: mine.sum()]
+            rows = np.zeros((max(members.sum(), 2), 1))
+            action[members] = self.mabs[s].predict(rows)[: members.sum()]
         return action
 
 

@@ -40,10 +40,10 @@ class Explorer:
         action = np.zeros(len(segment), dtype=np.int64)
         assigned = np.zeros(len(segment))
         for s in np.unique(segment):
-            mine = segment == s
+            members = segment == s
             probabilities = np.array(self.workspace.predict(f"|s s{s}"))
             probabilities /= probabilities.sum()
-            action[mine] = self.rng.choice(len(probabilities), mine.sum(), p=probabilities)
-            assigned[mine] = probabilities[action[mine]]
+            action[members] = self.rng.choice(len(probabilities), members.sum(), p=probabilities)
+            assigned[members] = probabilities[action[members]]
         self.assigned = np.append(self.assigned, assigned)
         return action

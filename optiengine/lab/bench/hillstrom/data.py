@@ -46,10 +46,10 @@ class Experiment:
 
 def find_file(folder: Path) -> Path:
     """The experiment's file in a folder of data sets. Raises DataMissing."""
-    found = sorted(folder.glob("**/*Hillstrom*.csv*"))
-    if not found:
+    files = sorted(folder.glob("**/*Hillstrom*.csv*"))
+    if not files:
         raise DataMissing(f"No file named …Hillstrom….csv or .csv.gz in {folder}.")
-    return found[0]
+    return files[0]
 
 
 def read_experiment(path: Path) -> Experiment:

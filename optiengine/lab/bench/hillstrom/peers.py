@@ -129,9 +129,9 @@ def _per_e_mail(data: Training, make: Callable[[], Any]) -> Effects:
     """Libraries for one treatment: one model per e-mail, on its rows and those of none."""
     models = []
     for option in (1, 2):
-        mine = (data.sent == 0) | (data.sent == option)
+        rows = (data.sent == 0) | (data.sent == option)
         model = make()
-        model.fit(data.X[mine], data.y[mine], (data.sent[mine] == option).astype(int))
+        model.fit(data.X[rows], data.y[rows], (data.sent[rows] == option).astype(int))
         models.append(model)
     return lambda X: np.column_stack([model.predict(X) for model in models])
 

@@ -68,12 +68,12 @@ def best_single(split: Split, cost: float) -> int:
     return int(np.argmax(means))
 
 
-def hillstrom_rows(found: list[Valued]) -> list[dict]:
+def hillstrom_rows(results: list[Valued]) -> list[dict]:
     """A row per outcome, cost and method: value, less the best single, engine less this method."""
     values = defaultdict[tuple[str, float, str], list[float]](list)
-    for one in sorted(found, key=lambda one: one.seed):
-        for (cost, name), value in one.values.items():
-            values[one.outcome, cost, name].append(value)
+    for result in sorted(results, key=lambda result: result.seed):
+        for (cost, name), value in result.values.items():
+            values[result.outcome, cost, name].append(value)
     rows: list[dict[str, Any]] = []
     for outcome, with_cost in [(o, c) for o in COST_OF_AN_E_MAIL for c in (False, True)]:
         cost = COST_OF_AN_E_MAIL[outcome] if with_cost else 0.0
@@ -85,8 +85,8 @@ def hillstrom_rows(found: list[Valued]) -> list[dict]:
         single = np.array(values[outcome, cost, BEST_SINGLE]) * unit
         for name in [GREEDY, ENGINE, BEST_SINGLE, *PEERS]:
             row: dict[str, Any] = {"outcome": outcome, "cost": cost * unit, "method": name}
-            if mine := values.get((outcome, cost, name)):
-                worth = np.array(mine) * unit
+            if values_of_seeds := values.get((outcome, cost, name)):
+                worth = np.array(values_of_seeds) * unit
                 row |= {"value": _rounded(worth.mean())}
                 row |= _difference("less_best_single", worth - single)
                 row |= _difference("engine_less_this", greedy - worth)

@@ -104,19 +104,19 @@ def figures(findings: list[Finding]) -> dict[str, Any]:
         "month_messages": messages,
         "month_rules": [
             {
-                "rule": one.rule,
-                "checked": one.n_checked,
-                "mattered": one.n_tested,
-                "violated": len(one.violations),
+                "rule": finding.rule,
+                "checked": finding.n_checked,
+                "mattered": finding.n_tested,
+                "violated": len(finding.violations),
             }
-            for one in findings
+            for finding in findings
         ],
         "month_examples": [
-            f"{one.rule}: {at:%Y-%m-%d %H:%M:%S} {text}"
-            for one in findings
-            for at, text in one.violations[:N_EXAMPLES]
+            f"{finding.rule}: {at:%Y-%m-%d %H:%M:%S} {text}"
+            for finding in findings
+            for at, text in finding.violations[:N_EXAMPLES]
         ],
-        "month_untested": [one.rule for one in findings if not one.n_tested],
-        "month_checks": sum(one.n_checked for one in findings),
-        "month_violations": sum(len(one.violations) for one in findings),
+        "month_untested": [finding.rule for finding in findings if not finding.n_tested],
+        "month_checks": sum(finding.n_checked for finding in findings),
+        "month_violations": sum(len(finding.violations) for finding in findings),
     }

@@ -113,11 +113,11 @@ def _check_who(evidence: MonthEvidence, findings: Findings) -> None:
 
 def _maps() -> dict[int, int]:
     """By contact, the map that it was a step of."""
-    found = rows(
+    contacts = rows(
         "SELECT p.contact_id, t.map_id FROM journeys_steppassage p"
         " JOIN journeys_traveller t ON t.id = p.traveller_id WHERE p.contact_id IS NOT NULL"
     )
-    return {row["contact_id"]: row["map_id"] for row in found}
+    return {row["contact_id"]: row["map_id"] for row in contacts}
 
 
 def _check_throttle(evidence: MonthEvidence, findings: Findings) -> None:

@@ -21,11 +21,11 @@ Events = dict[tuple[int, str], list[datetime]]
 
 def check_times(evidence: MonthEvidence, findings: Findings) -> None:
     drawings, passages = read_drawings(), read_passages()
-    events, asked, travellers = _events(), _decisions("step"), read_travellers()
+    events, decisions, travellers = _events(), _decisions("step"), read_travellers()
     for traveller in travellers:
         drawing = drawings[traveller["version_id"]]
         for passage in passages[traveller["id"]]:
-            _check_times(evidence, findings, traveller, passage, drawing, events, asked)
+            _check_times(evidence, findings, traveller, passage, drawing, events, decisions)
     _check_entries(evidence, findings, travellers)
     _check_triggers(evidence, findings)
 
@@ -37,14 +37,14 @@ def _check_times(
     passage: Row,
     drawing: Drawing,
     events: Events,
-    asked: dict[tuple[int, str], list[datetime]],
+    decisions: dict[tuple[int, str], list[datetime]],
 ) -> None:
     step, result = drawing.steps[passage["step"]], passage["result"]
     arrived, left = passage["arrived_at"], passage["left_at"]
     text = f"traveller {traveller['id']} at {passage['step']}: {result}, {arrived} to {left}"
     late = evidence.tick + MINUTE
     if step["kind"] == "send" and step["when"] == "at_once" and _is_live(evidence, arrived):
-        moments = asked.get((traveller["customer_id"], ""), [])
+        moments = decisions.get((traveller["customer_id"], ""), [])
         is_kept = left - arrived <= MINUTE or any(arrived <= m <= arrived + MINUTE for m in moments)
         findings.check("at once means within a minute", is_kept, arrived, text, tested=True)
     if step["kind"] == "wait" and step["for"] == "duration":
@@ -57,24 +57,24 @@ def _check_times(
 
 
 def _events() -> Events:
-    found: Events = defaultdict(list)
+    events: Events = defaultdict(list)
     for row in rows(
         "SELECT customer_id, kind, occurred_at FROM segments_event"
         " WHERE kind IN ('order', 'cart', 'wishlist') ORDER BY occurred_at"
     ):
-        found[row["customer_id"], row["kind"]].append(row["occurred_at"].astimezone(UTC))
-    return found
+        events[row["customer_id"], row["kind"]].append(row["occurred_at"].astimezone(UTC))
+    return events
 
 
 def _decisions(reason: str) -> dict[tuple[int, str], list[datetime]]:
     """When it was decided for a customer in real time, by customer and kind of event."""
-    found: dict[tuple[int, str], list[datetime]] = defaultdict(list)
+    decisions: dict[tuple[int, str], list[datetime]] = defaultdict(list)
     for row in rows(
         "SELECT customer_id, trigger_kind, decided_at FROM journeys_livedecision WHERE reason = %s",
         reason,
     ):
-        found[row["customer_id"], row["trigger_kind"]].append(row["decided_at"].astimezone(UTC))
-    return found
+        decisions[row["customer_id"], row["trigger_kind"]].append(row["decided_at"].astimezone(UTC))
+    return decisions
 
 
 def _is_live(evidence: MonthEvidence, at: datetime) -> bool:
@@ -166,7 +166,7 @@ def _birthdays(
     evidence: MonthEvidence, entry: Row, first: datetime, end: datetime
 ) -> list[tuple[int, datetime]]:
     """Customers known in time and the moments, so many days before or after their birthdays."""
-    found = []
+    moments = []
     hour, minute = map(int, entry["time"].split(":"))
     for row in rows(
         "SELECT id, birth_date, created_at FROM segments_customer WHERE birth_date IS NOT NULL"
@@ -179,13 +179,13 @@ def _birthdays(
             zone = evidence.people[row["id"]].zones[0]
             at = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone).astimezone(UTC)
             if max(first, row["created_at"]) < at < end:
-                found.append((row["id"], at))
-    return found
+                moments.append((row["id"], at))
+    return moments
 
 
 def _check_triggers(evidence: MonthEvidence, findings: Findings) -> None:
     """Events that start a campaign are decided within a tick of being heard of."""
-    asked = _decisions("event")
+    decisions = _decisions("event")
     begin, end = _lived(evidence)
     kinds = {c["trigger_kind"] for c in evidence.rules[0].campaigns.values()
              if c["recurrence"] == "event"}  # fmt: skip
@@ -199,7 +199,7 @@ def _check_triggers(evidence: MonthEvidence, findings: Findings) -> None:
         heard = row["recorded_at"]
         if not _is_live(evidence, heard):
             continue
-        moments = asked.get((row["customer_id"], row["kind"]), [])
+        moments = decisions.get((row["customer_id"], row["kind"]), [])
         is_kept = any(heard - SLACK <= m <= heard + evidence.tick + MINUTE for m in moments)
         text = f"event {row['id']} of customer {row['customer_id']}"
         findings.check(f"an event is answered: {row['kind']}", is_kept, heard, text, tested=True)

@@ -72,7 +72,7 @@ def as_argument(extent: Extent) -> str:
 if __name__ == "__main__":
     from optiengine.lab.bench.month.clock import clock_of_environment
 
-    asked = Extent(**json.loads(sys.argv[1]))
-    clock_of_environment().set(datetime.combine(asked.start, time(), UTC) - 2 * HOUR)
+    extent = Extent(**json.loads(sys.argv[1]))
+    clock_of_environment().set(datetime.combine(extent.start, time(), UTC) - 2 * HOUR)
     threading.current_thread().name = "conductor"
-    main(asked)
+    main(extent)

@@ -73,8 +73,8 @@ class Edits:
     def _pause(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute(BUSIEST)
-            if found := cursor.fetchone():
-                self._paused = pause_campaign(Campaign.objects.get(pk=found[0]))
+            if row := cursor.fetchone():
+                self._paused = pause_campaign(Campaign.objects.get(pk=row[0]))
                 self.journal.write("paused", campaign=self._paused.pk)
 
     def _go_on(self) -> None:
@@ -86,8 +86,8 @@ class Edits:
         """Over the lock time, at which its messages would leave."""
         with connection.cursor() as cursor:
             cursor.execute(BUSIEST_MAP)
-            if found := cursor.fetchone():
-                self._paused_map = pause_map(JourneyMap.objects.get(pk=found[0]))
+            if row := cursor.fetchone():
+                self._paused_map = pause_map(JourneyMap.objects.get(pk=row[0]))
                 self.journal.write("map paused", map=self._paused_map.pk)
 
     def _go_on_with_map(self) -> None:

@@ -33,13 +33,13 @@ class Arrivals:
         self.leave: dict[str, str] = {}  # where one click ends it, by e-mail address
 
     def new(self) -> list[dict[str, Any]]:
-        found = []
+        arrivals = []
         while (line := self._file.readline()).endswith("\n"):
-            found.append(json.loads(line))
-        for row in found:
+            arrivals.append(json.loads(line))
+        for row in arrivals:
             if row.get("leave"):
                 self.leave[row["to"]] = row["leave"]
-        return found
+        return arrivals
 
 
 class Feed:
@@ -78,9 +78,9 @@ class Feed:
             }
             name = str(population.external_id[row])
             customer, _is_new = write_customer(name, fields, at=at, may_create=True)
-            given = dict(zip(CHANNELS, population.consent[row].tolist(), strict=True))
+            consents = dict(zip(CHANNELS, population.consent[row].tolist(), strict=True))
             if customer:
-                say_consents(customer, given, source="shop", at=at)
+                say_consents(customer, consents, source="shop", at=at)
 
     def hand_in(self, deeds: Sequence[CustomerEvent], at: datetime, *, by_file: bool) -> None:
         if not deeds:
@@ -98,9 +98,9 @@ class Feed:
         ]
         for start in range(0, len(events), 500):
             refused = [
-                one.reason
-                for one in store_events(events[start : start + 500], source=SOURCE, at=at)
-                if one.status == "refused"
+                stored.reason
+                for stored in store_events(events[start : start + 500], source=SOURCE, at=at)
+                if stored.status == "refused"
             ]
             if refused:
                 raise ValueError(f"Events were refused: {refused[0]}")

@@ -40,19 +40,21 @@ class SimulatedShop:
     """The world of optiengine.example by other draws, with carts and wishes among its visits."""
 
     def __init__(self, n: int, days: int, *, seed: int, start: date) -> None:
-        found = Population.generate(n, seed=seed, start=start, past_days=PAST_DAYS, lived_days=days)
+        generated = Population.generate(
+            n, seed=seed, start=start, past_days=PAST_DAYS, lived_days=days
+        )
         rng = np.random.default_rng([seed, n, 7])
-        place = rng.integers(0, len(PLACES), len(found))
+        home = rng.integers(0, len(PLACES), len(generated))
         countries, zones = zip(*PLACES, strict=True)
         # Some more birthdays in the days that are lived through.
-        soon = rng.random(len(found)) < 0.05
-        day = np.datetime64(start, "D") + rng.integers(3, days + 4, len(found))
+        soon = rng.random(len(generated)) < 0.05
+        day = np.datetime64(start, "D") + rng.integers(3, days + 4, len(generated))
         at_30 = day - 30 * 365 - 7  # 30 years with their leap days: the same day of the year
         self.population = replace(
-            found,
-            country=np.array(countries)[place],
-            timezone=np.array(zones)[place],
-            birth_on=np.where(soon, at_30, found.birth_on),
+            generated,
+            country=np.array(countries)[home],
+            timezone=np.array(zones)[home],
+            birth_on=np.where(soon, at_30, generated.birth_on),
         )
         self.world = World(self.population, retail_catalogue(), seed=seed)
         self.seed = seed

@@ -33,13 +33,13 @@ class MonthEvidence(Evidence):
 
         of : the name of the row's id in the notes.
         """
-        found = []
+        spans = []
         for note in self.noted(begin):
             ends = [n["at"] for n in self.noted(end)
                     if n["at"] > note["at"] and n.get(of) == note.get(of)]  # fmt: skip
             over = moment(min(ends, default=self.journal[-1]["at"]))
-            found.append((note.get(of), moment(note["at"]), over))
-        return found
+            spans.append((note.get(of), moment(note["at"]), over))
+        return spans
 
     @property
     def tick(self) -> timedelta:
@@ -51,7 +51,7 @@ class MonthEvidence(Evidence):
 def load_evidence(folder: Path) -> MonthEvidence:
     journal = _lines(folder / "journal")
     rules = [Rules.of(moment(n["at"]), n["rules"]) for n in journal if n["what"] == "rules"]
-    found = MonthEvidence(
+    evidence = MonthEvidence(
         people=read_people(rules[0].zone, [n for n in journal if n["what"] == "erased"]),
         contacts=read_contacts(),
         deliveries=read_deliveries(),
@@ -62,26 +62,26 @@ def load_evidence(folder: Path) -> MonthEvidence:
         arrived=_lines(folder / "arrived"),
         journal=journal,
     )
-    _note_arrivals(found)
-    found.order_histories()
-    return found
+    _note_arrivals(evidence)
+    evidence.order_histories()
+    return evidence
 
 
-def _note_arrivals(found: MonthEvidence) -> None:
+def _note_arrivals(evidence: MonthEvidence) -> None:
     """Each contact learns when it reached the customer, from whoever took it."""
-    by_key = {contact.key: contact for contact in found.contacts.values()}
+    by_key = {contact.key: contact for contact in evidence.contacts.values()}
 
     def arrive(key: str, at: datetime) -> None:
         if contact := by_key.get(key):
             contact.arrived_at = contact.arrived_at or at
             contact.n_arrived += 1
 
-    for record in found.arrived:
+    for record in evidence.arrived:
         if record["what"] == "taken" or (record["what"], record["by"]) == ("repeated", "smtp"):
             arrive(record["key"], moment(record["at"]))
     for row in rows("SELECT key::text, listed_at FROM journeys_call"):
         arrive(row["key"], row["listed_at"].astimezone(UTC))
-    said = {n["answer"]["decision"]: n for n in found.noted("answer")
+    said = {n["answer"]["decision"]: n for n in evidence.noted("answer")
             if n["status"] == 200 and n["answer"]["message"]}  # fmt: skip
     for row in rows(
         """

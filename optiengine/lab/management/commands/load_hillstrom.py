@@ -55,5 +55,5 @@ FIGURES = [
 
 def figures(row: UpliftRow) -> dict[str, Any]:
     """Test against control of one campaign: visits as rates, spend in cents per customer."""
-    found = row.as_dict()
-    return {name: found[name] for name in FIGURES}
+    values = row.as_dict()
+    return {name: values[name] for name in FIGURES}
