@@ -82,6 +82,12 @@ class _Context(RenderContext):
             raise LoopIterationLimitError("", token=None)
         return super().filter(name, token)
 
+    def get_item(self, obj: Any, key: Any) -> Any:
+        """A customer's attributes have the names that a company gave them: `size` is one of them
+        or missing, and never how many there are. Lists and texts keep what Liquid says of them.
+        """
+        return obj[key] if isinstance(obj, Mapping) else super().get_item(obj, key)
+
 
 class _Template(BoundTemplate):
     context_class = _Context

@@ -60,6 +60,34 @@ def test_a_text_is_filled_in(text, expected):
     assert filled(text) == expected
 
 
+@pytest.mark.parametrize("name", ["size", "first", "last", "keys", "items", "values", "get", "0"])
+@pytest.mark.parametrize("attributes", [{}, {"club": "gold", "shoe": "42"}])
+def test_a_missing_attribute_is_missing_whatever_its_name(name, attributes):
+    text = '{{ customer.attributes.NAME | default: "unknown" }}'.replace("NAME", name)
+    if name == "0":
+        text = '{{ customer.attributes["0"] | default: "unknown" }}'
+
+    assert filled(text, {"customer": {"attributes": attributes}}) == "unknown"
+    assert filled(text, {"customer": {"attributes": attributes | {name: "M"}}}) == "M"
+
+
+@pytest.mark.parametrize("name", ["size", "first", "last"])
+def test_an_attribute_within_another_may_be_missing_too(name):
+    text = f"[{{{{ customer.attributes.pet.{name} }}}}]"
+
+    assert filled(text, {"customer": {"attributes": {"pet": {"kind": "cat"}}}}) == "[]"
+    assert filled(text, {"customer": {"attributes": {"pet": {name: "S"}}}}) == "[S]"
+
+
+def test_lists_still_have_a_size_and_ends():
+    text = "{% assign shoes = customer.attributes.shoes %}"
+    text += "{{ shoes.size }} {{ shoes.first }} {{ shoes.last }}"
+
+    assert filled(text) == "2 red blue"
+    loop = "{% for s in customer.attributes.shoes %}{% if forloop.last %}{{ s }}{% endif %}"
+    assert filled(loop + "{% endfor %}") == "blue"
+
+
 def test_what_stands_in_a_value_is_not_read_as_a_text():
     assert filled("{{ offer }}", {"offer": "{{ campaign }}{% raw %}"}) == "{{ campaign }}{% raw %}"
 
