@@ -1,6 +1,6 @@
 """A run that someone asks for from outside: made and queued together, once."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -10,8 +10,36 @@ from django_q.tasks import async_task
 from journeys.decisions.start_run import request_run
 from journeys.errors import RunRefused
 from journeys.models import DecisionRun
+from segments.models import Organisation
 
 TASK = "journeys.tasks.run_day_task"
+NEAR_DAYS = 7  # as far from the last run a day is taken for what was meant
+
+
+def expect_begun(as_of: date, now: datetime) -> None:
+    """Raises RunRefused for a day that has not begun where the organisation is."""
+    today = Organisation.current().today(now)
+    if as_of > today:
+        text = _("%(day)s has not begun: today is %(today)s in the organisation's time zone.")
+        raise RunRefused(text % {"day": as_of, "today": today})
+
+
+def expect_near(as_of: date, now: datetime) -> None:
+    """Raises RunRefused for a day that a slip of the pen could have given.
+
+    That is one before the last day that was run, or one more than NEAR_DAYS after it; without any
+    run, one more than NEAR_DAYS before today. A day that has a run is none: it goes on.
+    """
+    runs = DecisionRun.objects.daily()
+    if runs.filter(as_of=as_of).exists():
+        return
+    last = runs.order_by("-as_of").values_list("as_of", flat=True).first()
+    words = {"day": as_of, "last": last, "today": Organisation.current().today(now)}
+    if last is None:
+        if as_of < words["today"] - timedelta(days=NEAR_DAYS):
+            raise RunRefused(_("%(day)s is far from today, %(today)s.") % words)
+    elif not last < as_of <= last + timedelta(days=NEAR_DAYS):
+        raise RunRefused(_("%(day)s is far from the last day that was run, %(last)s.") % words)
 
 
 @transaction.atomic

@@ -97,7 +97,9 @@ def test_today_is_the_organisations_and_tomorrow_has_not_begun(superuser):
         refused = post(superuser, date(2026, 3, 3))
         accepted = post(superuser, date(2026, 3, 2))
 
-    assert refused.json() == {"as_of": ["This day has not started yet."]}
+    assert refused.json() == {
+        "as_of": ["2026-03-03 has not begun: today is 2026-03-02 in the organisation's time zone."]
+    }
     assert accepted.status_code == 202
 
 

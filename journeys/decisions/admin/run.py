@@ -20,7 +20,7 @@ from unfold.widgets import BASE_INPUT_CLASSES
 from journeys.decisions.admin.capacity import capacity_panel
 from journeys.decisions.decide_again import decide_again, may_decide_again
 from journeys.decisions.plan_moments import earliest
-from journeys.decisions.queue_run import queue_run, run_anyway
+from journeys.decisions.queue_run import expect_begun, queue_run, run_anyway
 from journeys.decisions.reconcile_messages import is_balanced
 from journeys.errors import OtherDecisionVersion, RunRefused
 from journeys.models import DecisionChunk, DecisionRun, Delivery, ReasonCode
@@ -134,6 +134,7 @@ class DecisionRunAdmin(ReadOnlyAdmin):
         form = StartForm(request.POST or None, initial={"as_of": today})
         if request.method == "POST" and form.is_valid():
             try:
+                expect_begun(form.cleaned_data["as_of"], timezone.now())
                 run = queue_run(form.cleaned_data["as_of"])
             except RunRefused as refused:
                 form.add_error("as_of", str(refused))

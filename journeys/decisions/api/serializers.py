@@ -7,11 +7,12 @@ from rest_framework import serializers
 from campaigns.api.fields import CampaignField
 from campaigns.models import CapacityLimit
 from campaigns.numerics.capacity import MILLS
+from journeys.decisions.queue_run import expect_begun
+from journeys.errors import RunRefused
 from journeys.models import CapacityUse, Decision, DecisionRun
 from optiengine.lib.fields import DayField, NumberField, ReadOnly
 from optiengine.lib.parameters import PageParameters, Strict
 from segments.customers.api.fields import CustomerField
-from segments.models import Organisation
 
 
 class DecisionParameters(PageParameters):
@@ -173,7 +174,8 @@ class RunRequest(Strict):
     as_of = DayField(help_text=_("The day to decide. It must have begun."))
 
     def validate_as_of(self, as_of: date) -> date:
-        here = Organisation.current().zone
-        if as_of > timezone.now().astimezone(here).date():
-            raise serializers.ValidationError(_("This day has not started yet."))
+        try:
+            expect_begun(as_of, timezone.now())
+        except RunRefused as refused:
+            raise serializers.ValidationError(str(refused)) from refused
         return as_of

@@ -1,15 +1,18 @@
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from journeys.errors import JourneyError
+from journeys.decisions.queue_run import expect_begun, expect_near
+from journeys.errors import JourneyError, RunRefused
 from journeys.jobs.run_day import run_day
 from journeys.models import DecisionRun
 from optiengine.lib.command import FiguresCommand, iso_date
+from segments.models import Organisation
 
 STEPS = 6  # that run_day names, of each day
 
@@ -33,7 +36,11 @@ class Command(FiguresCommand):
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--as-of", type=iso_date, help="First day (default: today, in UTC).")
+        parser.add_argument(
+            "--as-of",
+            type=iso_date,
+            help="First day (default: today, in the organisation's time zone). It must have begun.",
+        )
         parser.add_argument("--days", type=int, default=1, help="Number of days (default 1).")
         parser.add_argument(
             "--seed", type=int, help="Seed of the random draws (default: one per day)."
@@ -41,11 +48,30 @@ class Command(FiguresCommand):
         parser.add_argument(
             "--no-send", action="store_true", help="Leave the messages in the outbox."
         )
+        parser.add_argument(
+            "--yes",
+            action="store_true",
+            help="Run a day that is far from the last one: earlier, or more than a week later.",
+        )
 
     def compute(
-        self, *, as_of: date | None, days: int, seed: int | None, no_send: bool, **options: Any
+        self,
+        *,
+        as_of: date | None,
+        days: int,
+        seed: int | None,
+        no_send: bool,
+        yes: bool,
+        **options: Any,
     ) -> Mapping[str, Any]:
-        first = as_of or timezone.now().date()
+        now = timezone.now()
+        first = as_of or Organisation.current().today(now)
+        try:
+            expect_begun(first + timedelta(days=max(days, 1) - 1), now)
+        except RunRefused as refused:
+            raise CommandError(str(refused)) from refused
+        if not yes:
+            self._expect_near(first, now)
         totals = {"days": 0, "measured": 0}
         with tqdm(total=days * STEPS, unit="step", disable=None) as bar:
 
@@ -65,3 +91,9 @@ class Command(FiguresCommand):
                 for name, n in {**done.run.counts, **done.deliveries}.items():
                     totals[name] = totals.get(name, 0) + n
         return totals
+
+    def _expect_near(self, first: date, now: datetime) -> None:
+        try:
+            expect_near(first, now)
+        except RunRefused as refused:
+            raise CommandError(f"{refused} {_('Add --yes to run it.')}") from refused
