@@ -1,11 +1,13 @@
 """Campaigns: the list that says who goes first, and a page that holds all of one campaign."""
 
+from itertools import islice
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -30,11 +32,13 @@ from campaigns.services.find_conflicts import conflicts_of
 from optiengine.lib.export import ExportAdmin
 from optiengine.lib.figures import percent
 from segments.currency import with_currency
+from segments.models import Organisation
 from segments.rules.describe_rule import describe, problem_in_words
 from segments.rules.numerics.rule import RuleError, parse_rule
 from segments.rules.rule_fields import newest_state, rule_fields
 
 Status = Campaign.Status
+N_NEXT_DAYS = 6  # of a monthly campaign that its page names
 
 
 @admin.register(Campaign)
@@ -56,7 +60,7 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
     list_select_related = ["target_group"]
     search_fields = ["name"]
     autocomplete_fields = ["goal", "target_group", "tags", "ignores_durations_of"]
-    readonly_fields = ["status_word", "rule_in_words"]
+    readonly_fields = ["status_word", "rule_in_words", "next_days"]
     inlines = [
         ActionInline,
         MinimumEvidenceInline,
@@ -68,6 +72,7 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
     change_form_outer_before_template = "campaigns/problems.html"
     conditional_fields = {
         "recurs_on": "recurrence == 'weekly' || recurrence == 'monthly'",
+        "skips_short_months": "recurrence == 'monthly'",
         "trigger_kind": "recurrence == 'event'",
         "ignores_durations_of": "ignores_durations == false",
     }
@@ -79,7 +84,15 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
         ),
         (
             gettext_lazy("When"),
-            {"fields": [("starts_on", "ends_on"), "recurrence", "recurs_on", "trigger_kind"]},
+            {
+                "fields": [
+                    ("starts_on", "ends_on"),
+                    "recurrence",
+                    ("recurs_on", "next_days"),
+                    "skips_short_months",
+                    "trigger_kind",
+                ]
+            },
         ),
         (
             gettext_lazy("Frequency & overlap"),
@@ -150,6 +163,15 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
             for day in (campaign.starts_on, campaign.ends_on)
         )
         return f"{first} – {last}"
+
+    @admin.display(description=gettext_lazy("next days"))
+    def next_days(self, campaign: Campaign) -> str:
+        """Of a campaign on days of the month: what these come to in the coming months."""
+        if campaign.recurrence != Campaign.Recurrence.MONTHLY or not campaign.recurs_on:
+            return "–"
+        today = Organisation.current().today(timezone.now())
+        days = islice(campaign.monthly_days(max(today, campaign.starts_on)), N_NEXT_DAYS)
+        return ", ".join(date_format(day, "SHORT_DATE_FORMAT") for day in days) or "–"
 
     @admin.display(description=gettext_lazy("target group"), ordering="target_group__name")
     def group(self, campaign: Campaign) -> str:

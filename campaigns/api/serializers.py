@@ -70,6 +70,7 @@ class CampaignSerializer(ReadOnly, serializers.ModelSerializer):
             "ends_on",
             "recurrence",
             "recurs_on",
+            "skips_short_months",
             "repeat_after_days",
             "duration_days",
             "ignores_durations",

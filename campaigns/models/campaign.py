@@ -1,3 +1,5 @@
+from calendar import monthrange
+from collections.abc import Iterator
 from datetime import date
 
 from django.contrib.postgres.fields import ArrayField
@@ -94,6 +96,15 @@ class Campaign(models.Model):
         default=list,
         blank=True,
         help_text=_("Weekdays 1 (Monday) to 7, or days of the month 1 to 31."),
+    )
+    skips_short_months = models.BooleanField(
+        _("skip shorter months"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Off: days 29 to 31 mean the last day of a shorter month, in February the "
+            "28th or 29th. On: the campaign does not run in such a month."
+        ),
     )
     trigger_kind = models.CharField(
         _("event"),
@@ -274,8 +285,25 @@ class Campaign(models.Model):
             case self.Recurrence.WEEKLY:
                 return day.isoweekday() in self.recurs_on
             case self.Recurrence.MONTHLY:
-                return day.day in self.recurs_on
+                return day.day in self.days_in_month(day.year, day.month)
         return True
+
+    def days_in_month(self, year: int, month: int) -> set[int]:
+        """The days of a month on which a monthly campaign runs, whatever its first and last day."""
+        last = monthrange(year, month)[1]
+        days = self.recurs_on or []
+        if self.skips_short_months:
+            return {on for on in days if on <= last}
+        return {min(on, last) for on in days}
+
+    def monthly_days(self, since: date) -> Iterator[date]:
+        """The coming days of a monthly campaign, up to two years ahead."""
+        for n in range(since.month - 1, since.month + 23):
+            year, month = since.year + n // 12, n % 12 + 1
+            for day in sorted(self.days_in_month(year, month)):
+                on = date(year, month, day)
+                if on >= since and self.runs_on(on):
+                    yield on
 
     def problems(self) -> list[str]:
         """What keeps the campaign from running, in sentences; empty when it may run."""

@@ -146,7 +146,7 @@ CAMPAIGN_LIMITS = {
 }  # fmt: skip
 DESCRIBED_ELSEWHERE = {
     "id", "name", "status", "goal", "target_group", "rank", "starts_on", "ends_on", "recurrence",
-    "recurs_on", "trigger_kind", "run_anyway", "fixed_action", "tags",
+    "recurs_on", "skips_short_months", "trigger_kind", "run_anyway", "fixed_action", "tags",
 }  # fmt: skip
 
 
