@@ -58,6 +58,7 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
             read.text(80),
             gettext_lazy("“%s” is too long. Use at most 80 characters."),
             ("actionname", "offer", "variant"),
+            decides_row=True,
         ),
         Field(
             "contacted_at",
@@ -73,6 +74,7 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
             read.words(dict.fromkeys(CONTROL, "true") | dict.fromkeys(TEST, "false")),
             gettext_lazy("“%s” is not a valid group. Use test or control."),
             ("control", "group", "testcontrol", "testorcontrol"),
+            decides_row=True,
         ),
         Field(
             "assignment_prob",

@@ -81,7 +81,7 @@ def hand_in_contacts(
     ]
     path = folder / f"{name}-contacts.csv"
     _write(path, ("customer", "campaign", "contacted_at"), contacts)
-    _import("contacts", path, at=at, options=ImportOptions(create_campaigns=True))
+    _import("contacts", path, at=at, options=ImportOptions(strict=True, create_campaigns=True))
 
 
 def withdrawals(events: Events) -> dict[str, set[str]]:
@@ -101,7 +101,8 @@ def is_handed_in(name: str) -> bool:
 
 
 def _import(kind: str, path: Path, *, at: datetime, **how: Any) -> None:
-    """Raises NotTaken unless every row is stored."""
+    """Raises NotTaken unless every row is stored, with all its cells."""
+    how.setdefault("options", ImportOptions(strict=True))
     job = run_import(create_import(kind=kind, path=path, source=SOURCE, at=at, **how))
     if job.status != ImportJob.Status.DONE or job.n_rejected:
         raise NotTaken(f"{path.name}: {job.error or f'{job.n_rejected} rows were rejected.'}")

@@ -17,6 +17,8 @@ from psycopg.sql import quote
 from segments.channel_labels import channel_choices
 from segments.shapes import EMAIL
 
+UNREADABLE = "\ufffd"  # stands in a cell where bytes were not of the file's encoding
+
 YES = ("true", "yes", "y", "1", "t", "on", "ja", "sim")
 NO = ("false", "no", "n", "0", "f", "off", "nein", "não", "nao")
 
@@ -33,7 +35,9 @@ LOCAL_DAY = r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})"
 class Field:
     """One of our fields: which headers mean it, how its cells are read, what refuses a cell.
 
-    `reading` holds `{x}` for the cell's SQL. `refusal` may hold %s for the cell.
+    `reading` holds `{x}` for the cell's SQL. `refusal` may hold %s for the cell. A row whose cell
+    cannot be read is rejected if the field `decides_row`, because the row would then say something
+    else; otherwise the cell is left out with a warning. Texts longer than `max_length` are cut.
     """
 
     name: str
@@ -42,9 +46,15 @@ class Field:
     refusal: str | Promise
     aliases: tuple[str, ...] = ()
     is_required: bool = False
+    decides_row: bool = False
+    max_length: int | None = None
 
     def sql(self, x: str) -> str:
         return self.reading.replace("{x}", x)
+
+    def rejects_row(self, *, strict: bool) -> bool:
+        """Whether a cell that cannot be read costs its row."""
+        return strict or self.decides_row or self.is_required
 
     def answers_to(self, header: str) -> bool:
         return normal(header) in {normal(self.name), *self.aliases}
@@ -55,8 +65,21 @@ def normal(header: str) -> str:
     return re.sub(r"[\W_]+", "", header.casefold())
 
 
+def is_readable(x: str) -> str:
+    """SQL of whether a cell holds no bytes that are not of the file's encoding."""
+    return f"strpos({x}, '{UNREADABLE}') = 0"
+
+
 def text(max_length: int) -> str:
-    return f"CASE WHEN length({{x}}) <= {max_length} AND strpos({{x}}, E'\\n') = 0 THEN {{x}} END"
+    return (
+        f"CASE WHEN length({{x}}) <= {max_length} AND strpos({{x}}, E'\\n') = 0 "
+        f"AND {is_readable('{x}')} THEN {{x}} END"
+    )
+
+
+def cut(x: str, max_length: int) -> str:
+    """SQL of a text's first characters, in one line."""
+    return f"left(replace({x}, E'\\n', ' '), {max_length})"
 
 
 def shape(pattern: str, max_length: int, value: str = "{x}") -> str:
@@ -69,7 +92,7 @@ def shape(pattern: str, max_length: int, value: str = "{x}") -> str:
 def identifier(max_length: int = 100) -> str:
     """An id, kept as it is with its leading zeros; not what a spreadsheet made of a long number."""
     return (
-        f"CASE WHEN length({{x}}) <= {max_length} AND {{x}} !~ '[[:cntrl:]]' "
+        f"CASE WHEN length({{x}}) <= {max_length} AND {{x}} !~ '[[:cntrl:]{UNREADABLE}]' "
         r"AND NOT (strpos(upper({x}), 'E+') > 0 AND {x} ~* '^\d+([.,]\d+)?E\+\d+$') THEN {x} END"
     )
 

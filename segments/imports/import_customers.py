@@ -1,7 +1,8 @@
 """The import of customers: one row per customer; columns that a file lacks do not change.
 
-An empty cell of a column that the file has clears the value, as the file says so; of a consent
-column it says nothing, because silence is neither consent nor withdrawal.
+An empty cell keeps the stored value or clears it, as the import's options say; of a consent column
+it says nothing, because silence is neither consent nor withdrawal. A cell that cannot be read
+always keeps the value.
 """
 
 from datetime import timedelta
@@ -25,7 +26,7 @@ from segments.imports.spec import (
     ImportSpec,
     RacedByOthers,
 )
-from segments.imports.staging import CHECKED, count, reject
+from segments.imports.staging import CHECKED, cell_name, count, reject
 from segments.models.customer import PROFILE
 from segments.shapes import EARLIEST_BIRTH, PHONE
 
@@ -122,13 +123,13 @@ CUSTOMER_ID_ALIASES = ("customerid", "customerno", "customernumber", "clientid",
 
 def _name(name: str, label: str | Promise, aliases: tuple[str, ...]) -> Field:
     refusal = gettext_lazy("“%s” is too long. Use one line of at most 100 characters.")
-    return Field(name, label, read.text(100), refusal, aliases)
+    return Field(name, label, read.text(100), refusal, aliases, max_length=100)
 
 
 def customer_outputs(plan: ImportPlan) -> dict[str, str]:
     columns = {"external_id": "s.external_id"}
-    columns |= {name: f"coalesce(s.{name}, '')" for name in TEXTS if name in plan.used}
-    columns |= {name: f"s.{name}" for name in (*DATES, *_consents(plan)) if name in plan.used}
+    read = (*TEXTS, *DATES, *_consents(plan))
+    columns |= {name: f"s.{name}" for name in read if name in plan.used}
     if plan.extras:
         columns["extra_columns"] = "s.extra_columns"
     return columns
@@ -191,7 +192,8 @@ def _create_customers(cursor: CursorWrapper, plan: ImportPlan, known: str) -> in
     """
     newest_before = count(cursor, "SELECT coalesce(max(id), 0) FROM segments_customer")
     columns = dict.fromkeys(TEXTS, "''") | {"consents": _consents_after(plan, "'{}'::text[]")}
-    columns |= {name: f"v.{name}" for name in (*TEXTS, *DATES) if name in plan.used}
+    columns |= {name: f"coalesce(v.{name}, '')" for name in TEXTS if name in plan.used}
+    columns |= {name: f"v.{name}" for name in DATES if name in plan.used}
     columns["attributes"] = "v.extra_columns" if plan.extras else "'{}'"
     columns |= {"external_id": "v.external_id", "suppressed": "false"}
     columns |= {"created_at": _at(plan), "updated_at": _at(plan)}
@@ -215,11 +217,10 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
     The rows are locked before they are compared, so a withdrawal that comes in meanwhile is seen
     rather than overwritten.
     """
-    columns = {name: f"v.{name}" for name in (*TEXTS, *DATES) if name in plan.used}
+    columns = {name: _after(name, plan) for name in (*TEXTS, *DATES) if name in plan.used}
     differs = [f"c.{name} IS DISTINCT FROM {value}" for name, value in columns.items()]
     if plan.extras:
-        names = ", ".join(quote(name) for name in plan.extras)
-        columns["attributes"] = f"(c.attributes - ARRAY[{names}]) || v.extra_columns"
+        columns["attributes"] = f"{_attributes_kept(plan)} || v.extra_columns"
         differs.append(f"c.attributes <> {columns['attributes']}")
     if _consents(plan):
         columns["consents"] = after = _consents_after(plan, "c.consents")
@@ -227,7 +228,7 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
     if not columns:
         return 0
     news = ", ".join(f"{value} AS {name}" for name, value in columns.items())
-    moves = [f"c.{name} <> v.{name}" for name in ADDRESS_FIELDS if name in plan.used]
+    moves = [f"c.{name} <> {_after(name, plan)}" for name in ADDRESS_FIELDS if name in plan.used]
     cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
     cursor.execute(
         f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT c.id, c.consents AS consents_before, {news}, "
@@ -251,6 +252,29 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
             "WHERE NOT (consents @> consents_before AND consents_before @> consents)"
         )
     return n_updated
+
+
+def _after(name: str, plan: ImportPlan) -> str:
+    """SQL of a known customer's (c) value after a row (v)."""
+    if plan.options.empty == "keep":
+        return f"coalesce(v.{name}, c.{name})"
+    empty = "''" if name in TEXTS else "NULL"
+    is_unreadable = f"v.{name} IS NULL AND {quote(name)} = ANY (v.warned)"
+    return f"CASE WHEN {is_unreadable} THEN c.{name} ELSE coalesce(v.{name}, {empty}) END"
+
+
+def _attributes_kept(plan: ImportPlan) -> str:
+    """SQL of a known customer's attributes that a row may add to; a file clears by empty cells."""
+    if plan.options.empty == "keep":
+        return "c.attributes"
+    names = ", ".join(quote(name) for name in plan.extras)
+    cells = ", ".join(quote(cell_name(plan.cells[name])) for name in plan.extras)
+    readable = (
+        f"(SELECT coalesce(array_agg(e.name), '{{}}') FROM unnest(ARRAY[{names}], ARRAY[{cells}]) "
+        "AS e (name, cell) WHERE e.cell <> ALL (v.warned))"
+    )
+    cleared = f"CASE WHEN v.warned IS NULL THEN ARRAY[{names}] ELSE {readable} END"
+    return f"(c.attributes - {cleared})"
 
 
 def _at(plan: ImportPlan) -> str:

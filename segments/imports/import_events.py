@@ -72,6 +72,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             read.shape(KIND, 40, "lower({x})"),
             gettext_lazy("“%s” is not a valid event kind. Use at most 40 letters, digits and _."),
             ("type", "event", "eventtype", "eventkind"),
+            decides_row=True,
         ),
         Field(
             "amount",
@@ -79,6 +80,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             amount,
             gettext_lazy("“%s” is not a valid amount. Use at most two decimals."),
             ("value", "revenue", "total"),
+            decides_row=True,
         ),
         Field(
             "amount_cents",
@@ -86,6 +88,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             read.whole_number(-MAX_CENTS, MAX_CENTS),
             gettext_lazy("“%s” is not a valid amount. Use a whole number of cents."),
             ("cents",),
+            decides_row=True,
         ),
         Field(
             "external_id",
@@ -96,6 +99,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
                 "was altered by a spreadsheet."
             ),
             ("eventid", "transactionid", "id"),
+            decides_row=True,
         ),
         Field(
             "properties",
@@ -147,7 +151,7 @@ def prepare_events(cursor: CursorWrapper, plan: ImportPlan) -> None:
         digest = f"left(encode(sha256(convert_to(({hashed})::text, 'UTF8')), 'hex'), 32)"
         cursor.execute("DROP TABLE IF EXISTS import_numbered")
         cursor.execute(
-            f"CREATE TEMPORARY TABLE import_numbered AS SELECT line, reason, {content}, "
+            f"CREATE TEMPORARY TABLE import_numbered AS SELECT line, reason, warned, {content}, "
             "digest || '-' || row_number() OVER (PARTITION BY digest ORDER BY line) AS external_id "
             f"FROM (SELECT *, {digest} AS digest FROM {CHECKED}) v"
         )
@@ -223,13 +227,25 @@ def _create_events(cursor: CursorWrapper, plan: ImportPlan, known: str) -> int:
     return cursor.rowcount
 
 
+def _after(plan: ImportPlan) -> dict[str, str]:
+    """SQL of a known event's (e) columns after a row (v): the row replaces what was stored, but for
+    an amount without a cell, where empty cells keep, and for properties that cannot be read."""
+    columns = {name: f"v.{name}" for name in ("kind", "occurred_at", "amount_cents", "properties")}
+    if plan.options.empty == "keep":
+        columns["amount_cents"] = "coalesce(v.amount_cents, e.amount_cents)"
+    columns["properties"] = (
+        "CASE WHEN v.warned IS NULL THEN v.properties ELSE e.properties || v.properties END"
+    )
+    return columns
+
+
 def _update_events(cursor: CursorWrapper, plan: ImportPlan) -> int:
-    columns = ("kind", "occurred_at", "amount_cents", "properties")
-    differs = " OR ".join(f"e.{name} IS DISTINCT FROM v.{name}" for name in columns)
+    columns = _after(plan)
+    differs = " OR ".join(f"e.{name} IS DISTINCT FROM {sql}" for name, sql in columns.items())
     cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
     cursor.execute(
         f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT e.id, e.occurred_at AS occurred_before, "
-        f"c.id AS customer_id, {', '.join(f'v.{name}' for name in columns)}, "
+        f"c.id AS customer_id, {', '.join(f'{sql} AS {name}' for name, sql in columns.items())}, "
         f"(e.customer_id, {report_in('e')}) IS DISTINCT FROM (c.id, {report_in('v')}) AS is_news "
         f"FROM {CHECKED} v "
         "JOIN segments_customer c ON c.external_id = v.customer JOIN segments_event e "

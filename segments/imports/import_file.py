@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from segments.errors import ImportRefused
+from segments.imports.cell_warnings import CellWarnings, count_warnings, warned_rows
 from segments.imports.file_format import FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
 from segments.imports.open_file import fingerprint
@@ -126,7 +127,13 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
     )
     rejected = Path(settings.DATA_DIR) / "imports" / f"{job.pk}-rejected.csv"
     with progress, staging_session(plan) as cursor:
-        n_rows, sha256 = stage(cursor, Path(job.path), file_format, on_bytes=progress.update)
+        n_rows, sha256 = stage(
+            cursor,
+            Path(job.path),
+            file_format,
+            strict=options.strict,
+            on_bytes=progress.update,
+        )
         if sha256 != job.sha256:
             raise ImportRefused(_("The file has changed since it was uploaded."))
         check(cursor, spec, plan)
@@ -140,9 +147,19 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
                     )
                     counts = spec.merge(cursor, plan)
                     counts += ImportCounts(unchanged=settle_repeats(cursor))
-                    n_rejected = write_rejected(cursor, rejected, file_format)
-                    seconds = time.monotonic() - started
-                    _save_done(job, n_rows, counts, n_rejected, rejected, at, seconds)
+                    warnings = count_warnings(cursor, spec, plan)
+                    n_rejected, n_warned = write_rejected(
+                        cursor, rejected, file_format, warned_rows(spec, plan)
+                    )
+                    _save_done(
+                        job,
+                        n_rows,
+                        counts,
+                        n_rejected,
+                        warnings,
+                        str(rejected) if n_rejected or n_warned else "",
+                        finished_at=at + timedelta(seconds=time.monotonic() - started),
+                    )
                 break
             except RacedByOthers:
                 if attempt == MAX_RACES:
@@ -156,9 +173,10 @@ def _save_done(
     n_rows: int,
     counts: ImportCounts,
     n_rejected: int,
-    rejected: Path,
-    at: datetime,
-    seconds: float,
+    warnings: list[CellWarnings],
+    rejected_path: str,
+    *,
+    finished_at: datetime,
 ) -> None:
     _save(
         job,
@@ -169,8 +187,10 @@ def _save_done(
         n_unchanged=counts.unchanged,
         n_rejected=n_rejected,
         n_bytes_read=job.n_bytes,
-        rejected_path=str(rejected) if n_rejected else "",
-        finished_at=at + timedelta(seconds=seconds),
+        n_warnings=sum(warning.n_cells for warning in warnings),
+        warnings=[warning.as_json() for warning in warnings],
+        rejected_path=rejected_path,
+        finished_at=finished_at,
     )
 
 

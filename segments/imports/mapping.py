@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from segments.errors import ImportRefused
 from segments.imports.fields import Field
 
-IGNORED = {"rejected_line", "rejected_reason"}  # of our own files of rejected rows, corrected
+# Of our own files of rejected rows, corrected.
+IGNORED = {"rejected_line", "rejected_level", "rejected_reason"}
 
 
 def suggest_mapping(columns: tuple[str, ...], fields: list[Field]) -> dict[str, str]:

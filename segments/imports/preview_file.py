@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from segments.errors import ImportRefused
+from segments.imports.cell_warnings import warned_rows
 from segments.imports.file_format import FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
 from segments.imports.spec import ImportOptions, ImportPlan, ImportSpec, spec_of
@@ -17,6 +18,7 @@ class PreviewRow:
     line: int
     cells: tuple[str, ...]
     problem: str  # empty: the row is fine as far as can be said without the stored data
+    warning: str = ""  # cells that would be left out
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,15 @@ def _first_rows(
     path: Path, file_format: FileFormat, spec: ImportSpec, plan: ImportPlan, n_rows: int
 ) -> tuple[PreviewRow, ...]:
     with staging_session(plan) as cursor:
-        stage(cursor, path, file_format, max_rows=n_rows)
+        stage(cursor, path, file_format, strict=plan.options.strict, max_rows=n_rows)
         check(cursor, spec, plan)
         cells = ", ".join(cell for cell in plan.cells.values())
         cursor.execute(
-            f"SELECT s.line, coalesce(r.reason, ''), {cells} FROM {STAGED} s "
-            f"LEFT JOIN {REJECTED} r USING (line) ORDER BY s.line"
+            f"SELECT s.line, coalesce(r.reason, ''), coalesce(w.reason, ''), {cells} "
+            f"FROM {STAGED} s LEFT JOIN {REJECTED} r USING (line) "
+            f"LEFT JOIN ({warned_rows(spec, plan)}) w USING (line) ORDER BY s.line"
         )
         return tuple(
-            PreviewRow(line, tuple(cell or "" for cell in row), problem)
-            for line, problem, *row in cursor.fetchall()
+            PreviewRow(line, tuple(cell or "" for cell in row), problem, warning)
+            for line, problem, warning, *row in cursor.fetchall()
         )

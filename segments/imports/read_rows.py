@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from django.utils.translation import gettext as _
 
+from segments.imports.fields import UNREADABLE
 from segments.imports.file_format import BAD_BYTES, FileFormat
 
 MAX_ROW = 131_072  # characters; also the csv module's own limit for a cell
@@ -45,10 +46,15 @@ class RowReader:
     A COPY line is: line number, problem, cells. The format is CSV with the file's own delimiter
     and quote; an empty cell is NULL. Of a row with a problem the first cell holds all its cells
     as a JSON list and the others are empty. Lines are counted as an editor does: from 1.
+
+    A row with fewer cells than the header is filled up with empty ones, and one with empty cells
+    beyond the header loses them. In a strict import both are a problem, as are characters that
+    cannot be read; else these cost their cell, which says so by UNREADABLE.
     """
 
-    def __init__(self, file_format: FileFormat) -> None:
+    def __init__(self, file_format: FileFormat, *, strict: bool = False) -> None:
         self.format = file_format
+        self._is_strict = strict
         self.n_rows = 0
         self._n_columns = len(file_format.columns)
         self._line = 1  # the number of the next line to look at
@@ -115,14 +121,16 @@ class RowReader:
         ready = [
             f"{number}{d}{d}{line}"
             for number, line in enumerate(lines, first)
-            if line.count(d) == n_delimiters and line and len(line) <= MAX_ROW
+            if line.count(d) == n_delimiters and n_delimiters < len(line) <= MAX_ROW
         ]
         self._line += len(lines)
         self.n_rows += len(ready)
         if len(ready) < len(lines):
             for number, line in enumerate(lines, first):
-                if line and (line.count(d) != n_delimiters or len(line) > MAX_ROW):
-                    ready.append(self._problem(number, *self._misfit(line.split(d))).rstrip("\n"))
+                if line.count(d) != n_delimiters or len(line) > MAX_ROW:
+                    row = line.split(d)
+                    if any(row):  # a line of delimiters only is not a row
+                        ready.append(self._line_of(number, row).rstrip("\n"))
         return "\n".join(ready) + "\n" if ready else ""
 
     def _parsed(self, lines: list[str], *, is_last: bool) -> tuple[str, str]:
@@ -158,13 +166,17 @@ class RowReader:
                 row = [
                     MADE_TEXT.sub("", cell, count=1) if cell[:1] == "'" else cell for cell in row
                 ]
-            if len(row) <= 1 and not any(row):
-                continue  # a blank line is not a row
+            if not any(row):
+                continue  # a blank line, or one of delimiters only, is not a row
             ready.append(self._line_of(first + start, row))
         self._line = first + len(lines)
         return "".join(ready), ""
 
     def _line_of(self, number: int, row: list[str]) -> str:
+        if not self._is_strict:
+            row = [cell.replace("\0", UNREADABLE).replace(BAD_BYTES, UNREADABLE) for cell in row]
+            if not any(row[self._n_columns :]):
+                row = [*row[: self._n_columns], *[""] * (self._n_columns - len(row))]
         if len(row) != self._n_columns or sum(map(len, row)) > MAX_ROW:
             return self._problem(number, *self._misfit(row))
         d = self.format.delimiter

@@ -1,4 +1,4 @@
-"""The rows that were refused, as a file to correct and send again."""
+"""Rows that were refused or lost a cell, as a file to correct and send again."""
 
 import csv
 import json
@@ -11,10 +11,16 @@ from optiengine.lib.csv_cell import safe_cell
 from segments.imports.file_format import BAD_BYTES, FileFormat
 from segments.imports.staging import REJECTED, STAGED
 
+ERROR, WARNING = "error", "warning"  # the row was rejected; or imported without some cells
 
-def write_rejected(cursor: CursorWrapper, path: Path, file_format: FileFormat) -> int:
-    """Write all rejected rows with line and reason first, in the file's order; returns how many.
-    None, no file.
+
+def write_rejected(
+    cursor: CursorWrapper, path: Path, file_format: FileFormat, warned_rows: str
+) -> tuple[int, int]:
+    """Write all rejected rows and those with warnings, in the file's order, with line, level and
+    reason first; returns how many of each. None, no file.
+
+    warned_rows : SQL of the lines with warnings, and their sentences.
 
     UTF-8 with a byte order mark, which spreadsheets need to see that it is.
     """
@@ -22,22 +28,26 @@ def write_rejected(cursor: CursorWrapper, path: Path, file_format: FileFormat) -
     unfinished = path.with_suffix(".part")
     cells = ", ".join(f"s.c{number}" for number in range(len(file_format.columns)))
     query = (
-        f"COPY (SELECT r.line, r.reason, s.problem IS NOT NULL, {cells} "
-        f"FROM {REJECTED} r JOIN {STAGED} s USING (line) ORDER BY r.line) TO STDOUT"
+        f"COPY (SELECT r.line, r.level, r.reason, s.problem IS NOT NULL, {cells} "
+        f"FROM (SELECT line, '{ERROR}' AS level, reason FROM {REJECTED} "
+        f"UNION ALL SELECT line, '{WARNING}', reason FROM ({warned_rows}) w) r "
+        f"JOIN {STAGED} s USING (line) ORDER BY r.line) TO STDOUT"
     )
-    n_rows = 0
+    n_rows = {ERROR: 0, WARNING: 0}
     with unfinished.open("w", encoding="utf-8-sig", newline="") as file, cursor.copy(query) as copy:
         writer = csv.writer(file)
-        writer.writerow(["rejected_line", "rejected_reason", *map(safe_cell, file_format.columns)])
-        for line, reason, is_raw, *row in copy.rows():
+        head = ["rejected_line", "rejected_level", "rejected_reason"]
+        writer.writerow([*head, *map(safe_cell, file_format.columns)])
+        for line, level, reason, is_raw, *row in copy.rows():
             original: Iterable[str] = json.loads(row[0]) if is_raw == "t" else row
-            writer.writerow([line, safe_cell(reason), *(safe_cell(_shown(c)) for c in original)])
-            n_rows += 1
-    if n_rows:
+            cells_shown = (safe_cell(_shown(cell)) for cell in original)
+            writer.writerow([line, level, safe_cell(reason), *cells_shown])
+            n_rows[level or ERROR] += 1
+    if any(n_rows.values()):
         unfinished.replace(path)
     else:
         unfinished.unlink()
-    return n_rows
+    return n_rows[ERROR], n_rows[WARNING]
 
 
 def _shown(cell: str | None) -> str:

@@ -27,6 +27,8 @@ class ImportOptions:
     create_campaigns: bool = False  # of contacts: make campaigns that are not known, as ended
     channel: str = EMAIL  # of the actions that are made with them
     ignore: tuple[str, ...] = ()  # columns of the file that are not wanted
+    strict: bool = False  # a cell that cannot be read rejects its row, whatever its column
+    empty: str = "keep"  # or clear: what an empty cell does to a value that is stored
 
     def __post_init__(self) -> None:
         if self.dates not in DAY_IN_WORDS_ORDER:
@@ -35,6 +37,8 @@ class ImportOptions:
             )
         if self.decimal not in (".", ","):
             raise ImportRefused(_("The decimal mark must be a point or a comma."))
+        if self.empty not in ("keep", "clear"):
+            raise ImportRefused(_("“%s” is not valid. Empty cells keep or clear.") % self.empty)
         if bool(self.return_column) != bool(self.return_prefix):
             raise ImportRefused(_("Specify both a column and a prefix to identify returns."))
 
@@ -94,7 +98,8 @@ class ImportSpec:
 
     fields : our fields, as they are read under a plan's options.
     outputs : columns of the table of checked rows, as SQL over the fields' values; NULL of a
-        mapped field is "no value". The merge reads these.
+        mapped field is "no value". The merge reads these, and `warned`: the names of the fields
+        whose cells could not be read, an array, NULL where there are none.
     key : outputs that name a row; a file may hold each key once.
     judge : refuses rows for what several of their values say together.
     prepare : makes what must be there before the transaction, such as partitions.

@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from psycopg.sql import quote
 
-from segments.imports.fields import Field, json_value
+from segments.imports.fields import Field, cut, is_readable, json_value
 from segments.imports.file_format import FileFormat
 from segments.imports.mapping import IGNORED, factors
 from segments.imports.open_file import OpenFile
@@ -67,6 +67,7 @@ def stage(
     path: Path,
     file_format: FileFormat,
     *,
+    strict: bool = False,
     on_bytes: Callable[[int], None] = lambda n: None,
     max_rows: int | None = None,
 ) -> tuple[int, str]:
@@ -75,7 +76,7 @@ def stage(
     max_rows : stop reading once there are so many, for a preview; the rows beyond are removed.
     """
     make_staging(cursor, file_format)
-    reader = RowReader(file_format)
+    reader = RowReader(file_format, strict=strict)
     with OpenFile(path) as file:
         with transaction.atomic(), cursor.copy(copy_statement(file_format)) as copy:
             for block in reader.blocks(file.chunks()):
@@ -117,25 +118,36 @@ def drop_staging(cursor: CursorWrapper) -> None:
 def check(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
     """Read all cells and refuse what has no value: CHECKED keeps the valid rows, REJECTED the rest.
 
-    The fence (OFFSET 0) keeps the planner from computing each value twice.
+    Cells that cannot be read and do not decide their row are NULL and named in `warned`. The
+    fence (OFFSET 0) keeps the planner from computing each value twice.
     """
+    strict = plan.options.strict
     fields = [field for field in spec.fields(plan) if field.name in plan.used]
-    values = [f"{field.sql(_source(field, plan))} AS {field.name}" for field in fields]
-    reasons = [_refusal(field, plan) for field in fields]
+    values = [f"{_value(field, plan)} AS {field.name}" for field in fields]
+    reasons = [_refusal(field, plan) for field in fields if field.rejects_row(strict=strict)]
+    warned = [_warning(field, plan) for field in fields if not field.rejects_row(strict=strict)]
     if spec.extras and plan.extras:
         values.append(f"{_extras(plan)} AS extra_columns")
-        reasons += [_too_long(name, plan) for name in plan.extras]
+        if strict:
+            reasons += [_too_long(name, plan) for name in plan.extras]
+        else:
+            warned += [_extra_warning(name, plan) for name in plan.extras]
     cells = ", ".join(plan.cells.values())
     outputs = ", ".join(f"{sql} AS {name}" for name, sql in spec.outputs(plan).items())
     cursor.execute(
         f"CREATE TEMPORARY TABLE {CHECKED} AS SELECT s.line, "
-        f"coalesce(s.problem, nullif(concat_ws(' ', VARIADIC ARRAY[{', '.join(reasons)}]), '')) "
-        f"AS reason, {outputs} FROM "
+        f"coalesce(s.problem, {_joined(reasons)}) AS reason, {outputs}, "
+        f"string_to_array({_joined(warned)}, ' ') AS warned FROM "
         f"(SELECT s.line, s.problem, {cells}, {', '.join(values)} FROM {STAGED} s OFFSET 0) s"
     )
     reject(cursor, "reason IS NOT NULL", "reason")
     spec.judge(cursor, plan)
     cursor.execute(f"ANALYZE {CHECKED}")
+
+
+def _joined(texts: list[str]) -> str:
+    """SQL of the texts that are not NULL, separated by blanks; NULL where all are."""
+    return f"nullif(concat_ws(' ', VARIADIC ARRAY[{', '.join(texts)}]::text[]), '')"
 
 
 def reject(cursor: CursorWrapper, condition: str, reason: str) -> int:
@@ -188,35 +200,86 @@ def settle_repeats(cursor: CursorWrapper) -> int:
 
 
 def _too_long(name: str, plan: ImportPlan) -> str:
+    return f"CASE WHEN length({plan.cells[name]}) > {MAX_EXTRA} THEN {too_long(name)} END"
+
+
+def too_long(name: str) -> str:
     counts = {"column": name, "n": MAX_EXTRA}
-    sentence = quote(_("“%(column)s” is longer than %(n)d characters.") % counts)
-    return f"CASE WHEN length({plan.cells[name]}) > {MAX_EXTRA} THEN {sentence} END"
+    return quote(_("“%(column)s” is longer than %(n)d characters.") % counts)
 
 
 def _source(field: Field, plan: ImportPlan) -> str:
     return plan.cells.get(plan.mapping[field.name], "")
 
 
+def cells_read(field: Field, plan: ImportPlan) -> list[str]:
+    """SQL of the cells that a field is read from: two for a product."""
+    column = plan.mapping[field.name]
+    return [plan.cells[part] for part in ([column] if column in plan.cells else factors(column))]
+
+
+def _value(field: Field, plan: ImportPlan) -> str:
+    x = _source(field, plan)
+    return field.sql(cut(x, field.max_length) if _is_cut(field, plan) else x)
+
+
+def _is_cut(field: Field, plan: ImportPlan) -> bool:
+    return field.max_length is not None and not field.rejects_row(strict=plan.options.strict)
+
+
+def _is_unreadable(field: Field, plan: ImportPlan) -> str:
+    """SQL of whether a row has something for a field, and it is no value."""
+    cells = cells_read(field, plan)
+    is_filled = " OR ".join(f"{cell} IS NOT NULL" for cell in cells)
+    return f"({is_filled}) AND s.{field.name} IS NULL"
+
+
 def _refusal(field: Field, plan: ImportPlan) -> str:
     """SQL of the sentence that refuses a row for one field, or NULL."""
-    column = plan.mapping[field.name]
-    cells = [plan.cells[part] for part in ([column] if column in plan.cells else factors(column))]
-    shown = f"left(concat_ws(' * ', {', '.join(cells)}), 60)"
-    is_filled = " AND ".join(f"{cell} IS NOT NULL" for cell in cells)
-    if len(cells) > 1:
-        is_filled = " OR ".join(f"{cell} IS NOT NULL" for cell in cells)
-    sentence = quote(f"{field.label}: {field.refusal}".replace("%s", "%1$s"))
-    whens = f"WHEN ({is_filled}) AND s.{field.name} IS NULL THEN format({sentence}, {shown})"
+    whens = f"WHEN {_is_unreadable(field, plan)} THEN {sentence_of(field, plan)}"
     if field.is_required:
         missing = quote(_("%s is missing.") % field.label)
-        whens = f"WHEN {cells[0]} IS NULL THEN {missing} {whens}"
+        whens = f"WHEN {cells_read(field, plan)[0]} IS NULL THEN {missing} {whens}"
     return f"CASE {whens} END"
 
 
+def sentence_of(field: Field, plan: ImportPlan) -> str:
+    """SQL of what is wrong with a row's cell of a field."""
+    shown = f"left(concat_ws(' * ', {', '.join(cells_read(field, plan))}), 60)"
+    sentence = quote(f"{field.label}: {field.refusal}".replace("%s", "%1$s"))
+    return f"format({sentence}, {shown})"
+
+
+def _warning(field: Field, plan: ImportPlan) -> str:
+    """SQL of a field's name where its cell is left out or cut, or NULL."""
+    condition = _is_unreadable(field, plan)
+    if _is_cut(field, plan):
+        condition += f" OR length({_source(field, plan)}) > {field.max_length}"
+    return f"CASE WHEN {condition} THEN {quote(field.name)} END"
+
+
+def _extra_warning(name: str, plan: ImportPlan) -> str:
+    """As a field's warning; an extra column goes by the name of its cell: c7."""
+    cell = plan.cells[name]
+    condition = f"length({cell}) > {MAX_EXTRA} OR NOT {is_readable(cell)}"
+    return f"CASE WHEN {condition} THEN {quote(cell_name(cell))} END"
+
+
+def cell_name(cell: str) -> str:
+    return cell.removeprefix("s.")
+
+
 def _extras(plan: ImportPlan) -> str:
-    pairs = [f"{quote(name)}, {json_value(plan.cells[name])}" for name in plan.extras]
+    pairs = [f"{quote(name)}, {_extra(plan.cells[name], plan)}" for name in plan.extras]
     # A function takes at most 100 arguments.
     objects = [
         f"jsonb_build_object({', '.join(pairs[i : i + 45])})" for i in range(0, len(pairs), 45)
     ]
     return f"jsonb_strip_nulls({' || '.join(objects)})"
+
+
+def _extra(cell: str, plan: ImportPlan) -> str:
+    if plan.options.strict:
+        return json_value(cell)
+    value = json_value(f"left({cell}, {MAX_EXTRA})")
+    return f"CASE WHEN {is_readable(cell)} THEN {value} END"

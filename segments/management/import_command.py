@@ -42,7 +42,11 @@ class ImportCommand(FiguresCommand):
         "n_updated": "rows that changed a record",
         "n_unchanged": "rows without a change",
         "n_rejected": "rows rejected; these four add up to n_rows",
-        "rejected_file": "file of the rejected rows, with line and reason; empty if there are none",
+        "n_warnings": "cells that could not be read, in rows that were imported without them",
+        "warnings": "the same by column, with the first of the cells",
+        "rejected_file": "file of the rejected rows and of those with warnings, with line, level\n"
+        + " " * 25
+        + "and reason; empty if there are none",
         "seconds": "wall time",
     }
 
@@ -72,12 +76,24 @@ class ImportCommand(FiguresCommand):
         )
         parser.add_argument("--decimal", choices=[".", ","], default=".", help="Decimal mark.")
         parser.add_argument(
+            "--strict",
+            action="store_true",
+            help="Reject a row if any of its cells cannot be read (default: only if its ID, time "
+            "or amount cannot be read; other cells are left out with a warning).",
+        )
+        parser.add_argument(
+            "--empty",
+            choices=["keep", "clear"],
+            default="keep",
+            help="What an empty cell does to a stored value (keep).",
+        )
+        parser.add_argument(
             "--at", type=parse_datetime, help="Moment of the import, with time zone (default: now)."
         )
 
     def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The import's options from the command's."""
-        return {name: options[name] for name in ("dates", "decimal")} | {
+        return {name: options[name] for name in ("dates", "decimal", "strict", "empty")} | {
             "ignore": tuple(options["ignore"])
         }
 
@@ -116,6 +132,8 @@ class ImportCommand(FiguresCommand):
             "n_updated": job.n_updated,
             "n_unchanged": job.n_unchanged,
             "n_rejected": job.n_rejected,
+            "n_warnings": job.n_warnings,
+            "warnings": job.warnings,
             "rejected_file": job.rejected_path,
             "seconds": round(time.monotonic() - started, 2),
         }

@@ -47,6 +47,17 @@ class ImportJob(models.Model):
     n_updated = models.BigIntegerField(_("updated"), default=0)
     n_unchanged = models.BigIntegerField(_("unchanged"), default=0)
     n_rejected = models.BigIntegerField(_("rejected"), default=0)
+    n_warnings = models.BigIntegerField(
+        _("warnings"),
+        default=0,
+        help_text=_("Cells that could not be read, in rows that were imported without them."),
+    )
+    warnings = models.JSONField(
+        _("warnings by column"),
+        default=list,
+        blank=True,
+        help_text=_("Per column: number of cells, and the first of them."),
+    )
     rejected_path = models.CharField(max_length=500, blank=True, editable=False)
     error = models.TextField(_("error"), blank=True)
     created_by = models.ForeignKey(

@@ -1,5 +1,6 @@
 """Short ways to import a text in a test."""
 
+import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,10 +31,21 @@ def counts(job: ImportJob) -> tuple[int, int, int, int, int]:
 
 
 def rejected(job: ImportJob) -> dict[int, str]:
-    """Line → reason."""
+    """Line → reason, of the rows that were rejected."""
+    return _told(job, "error")
+
+
+def warned(job: ImportJob) -> dict[int, str]:
+    """Line → reason, of the rows that were imported without some of their cells."""
+    return _told(job, "warning")
+
+
+def _told(job: ImportJob, level: str) -> dict[int, str]:
     if not job.rejected_path:
         return {}
-    import csv
-
     with Path(job.rejected_path).open(encoding="utf-8-sig", newline="") as file:
-        return {int(row["rejected_line"]): row["rejected_reason"] for row in csv.DictReader(file)}
+        return {
+            int(row["rejected_line"]): row["rejected_reason"]
+            for row in csv.DictReader(file)
+            if row["rejected_level"] == level
+        }

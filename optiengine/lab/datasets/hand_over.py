@@ -9,7 +9,10 @@ from django.db import connection
 
 from segments.errors import ImportRefused
 from segments.imports.import_file import create_import, run_import
+from segments.imports.spec import ImportOptions
 from segments.models import Customer, ImportJob
+
+STRICT = ImportOptions(strict=True)
 
 
 def hand_over(kind: str, table: pd.DataFrame, *, source: str, at: datetime) -> ImportJob:
@@ -17,7 +20,7 @@ def hand_over(kind: str, table: pd.DataFrame, *, source: str, at: datetime) -> I
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{source}-{kind}.csv"
         table.to_csv(path, index=False)
-        job = create_import(kind=kind, path=path, source=source, at=at)
+        job = create_import(kind=kind, path=path, source=source, options=STRICT, at=at)
         job = run_import(job)
     if job.status != ImportJob.Status.DONE or job.n_rejected:
         raise ImportRefused(job.error or f"{job.n_rejected} {kind} rejected: {job.rejected_path}")

@@ -24,6 +24,11 @@ DATES = [
     ("mdy", _("12/31/2026, month first")),
 ]
 DECIMALS = [(".", _("point: 12.50")), (",", _("comma: 12,50"))]
+UNREADABLE_CELLS = [
+    ("False", _("leave out the cell, with a warning")),
+    ("True", _("reject the row")),
+]
+EMPTY_CELLS = [("keep", _("keep the stored value")), ("clear", _("clear the stored value"))]
 PREFIX = "map_"  # of the selects that say which column is which field
 TIMES = "amount_times"  # the second factor of an amount such as quantity × price
 
@@ -55,6 +60,16 @@ class MappingForm(forms.Form):
     dates = forms.ChoiceField(label=_("Date format"), choices=DATES, widget=UnfoldAdminSelectWidget)
     decimal = forms.ChoiceField(
         label=_("Decimal mark"), choices=DECIMALS, widget=UnfoldAdminSelectWidget
+    )
+    strict = forms.TypedChoiceField(
+        label=_("Unreadable cells"),
+        choices=UNREADABLE_CELLS,
+        coerce=lambda said: said == "True",
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("Rows whose ID, time or amount cannot be read are always rejected."),
+    )
+    empty = forms.ChoiceField(
+        label=_("Empty cells"), choices=EMPTY_CELLS, widget=UnfoldAdminSelectWidget
     )
     encoding = forms.CharField(
         label=_("Encoding"), required=False, max_length=20, widget=UnfoldAdminTextInputWidget
@@ -97,6 +112,8 @@ class MappingForm(forms.Form):
             "source": "file",
             "dates": "iso",
             "decimal": ".",
+            "strict": "False",
+            "empty": "keep",
             "encoding": preview.format.encoding,
             "default_kind": "order",
         }
@@ -144,6 +161,9 @@ class MappingForm(forms.Form):
     def options(self) -> ImportOptions:
         """Raises ImportRefused where they contradict each other."""
         said = self.cleaned_data
-        names = ("dates", "decimal", "default_kind", "create_customers", "create_campaigns")
+        names = (
+            *("dates", "decimal", "strict", "empty"),
+            *("default_kind", "create_customers", "create_campaigns"),
+        )
         choices = {name: said[name] for name in names if name in said}
         return ImportOptions(**choices, ignore=tuple(said.get("ignore", ())))

@@ -45,6 +45,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         "updated",
         "unchanged",
         "rejected",
+        "warnings",
         "created_at",
         "created_by",
     ]
@@ -92,6 +93,10 @@ class ImportJobAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("rejected"), ordering="n_rejected")
     def rejected(self, job: ImportJob) -> str:
         return number(job.n_rejected)
+
+    @admin.display(description=gettext_lazy("warnings"), ordering="n_warnings")
+    def warnings(self, job: ImportJob) -> str:
+        return number(job.n_warnings)
 
     def add_view(
         self,
@@ -173,6 +178,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
             headers=_headers(shown),
             kind=ImportJob.Kind(kind).label,
             n_problems=sum(bool(row.problem) for row in shown.rows),
+            n_warnings=sum(bool(row.warning) for row in shown.rows),
         )
 
     @transaction.atomic

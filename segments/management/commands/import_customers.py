@@ -8,6 +8,6 @@ class Command(ImportCommand):
 One row per customer, with a column for the customer's id and any of email, phone, first_name,
 last_name, country (ISO, 2 letters), time_zone, language, birth_date, registered_on (YYYY-MM-DD)
 and consent_<channel> (yes or no; empty leaves it as it is). All other columns become attributes.
-Fields without a column do not change; an empty cell clears the field. Importing the same file
-again changes nothing. A second row of a customer counts as unchanged if it is identical, and is
-rejected otherwise."""
+Fields without a column do not change, nor do those with an empty cell (--empty clear: they are
+cleared). Importing the same file again changes nothing. A second row of a customer counts as
+unchanged if it is identical, and is rejected otherwise."""

@@ -1,0 +1,100 @@
+"""Cells that could not be read, in rows that were imported without them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+from psycopg.sql import quote
+
+from segments.imports.fields import UNREADABLE, Field
+from segments.imports.spec import ImportPlan, ImportSpec
+from segments.imports.staging import (
+    CHECKED,
+    STAGED,
+    cell_name,
+    cells_read,
+    sentence_of,
+    too_long,
+)
+
+N_SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class CellWarnings:
+    """Of one column: how many cells were left out or cut, and the first of them."""
+
+    column: str
+    n_cells: int
+    samples: tuple[tuple[int, str], ...]  # line and cell, cut to 60 characters
+
+    def as_json(self) -> dict[str, Any]:
+        samples = [{"line": line, "cell": cell} for line, cell in self.samples]
+        return {"column": self.column, "n_cells": self.n_cells, "samples": samples}
+
+
+# One row per warned cell: its line, and the name of its field or, of an extra column, its cell.
+WARNED_CELLS = f"SELECT v.line, w.name FROM {CHECKED} v CROSS JOIN unnest(v.warned) AS w (name)"
+
+
+def count_warnings(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> list[CellWarnings]:
+    """What was left out of the rows that are still in CHECKED, by column in the file's order."""
+    columns, shown = {}, []
+    for field in _fields(spec, plan):
+        columns[field.name] = plan.mapping[field.name]
+        cells = ", ".join(cells_read(field, plan))
+        shown.append(f"WHEN {quote(field.name)} THEN concat_ws(' * ', {cells})")
+    for column in plan.extras if spec.extras else ():
+        cell = plan.cells[column]
+        columns[cell_name(cell)] = column
+        shown.append(f"WHEN {quote(cell_name(cell))} THEN {cell}")
+    if not shown:
+        return []
+    cursor.execute(
+        f"SELECT w.name, w.n_cells, w.line, left(CASE w.name {' '.join(shown)} END, 60) FROM "
+        "(SELECT line, name, count(*) OVER (PARTITION BY name) AS n_cells, "
+        f"row_number() OVER (PARTITION BY name ORDER BY line) AS place FROM ({WARNED_CELLS}) w) w "
+        f"JOIN {STAGED} s USING (line) WHERE w.place <= {N_SAMPLES} ORDER BY w.line"
+    )
+    found: dict[str, tuple[int, list[tuple[int, str]]]] = {}
+    for name, n_cells, line, cell in cursor.fetchall():
+        found.setdefault(name, (n_cells, []))[1].append((line, cell or ""))
+    places = {column: place for place, column in enumerate(plan.cells)}
+    return sorted(
+        (CellWarnings(columns[name], n, tuple(samples)) for name, (n, samples) in found.items()),
+        key=lambda warning: places.get(warning.column, -1),
+    )
+
+
+def warned_rows(spec: ImportSpec, plan: ImportPlan) -> str:
+    """SQL of one row per line of CHECKED with warnings: line, and what is wrong in sentences."""
+    whens = []
+    for field in _fields(spec, plan):
+        sentence = sentence_of(field, plan)
+        if field.max_length is not None:
+            counts = {"field": field.label, "n": field.max_length}
+            cut = quote(_("%(field)s was cut to %(n)d characters.") % counts)
+            is_broken = f"strpos({cells_read(field, plan)[0]}, '{UNREADABLE}') > 0"
+            sentence = f"CASE WHEN {is_broken} THEN {sentence} ELSE {cut} END"
+        whens.append(f"WHEN {quote(field.name)} THEN {sentence}")
+    for column in plan.extras if spec.extras else ():
+        cell, broken = plan.cells[column], quote(_("“%s” contains unreadable bytes.") % column)
+        sentence = f"CASE WHEN strpos({cell}, '{UNREADABLE}') > 0 THEN {broken} "
+        sentence += f"ELSE {too_long(column)} END"
+        whens.append(f"WHEN {quote(cell_name(cell))} THEN {sentence}")
+    if not whens:
+        return "SELECT NULL::bigint AS line, NULL::text AS reason WHERE false"
+    return (
+        f"SELECT w.line, string_agg(CASE w.name {' '.join(whens)} END, ' ') AS reason "
+        f"FROM ({WARNED_CELLS}) w JOIN {STAGED} s USING (line) GROUP BY w.line"
+    )
+
+
+def _fields(spec: ImportSpec, plan: ImportPlan) -> list[Field]:
+    strict = plan.options.strict
+    return [
+        field
+        for field in spec.fields(plan)
+        if field.name in plan.used and not field.rejects_row(strict=strict)
+    ]
