@@ -44,6 +44,6 @@ def _same_ids_in_any_order(request, monkeypatch):
     monkeypatch.setattr(factories, "_numbers", count(1))
     if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
         request.getfixturevalue("db")
-        place = crc32(f"{request.path.name} {request.node.name}".encode()) % 2**20
+        index = crc32(f"{request.path.name} {request.node.name}".encode()) % 2**20
         with connection.cursor() as cursor:
-            cursor.execute(START_IDS, [2000 * place])
+            cursor.execute(START_IDS, [2000 * index])

@@ -71,8 +71,8 @@ def live(n: int, *, first: int = 0) -> None:
             is_active=False,
         )
         ImportJob.objects.create(kind="customers", file_name="f.csv", created_at=NOW)
-    for one, other in pairwise(made):
-        FollowUp.objects.create(source=one, target=other)
+    for source, target in pairwise(made):
+        FollowUp.objects.create(source=source, target=target)
     for day in days:
         decide_day(day)
 

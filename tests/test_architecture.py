@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,10 @@ NOUNS = {
 }
 
 
+# Names of values that leave a reader to find out what the value is.
+EMPTY_NAMES = {"asked", "found", "given", "mine", "one", "own", "place", "told"}
+
+
 def dotted(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -84,9 +89,9 @@ INNER = [path for path in OWN if layer_of(dotted(path)) < len(APPS) + 1 and not 
 @pytest.mark.parametrize("layer", LAYERS[:-1])
 def test_imports_point_one_way(layer):
     for path in OWN:
-        place = layer_of(dotted(path))
-        if LAYERS[place] == layer:
-            later = {name for name in imported(path) if layer_of(name) > place}
+        rank = layer_of(dotted(path))
+        if LAYERS[rank] == layer:
+            later = {name for name in imported(path) if layer_of(name) > rank}
             assert not later, f"{dotted(path)} imports from a later layer: {later}"
 
 
@@ -103,11 +108,11 @@ def test_rooms_of_an_app_import_in_one_order(app):
         rank = rank_of(module, app)
         if rank < 0 and is_outer(path):
             continue  # what wires the rooms together
-        own = module.split(".")[1] if rank >= 0 else ""
+        room = module.split(".")[1] if rank >= 0 else ""
         wrong = {
             name
             for name in imported(path)
-            if rank_of(name, app) >= max(rank, 0) and name.split(".")[1] != own
+            if rank_of(name, app) >= max(rank, 0) and name.split(".")[1] != room
         }
         assert not wrong, f"{module} imports {wrong}"
 
@@ -153,5 +158,38 @@ def test_nothing_inside_reads_the_clock():
     """`as_of` is an argument: only commands, tasks, admin and API read the clock."""
     forbidden = ("timezone.now(", "datetime.now(", "date.today(", "utcnow(", "CURRENT_DATE")
     for path in INNER:
-        found = [word for word in forbidden if word in path.read_text()]
-        assert not found, f"{dotted(path)} reads the clock: {found}"
+        clocks = [word for word in forbidden if word in path.read_text()]
+        assert not clocks, f"{dotted(path)} reads the clock: {clocks}"
+
+
+def named(path: Path) -> Iterator[tuple[str, int]]:
+    """The variables and arguments of a file, with their lines.
+
+    Fields are not among them: `proof.found` says of what.
+    """
+    tree = ast.parse(path.read_text())
+    fields = {
+        target
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for line in node.body
+        if isinstance(line, ast.Assign | ast.AnnAssign)
+        for target in ast.walk(line)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node not in fields:
+            yield node.id, node.lineno
+
+
+def test_a_value_has_a_name_that_says_what_it_is():
+    """A noun that a reader knows: `zones_by_country`, not `found`."""
+    empty = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for package in (*APPS, "optiengine", "tests")
+        for path in sources(package)
+        for name, line in named(path)
+        if name in EMPTY_NAMES
+    ]
+    assert not empty, "\n".join(empty)

@@ -19,12 +19,12 @@ PYTHON = "/opt/optiengine/.venv/bin/python"
 
 def settings_of(unit: Path) -> dict[str, list[str]]:
     """The values of each key; systemd allows a key several times, configparser does not."""
-    found = defaultdict(list)
+    settings = defaultdict(list)
     for line in unit.read_text().splitlines():
         if "=" in line and not line.startswith("#"):
             key, value = line.split("=", 1)
-            found[key].append(value)
-    return found
+            settings[key].append(value)
+    return settings
 
 
 def arguments_of(unit: Path) -> dict[str, object]:
@@ -47,9 +47,9 @@ def test_the_web_server_is_reached_through_a_proxy_on_the_same_machine():
 
 
 def test_units_differ_only_in_what_they_start():
-    own = {"Description", "ExecStart"}
+    of_each_unit = {"Description", "ExecStart"}
     shared = [
-        {key: values for key, values in settings_of(unit).items() if key not in own}
+        {key: values for key, values in settings_of(unit).items() if key not in of_each_unit}
         for unit in UNITS
     ]
 

@@ -53,8 +53,8 @@ def running_clusters(peer: SmtpPeer, senders: int):
 
 def ring(name: str) -> None:
     """What a schedule asks for when its time has come."""
-    found = Schedule.objects.get(name=name)
-    async_task(found.func, cluster=found.cluster)
+    schedule = Schedule.objects.get(name=name)
+    async_task(schedule.func, cluster=schedule.cluster)
 
 
 def n_waiting_for_the_day() -> int:
@@ -117,12 +117,12 @@ def test_a_worker_that_finds_no_place_leaves_the_messages_to_the_others(settings
     make_delivery()
     with send_slot() as is_free, ThreadPoolExecutor(1) as other:
         assert is_free
-        assert other.submit(_told).result() == "other workers are sending"
+        assert other.submit(_deliver_apart).result() == "other workers are sending"
 
     assert deliver_task().startswith("1 sent")
 
 
-def _told() -> str:
+def _deliver_apart() -> str:
     try:
         return deliver_task()
     finally:

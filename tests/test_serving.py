@@ -138,10 +138,10 @@ def test_a_child_that_dies_is_started_again(tmp_path, monkeypatch):
 
 def wait_for(condition, seconds=15.0):
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (result := condition()):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
-    return found
+    return result
 
 
 def is_alive(pid):

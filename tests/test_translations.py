@@ -38,7 +38,7 @@ class Entry:
 
 def entries(path: Path) -> list[Entry]:
     """The messages of a .po file, its header left out."""
-    found = []
+    all_entries = []
     for block in path.read_text(encoding="utf-8").split("\n\n"):
         entry, keyword = Entry(), ""
         for line in block.splitlines():
@@ -53,8 +53,8 @@ def entries(path: Path) -> list[Entry]:
                 # Obsolete messages ("#~") are nobody's: `make messages` drops them.
                 assert re.match("#(?!~)", line), line
         if entry.texts.get("msgid"):
-            found.append(entry)
-    return found
+            all_entries.append(entry)
+    return all_entries
 
 
 @pytest.fixture(params=CATALOGUES, ids=lambda path: "-".join(path.parts[-3::2]))
@@ -71,27 +71,27 @@ def test_every_message_is_translated_for_good(catalogue):
 def test_placeholders_are_the_same_in_both_languages(catalogue):
     for entry in entries(catalogue):
         for source, text in entry.forms:
-            wanted, given = (Counter(PLACEHOLDER.findall(words)) for words in (source, text))
-            assert given == wanted, text
+            wanted, translated = (Counter(PLACEHOLDER.findall(words)) for words in (source, text))
+            assert translated == wanted, text
 
 
 def test_the_compiled_file_is_as_new_as_its_source(catalogue):
     """`make messages` compiles; the result is committed, since users have no gettext tools."""
     compiled = catalogue.with_suffix(".mo")
     with compiled.open("rb") as file:
-        given = gettext.GNUTranslations(file)
+        translations = gettext.GNUTranslations(file)
     written = entries(catalogue)
 
     for entry in written:
         texts, context = entry.texts, entry.texts.get("msgctxt")
         for n, (_source, text) in zip((1, 2), entry.forms, strict=False):
             if "msgid_plural" in texts:
-                told = given.ngettext(texts["msgid"], texts["msgid_plural"], n)
+                shown = translations.ngettext(texts["msgid"], texts["msgid_plural"], n)
             elif context is not None:
-                told = given.pgettext(context, texts["msgid"])
+                shown = translations.pgettext(context, texts["msgid"])
             else:
-                told = given.gettext(texts["msgid"])
-            assert told == text
+                shown = translations.gettext(texts["msgid"])
+            assert shown == text
     (n_compiled,) = struct.unpack("<I", compiled.read_bytes()[8:12])
     assert n_compiled == len(written) + 1  # the header is one
 

@@ -137,11 +137,11 @@ def test_decisions_of_another_version_are_explained_by_what_was_stored(witness):
 
 
 def test_why_a_message_did_not_leave_still_reads_as_a_sentence(witness):
-    found = {delivery.pk: reason_of(delivery) for delivery in Delivery.objects.all()}
+    reasons = {delivery.pk: reason_of(delivery) for delivery in Delivery.objects.all()}
     stored = {pk: reason for reason, pks in witness["reasons"].items() for pk in pks}
 
-    assert {pk for pk, reason in found.items() if reason} == set(stored)
-    assert {pk: found[pk] for pk in stored} == stored
+    assert {pk for pk, reason in reasons.items() if reason} == set(stored)
+    assert {pk: reasons[pk] for pk in stored} == stored
 
 
 def test_models_and_migrations_agree(witness):

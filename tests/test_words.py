@@ -90,16 +90,16 @@ def template_text(source: str) -> str:
 
 
 def texts_of_the_api() -> Iterator[Text]:
-    def walk(value: object, place: str) -> Iterator[Text]:
+    def walk(value: object, path: str) -> Iterator[Text]:
         if isinstance(value, dict):
             for key, part in value.items():
                 if key in {"description", "summary"} and isinstance(part, str):
-                    yield Text(place, without_code(part))
+                    yield Text(path, without_code(part))
                 else:
-                    yield from walk(part, f"{place}/{key}")
+                    yield from walk(part, f"{path}/{key}")
         elif isinstance(value, list):
             for part in value:
-                yield from walk(part, place)
+                yield from walk(part, path)
 
     yield from walk(SchemaGenerator().get_schema(request=None, public=True), "schema")
 

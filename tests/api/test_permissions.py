@@ -99,17 +99,17 @@ def test_each_caller_gets_what_the_permissions_say(role, request, measured, camp
     approval = ask_for_launch("campaign", campaign.pk, by=asker, at=NOW)
     ids = {"campaign": campaign.pk, "limit": limit.pk, "approval": approval.pk, **rules}
     client = request.getfixturevalue(role)
-    found, wanted = {}, {}
+    statuses, wanted = {}, {}
     for name, template in ADDRESSES.items():
         for method in METHODS:
             address = template.format(**ids)
             answer = getattr(client, method)(address, **_body(method))
-            found[name, method] = {answer.status_code}
+            statuses[name, method] = {answer.status_code}
             wanted[name, method] = expected(name, method, role)
             if answer.status_code == 401:
                 assert answer["WWW-Authenticate"] == "Token"
 
-    assert found == wanted
+    assert statuses == wanted
 
 
 def _body(method: str) -> dict:

@@ -45,14 +45,14 @@ def read_all(client, address, **query):
 def test_a_customer_comes_with_consents_and_newest_state(viewer, run):
     anna = Customer.objects.get(external_id="K-1")
 
-    found = get(viewer, "customers/K-1/")
+    body = get(viewer, "customers/K-1/")
 
-    assert found["external_id"] == "K-1"
-    assert found["email"] == anna.email
-    assert set(found["consents"]) == {"email", "sms", "push", "call", "post"}
+    assert body["external_id"] == "K-1"
+    assert body["email"] == anna.email
+    assert set(body["consents"]) == {"email", "sms", "push", "call", "post"}
     state = CustomerState.objects.get(customer=anna, as_of=DAY)
-    assert found["state"]["as_of"] == "2026-03-01"
-    assert found["state"]["micro_segment"] == {
+    assert body["state"]["as_of"] == "2026-03-01"
+    assert body["state"]["micro_segment"] == {
         "id": state.micro_segment_id,
         "name": state.micro_segment.name,
     }
@@ -60,7 +60,7 @@ def test_a_customer_comes_with_consents_and_newest_state(viewer, run):
     by_name = dict(zip(names, state.features, strict=True))
     assert any(math.isnan(value) for value in by_name.values())  # never ordered: no recency
     for name, value in by_name.items():
-        assert found["state"]["features"][name] == (None if math.isnan(value) else value)
+        assert body["state"]["features"][name] == (None if math.isnan(value) else value)
 
 
 def test_who_came_after_the_state_was_built_has_none(viewer, run):
@@ -73,9 +73,9 @@ def test_who_came_after_the_state_was_built_has_none(viewer, run):
 def test_a_customer_is_found_under_any_id_a_path_can_hold(viewer, external_id):
     make_customer(external_id=external_id)
 
-    found = get(viewer, f"customers/{quote(external_id, safe='')}/")
+    body = get(viewer, f"customers/{quote(external_id, safe='')}/")
 
-    assert found["external_id"] == external_id
+    assert body["external_id"] == external_id
 
 
 @pytest.mark.parametrize("external_id", ["a/b", " C1", "C1 ", "."])
@@ -101,12 +101,12 @@ def test_customers_are_filtered_by_address_and_change(viewer):
 
 
 def test_a_campaign_comes_with_goal_target_group_and_actions(viewer, campaign):
-    found = get(viewer, f"campaigns/{campaign.pk}/")
+    body = get(viewer, f"campaigns/{campaign.pk}/")
 
-    assert found["goal"]["window_days"] == 7
-    assert found["target_group"]["name"] == "Everyone"
-    assert found["target_group"]["rule"] == {}
-    assert [action["cost_cents"] for action in found["actions"]] == [12.5]
+    assert body["goal"]["window_days"] == 7
+    assert body["target_group"]["name"] == "Everyone"
+    assert body["target_group"]["rule"] == {}
+    assert [action["cost_cents"] for action in body["actions"]] == [12.5]
 
 
 def test_limits_are_read_as_they_were_set(viewer, rules, campaign):
@@ -129,12 +129,12 @@ def test_a_map_tells_how_many_are_at_each_step(viewer, rules):
     JourneyMap.objects.create(name="Being drawn")
 
     drawn, cart = sorted(read_all(viewer, "journey-maps/")[0], key=lambda row: row["n_travelling"])
-    found = get(viewer, f"journey-maps/{journey.pk}/")
+    body = get(viewer, f"journey-maps/{journey.pk}/")
 
     assert (drawn["version"], drawn["status"], drawn["n_travelling"]) == (None, "draft", 0)
     assert (cart["version"], cart["status"], cart["n_travelling"]) == (1, "active", 3)
     assert get(viewer, f"journey-maps/{drawn['id']}/")["steps"] == []
-    entry, wait, remind = found["steps"]
+    entry, wait, remind = body["steps"]
     assert (entry["n_arrived"], entry["n_here"], entry["n_left"]) == (3, 0, {"next": 3})
     assert (wait["words"], wait["n_here"]) == ("Wait 1 hour", 3)
     assert wait["links"] == [{"port": "next", "to": "remind"}]
@@ -176,8 +176,8 @@ def test_a_customers_decisions_of_all_days_come_newest_first(viewer, run):
     assert [row["as_of"] for row in rows] == ["2026-03-03", "2026-03-02", "2026-03-01"]
     assert {row["customer"] for row in rows} == {"K-3"}
     assert n_pages == 2
-    one = get(viewer, "decisions/", customer="K-3", as_of="2026-03-02")["results"]
-    assert one == [get(viewer, "decisions/2026-03-02/K-3/")] == [rows[1]]
+    of_day = get(viewer, "decisions/", customer="K-3", as_of="2026-03-02")["results"]
+    assert of_day == [get(viewer, "decisions/2026-03-02/K-3/")] == [rows[1]]
 
 
 def test_decisions_are_filtered_by_campaign(viewer, run, campaign):
@@ -251,15 +251,15 @@ def test_a_page_of_deliveries_takes_as_many_queries_as_one_delivery(viewer):
 def test_an_explanation_names_every_option_and_the_draw(viewer, run, campaign):
     make_action(make_campaign())  # made after the run: no option of it
 
-    found = get(viewer, "decisions/2026-03-01/K-1/explanation/")
+    body = get(viewer, "decisions/2026-03-01/K-1/explanation/")
 
-    assert found["decision"] == get(viewer, "decisions/2026-03-01/K-1/")
-    assert {option["campaign"] for option in found["options"]} == {campaign.pk, None}
-    (chosen,) = [option for option in found["options"] if option["is_chosen"]]
+    assert body["decision"] == get(viewer, "decisions/2026-03-01/K-1/")
+    assert {option["campaign"] for option in body["options"]} == {campaign.pk, None}
+    (chosen,) = [option for option in body["options"] if option["is_chosen"]]
     assert (chosen["campaign"], chosen["rank"], chosen["prob"]) == (campaign.pk, 1, 1)
-    assert found["agrees"] is found["is_recomputed"] is True
-    assert found["decision"]["is_control"] is (found["control_draw"] < found["control_share"])
-    assert any(feature["value"] is None for feature in found["features"])
+    assert body["agrees"] is body["is_recomputed"] is True
+    assert body["decision"]["is_control"] is (body["control_draw"] < body["control_share"])
+    assert any(feature["value"] is None for feature in body["features"])
 
 
 @pytest.mark.parametrize("address", ["customers/", "decisions/", "decisions/?as_of=2026-03-01"])

@@ -31,8 +31,8 @@ def field(page: Page, name: str):
     return page.locator(f"[data-name={name}]:visible [data-field={name}]")
 
 
-def port(page: Page, number: int, place: int = 0):
-    return page.locator(f"[data-cell-id=s{number}] .jm-port-halo").nth(place)
+def port(page: Page, number: int, index: int = 0):
+    return page.locator(f"[data-cell-id=s{number}] .jm-port-halo").nth(index)
 
 
 def drag(page: Page, source, target, *, by: tuple[int, int] = (0, 0)) -> None:
@@ -121,8 +121,8 @@ def test_the_abandoned_cart_map_is_drawn_put_right_launched_and_gone_through(pag
 def test_steps_are_moved_inserted_removed_and_every_change_can_be_undone(page):
     journey = JourneyMap.objects.create(name="Map")
     graph = draw({"s1": ENTRY, "s2": wait(60), "s3": {"kind": "exit"}}, "s1>s2 s2>s3")
-    for place, drawn in enumerate(graph["steps"]):
-        drawn |= {"x": 40, "y": 40 + 150 * place}
+    for index, drawn in enumerate(graph["steps"]):
+        drawn |= {"x": 40, "y": 40 + 150 * index}
     save_graph(journey, graph, by="anna", at=NOW)
     open_canvas(page, journey)
     links = page.locator(".x6-edge")

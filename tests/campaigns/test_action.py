@@ -60,9 +60,9 @@ def test_whoever_launches_it_all_the_same_is_told_again(admin_client):
 
     answer = admin_client.post(reverse("admin:campaigns_campaign_changelist"), data, follow=True)
 
-    told = [(message.level_tag, str(message)) for message in answer.context["messages"]]
-    assert [level for level, _text in told] == ["success", "warning"]
-    assert "PUBLIC_URL" in told[1][1]
+    shown = [(message.level_tag, str(message)) for message in answer.context["messages"]]
+    assert [level for level, _text in shown] == ["success", "warning"]
+    assert "PUBLIC_URL" in shown[1][1]
 
 
 def test_a_text_that_went_through_a_browser_unchanged_is_the_same_text():

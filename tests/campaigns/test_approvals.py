@@ -65,22 +65,22 @@ def limit_to(n: int | None) -> None:
 
 
 def ask_and_approve(campaign: Campaign, maker: User, second: User) -> Approval:
-    asked = ask_for_launch(KIND, campaign.pk, by=maker, at=NOW)
-    return approve(asked, by=second, at=NOW)
+    approval = ask_for_launch(KIND, campaign.pk, by=maker, at=NOW)
+    return approve(approval, by=second, at=NOW)
 
 
 def test_a_launch_above_the_limit_waits_for_a_second_person(draft, maker, second):
     with pytest.raises(NeedsApproval, match="could reach 10 customers, more than 5"):
         launch_campaign(draft)
-    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW, note="For spring")
-    assert (asked.audience, asked.status) == (10, "waiting")
+    approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW, note="For spring")
+    assert (approval.audience, approval.status) == (10, "waiting")
     with pytest.raises(
         NeedsApproval,
         match=("is waiting for approval by a second person"),
     ):
         launch_campaign(draft)
 
-    approve(asked, by=second, at=NOW + timedelta(hours=1), note="Fine")
+    approve(approval, by=second, at=NOW + timedelta(hours=1), note="Fine")
 
     assert launch_campaign(draft).status == "active"
 
@@ -102,15 +102,15 @@ def test_pausing_and_ending_never_wait(draft, maker, second):
 
 
 def test_nobody_approves_what_they_asked_for_not_even_a_superuser(draft, maker):
-    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
 
     for act in (approve, refuse):
         with pytest.raises(
             ApprovalRefused,
             match=("A second person must decide: neither the person"),
         ):
-            act(asked, by=maker, at=NOW)
-    assert not may_decide(asked, maker)
+            act(approval, by=maker, at=NOW)
+    assert not may_decide(approval, maker)
     assert waiting_for(maker) == []
 
 
@@ -122,21 +122,21 @@ def test_whoever_changed_it_last_is_no_second_person(draft, maker, second, clien
     data = {k: v if v is not None else "" for k, v in form.initial.items()} | {"offer": "20 % off"}
     assert client.post(url, data).status_code == 302
 
-    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
 
     with pytest.raises(
         ApprovalRefused,
         match=("A second person must decide: neither the person"),
     ):
-        approve(asked, by=editor, at=NOW)
-    assert approve(asked, by=second, at=NOW).status == "approved"
+        approve(approval, by=editor, at=NOW)
+    assert approve(approval, by=second, at=NOW).status == "approved"
 
 
 def test_approving_asks_for_its_permission(draft, maker):
-    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
 
     with pytest.raises(ApprovalRefused, match="You do not have permission to approve requests"):
-        approve(asked, by=make_user("other", "change_campaign", "launch_campaign"), at=NOW)
+        approve(approval, by=make_user("other", "change_campaign", "launch_campaign"), at=NOW)
 
 
 def _text(campaign):
@@ -197,7 +197,7 @@ EDITS += [_goal, _ignores, _exclusion, _series]
 
 
 def test_any_edit_after_the_approval_takes_it_back_in_words(draft, maker, second):
-    given = ask_and_approve(draft, maker, second)
+    approval = ask_and_approve(draft, maker, second)
 
     for edit in EDITS:
         with transaction.atomic():
@@ -208,9 +208,9 @@ def test_any_edit_after_the_approval_takes_it_back_in_words(draft, maker, second
                 match=("” has changed since it was approved"),
             ):
                 launch_campaign(draft)
-            given.refresh_from_db()
-            assert (given.status, given.decided_by) == ("withdrawn", second), edit
-            assert given.reason == f"“{draft}” has been changed since."
+            approval.refresh_from_db()
+            assert (approval.status, approval.decided_by) == ("withdrawn", second), edit
+            assert approval.reason == f"“{draft}” has been changed since."
             transaction.set_rollback(True)
 
 
@@ -226,7 +226,7 @@ def test_another_definition_of_a_feature_that_the_rule_names_takes_the_approval_
     rule = {"any": [{"field": "feature.visits", "op": "ge", "value": 0}]}
     TargetGroup.objects.filter(pk=draft.target_group_id).update(rule=rule)
     draft.refresh_from_db()
-    asked = ask_and_approve(draft, maker, second)
+    approval = ask_and_approve(draft, maker, second)
     client.force_login(make_user("editor", superuser=True))
 
     def widen(feature):
@@ -240,13 +240,13 @@ def test_another_definition_of_a_feature_that_the_rule_names_takes_the_approval_
 
     widen(other)
     withdraw_changed()
-    asked.refresh_from_db()
-    assert asked.status == "approved"
+    approval.refresh_from_db()
+    assert approval.status == "approved"
     widen(named)
     with pytest.raises(NeedsApproval, match=("” has changed since it was approved")):
         launch_campaign(draft)
-    asked.refresh_from_db()
-    assert asked.status == "withdrawn"
+    approval.refresh_from_db()
+    assert approval.status == "withdrawn"
 
 
 def test_an_edit_undone_does_not_bring_the_approval_back(draft, maker, second):
@@ -261,14 +261,14 @@ def test_an_edit_undone_does_not_bring_the_approval_back(draft, maker, second):
 
 
 def test_an_edit_before_the_approval_takes_the_request_back(draft, maker, second):
-    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
     draft.actions.update(body="Other")
 
     with pytest.raises(ApprovalRefused, match="has been changed since"):
-        approve(asked, by=second, at=NOW)
+        approve(approval, by=second, at=NOW)
 
-    asked.refresh_from_db()
-    assert asked.status == "withdrawn"
+    approval.refresh_from_db()
+    assert approval.status == "withdrawn"
 
 
 def test_launching_and_counting_are_no_edits(draft, maker, second):
@@ -281,14 +281,14 @@ def test_launching_and_counting_are_no_edits(draft, maker, second):
 
 
 def test_refused_stays_refused_and_can_be_asked_again(draft, maker, second):
-    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
-    refuse(asked, by=second, at=NOW, note="Too many")
+    approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    refuse(approval, by=second, at=NOW, note="Too many")
     with pytest.raises(ApprovalRefused, match="Its status is “refused”"):
-        approve(asked, by=second, at=NOW)
+        approve(approval, by=second, at=NOW)
     with pytest.raises(CampaignNotReady, match="Request approval first"):
         launch_campaign(draft)
 
-    assert ask_for_launch(KIND, draft.pk, by=maker, at=NOW).pk != asked.pk
+    assert ask_for_launch(KIND, draft.pk, by=maker, at=NOW).pk != approval.pk
 
 
 def test_asking_twice_for_the_same_is_one_request(draft, maker, second):
@@ -298,13 +298,13 @@ def test_asking_twice_for_the_same_is_one_request(draft, maker, second):
 
 
 def test_what_was_asked_for_can_be_taken_back_by_who_asked(draft, maker, second):
-    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
     with pytest.raises(
         ApprovalRefused, match=("Only the person who requested it can take it back")
     ):
-        withdraw(asked, by=second, at=NOW)
+        withdraw(approval, by=second, at=NOW)
 
-    assert withdraw(asked, by=maker, at=NOW).status == "withdrawn"
+    assert withdraw(approval, by=maker, at=NOW).status == "withdrawn"
 
 
 def test_a_dry_run_alone_lets_nothing_happen_until_it_is_asked_for(draft, maker, second):
@@ -321,13 +321,13 @@ def test_a_dry_run_alone_lets_nothing_happen_until_it_is_asked_for(draft, maker,
 @pytest.mark.parametrize("other", [approve, refuse], ids=["approve", "refuse"])
 def test_of_two_who_decide_at_once_one_is_told_that_it_is_done(draft, maker, second, other):
     third = make_user("third", "approve_approval")
-    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
     start, said = Barrier(2), []
 
     def decide(act, user):
         start.wait()
         try:
-            said.append(act(asked, by=user, at=NOW).status)
+            said.append(act(approval, by=user, at=NOW).status)
         except ApprovalRefused as error:
             said.append(str(error))
         finally:
@@ -344,7 +344,7 @@ def test_of_two_who_decide_at_once_one_is_told_that_it_is_done(draft, maker, sec
 
 
 def test_the_database_itself_keeps_people_from_approving_their_own(draft, maker):
-    asked = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
+    approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        Approval.objects.filter(pk=asked.pk).update(status="approved", decided_by=maker)
+        Approval.objects.filter(pk=approval.pk).update(status="approved", decided_by=maker)

@@ -34,8 +34,8 @@ def test_periods_go_by_the_calendar(period, day, expected):
 def test_minima_that_together_pass_a_maximum_contradict_it_and_nothing_else_is_named():
     use = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 1], [5, 5, 5]])
     maximum = np.array([9.0, 9.0, 15.0, 1000.0])
-    found = contradiction(use, maximum, np.array([8.0, 8.0, 0.0, 0.0]))
-    assert sorted(found) == [("maximum", 2), ("minimum", 0), ("minimum", 1)]
+    contradicting = contradiction(use, maximum, np.array([8.0, 8.0, 0.0, 0.0]))
+    assert sorted(contradicting) == [("maximum", 2), ("minimum", 0), ("minimum", 1)]
     assert contradiction(use, maximum, np.array([8.0, 7.0, 0.0, 0.0])) == []
 
 

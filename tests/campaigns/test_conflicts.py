@@ -46,9 +46,9 @@ def test_who_comes_back_before_an_exclusion_ends_shuts_out_for_good(repeat, days
         exclusions=(ExclusionEntry("rest", 1, None, (1,), days),),
     )
 
-    found = list(shut_outs(rules, 1, [0, 1], STAGES))
+    shut_out = list(shut_outs(rules, 1, [0, 1], STAGES))
 
-    assert [(f.source, f.days, f.again, f.is_certain) for f in found] == (
+    assert [(f.source, f.days, f.again, f.is_certain) for f in shut_out] == (
         [(0, days, repeat, True)] if is_found else []
     )
 
@@ -57,8 +57,8 @@ def test_a_duration_blocks_other_campaigns_except_those_that_ignore_it():
     source = daily(1, rank=1, repeat_after_days=5, duration_days=5)
     for fields in ({"ignores_durations": True}, {"ignores_durations_of": (1,)}):
         assert not list(shut_outs(book(source, daily(2, **fields)), 1, [0], STAGES))
-    (found,) = shut_outs(book(source, daily(2)), 1, [0], STAGES)
-    assert (found.exclusion, found.days) == (None, 5)
+    (shut_out,) = shut_outs(book(source, daily(2)), 1, [0], STAGES)
+    assert (shut_out.exclusion, shut_out.days) == (None, 5)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_what_another_rule_could_undo_is_not_certain(source, target, limits):
     exclusion = ExclusionEntry("rest", 1, None, (places[2],), 14)
     rules = book(*entries, exclusions=(exclusion,), **limits)
 
-    (found,) = shut_outs(rules, places[2], [places[1]], STAGES, topics={5})
+    (shut_out,) = shut_outs(rules, places[2], [places[1]], STAGES, topics={5})
 
-    assert not found.is_certain
+    assert not shut_out.is_certain
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,9 @@ def test_what_holds_back_both_is_certain(source, target, topics):
         exclusions=(ExclusionEntry("rest", 1, None, (1,), 14),),
     )
 
-    (found,) = shut_outs(rules, 1, [0], STAGES, topics)
+    (shut_out,) = shut_outs(rules, 1, [0], STAGES, topics)
 
-    assert found.is_certain
+    assert shut_out.is_certain
 
 
 @pytest.mark.parametrize(("source", "target"), [(None, None), (None, 1), (2, 1)])
@@ -126,9 +126,9 @@ def test_a_cap_that_holds_both_back_changes_nothing():
         exclusions=(ExclusionEntry("rest", 1, None, (1,), 14),),
     )
 
-    (found,) = shut_outs(rules, 1, [0], STAGES)
+    (shut_out,) = shut_outs(rules, 1, [0], STAGES)
 
-    assert found.is_certain
+    assert shut_out.is_certain
 
 
 def test_a_source_on_weekdays_leaves_the_days_between_them():
@@ -141,9 +141,9 @@ def test_a_source_on_weekdays_leaves_the_days_between_them():
     )
     shorter = replace(rules, exclusions=(ExclusionEntry("rest", 1, None, (1,), 6),))
 
-    (found,) = shut_outs(rules, 1, [0], STAGES)
+    (shut_out,) = shut_outs(rules, 1, [0], STAGES)
 
-    assert found.again == 7
+    assert shut_out.again == 7
     assert not list(shut_outs(shorter, 1, [0], STAGES))
 
 
@@ -181,7 +181,7 @@ def test_a_step_that_its_own_source_shuts_out_never_opens(limits, is_dead):
     step = FollowUpEntry(source_id=1, target=1, after_days=2, within_days=3, outcome="all")
     rules = book(daily(1), daily(2), follow_ups=(step,), **limits)
 
-    assert [place for place, _days in dead_steps(rules)] == ([0] if is_dead else [])
+    assert [index for index, _days in dead_steps(rules)] == ([0] if is_dead else [])
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_at_any_moment_a_gap_of_hours_is_over_on_the_day_on_which_it_ends(
         gaps=(GapEntry("gap", "", hours),),
     )
 
-    assert [place for place, _days in dead_steps(rules)] == ([0] if is_dead else [])
+    assert [index for index, _days in dead_steps(rules)] == ([0] if is_dead else [])
 
 
 @pytest.mark.parametrize(
@@ -242,13 +242,13 @@ def group(name: str, rule: dict) -> TargetGroup:
     return TargetGroup.objects.create(name=name, rule=rule)
 
 
-def told(campaign: Campaign) -> list[tuple[str, str]]:
-    return [(found.severity, found.text) for found in conflicts_of(campaign)]
+def conflicts_in(campaign: Campaign) -> list[tuple[str, str]]:
+    return [(conflict.severity, conflict.text) for conflict in conflicts_of(campaign)]
 
 
 @pytest.mark.django_db
 def test_a_campaign_without_conflicts_is_launched():
-    assert told(birthday := draft("Birthday")) == []
+    assert conflicts_in(birthday := draft("Birthday")) == []
     assert launch_campaign(birthday).status == "active"
 
 
@@ -265,7 +265,7 @@ def test_a_launch_is_refused_with_the_rule_that_forbids_it():
         "exclusion “Rest” and comes again after 7 days."
     )
 
-    assert told(birthday) == [(NEVER, sentence)]
+    assert conflicts_in(birthday) == [(NEVER, sentence)]
     with pytest.raises(CampaignNotReady, match="“Birthday” can never be sent"):
         launch_campaign(birthday)
 
@@ -279,7 +279,7 @@ def test_who_alone_cannot_get_it_is_said_and_does_not_hinder_the_launch():
     birthday = draft("Birthday")
     Exclusion.objects.create(name="Rest", campaign=winback, excluded_campaign=birthday, days=14)
 
-    assert told(birthday) == [
+    assert conflicts_in(birthday) == [
         (
             WARNING,
             (
@@ -300,15 +300,15 @@ def test_who_declined_the_topic_of_the_other_gets_it_so_the_launch_is_possible()
     birthday = draft("Birthday")
     Exclusion.objects.create(name="Rest", campaign=winback, excluded_campaign=birthday, days=14)
 
-    ((severity, text),) = told(birthday)
+    ((severity, text),) = conflicts_in(birthday)
     assert severity == WARNING
     assert text.startswith("If “Win-back” is sent every time, “Birthday” is never sent")
     assert launch_campaign(birthday).status == "active"
     Campaign.objects.filter(pk=birthday.pk).update(status="draft")
     Tag.objects.update(is_topic=False)  # a tag that nobody ever declined holds nobody back
-    assert [severity for severity, _text in told(birthday)] == [NEVER]
+    assert [severity for severity, _text in conflicts_in(birthday)] == [NEVER]
     make_customer(topics_declined=[tag.pk])  # while it was a topic: it still counts
-    assert [severity for severity, _text in told(birthday)] == [WARNING]
+    assert [severity for severity, _text in conflicts_in(birthday)] == [WARNING]
 
 
 @pytest.mark.django_db
@@ -317,7 +317,7 @@ def test_what_a_launch_would_do_to_others_is_said_on_its_page():
     make_action(birthday)
     winback = draft("Win-back", rank=1, repeat_after_days=7, duration_days=9)
 
-    ((severity, text),) = told(winback)
+    ((severity, text),) = conflicts_in(winback)
 
     assert severity == WARNING
     assert text == (
@@ -332,15 +332,15 @@ def test_a_cap_of_zero_forbids_a_campaign_and_one_of_its_actions_is_a_warning():
     birthday = draft("Birthday")
     FrequencyCap.objects.create(name="No mail", scope="channel", channel="email", limit=0)
 
-    assert told(birthday) == [
+    assert conflicts_in(birthday) == [
         (NEVER, "“Birthday” can never be sent: the cap “No mail” allows no messages.")
     ]
     make_action(birthday, channel="sms")
-    assert told(birthday) == [
+    assert conflicts_in(birthday) == [
         (WARNING, "“Mail” of “Birthday” can never be sent: the cap “No mail” allows no messages.")
     ]
     Campaign.objects.update(exempt_from_caps=True)
-    assert told(Campaign.objects.get()) == []
+    assert conflicts_in(Campaign.objects.get()) == []
 
 
 @pytest.mark.django_db
@@ -351,18 +351,18 @@ def test_quiet_hours_without_an_end_are_found_by_country():
     for name, start, end in (("Night", time(18), time(9)), ("Day", time(9), time(18))):
         QuietHours.objects.create(name=name, country="DE", starts_at=start, ends_at=end)
 
-    assert told(birthday) == [
+    assert conflicts_in(birthday) == [
         (WARNING, "“Birthday” can never be sent by e-mail in DE: quiet hours cover the whole week.")
     ]
     QuietHours.objects.update(country="")
-    assert told(birthday) == [
+    assert conflicts_in(birthday) == [
         (
             NEVER,
             "“Birthday” can never be sent: quiet hours cover the whole week on all its channels.",
         )
     ]
     Campaign.objects.update(transactional=True, control_share=0)
-    assert told(Campaign.objects.get()) == []
+    assert conflicts_in(Campaign.objects.get()) == []
 
 
 @pytest.mark.django_db
@@ -371,7 +371,7 @@ def test_a_country_in_which_it_is_always_quiet_somewhere():
     make_customer(country="RU")
     QuietHours.objects.create(name="Evening", starts_at=time(18), ends_at=time(10))
 
-    ((severity, text),) = told(birthday)
+    ((severity, text),) = conflicts_in(birthday)
 
     assert severity == WARNING
     assert "e-mail in RU to customers without a time zone" in text
@@ -382,7 +382,7 @@ def test_a_target_group_that_contradicts_itself():
     both = {"all": [LAPSED, {"field": "stage", "op": "eq", "value": "new"}]}
     birthday = draft("Birthday", target_group=group("Nobody", both))
 
-    assert told(birthday) == [
+    assert conflicts_in(birthday) == [
         (
             NEVER,
             "“Birthday” can never be sent: the conditions of its target group "
@@ -400,7 +400,7 @@ def test_a_series_that_cannot_go_on():
     first.tags.add(tag)
     Exclusion.objects.create(name="Rest", tag=tag, excluded_campaign=second, days=4)
 
-    assert told(second)[0] == (
+    assert conflicts_in(second)[0] == (
         NEVER,
         (
             "“Second” can never follow “First”, whose message blocks it for 4 days; the "
@@ -410,13 +410,15 @@ def test_a_series_that_cannot_go_on():
     Exclusion.objects.update(days=3)
     first.status = "paused"
     first.save()
-    assert told(second) == [(WARNING, "“Second” only follows “First”, which is not active.")]
+    assert conflicts_in(second) == [
+        (WARNING, "“Second” only follows “First”, which is not active.")
+    ]
 
 
 @pytest.mark.django_db
 def test_what_is_owed_is_not_withheld_unseen():
     receipt = draft("Receipt", transactional=True, control_share=0)
-    assert told(receipt) == []
+    assert conflicts_in(receipt) == []
     tag = Tag.objects.create(name="service", is_topic=True, title="Service")
     receipt.tags.add(tag)
     other = draft("Other")
@@ -428,13 +430,13 @@ def test_what_is_owed_is_not_withheld_unseen():
     )
     Campaign.objects.filter(pk=receipt.pk).update(control_share=0.1)
 
-    share, topic, budget = told(Campaign.objects.get(pk=receipt.pk))
+    share, topic, budget = conflicts_in(Campaign.objects.get(pk=receipt.pk))
 
     assert {share[0], topic[0], budget[0]} == {WARNING}
     assert "control share" in share[1]
     assert "has the topic “service”, so customers who opted out of it" in topic[1]
     assert "counts towards “Mails”" in budget[1]
-    assert told(other) == []
+    assert conflicts_in(other) == []
 
 
 @pytest.mark.django_db
@@ -444,7 +446,7 @@ def test_whom_nobody_can_write_to_is_counted():
     state = build_state(DAY)
     birthday = draft("Birthday", starts_on=DAY)
 
-    assert told(birthday) == [
+    assert conflicts_in(birthday) == [
         (
             WARNING,
             f"On {state.as_of} “Birthday” has no customers: nobody in its target group has both "
@@ -452,9 +454,9 @@ def test_whom_nobody_can_write_to_is_counted():
         )
     ]
     make_action(birthday, channel="sms")
-    assert told(birthday) == []
+    assert conflicts_in(birthday) == []
     empty = draft("Empty", starts_on=DAY, target_group=group("Lapsed", LAPSED))
-    assert "its target group is empty" in told(empty)[0][1]
+    assert "its target group is empty" in conflicts_in(empty)[0][1]
 
 
 @pytest.mark.django_db
@@ -466,7 +468,7 @@ def test_the_list_of_all_conflicts_takes_drafts_one_by_one():
     FrequencyCap.objects.create(name="Cap", limit=3, window="hours", length=24)
 
     # Neither draft stands in the way of the other, or of the active one, before it is launched.
-    assert [found.text for found in find_conflicts(DAY)] == [
+    assert [conflict.text for conflict in find_conflicts(DAY)] == [
         (
             "The cap “Cap” allows 3, but the minimum gap “Gap” leaves room for only 2 "
             "messages in its window, so the cap is never reached."

@@ -99,9 +99,9 @@ def test_flags_of_many_are_those_of_each(
         lambda who: starts_duration(1, who),
         lambda who: respects_duration(1, who),
     ):
-        found = [ask(one) for one in ones]
-        assert ask(many).tolist() == found
-        assert all(type(flag) is bool for flag in found)
+        flags_of_each = [ask(single) for single in ones]
+        assert ask(many).tolist() == flags_of_each
+        assert all(type(flag) is bool for flag in flags_of_each)
 
 
 AT = datetime(2026, 3, 11, 9, tzinfo=UTC)
@@ -109,20 +109,20 @@ AT = datetime(2026, 3, 11, 9, tzinfo=UTC)
 
 @pytest.mark.parametrize("hours", [0, 5, 23, 24, 25, 72])
 def test_moments_of_many_are_those_of_each(hours):
-    one = AT - timedelta(hours=hours)
-    many = np.array([utc64(one)])
+    moment = AT - timedelta(hours=hours)
+    many = np.array([utc64(moment)])
     rolling, calendar = cap(1, "hours", 24), cap(1, "day")
     gap = GapEntry("gap", "", 24)
 
-    assert leaves_window_at(rolling, many)[0] == utc64(leaves_window_at(rolling, one))
-    assert gap_ends_at(gap, many)[0] == utc64(gap_ends_at(gap, one))
+    assert leaves_window_at(rolling, many)[0] == utc64(leaves_window_at(rolling, moment))
+    assert gap_ends_at(gap, many)[0] == utc64(gap_ends_at(gap, moment))
     assert days_left(3, np.array([2])).tolist() == [days_left(3, 2)] == [1]
     for entry in (rolling, calendar):
         start = window_of(entry, "UTC", AT)[0]
-        assert is_in_window(entry, many, utc64(start))[0] == is_in_window(entry, one, start)
+        assert is_in_window(entry, many, utc64(start))[0] == is_in_window(entry, moment, start)
     # A rolling window and its end say the same; so does a gap of as many hours.
-    inside = is_in_window(rolling, one, window_of(rolling, "UTC", AT)[0])
-    assert inside == (leaves_window_at(rolling, one) > AT) == (gap_ends_at(gap, one) > AT)
+    inside = is_in_window(rolling, moment, window_of(rolling, "UTC", AT)[0])
+    assert inside == (leaves_window_at(rolling, moment) > AT) == (gap_ends_at(gap, moment) > AT)
 
 
 @given(

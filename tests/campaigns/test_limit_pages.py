@@ -86,15 +86,15 @@ def test_conflicts_are_shown_to_those_who_may_see_the_rules(admin_client, client
     sentence = "“Birthday” can never be sent: the cap “None” allows no messages."
 
     page = text_of(admin_client.get("/admin/campaigns/frequencycap/conflicts/"))
-    own = text_of(admin_client.get(f"/admin/campaigns/campaign/{made.pk}/change/"))
+    campaign_page = text_of(admin_client.get(f"/admin/campaigns/campaign/{made.pk}/change/"))
     guest = User.objects.create_user("guest", password="x", is_staff=True)
     guest.user_permissions.add(Permission.objects.get(codename="view_frequencycap"))
     client.force_login(guest)
 
     assert sentence in page
     assert "never sent" in page
-    assert "The campaign is running, but:" in own
-    assert sentence in own
+    assert "The campaign is running, but:" in campaign_page
+    assert sentence in campaign_page
     assert client.get("/admin/campaigns/frequencycap/conflicts/").status_code == 403
 
 

@@ -244,13 +244,14 @@ def is_inside(limit: CapEntry, contact: dict, zone: str) -> bool:
 
 
 def slow_verdict(rules: Rulebook, action, contacts: list[dict], zone: str) -> int:
-    own = rules.campaigns[action.campaign]
+    campaign_entry = rules.campaigns[action.campaign]
     for contact in contacts:
-        if contact["campaign"] == own.id and (
-            own.repeat_after_days is None or contact["days_ago"] < own.repeat_after_days
+        if contact["campaign"] == campaign_entry.id and (
+            campaign_entry.repeat_after_days is None
+            or contact["days_ago"] < campaign_entry.repeat_after_days
         ):
             return Verdict.REPEATED_TOO_SOON
-    if own.transactional:
+    if campaign_entry.transactional:
         return Verdict.ALLOWED
     others = [contact for contact in contacts if not contact["transactional"]]
     for i, exclusion in enumerate(rules.exclusions):
@@ -263,19 +264,24 @@ def slow_verdict(rules: Rulebook, action, contacts: list[dict], zone: str) -> in
             hits = by and contact["days_ago"] < exclusion.days
             if hits and action.campaign in exclusion.targets:
                 return Verdict.EXCLUDED + i
-    if own.in_addition:
+    if campaign_entry.in_addition:
         return Verdict.ALLOWED
     slots = [contact for contact in others if contact["takes_slot"]]
     for i, running in enumerate(rules.campaigns):
-        ignored = own.ignores_durations or running.id in own.ignores_durations_of
+        ignored = (
+            campaign_entry.ignores_durations or running.id in campaign_entry.ignores_durations_of
+        )
         for contact in slots if running.duration_days else ():
             runs = contact["campaign"] == running.id and contact["days_ago"] < running.duration_days
-            if runs and running.id != own.id and not ignored:
+            if runs and running.id != campaign_entry.id and not ignored:
                 return Verdict.DURATION + i
     for i, limit in enumerate(rules.caps):
-        if limit.limit is None or own.exempt_from_caps:
+        if limit.limit is None or campaign_entry.exempt_from_caps:
             continue
-        if limit.channel not in ("", action.channel) or limit.tag not in (None, *own.tags):
+        if limit.channel not in ("", action.channel) or limit.tag not in (
+            None,
+            *campaign_entry.tags,
+        ):
             continue
         inside = [c for c in contacts if counts(rules, limit, c) and is_inside(limit, c, zone)]
         if len(inside) >= limit.limit:
@@ -354,12 +360,12 @@ def test_limits_are_those_of_a_slow_model(seed):
     past = replace(past, customer=np.array([contact["customer"] for contact in contacts]))
     codes = np.zeros((n_customers, n_campaigns), dtype=np.int16)
 
-    found = limit_verdicts(rules, codes, past, zones, at=NOW)
+    computed = limit_verdicts(rules, codes, past, zones, at=NOW)
 
     for customer in range(n_customers):
-        own = [contact for contact in contacts if contact["customer"] == customer]
-        expected = [slow_verdict(rules, a, own, zones[customer]) for a in rules.actions]
-        assert found[customer].tolist() == expected
+        of_customer = [contact for contact in contacts if contact["customer"] == customer]
+        expected = [slow_verdict(rules, a, of_customer, zones[customer]) for a in rules.actions]
+        assert computed[customer].tolist() == expected
 
 
 def test_a_series_opens_by_a_transactional_message():

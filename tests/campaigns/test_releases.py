@@ -83,13 +83,13 @@ def past_of(rules: Rulebook, customer, action, days_ago) -> History:
 
 def first_days(rules: Rulebook, past: History) -> np.ndarray:
     """(N, A) the first day from today on that limits allow, asked day by day."""
-    found = np.full((N, A), NEVER)
+    first = np.full((N, A), NEVER)
     for day in reversed(range(DAYS)):
         then = replace(past, days_ago=past.days_ago + day)
         at = NOW + timedelta(days=day)
         codes = limit_verdicts(rules, np.zeros((N, A), dtype=np.int16), then, ZONES, at=at)
-        found[codes == Verdict.ALLOWED] = day
-    return found
+        first[codes == Verdict.ALLOWED] = day
+    return first
 
 
 @pytest.mark.parametrize("seed", range(25))

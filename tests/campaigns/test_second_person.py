@@ -65,8 +65,8 @@ def form_of(client, url: str) -> dict:
 
 
 def _values(form) -> dict:
-    found = {form.add_prefix(name): form[name].value() for name in form.fields}
-    texts = {name: v for name, v in found.items() if v is not None and v is not False}
+    values = {form.add_prefix(name): form[name].value() for name in form.fields}
+    texts = {name: v for name, v in values.items() if v is not None and v is not False}
     return {n: "on" if v is True else getattr(v, "pk", v) for n, v in texts.items()}
 
 
@@ -77,11 +77,11 @@ def change_page(row) -> str:
 def test_a_changed_cap_waits_and_is_put_in_place_by_a_second_person(client, maker, second, cap):
     answer = client.post(change_page(cap), form_of(client, change_page(cap)) | {"limit": "3"})
 
-    asked = Approval.objects.get()
-    assert answer.url == f"/admin/campaigns/approval/{asked.pk}/change/"
+    approval = Approval.objects.get()
+    assert answer.url == f"/admin/campaigns/approval/{approval.pk}/change/"
     assert FrequencyCap.objects.get().limit == 1
-    assert (asked.status, asked.audience, asked.requested_by) == ("waiting", 10, maker)
-    assert asked.changes == [
+    assert (approval.status, approval.audience, approval.requested_by) == ("waiting", 10, maker)
+    assert approval.changes == [
         {
             "table": "campaigns.frequencycap",
             "pk": cap.pk,
@@ -91,9 +91,9 @@ def test_a_changed_cap_waits_and_is_put_in_place_by_a_second_person(client, make
         }
     ]
     with pytest.raises(ApprovalRefused, match="A second person"):
-        approve(asked, by=maker, at=NOW)
+        approve(approval, by=maker, at=NOW)
 
-    approve(asked, by=second, at=NOW)
+    approve(approval, by=second, at=NOW)
 
     assert FrequencyCap.objects.get().limit == 3
     history = LogEntry.objects.filter(object_id=str(cap.pk), content_type__model="frequencycap")
@@ -141,10 +141,10 @@ ADDED = {
 def test_new_rules_are_made_by_the_second_person(client, maker, second, model):
     name = model._meta.model_name
     client.post(f"/admin/campaigns/{name}/add/", ADDED[name])
-    asked = Approval.objects.get()
+    approval = Approval.objects.get()
     assert not model.objects.exists()
 
-    approve(asked, by=second, at=NOW)
+    approve(approval, by=second, at=NOW)
 
     made = model.objects.get()
     assert made.name == "New"
@@ -152,7 +152,7 @@ def test_new_rules_are_made_by_the_second_person(client, maker, second, model):
         assert (made.starts_at, made.weekdays) == (time(22), [1, 5])
     client.post(f"/admin/campaigns/{name}/{made.pk}/delete/", {"post": "yes"})
     assert model.objects.exists()
-    approve(Approval.objects.exclude(pk=asked.pk).get(), by=second, at=NOW)
+    approve(Approval.objects.exclude(pk=approval.pk).get(), by=second, at=NOW)
     assert not model.objects.exists()
 
 
@@ -177,15 +177,15 @@ def test_ranks_on_the_list_wait_where_the_campaign_runs(client, maker, second):
     running, draft = make_campaign(), make_campaign(status="draft")
     rows = list(Campaign.objects.in_order())
     data = {"form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "2", "_save": "Save"}
-    for place, row in enumerate(rows):
-        data |= {f"form-{place}-id": row.pk, f"form-{place}-rank": "3" if row == draft else ""}
+    for index, row in enumerate(rows):
+        data |= {f"form-{index}-id": row.pk, f"form-{index}-rank": "3" if row == draft else ""}
     client.post("/admin/campaigns/campaign/", data)
     assert list(Campaign.objects.filter(rank=3)) == [draft]
-    place = rows.index(running)
+    index = rows.index(running)
     order = list(Campaign.objects.in_order())
     data = {"form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "2", "_save": "Save"}
-    for place, row in enumerate(order):
-        data |= {f"form-{place}-id": row.pk, f"form-{place}-rank": "1" if row == running else "3"}
+    for index, row in enumerate(order):
+        data |= {f"form-{index}-id": row.pk, f"form-{index}-rank": "1" if row == running else "3"}
 
     client.post("/admin/campaigns/campaign/", data)
 
@@ -203,17 +203,17 @@ def test_a_running_campaign_with_its_inlines_is_held_as_one(client, maker, secon
     data |= {"excludes-TOTAL_FORMS": "1", "excludes-0-name": "Rest", "excludes-0-days": "4"}
     data |= {"excludes-0-excluded_campaign": other.pk, "excludes-0-campaign": running.pk}
     client.post(change_page(running), data)
-    asked = Approval.objects.get()
-    page = unescape(client.get(change_page(asked)).content.decode())
+    approval = Approval.objects.get()
+    page = unescape(client.get(change_page(approval)).content.decode())
 
-    assert {change["table"].split(".")[1] for change in asked.changes} == {
+    assert {change["table"].split(".")[1] for change in approval.changes} == {
         *("campaign", "action", "exclusion")
     }
     assert not Exclusion.objects.exists()
     for words in ("Half price", "0.3", "Exclusion: Rest", other.name):
         assert words in page
 
-    approve(asked, by=second, at=NOW)
+    approve(approval, by=second, at=NOW)
 
     running.refresh_from_db()
     action.refresh_from_db()

@@ -50,9 +50,9 @@ def test_a_verdict_alone_is_its_own_code():
 
 def test_a_limit_is_read_back_with_its_place():
     for kind in KINDS:
-        for place in range(1000):
-            code = limit_code(kind, place)
-            assert meaning_of(code) == Meaning(kind, index=place)
+        for index in range(1000):
+            code = limit_code(kind, index)
+            assert meaning_of(code) == Meaning(kind, index=index)
             assert [k for k in KINDS if is_kind(codes(code), k)[0]] == [kind]
 
 
@@ -64,8 +64,8 @@ def test_days_to_come_are_read_back():
 
     assert written.dtype == np.int16
     assert is_upcoming(written).all()
-    for found, expected in zip(upcoming_days(written), (first, last), strict=True):
-        assert found.tolist() == expected.tolist()
+    for read_back, expected in zip(upcoming_days(written), (first, last), strict=True):
+        assert read_back.tolist() == expected.tolist()
     for code, start, end in zip(written.tolist(), first.tolist(), last.tolist(), strict=True):
         expected = Meaning(Verdict.UPCOMING, days_until=start, days_open=end - start)
         assert meaning_of(code) == expected

@@ -125,8 +125,8 @@ def assert_holds(shown: Any, printed: Any, where: str = "") -> None:
         is_open = shown[-1:] == [ANYTHING]
         items = shown[:-1] if is_open else shown
         assert len(items) <= len(printed) if is_open else len(items) == len(printed), where
-        for number, (item, found) in enumerate(zip(items, printed, strict=False)):
-            assert_holds(item, found, f"{where}/{number}")
+        for number, (item, actual) in enumerate(zip(items, printed, strict=False)):
+            assert_holds(item, actual, f"{where}/{number}")
     else:
         assert shown == printed, where
 

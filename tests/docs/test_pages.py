@@ -166,19 +166,19 @@ def test_what_is_broken_is_named(folder, monkeypatch, text, problem):
     (folder / "how-to" / "import.md").write_text(f"# Import\n\n{text}\n")
     monkeypatch.setattr(references, "PLAIN_FILES", [])
 
-    found = problems(Site(folder))
+    faults = problems(Site(folder))
 
-    assert len(found) == 1
-    assert found[0].endswith(problem)
+    assert len(faults) == 1
+    assert faults[0].endswith(problem)
 
 
 def test_the_index_lists_every_page(folder, monkeypatch):
     (folder / "how-to" / "new.md").write_text("# New\n")
     monkeypatch.setattr(references, "PLAIN_FILES", [])
 
-    found = problems(Site(folder))
+    faults = problems(Site(folder))
 
-    assert found == [
+    assert faults == [
         "index.md: does not list how-to/new.",
         "pt/index.md: does not list how-to/new.",
     ]
@@ -254,10 +254,10 @@ def test_the_menu_opens_parts_that_exist():
         for pattern in model_admin.get_urls()
     }
 
-    for name, place in PLACES.items():
-        page, _, anchor = place.partition("#")
+    for name, link in PLACES.items():
+        page, _, anchor = link.partition("#")
         assert {name, f"{name}_changelist"} & names, name
-        assert not anchor or anchor in read(site.files[f"{page}.md"]).anchors, place
+        assert not anchor or anchor in read(site.files[f"{page}.md"]).anchors, link
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_the_menu_opens_the_part_about_the_page(admin_client, page, language, pa
 
 
 def test_code_that_leads_to_a_page_leads_to_one_that_exists():
-    site, found = Site(), []
+    site, pages = Site(), []
     files = [
         file
         for package in references.PACKAGES[:-1]
@@ -288,6 +288,6 @@ def test_code_that_leads_to_a_page_leads_to_one_that_exists():
         for page, anchor in re.findall(r"/docs/([\w/-]+)\.html(?:#([\w-]+))?", file.read_text()):
             path, _language = site.source(page, "en")  # raises where there is none
             assert not anchor or anchor in read(site.files[path]).anchors, (file, page, anchor)
-            found.append(page)
+            pages.append(page)
 
-    assert "reference/api" in found  # of the API's own page
+    assert "reference/api" in pages  # of the API's own page

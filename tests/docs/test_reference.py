@@ -42,7 +42,7 @@ SHARED = {
 def rows(page: str, *, head: str, heading: str = "") -> list[list[str]]:
     """Rows of the tables of a page, or of the part under a heading, whose first column has this
     head."""
-    found: list[list[str]] = []
+    table: list[list[str]] = []
     is_wanted = False
     text = (REFERENCE / f"{page}.md").read_text()
     if heading:
@@ -56,8 +56,8 @@ def rows(page: str, *, head: str, heading: str = "") -> list[list[str]]:
         elif not before.startswith("|"):
             is_wanted = cells[0] == head
         elif is_wanted and set(cells[0]) != {"-"}:
-            found.append(cells)
-    return found
+            table.append(cells)
+    return table
 
 
 def as_written(default: ast.expr | None) -> set[str]:
@@ -93,13 +93,13 @@ def arguments_of(command: str) -> dict[str, Action]:
 
 
 def described_arguments(command: str) -> dict[str, str]:
-    found = {
+    arguments = {
         CODE.findall(cells[0])[0].split()[0]: cells[1]
         for cells in rows("commands", head="argument", heading=f"### `{command}`")
     }
     if command.startswith("import_") and command != "import_customers":
-        return described_arguments("import_customers") | found
-    return found
+        return described_arguments("import_customers") | arguments
+    return arguments
 
 
 def test_every_command_has_a_section():

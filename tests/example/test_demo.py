@@ -147,13 +147,13 @@ def test_a_withdrawal_names_the_channel_it_is_about():
     world.history()
     here = world.population.external_id[world.state().is_registered]
     messages = Messages(here, np.full(len(here), "flash.push"))
-    found = {}
+    channels_of = {}
     for _ in range(6):  # six days in a row tire enough for some to leave
-        found |= withdrawals(world.live_day(world.today, messages))
+        channels_of |= withdrawals(world.live_day(world.today, messages))
 
-    assert found
-    assert set().union(*found.values()) == {"app"}
-    left = world.population.positions(np.array(list(found)))
+    assert channels_of
+    assert set().union(*channels_of.values()) == {"app"}
+    left = world.population.positions(np.array(list(channels_of)))
     assert not world.state().consent[left, 2].any()
 
 

@@ -111,16 +111,16 @@ def test_the_true_uplift_also_holds_for_tired_customers():
 
 
 def test_without_messages_the_same_seed_lives_the_same_days():
-    one, other = make_world(), make_world()
+    first, second = make_world(), make_world()
 
-    for some, expected in zip(live(one, 5), live(other, 5), strict=True):
+    for some, expected in zip(live(first, 5), live(second, 5), strict=True):
         assert_same(some, expected)
 
 
 def test_another_seed_is_another_world():
-    one, other = (World(make_world().population, CATALOGUE, seed=seed) for seed in (1, 2))
+    first, second = (World(make_world().population, CATALOGUE, seed=seed) for seed in (1, 2))
 
-    assert set(one.history().external_id).isdisjoint(other.history().external_id)
+    assert set(first.history().external_id).isdisjoint(second.history().external_id)
 
 
 def test_messages_to_some_leave_all_others_untouched():

@@ -52,12 +52,12 @@ def test_demand_is_one_on_average():
 
 
 def test_own_orders_can_be_done_by_hand(population):
-    one = replace(population, order_rate=np.full(5_000, 0.1), p_dropout=np.full(5_000, 0.25))
+    simple = replace(population, order_rate=np.full(5_000, 0.1), p_dropout=np.full(5_000, 0.25))
     first, second = (1 - np.exp(-0.1 * demand(START + timedelta(days=n))) for n in (0, 1))
 
     expected = first + (1 - 0.25 * first) * second
-    np.testing.assert_allclose(morning(one).own_orders(2), expected)
-    stopped = morning(one, is_active=np.zeros(5_000, dtype=bool))
+    np.testing.assert_allclose(morning(simple).own_orders(2), expected)
+    stopped = morning(simple, is_active=np.zeros(5_000, dtype=bool))
     assert not stopped.own_orders(2).any()
 
 

@@ -25,8 +25,8 @@ def draw(steps: dict[str, dict[str, Any]], links: str = "") -> dict[str, Any]:
         drawn.append({"from": source, "port": port or "next", "to": target})
     return {
         "steps": [
-            {"id": step_id, "x": 40 * place, "y": 40, **settings}
-            for place, (step_id, settings) in enumerate(steps.items())
+            {"id": step_id, "x": 40 * index, "y": 40, **settings}
+            for index, (step_id, settings) in enumerate(steps.items())
         ],
         "links": drawn,
     }

@@ -78,8 +78,8 @@ class _Files(paramiko.SFTPServerInterface):
     def list_folder(self, path):
         try:
             return [
-                paramiko.SFTPAttributes.from_stat(found.stat(), found.name)
-                for found in self._real(path).iterdir()
+                paramiko.SFTPAttributes.from_stat(file.stat(), file.name)
+                for file in self._real(path).iterdir()
             ]
         except OSError as error:
             return SFTPServer.convert_errno(error.errno)

@@ -125,11 +125,11 @@ def never(*args, **kwargs):
 
 def sorts_of(run):
     """A decision of each sort: by layer, arm, with or without a message, control or not."""
-    found = {}
+    first_of_sort = {}
     for decision in run.decisions.select_related("customer").order_by("pk"):
         sort = (decision.layer, decision.arm, decision.campaign_id is None, decision.is_control)
-        found.setdefault(sort, decision)
-    return found
+        first_of_sort.setdefault(sort, decision)
+    return first_of_sort
 
 
 def test_an_explanation_by_another_version_is_what_was_stored(run, monkeypatch):
@@ -144,36 +144,36 @@ def test_an_explanation_by_another_version_is_what_was_stored(run, monkeypatch):
         monkeypatch.setattr(module, name, never)
 
     for decision, computed in zip(decisions, before, strict=True):
-        told = explain_decision(decision)
+        explanation = explain_decision(decision)
 
-        assert not told.is_recomputed
-        assert told.not_recomputed == f"{WHERE_IT_REPLAYS} What follows is what was stored."
-        verdicts = {(o.campaign, o.action): o.verdict for o in told.options}
+        assert not explanation.is_recomputed
+        assert explanation.not_recomputed == f"{WHERE_IT_REPLAYS} What follows is what was stored."
+        verdicts = {(o.campaign, o.action): o.verdict for o in explanation.options}
         assert verdicts == {(o.campaign, o.action): o.verdict for o in computed.options}
-        assert dict(told.features) == pytest.approx(dict(computed.features), nan_ok=True)
-        assert_chosen_as_stored(told.chosen, computed.chosen)
-        others = [option for option in told.options if not option.is_chosen]
+        assert dict(explanation.features) == pytest.approx(dict(computed.features), nan_ok=True)
+        assert_chosen_as_stored(explanation.chosen, computed.chosen)
+        others = [option for option in explanation.options if not option.is_chosen]
         assert not any(option.prob or option.total_cents for option in others)
-        assert told.choice_draw is told.control_draw is None
-        assert told.summary
+        assert explanation.choice_draw is explanation.control_draw is None
+        assert explanation.summary
 
 
-def assert_chosen_as_stored(told, computed):
-    assert (told.campaign, told.action) == (computed.campaign, computed.action)
-    assert told.prob == computed.prob
-    if not told.is_none:
+def assert_chosen_as_stored(chosen, computed):
+    assert (chosen.campaign, chosen.action) == (computed.campaign, computed.action)
+    assert chosen.prob == computed.prob
+    if not chosen.is_none:
         parts = ("now_cents", "cost_cents", "later_cents", "slot_cents", "price_cents")
         for part in (*parts, "response_prob"):
-            assert getattr(told, part) == pytest.approx(getattr(computed, part)), part
+            assert getattr(chosen, part) == pytest.approx(getattr(computed, part)), part
 
 
 def test_nothing_by_value_claims_no_comparison_that_was_not_made(run):
     nothing = run.decisions.filter(layer="auto", campaign=None).first()
     of_version(OLD, run)
 
-    told = explain_decision(nothing)
+    explanation = explain_decision(nothing)
 
-    assert told.summary.startswith("Anna got nothing by value. The probability of this was ")
+    assert explanation.summary.startswith("Anna got nothing by value. The probability of this was ")
 
 
 def test_pages_and_the_api_show_the_version(run, admin_client):
@@ -185,13 +185,13 @@ def test_pages_and_the_api_show_the_version(run, admin_client):
     assert WHERE_IT_REPLAYS in admin_client.get(page).text
     explained = reverse("admin:journeys_decision_change", args=[decision.pk])
     assert WHERE_IT_REPLAYS in admin_client.get(explained).text
-    found = admin_client.get(f"/api/v1/runs/{DAY}/").json()
-    assert found["decision_version"] == OLD
+    body = admin_client.get(f"/api/v1/runs/{DAY}/").json()
+    assert body["decision_version"] == OLD
     customer = decision.customer.external_id
-    found = admin_client.get(f"/api/v1/decisions/{DAY}/{customer}/explanation/").json()
-    assert found["not_recomputed"].startswith(WHERE_IT_REPLAYS)
-    assert found["is_recomputed"] is False
-    assert {option["has_evidence"] for option in found["options"]} == {None}
+    body = admin_client.get(f"/api/v1/decisions/{DAY}/{customer}/explanation/").json()
+    assert body["not_recomputed"].startswith(WHERE_IT_REPLAYS)
+    assert body["is_recomputed"] is False
+    assert {option["has_evidence"] for option in body["options"]} == {None}
 
 
 @pytest.fixture
@@ -206,10 +206,10 @@ def begun():
 
 
 def test_a_run_is_not_decided_half_by_other_numerics(begun):
-    found = work_chunks(begun.pk, owner="new worker")
+    run_after = work_chunks(begun.pk, owner="new worker")
 
-    assert found.status == "failed"
-    assert found.error == f"{WHERE_IT_REPLAYS} Customers who had not been decided are left out."
+    assert run_after.status == "failed"
+    assert run_after.error == f"{WHERE_IT_REPLAYS} Customers who had not been decided are left out."
     assert not Decision.objects.exists()
 
 

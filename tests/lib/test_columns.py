@@ -24,11 +24,11 @@ def test_what_is_written_is_read_again():
         cursor.execute("CREATE TEMPORARY TABLE t (a bigint, b int, c float8, d boolean)")
         write_columns(cursor, "t", columns, TYPES)
 
-    found = read_columns(sql.SQL("SELECT * FROM t ORDER BY a"), list(TYPES))
+    read_back = read_columns(sql.SQL("SELECT * FROM t ORDER BY a"), list(TYPES))
 
     for name in TYPES:
-        assert_array_equal(found[name], columns[name])
-        assert found[name].dtype.isnative
+        assert_array_equal(read_back[name], columns[name])
+        assert read_back[name].dtype.isnative
 
 
 def test_arrays_text_and_nothing_at_all():
@@ -37,11 +37,11 @@ def test_arrays_text_and_nothing_at_all():
         " FROM generate_series(1, %s) x"
     )
 
-    found = read_columns(query, ["pair", "word"], [2])
+    columns = read_columns(query, ["pair", "word"], [2])
     nothing = read_columns(query, ["pair", "word"], [0])
 
-    assert_array_equal(found["pair"], [[1, np.nan], [2, np.nan]])
-    assert found["word"].tolist() == ["t1", None]
+    assert_array_equal(columns["pair"], [[1, np.nan], [2, np.nan]])
+    assert columns["word"].tolist() == ["t1", None]
     assert len(nothing["pair"]) == len(nothing["word"]) == 0
 
 

@@ -95,8 +95,10 @@ def answers(monkeypatch, *addresses: str) -> None:
     left = list(addresses)
 
     def look_up(host, port, **kwargs):
-        found = left.pop(0) if len(left) > 1 else left[0]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in found.split()]
+        addresses_now = left.pop(0) if len(left) > 1 else left[0]
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in addresses_now.split()
+        ]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
@@ -112,10 +114,10 @@ def test_a_name_that_leads_elsewhere_the_next_time_is_not_asked_again(monkeypatc
     """DNS rebinding: public for the check, private for the connection."""
     answers(monkeypatch, "93.184.216.34", "127.0.0.1")
     destination = find("https://rebinds.example/", allow_private=False, allow_http=False)
-    asked = []
+    connected = []
 
     def connect(address, timeout):
-        asked.append(address)
+        connected.append(address)
         raise ConnectionRefusedError
 
     monkeypatch.setattr(socket, "create_connection", connect)
@@ -123,7 +125,7 @@ def test_a_name_that_leads_elsewhere_the_next_time_is_not_asked_again(monkeypatc
         with pytest.raises(NotSent):
             Connection(destination, timeout_seconds=1).post(b"", {})
 
-    assert asked == [("93.184.216.34", 443)] * 2
+    assert connected == [("93.184.216.34", 443)] * 2
 
 
 def drip_a_line_for_ever(client: socket.socket) -> None:

@@ -121,9 +121,9 @@ def test_a_problem_names_its_line_and_what_to_do(text, line, words):
 
 
 def test_everything_unknown_is_named_at_once_in_order_each_once():
-    found = problems("{{ b }}\n{{ a }} {{ b }}\n{{ offer | safe }}")
+    faults = problems("{{ b }}\n{{ a }} {{ b }}\n{{ offer | safe }}")
 
-    assert [each.split(".")[0].partition(" (")[0] for each in found] == [
+    assert [each.split(".")[0].partition(" (")[0] for each in faults] == [
         "Line 1: “b” does not exist",
         "Line 2: “a” does not exist",
         "Line 3: the filter “safe” does not exist",

@@ -75,27 +75,27 @@ def holdout_sums(until):
     _collect_holdout(DAY, until, "UTC")
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT customer_id, actual_cents, purchases FROM {HOLDOUT}")
-        found = {pk: (cents, purchases) for pk, cents, purchases in cursor.fetchall()}
+        sums = {pk: (cents, purchases) for pk, cents, purchases in cursor.fetchall()}
         cursor.execute(f"DROP TABLE {HOLDOUT}, {FACTS}")
-    return found
+    return sums
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_every_sum_of_money_is_that_of_the_slow_model(seed):
-    told = stories(seed)
+    all_stories = stories(seed)
     Organisation.objects.update_or_create(pk=1, defaults={"return_kinds": list(RETURNS[1:])})
     ensure_partitions("journeys_outcome", DAY, CLOSED)
     plan = make_plan()
     plan.starts_on = DAY
     plan.save()
     action = make_action(make_campaign(goal=make_goal(window_days=WINDOW), control_share=0.5))
-    customers = [make_customer() for _ in told]
+    customers = [make_customer() for _ in all_stories]
     make_members(plan, Arm.OPTIMISED, customers)
-    for customer, events in zip(customers, told, strict=True):
+    for customer, events in zip(customers, all_stories, strict=True):
         make_contact(customer, action, is_control=True)
         tell(customer, events)
-    expected = [margin(events) for events in told]
-    purchases = [n_purchases(events) for events in told]
+    expected = [margin(events) for events in all_stories]
+    purchases = [n_purchases(events) for events in all_stories]
     build_state(DAY)
     open_day = DAY + timedelta(days=WINDOW - 1)
     build_state(open_day)

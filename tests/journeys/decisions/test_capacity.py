@@ -106,9 +106,9 @@ def test_who_comes_too_late_chooses_anew_with_the_exact_probability():
     assert {round(d.assignment_prob, 12) for d in late} == {0.5}
     assert all(d.action_id != scarce.pk for d in late)
     for decision in (late[0], early[0]):
-        told = explain_decision(decision)
-        assert told.agrees
-        assert sum(o.prob or 0 for o in told.options) == pytest.approx(1)
+        explanation = explain_decision(decision)
+        assert explanation.agrees
+        assert sum(o.prob or 0 for o in explanation.options) == pytest.approx(1)
     assert any("Too little of “" in o.verdict for o in explain_decision(late[0]).options)
     assert replay_run(run).differing == []
 
@@ -286,9 +286,9 @@ def test_prices_bound_and_gap_are_stored_and_the_price_is_a_part_of_the_value():
     assert run.prices["bound_cents"] >= run.prices["value_cents"] > 0
     decision = Decision.objects.filter(campaign__isnull=False)[0]
     assert decision.price_cents == pytest.approx(0.75 * use.price)
-    told = explain_decision(decision)
-    chosen = told.chosen
-    assert told.agrees
+    explanation = explain_decision(decision)
+    chosen = explanation.chosen
+    assert explanation.agrees
     assert chosen.price_cents == pytest.approx(decision.price_cents)
     assert chosen.total_cents == pytest.approx(
         chosen.now_cents
@@ -316,9 +316,9 @@ def _valued(values):
 def test_minima_that_cannot_hold_beside_a_maximum_are_named():
     make_plan()
     make_customers(30)
-    one = make_action(make_campaign(control_share=0))
+    limited = make_action(make_campaign(control_share=0))
     two = make_action(make_campaign(control_share=0))
-    make_limit(50, name="one", minimum=8, scope="action", action=one)
+    make_limit(50, name="one", minimum=8, scope="action", action=limited)
     make_limit(50, name="two", minimum=8, scope="action", action=two)
     make_limit(15, name="all")
 
@@ -338,14 +338,14 @@ def test_the_pages_say_what_was_used_at_which_price_and_what_cannot_hold(admin_c
     budget = make_limit(200, name="Money", measure="money")
 
     run = decide_day()
-    told = admin_client.get(f"/admin/journeys/decisionrun/{run.pk}/change/").content.decode()
+    page = admin_client.get(f"/admin/journeys/decisionrun/{run.pk}/change/").content.decode()
     limit = admin_client.get(f"/admin/campaigns/capacitylimit/{budget.pk}/change/")
     listed = admin_client.get("/admin/campaigns/capacitylimit/").content.decode()
 
     contradiction = "the minimum of “Calls”, the maximum of “Money”."
-    assert contradiction in told
+    assert contradiction in page
     assert contradiction in listed
-    assert "“Calls” has a minimum of 8 today and reached 4." in told
-    assert "2.00 EUR" in told
+    assert "“Calls” has a minimum of 8 today and reached 4." in page
+    assert "2.00 EUR" in page
     assert "<rect" in limit.content.decode()
     assert limit.context["use"]["periods"][0]["left"] == "0.00 EUR"

@@ -72,8 +72,8 @@ def test_a_decision_in_real_time_is_logged_explained_and_replayed(shop):
     explanation = explain_decision(decision)
     assert explanation.agrees
     assert explanation.is_recomputed
-    found = replay_live(decision.run)
-    assert (found.n_decisions, found.differing) == (1, [])
+    replay = replay_live(decision.run)
+    assert (replay.n_decisions, replay.differing) == (1, [])
 
 
 def test_a_decision_is_told_with_its_own_messages_alone(admin_client, shop):
@@ -83,8 +83,8 @@ def test_a_decision_is_told_with_its_own_messages_alone(admin_client, shop):
     of_run = Decision.objects.get(customer=shop[0], run__kind="daily", as_of=answer.as_of)
     of_page = Decision.objects.get(pk=answer.decision_id)
 
-    assert [one.action for one in messages_of(of_run)] == [letter]
-    assert [one.channel for one in messages_of(of_page)] == ["web"]
+    assert [message.action for message in messages_of(of_run)] == [letter]
+    assert [message.channel for message in messages_of(of_page)] == ["web"]
     listed = admin_client.get(reverse("admin:journeys_livedecision_changelist")).text
     assert "Banner" in listed
     assert reverse("admin:journeys_decision_change", args=[of_page.pk]) in listed
@@ -214,10 +214,10 @@ def test_nothing_is_decided_while_sending_is_stopped(shop):
 
 
 def test_several_at_once_are_decided_as_each_alone_would_be(shop):
-    found = decide_now([c.pk for c in shop], at=NOON, request=ON_THE_PAGE)
+    answers = decide_now([c.pk for c in shop], at=NOON, request=ON_THE_PAGE)
 
-    assert sorted(found) == [c.pk for c in shop]
-    assert np.unique([a.decision_id for a in found.values()]).size == 3
+    assert sorted(answers) == [c.pk for c in shop]
+    assert np.unique([a.decision_id for a in answers.values()]).size == 3
 
 
 def test_the_server_keeps_the_plans_of_what_every_page_asks(shop):
@@ -370,5 +370,5 @@ def test_an_event_brings_the_holdout_what_is_owed_and_nothing_else(shop):
     contact = Contact.objects.get()
     assert (contact.action, contact.transactional) == (receipt, True)
     assert Delivery.objects.get().contact_id == contact.pk
-    found = replay_live(DecisionRun.objects.get(kind="live"))
-    assert (found.n_decisions, found.differing) == (1, [])
+    replay = replay_live(DecisionRun.objects.get(kind="live"))
+    assert (replay.n_decisions, replay.differing) == (1, [])

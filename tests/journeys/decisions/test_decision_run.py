@@ -186,8 +186,8 @@ def test_a_replay_of_any_run_differs_nowhere_even_after_the_campaigns_changed():
     customers[0].save()
 
     for run in runs:
-        found = replay_run(run)
-        assert (found.n_decisions, found.differing, found.missing) == (80, [], [])
+        replay = replay_run(run)
+        assert (replay.n_decisions, replay.differing, replay.missing) == (80, [], [])
 
 
 def test_a_replay_names_a_decision_that_was_tampered_with():

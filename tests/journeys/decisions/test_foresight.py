@@ -117,9 +117,9 @@ def test_what_value_later_comes_from_is_named(values):
 
     run = decide_day()
 
-    told = option(Decision.objects.get(customer=customer), "Starter")
-    assert told.later_cents == pytest.approx(0.25 * 80 * 0.999**2 + 0.75 * 8 * 0.999**5)
-    assert told.opens == (
+    shown = option(Decision.objects.get(customer=customer), "Starter")
+    assert shown.later_cents == pytest.approx(0.25 * 80 * 0.999**2 + 0.75 * 8 * 0.999**5)
+    assert shown.opens == (
         "after a conversion “Thank you” after 2 days; without a conversion “Reminder” after 5 days"
     )
     assert replay_run(run).differing == []

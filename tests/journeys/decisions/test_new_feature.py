@@ -103,9 +103,9 @@ def test_a_day_decided_again_loses_the_new_campaign_alone(shop):
 
     assert (made.status, made.error) == ("done", "")
     assert Contact.objects.filter(as_of=DAY).count() == 4
-    place = [action["id"] for action in made.rulebook["actions"]].index(new.pk)
+    index = [action["id"] for action in made.rulebook["actions"]].index(new.pk)
     verdicts = Decision.objects.filter(run=made).values_list("verdicts", flat=True)
-    assert {row[place] for row in verdicts} == {Verdict.UNKNOWN_FEATURE}
+    assert {row[index] for row in verdicts} == {Verdict.UNKNOWN_FEATURE}
     assert replay_run(made).differing == []
 
 
@@ -206,5 +206,5 @@ def test_a_rulebook_says_what_a_state_lacks():
     assert lacking.fields() == set()
     assert lacking.has_unknown_group.tolist() == [c.name == "Come back" for c in book.campaigns]
     assert Rulebook.from_json(lacking.to_json()) == lacking
-    place = int(np.flatnonzero(lacking.has_unknown_group)[0])
-    assert VerdictWords(lacking)(place, Verdict.UNKNOWN_FEATURE) == WORDS
+    index = int(np.flatnonzero(lacking.has_unknown_group)[0])
+    assert VerdictWords(lacking)(index, Verdict.UNKNOWN_FEATURE) == WORDS

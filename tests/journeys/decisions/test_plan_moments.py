@@ -138,5 +138,5 @@ def test_a_replay_does_not_plan_again():
     run = decide_day()
     QuietHours.objects.all().delete()
 
-    found = replay_run(run)
-    assert (found.n_decisions, found.differing) == (10, [])
+    replay = replay_run(run)
+    assert (replay.n_decisions, replay.differing) == (10, [])

@@ -33,9 +33,9 @@ def test_every_message_is_in_one_place():
     make_contact(is_control=True)
     make_contact(source="import")
 
-    found = reconcile_messages(DAY)
+    balance = reconcile_messages(DAY)
 
-    assert found == ZERO | {
+    assert balance == ZERO | {
         "decided": 8,
         "sent": 2,
         "failed": 1,
@@ -43,7 +43,7 @@ def test_every_message_is_in_one_place():
         "waiting": 3,
         "suppressed": 1,
     }
-    assert is_balanced(found)
+    assert is_balanced(balance)
 
 
 def test_one_too_few_and_one_too_many_do_not_cancel():
@@ -51,10 +51,15 @@ def test_one_too_few_and_one_too_many_do_not_cancel():
     lost.delete()
     make_delivery(contact=make_contact(is_control=True))
 
-    found = reconcile_messages(DAY)
+    balance = reconcile_messages(DAY)
 
-    assert (found["decided"], found["sent"], found["missing"], found["unasked"]) == (2, 1, 1, 1)
-    assert not is_balanced(found)
+    assert (balance["decided"], balance["sent"], balance["missing"], balance["unasked"]) == (
+        2,
+        1,
+        1,
+        1,
+    )
+    assert not is_balanced(balance)
     assert Delivery.objects.filter(pk=kept.pk).exists()
 
 

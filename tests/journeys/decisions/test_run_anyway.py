@@ -61,8 +61,8 @@ def test_what_is_to_run_anyway_is_decided_on_the_older_data_and_nothing_else(no_
     assert decision.verdicts[0] == Verdict.STALE_FEATURES
     why = [option.verdict for option in explain_decision(decision).options]
     assert "Not run: the day's customer data was missing." in why
-    found = replay_run(run)
-    assert (found.n_decisions, found.differing, found.missing) == (4, [], [])
+    replay = replay_run(run)
+    assert (replay.n_decisions, replay.differing, replay.missing) == (4, [], [])
 
 
 def test_a_person_may_have_everything_run_anyway(no_state_tomorrow, client):

@@ -134,9 +134,9 @@ def test_no_answer_is_unclear_and_closes_the_session(peer: HttpPeer):
     peer.reply = cut
     deliver_messages(now=NOW, owner="a")
 
-    found = statuses()
-    assert 1 <= found["unknown"] <= N_THREADS
-    assert found["new"] == 45 - found["unknown"]
+    counts = statuses()
+    assert 1 <= counts["unknown"] <= N_THREADS
+    assert counts["new"] == 45 - counts["unknown"]
 
 
 def test_a_provider_that_cannot_be_reached_makes_messages_wait(settings, peer):

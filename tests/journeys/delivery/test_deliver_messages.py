@@ -144,9 +144,9 @@ def test_the_stop_switch_holds_what_is_already_claimed(monkeypatch):
     begin = begin_attempt
 
     def stop_after_the_first(batch, ids, **how):
-        found = begin(batch, ids, **how)
+        begun = begin(batch, ids, **how)
         Organisation.objects.update_or_create(pk=1, defaults={"sending_stopped": True})
-        return found
+        return begun
 
     monkeypatch.setattr("journeys.delivery.deliver_messages.begin_attempt", stop_after_the_first)
 

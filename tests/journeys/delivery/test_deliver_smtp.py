@@ -174,8 +174,12 @@ def test_a_bounce_that_cannot_be_stored_is_listed_and_ends_nothing_else(
     counts = deliver_messages(now=NOW, owner="a")
 
     assert counts["sent"] == 2
-    found = Delivery.objects.in_bulk([gone.pk, other.pk, text.pk])
-    assert [found[row.pk].status for row in (gone, other, text)] == ["attempting", "sent", "sent"]
+    deliveries = Delivery.objects.in_bulk([gone.pk, other.pk, text.pk])
+    assert [deliveries[row.pk].status for row in (gone, other, text)] == [
+        "attempting",
+        "sent",
+        "sent",
+    ]
     assert str(gone.key) in caplog.text
     assert gone.customer.email not in caplog.text
     assert not Event.objects.exists()
@@ -198,8 +202,8 @@ def test_a_worker_that_dies_before_a_bounce_is_stored_leaves_its_delivery_unclea
         with pytest.raises(SystemExit):
             deliver_messages(now=NOW, owner="a")
 
-    found = Delivery.objects.in_bulk([gone.pk, other.pk])
-    assert [found[row.pk].status for row in (gone, other)] == ["attempting", "sent"]
+    deliveries = Delivery.objects.in_bulk([gone.pk, other.pk])
+    assert [deliveries[row.pk].status for row in (gone, other)] == ["attempting", "sent"]
 
 
 def test_a_server_that_refuses_us_suppresses_nobody(peer: SmtpPeer):

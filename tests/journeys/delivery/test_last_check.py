@@ -94,13 +94,13 @@ def test_a_message_that_slipped_into_the_next_day_holds_that_days_back():
     cap_of_one_a_day()
     anna = make_customer()
     slipped = make_delivery(anna, as_of=DAY - timedelta(days=1))
-    own = make_delivery(anna, action=make_action())
+    of_that_day = make_delivery(anna, action=make_action())
 
     deliver_messages(now=NOW, owner="a")
 
     assert facts(slipped)[0] == "sent"
     midnight = datetime(2026, 3, 2, tzinfo=UTC)
-    assert facts(own) == (
+    assert facts(of_that_day) == (
         "new",
         midnight,
         "Frequency cap “One a day” until 2026-03-02 00:00 UTC.",
@@ -318,11 +318,11 @@ def test_without_the_recheck_or_its_lock_the_cap_would_break(drop, monkeypatch, 
     both_have_read = Barrier(2)
 
     def load(*arguments, **how):
-        found = load_contacted(*arguments, **how)
+        contacted = load_contacted(*arguments, **how)
         if part == "lock_blocks":  # nothing makes the second wait: it reads before the first writes
             with suppress(BrokenBarrierError):
                 both_have_read.wait(timeout=2)
-        return found
+        return contacted
 
     monkeypatch.setattr(f"journeys.delivery.begin_attempt.{part}", without)
     monkeypatch.setattr("journeys.delivery.begin_attempt.load_contacted", load)

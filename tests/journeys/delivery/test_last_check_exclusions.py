@@ -48,9 +48,9 @@ def held(waiting: tuple, sent: tuple, at: datetime = LATER) -> datetime | None:
         zones=("UTC",),
     )
     contacted = [Contacted(SENT_AT, sent[0], "email", sent[1], True, True, False)]
-    found = hold(load_limits(), message, contacted, at=at)
-    assert found is None or (found.limit, found.name) == (Limit.EXCLUSION, "Rest")
-    return found.until if found else None
+    limit_hold = hold(load_limits(), message, contacted, at=at)
+    assert limit_hold is None or (limit_hold.limit, limit_hold.name) == (Limit.EXCLUSION, "Rest")
+    return limit_hold.until if limit_hold else None
 
 
 @pytest.mark.parametrize("both_ways", [True, False])
@@ -58,13 +58,18 @@ def test_a_campaign_and_a_tag(named, tag, both_ways):
     Exclusion.objects.create(
         name="Rest", campaign=named, excluded_tag=tag, days=3, both_ways=both_ways
     )
-    one, offer, neither = (named.pk, ()), (98, (tag.pk,)), (99, ())
+    of_campaign, offer, neither = (named.pk, ()), (98, (tag.pk,)), (99, ())
 
-    assert held(offer, sent=one) == ENDS_AT
-    assert held(one, sent=offer) == (ENDS_AT if both_ways else None)
-    assert held(one, sent=one) is held(offer, sent=offer) is None
-    assert held(neither, sent=one) is held(neither, sent=offer) is held(one, sent=neither) is None
-    assert held(offer, sent=one, at=ENDS_AT) is None
+    assert held(offer, sent=of_campaign) == ENDS_AT
+    assert held(of_campaign, sent=offer) == (ENDS_AT if both_ways else None)
+    assert held(of_campaign, sent=of_campaign) is held(offer, sent=offer) is None
+    assert (
+        held(neither, sent=of_campaign)
+        is held(neither, sent=offer)
+        is held(of_campaign, sent=neither)
+        is None
+    )
+    assert held(offer, sent=of_campaign, at=ENDS_AT) is None
 
 
 def test_two_tags(tag):

@@ -103,8 +103,8 @@ def test_an_address_that_bounces_for_good_is_suppressed(report):
 
     event = Event.objects.get()
     assert (event.kind, event.properties["hard"]) == ("bounce", True)
-    found = find_suppression("email", delivery.customer.email)
-    assert (found.reason, found.source) == ("bounce", "anymail: bounce")
+    suppression = find_suppression("email", delivery.customer.email)
+    assert (suppression.reason, suppression.source) == ("bounce", "anymail: bounce")
     for customer in (delivery.customer, other):
         customer.refresh_from_db()
         assert customer.suppressed_channels == ["email"]

@@ -26,15 +26,15 @@ def ask(client, journey, **body):
     order = {"kind": "wait", "for": "event", "event_kind": "order", "minutes": 60}
     steps = {"s1": ENTRY, "s2": order, "s3": wait(30), "s4": {"kind": "exit"}}
     graph = draw(steps, "s1>s2 s2:happened>s4 s2:timed_out>s3 s3>s4")
-    asked = {"graph": graph, "customer": "anna", "at": AT, **body}
+    data = {"graph": graph, "customer": "anna", "at": AT, **body}
     url = reverse("admin:journeys_journeymap_rehearse", args=[journey.pk])
-    return client.post(url, json.dumps(asked), content_type="application/json")
+    return client.post(url, json.dumps(data), content_type="application/json")
 
 
 def test_what_would_happen_is_told_with_its_moments_and_nothing_is_stored(admin_client, journey):
     answer = ask(admin_client, journey).json()
 
-    moments = [(one["step"], one["at"], one["words"]) for one in answer["moments"]]
+    moments = [(moment["step"], moment["at"], moment["words"]) for moment in answer["moments"]]
     assert [(step, at) for step, at, _words in moments] == [
         ("s1", "03/01/2026 9 a.m."),
         ("s2", "03/01/2026 10 a.m."),  # no order within the hour
@@ -52,7 +52,7 @@ def test_what_would_happen_is_told_with_its_moments_and_nothing_is_stored(admin_
 def test_what_if_the_event_came(admin_client, journey):
     answer = ask(admin_client, journey, answers={"s2": "happened"}).json()
 
-    assert [one["step"] for one in answer["moments"]] == ["s1", "s2", "s4"]
+    assert [moment["step"] for moment in answer["moments"]] == ["s1", "s2", "s4"]
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,8 @@ def by_campaign(messages) -> Counter:
     return Counter(campaign for _customer, campaign in messages)
 
 
-def told(found, side: str) -> dict[int, float]:
-    rows = {row["id"]: row[side][0] for row in found["campaigns"]}
+def messages_of(report, side: str) -> dict[int, float]:
+    rows = {row["id"]: row[side][0] for row in report["campaigns"]}
     return {pk: n for pk, n in rows.items() if n}
 
 
@@ -78,13 +78,13 @@ def test_of_present_rules_it_is_what_the_run_decided(campaigns, maker):
         Campaign.objects.filter(pk=campaigns[0].pk).update(name="Another name")
 
     rows = Decision.objects.count(), Contact.objects.count()
-    found = dry_run(change_of(maker, rename))
+    report = dry_run(change_of(maker, rename))
 
-    assert found["is_run_day"]
-    assert told(found, "before") == told(found, "after") == by_campaign(sent())
-    assert found["changes"] == []
+    assert report["is_run_day"]
+    assert messages_of(report, "before") == messages_of(report, "after") == by_campaign(sent())
+    assert report["changes"] == []
     n_sms = Delivery.objects.filter(as_of=DAY, channel="sms").count()
-    assert [limit["before"]["used"] for limit in found["limits"]] == [n_sms]
+    assert [limit["before"]["used"] for limit in report["limits"]] == [n_sms]
     assert (Decision.objects.count(), Contact.objects.count()) == rows
 
 
@@ -95,30 +95,30 @@ def test_of_changed_rules_it_is_what_a_run_by_them_decides(campaigns, maker):
     with transaction.atomic():
         decide_day()
         before = sent()
-        asked = change_of(maker, edit)
-        found = dry_run(asked)
+        approval = change_of(maker, edit)
+        report = dry_run(approval)
         transaction.set_rollback(True)
 
     edit()
     decide_day()
     after = sent()
 
-    assert told(found, "before") == by_campaign(before)
-    assert told(found, "after") == by_campaign(after)
+    assert messages_of(report, "before") == by_campaign(before)
+    assert messages_of(report, "after") == by_campaign(after)
     per_customer = [
         (len([m for m in before if m[0] == pk]), len([m for m in after if m[0] == pk]),
          {m for m in before if m[0] == pk} != {m for m in after if m[0] == pk})
         for pk in Decision.objects.values_list("customer", flat=True).distinct()
     ]  # fmt: skip
-    assert found["losing"][0] == sum(a < b for b, a, _ in per_customer)
-    assert found["gaining"][0] == sum(a > b for b, a, _ in per_customer)
-    assert found["swapping"][0] == sum(a == b and other for b, a, other in per_customer)
+    assert report["losing"][0] == sum(a < b for b, a, _ in per_customer)
+    assert report["gaining"][0] == sum(a > b for b, a, _ in per_customer)
+    assert report["swapping"][0] == sum(a == b and other for b, a, other in per_customer)
     lost = Counter(pk for _customer, pk in before - after)
     from_them = Counter()
-    for change in found["changes"]:
+    for change in report["changes"]:
         from_them[change["from"]] += change["n"][0]
     assert {pk: n for pk, n in from_them.items() if pk} == lost
-    assert found["swapping"][0] > 0
+    assert report["swapping"][0] > 0
 
 
 def test_before_the_days_run_it_is_what_the_run_will_decide(campaigns, maker):
@@ -132,10 +132,10 @@ def test_before_the_days_run_it_is_what_the_run_will_decide(campaigns, maker):
     def rename():
         Campaign.objects.filter(pk=campaigns[0].pk).update(name="Another name")
 
-    found = dry_run(change_of(maker, rename))
+    report = dry_run(change_of(maker, rename))
 
-    assert not found["is_run_day"]
-    assert told(found, "before") == by_campaign(will_be)
+    assert not report["is_run_day"]
+    assert messages_of(report, "before") == by_campaign(will_be)
 
 
 def build_and_learn(day) -> None:
@@ -154,15 +154,15 @@ def test_a_draft_counts_as_launched_and_says_from_whom_it_takes(campaigns, maker
     make_action(draft)
     held_out = Decision.objects.filter(as_of=DAY, arm="holdout").count()
 
-    found = dry_run(ask_for_launch(Approval.Kind.CAMPAIGN, draft.pk, by=maker, at=NOW))
+    report = dry_run(ask_for_launch(Approval.Kind.CAMPAIGN, draft.pk, by=maker, at=NOW))
 
-    assert told(found, "after")[draft.pk] == 60 - held_out  # it goes first, to everybody
-    assert draft.pk not in told(found, "before")
-    assert found["notes"] == ["as_if_today"]
+    assert messages_of(report, "after")[draft.pk] == 60 - held_out  # it goes first, to everybody
+    assert draft.pk not in messages_of(report, "before")
+    assert report["notes"] == ["as_if_today"]
     slots = {pk for _customer, pk in sent()} - {campaigns[-1].pk}
-    takes_from = {change["from"] for change in found["changes"] if change["to"] == draft.pk}
+    takes_from = {change["from"] for change in report["changes"] if change["to"] == draft.pk}
     assert slots <= takes_from
-    assert all(change["to"] in (draft.pk,) for change in found["changes"])
+    assert all(change["to"] in (draft.pk,) for change in report["changes"])
 
 
 def test_a_target_group_by_a_feature_made_since_the_state_reaches_nobody_yet(campaigns, maker):
@@ -175,10 +175,10 @@ def test_a_target_group_by_a_feature_made_since_the_state_reaches_nobody_yet(cam
     draft = make_campaign(status="draft", rank=1, control_share=0, target_group=group)
     make_action(draft)
 
-    found = dry_run(ask_for_launch(Approval.Kind.CAMPAIGN, draft.pk, by=maker, at=NOW))
+    report = dry_run(ask_for_launch(Approval.Kind.CAMPAIGN, draft.pk, by=maker, at=NOW))
 
-    assert found["notes"] == ["unknown_feature"]
-    assert told(found, "before") == told(found, "after") == by_campaign(sent())
+    assert report["notes"] == ["unknown_feature"]
+    assert messages_of(report, "before") == messages_of(report, "after") == by_campaign(sent())
 
 
 def test_another_definition_of_a_feature_is_not_seen_on_the_days_state(campaigns, maker):
@@ -190,10 +190,10 @@ def test_another_definition_of_a_feature_is_not_seen_on_the_days_state(campaigns
     def edit():
         FeatureDefinition.objects.update(window_days=365)
 
-    found = dry_run(change_of(maker, edit, only_try=True))
+    report = dry_run(change_of(maker, edit, only_try=True))
 
-    assert found["notes"] == ["not_seen"]
-    assert told(found, "before") == told(found, "after") == by_campaign(sent())
+    assert report["notes"] == ["not_seen"]
+    assert messages_of(report, "before") == messages_of(report, "after") == by_campaign(sent())
 
 
 def test_a_cap_that_allows_none_takes_every_message_but_those_beside(campaigns, maker):
@@ -202,15 +202,15 @@ def test_a_cap_that_allows_none_takes_every_message_but_those_beside(campaigns, 
     def edit():
         FrequencyCap.objects.update(limit=0)
 
-    found = dry_run(change_of(maker, edit, only_try=True))
+    report = dry_run(change_of(maker, edit, only_try=True))
 
     beside = campaigns[-1].pk
-    assert set(told(found, "after")) == {beside}
+    assert set(messages_of(report, "after")) == {beside}
     n_slots = len([1 for _customer, pk in sent() if pk != beside])
-    assert found["losing"][0] == n_slots
-    assert {change["to"] for change in found["changes"]} == {0}
-    assert found["examples"][0]["changes"]
-    assert any("never" in text for text in found["conflicts"])
+    assert report["losing"][0] == n_slots
+    assert {change["to"] for change in report["changes"]} == {0}
+    assert report["examples"][0]["changes"]
+    assert any("never" in text for text in report["conflicts"])
 
 
 def test_a_sample_stands_for_all_and_says_how_surely(campaigns, maker, monkeypatch):
@@ -220,14 +220,14 @@ def test_a_sample_stands_for_all_and_says_how_surely(campaigns, maker, monkeypat
     def edit():
         FrequencyCap.objects.update(limit=0)
 
-    asked = change_of(maker, edit, only_try=True)
-    whole = dry_run(asked)
+    approval = change_of(maker, edit, only_try=True)
+    whole = dry_run(approval)
     monkeypatch.setattr("journeys.decisions.price_run.N_SAMPLED", 40)
 
-    found = dry_run(asked)
+    report = dry_run(approval)
 
-    assert (found["n_looked_at"], found["n_customers"]) == (40, 120)
-    n, low, high = found["losing"]
+    assert (report["n_looked_at"], report["n_customers"]) == (40, 120)
+    n, low, high = report["losing"]
     assert n % 3 == 0
     assert low < n < high
     assert low <= whole["losing"][0] <= high
@@ -252,6 +252,6 @@ def test_steps_of_running_maps_are_due_on_both_sides(maker):
     build_and_learn(DAY)
     before_it = dry_run(change_of(maker, edit, only_try=True))
 
-    for found in (after_the_run, before_it):
-        assert told(found, "before") == {message.pk: 3}
-        assert found["losing"][0] == 3
+    for report in (after_the_run, before_it):
+        assert messages_of(report, "before") == {message.pk: 3}
+        assert report["losing"][0] == 3

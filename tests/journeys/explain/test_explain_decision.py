@@ -32,17 +32,17 @@ def test_probabilities_computed_again_are_the_stored_ones_exactly():
 
     layers = set()
     for decision in Decision.objects.select_related("customer"):
-        told = explain_decision(decision)
+        explanation = explain_decision(decision)
         layers.add(decision.layer)
-        assert told.agrees
-        assert told.is_recomputed
-        assert told.chosen.campaign_id == decision.campaign_id
-        assert told.chosen.prob == decision.assignment_prob
-        slot = [o.prob for o in told.options if o.prob is not None and not o.in_addition]
+        assert explanation.agrees
+        assert explanation.is_recomputed
+        assert explanation.chosen.campaign_id == decision.campaign_id
+        assert explanation.chosen.prob == decision.assignment_prob
+        slot = [o.prob for o in explanation.options if o.prob is not None and not o.in_addition]
         assert sum(slot) == pytest.approx(1, abs=1e-12)
         if decision.campaign_id:
-            assert told.chosen.now_cents == pytest.approx(decision.value_now_cents)
-            assert decision.is_control == (told.control_draw < told.control_share)
+            assert explanation.chosen.now_cents == pytest.approx(decision.value_now_cents)
+            assert decision.is_control == (explanation.control_draw < explanation.control_share)
     assert layers >= {"held", "ranked"}
 
 
@@ -54,9 +54,9 @@ def test_options_by_value_and_by_chance_are_explained_as_stored():
 
     decide_day()
 
-    told = [explain_decision(d) for d in Decision.objects.select_related("customer")]
-    assert {e.decision.layer for e in told} == {"auto", "baseline"}
-    for explanation in told:
+    explanations = [explain_decision(d) for d in Decision.objects.select_related("customer")]
+    assert {e.decision.layer for e in explanations} == {"auto", "baseline"}
+    for explanation in explanations:
         assert explanation.agrees
         assert explanation.chosen.prob == explanation.decision.assignment_prob
         possible = [o for o in explanation.options if o.is_possible]
@@ -111,12 +111,12 @@ def test_a_ranked_choice_names_its_rank():
 
     decide_day()
 
-    told = explain_decision(Decision.objects.select_related("customer").get(customer=anna))
-    assert told.summary == (
+    explanation = explain_decision(Decision.objects.select_related("customer").get(customer=anna))
+    assert explanation.summary == (
         "Anna got “Welcome” (Mail) because it has the highest priority of the possible "
         "campaigns: 3."
     )
-    other = options_of(told.decision)["Other"]
+    other = options_of(explanation.decision)["Other"]
     assert (other.is_outranked, other.prob) == (True, None)
 
 
@@ -127,8 +127,8 @@ def test_when_the_days_state_is_gone_what_was_stored_is_told():
     decide_day()
     CustomerState.objects.all().delete()
 
-    told = explain_decision(Decision.objects.get(customer=anna))
+    explanation = explain_decision(Decision.objects.get(customer=anna))
 
-    assert not told.is_recomputed
-    assert told.chosen.campaign == "Welcome"
-    assert told.chosen.total_cents is None
+    assert not explanation.is_recomputed
+    assert explanation.chosen.campaign == "Welcome"
+    assert explanation.chosen.total_cents is None

@@ -51,25 +51,25 @@ def cart_map(**settings):
 
 
 def test_without_answers_the_event_does_not_come_and_messages_follow(anna):
-    found = rehearse_map(cart_map(), anna, start=NOW)  # ten in Berlin
+    steps = rehearse_map(cart_map(), anna, start=NOW)  # ten in Berlin
 
-    assert [(h.step_id, h.port, h.at) for h in found] == [
+    assert [(h.step_id, h.port, h.at) for h in steps] == [
         ("e", "next", in_berlin(1, 10)),
         ("w", "timed_out", in_berlin(1, 11)),
         ("m", "next", in_berlin(1, 11)),
         ("u", "next", in_berlin(1, 18)),
         ("n", "", in_berlin(2, 10)),  # the next run decides at nine of the organisation, UTC
     ]
-    assert str(found[0].at.tzinfo) == "Europe/Berlin"
-    (message,) = found[2].messages
+    assert str(steps[0].at.tzinfo) == "Europe/Berlin"
+    (message,) = steps[2].messages
     assert (message.subject, message.limits) == ("Hello Anna", ())
-    assert found[-1].text.endswith("The journey ends here.")
+    assert steps[-1].text.endswith("The journey ends here.")
 
 
 def test_an_answer_leads_another_way(anna):
-    found = rehearse_map(cart_map(), anna, start=NOW, answers={"w": "happened"})
+    steps = rehearse_map(cart_map(), anna, start=NOW, answers={"w": "happened"})
 
-    assert [(h.step_id, h.at) for h in found] == [
+    assert [(h.step_id, h.at) for h in steps] == [
         ("e", in_berlin(1, 10)),
         ("w", in_berlin(1, 10, 1)),
         ("x", in_berlin(1, 10, 1)),
@@ -83,11 +83,11 @@ def test_it_is_said_which_limits_would_hold_a_message(anna):
     QuietHours.objects.create(name="Noon", starts_at="10:30", ends_at="11:30")
     version = cart_map(when_blocked="wait", wait_hours=5, then="exit")
 
-    found = rehearse_map(version, anna, start=NOW)
+    steps = rehearse_map(version, anna, start=NOW)
 
-    assert [h.step_id for h in found] == ["e", "w", "m"]
-    assert found[-1].at == in_berlin(1, 16)  # five hours after eleven
-    (message,) = found[-1].messages
+    assert [h.step_id for h in steps] == ["e", "w", "m"]
+    assert steps[-1].at == in_berlin(1, 16)  # five hours after eleven
+    (message,) = steps[-1].messages
     assert "None at all" in message.limits[0]
     assert message.limits[1] == "Waits for the end of quiet hours at 2026-03-01 11:30."
 
@@ -101,14 +101,14 @@ def test_what_only_waits_leads_on_when_it_leaves(anna):
     QuietHours.objects.create(name="Noon", starts_at="10:30", ends_at="11:30")
     Organisation.objects.update_or_create(pk=1, defaults={"lock_time": time(13)})
 
-    found = rehearse_map(cart_map(), anna, start=NOW)
+    steps = rehearse_map(cart_map(), anna, start=NOW)
 
-    assert [(h.step_id, h.port, h.at) for h in found[2:]] == [
+    assert [(h.step_id, h.port, h.at) for h in steps[2:]] == [
         ("m", "next", in_berlin(1, 11, 30)),  # decided at eleven
         ("u", "next", in_berlin(1, 18)),
         ("n", "", in_berlin(2, 14)),  # the lock time is the organisation's, in UTC
     ]
-    (message,) = found[2].messages
+    (message,) = steps[2].messages
     assert message.limits == ("Waits for the end of quiet hours at 2026-03-01 11:30.",)
 
 
@@ -117,9 +117,9 @@ def test_what_is_owed_waits_for_no_quiet_hours(anna):
     version = cart_map()
     Campaign.objects.update(transactional=True)
 
-    found = rehearse_map(version, anna, start=NOW)
+    steps = rehearse_map(version, anna, start=NOW)
 
-    assert (found[2].at, found[2].messages[0].limits) == (in_berlin(1, 11), ())
+    assert (steps[2].at, steps[2].messages[0].limits) == (in_berlin(1, 11), ())
 
 
 def test_nothing_is_written(anna):

@@ -70,7 +70,7 @@ def test_a_wait_until_an_hour_is_by_the_customers_clock_over_a_clock_change():
     advance_travellers(saturday, owner="test")
 
     due = dict(Traveller.objects.values_list("customer_id", "due_at"))
-    assert [due[one.pk] for one in people] == [
+    assert [due[customer.pk] for customer in people] == [
         saturday.replace(day=29, hour=16),
         saturday.replace(hour=22),
         saturday.replace(hour=18),  # the organisation's, UTC

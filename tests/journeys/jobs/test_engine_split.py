@@ -30,17 +30,17 @@ def chances(now, codes, known=(True, True, True), sd=0.0, arm="optimised"):
 
 def test_the_better_branch_gets_all_but_the_floor_when_values_are_sure():
     # The floor of 2 % is shared out between the two: 1 % and 99 %.
-    found = chances([[100, 5, 7], [1, 5, 7], [3, 0, 3]], np.zeros((3, 3), int), sd=1e-9)
-    np.testing.assert_allclose(found, [[0.99, 0.01], [0.01, 0.99], [0.5, 0.5]], atol=1e-12)
+    shares = chances([[100, 5, 7], [1, 5, 7], [3, 0, 3]], np.zeros((3, 3), int), sd=1e-9)
+    np.testing.assert_allclose(shares, [[0.99, 0.01], [0.01, 0.99], [0.5, 0.5]], atol=1e-12)
 
 
 def test_what_is_not_possible_is_not_chosen_and_without_evidence_all_is_even():
-    found = chances([[100, 5, 7], [100, 5, 7]], [[1, 0, 0], [1, 1, 1]], sd=1e-9)
-    np.testing.assert_allclose(found, [[0, 1], [0.5, 0.5]])
-    found = chances([[100, 5, 7]], [[0, 0, 0]], known=(True, True, False), sd=1e-9)
-    np.testing.assert_allclose(found, [[0.5, 0.5]])
-    found = chances([[100, 5, 7]] * 2, [[0, 0, 0], [0, 1, 1]], sd=1e-9, arm="baseline")
-    np.testing.assert_allclose(found, [[0.5, 0.5], [1, 0]])
+    shares = chances([[100, 5, 7], [100, 5, 7]], [[1, 0, 0], [1, 1, 1]], sd=1e-9)
+    np.testing.assert_allclose(shares, [[0, 1], [0.5, 0.5]])
+    shares = chances([[100, 5, 7]], [[0, 0, 0]], known=(True, True, False), sd=1e-9)
+    np.testing.assert_allclose(shares, [[0.5, 0.5]])
+    shares = chances([[100, 5, 7]] * 2, [[0, 0, 0], [0, 1, 1]], sd=1e-9, arm="baseline")
+    np.testing.assert_allclose(shares, [[0.5, 0.5], [1, 0]])
 
 
 def fork_map():
@@ -68,9 +68,9 @@ def test_a_branch_whose_message_is_not_possible_is_left_out_and_chances_are_stor
             "traveller__customer_id", "result", "probability"
         )
     }
-    assert {taken[one.pk] for one in mail} == {("b", 1.0)}
+    assert {taken[customer.pk] for customer in mail} == {("b", 1.0)}
     # Nothing is known of either yet: even chances, and both are taken.
-    assert {taken[one.pk] for one in both} == {("a", 0.5), ("b", 0.5)}
+    assert {taken[customer.pk] for customer in both} == {("a", 0.5), ("b", 0.5)}
 
 
 @pytest.mark.django_db
@@ -81,6 +81,6 @@ def test_without_any_state_branches_are_even():
 
     advance_travellers(NOON, owner="test")
 
-    found = StepPassage.objects.filter(step="g").values_list("result", "probability")
-    assert set(found) == {("a", 0.5), ("b", 0.5)}
+    branches = StepPassage.objects.filter(step="g").values_list("result", "probability")
+    assert set(branches) == {("a", 0.5), ("b", 0.5)}
     assert not Traveller.objects.exclude(fault="").exists()

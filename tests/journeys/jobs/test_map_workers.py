@@ -55,8 +55,8 @@ def test_two_workers_move_nobody_twice(monkeypatch):
     assert sum(counts, Counter())["done"] == N_PEOPLE
     assert StepPassage.objects.count() == 3 * N_PEOPLE
     assert Traveller.objects.filter(status="done", outcome="end").count() == N_PEOPLE
-    found = step_counts(journey.active_version)
-    assert [found[s].arrived for s in "emn"] == [N_PEOPLE] * 3
+    by_step = step_counts(journey.active_version)
+    assert [by_step[s].arrived for s in "emn"] == [N_PEOPLE] * 3
 
 
 @pytest.mark.django_db(transaction=True)

@@ -127,8 +127,8 @@ def test_a_mix_set_by_hand_is_pinned_and_sends_that_action_alone(campaign):
 
     assert set(Contact.objects.values_list("action_id", flat=True)) == {y.pk}
     assert set(Contact.objects.values_list("assignment_prob", flat=True)) == {1.0}
-    place = [action["id"] for action in run.rulebook["actions"]].index(x.pk)
-    codes = {decision.verdicts[place] for decision in Decision.objects.all()}
+    index = [action["id"] for action in run.rulebook["actions"]].index(x.pk)
+    codes = {decision.verdicts[index] for decision in Decision.objects.all()}
     assert codes == {Verdict.MIX_SET_BY_HAND}
     assert replay_run(run).differing == []
     decide_day(DAY + timedelta(days=31))

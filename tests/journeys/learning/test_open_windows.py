@@ -66,21 +66,21 @@ def test_a_contact_counts_by_the_share_that_has_arrived_by_its_age_for_its_goal_
     P(delay <= 1) = 3/4; control 1 on the first and 1 on the fourth: 1/2. Of the second goal: test
     2 on the second day: P(delay <= 1) = 0, P(delay <= 2) = 1.
     """
-    one, two = make_tested_action(), make_tested_action()
-    contact(one, day=0, orders_after=(1, 2, 23, 49))
-    contact(one, day=0, orders_after=(1, 95), is_control=True)
-    contact(two, day=0, orders_after=(25, 47))
-    contact(one, day=8, orders_after=(1,))
-    contact(one, day=8, is_control=True)
-    contact(two, day=8)
-    contact(two, day=7, orders_after=(25,))
+    first, second = make_tested_action(), make_tested_action()
+    contact(first, day=0, orders_after=(1, 2, 23, 49))
+    contact(first, day=0, orders_after=(1, 95), is_control=True)
+    contact(second, day=0, orders_after=(25, 47))
+    contact(first, day=8, orders_after=(1,))
+    contact(first, day=8, is_control=True)
+    contact(second, day=8)
+    contact(second, day=7, orders_after=(25,))
     for day in (0, 7, 8):
         build_state(days(day))
 
     assert seen(days(10)) == [  # the third of two.day 8 can have shown nothing in its one day
-        (two.pk, True, 100, True, 1.0),
-        (one.pk, True, 100, True, 0.75),
-        (one.pk, False, 0, False, 0.5),
+        (second.pk, True, 100, True, 1.0),
+        (first.pk, True, 100, True, 0.75),
+        (first.pk, False, 0, False, 0.5),
     ]
 
 
@@ -101,14 +101,14 @@ def test_a_contact_is_open_or_measured_and_never_both(hour, open_on):
     action = make_tested_action()
     contact(action, day=0, reserved_at=day_start(DAY, "UTC") + timedelta(hours=hour))
     build_state(DAY)
-    found = {}
+    seen_on = {}
 
     for day in range(1, 8):
         measure_outcomes(days(day))
-        found[day] = (len(seen(days(day))), Outcome.objects.count())
+        seen_on[day] = (len(seen(days(day))), Outcome.objects.count())
 
     last = open_on[-1]
-    assert found == {d: (int(d in open_on), int(d > last)) for d in range(1, 8)}
+    assert seen_on == {d: (int(d in open_on), int(d > last)) for d in range(1, 8)}
 
 
 def test_a_contact_after_midnight_where_the_company_is_has_shown_nothing():
@@ -139,8 +139,8 @@ def test_contacts_teach_before_their_windows_close_as_they_will_when_closed():
         version = fit_uplift(days(day))
         model = UpliftModel.from_bytes(bytes(version.payload))
         X = np.eye(1, len(version.scaling.feature_set.names) + 1)
-        found = model.predict(X, model.segment_ids_[:1])
-        return found.uplift[0, 0], found.sd[0, 0], version.evidence[str(action.pk)]
+        prediction = model.predict(X, model.segment_ids_[:1])
+        return prediction.uplift[0, 0], prediction.sd[0, 0], version.evidence[str(action.pk)]
 
     before, sd_before, _ = learned(8)  # only the first 48: 100 × (12 − 4) / 24 = 33 cents
     open_uplift, open_sd, open_evidence = learned(9)

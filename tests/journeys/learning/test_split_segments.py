@@ -30,12 +30,12 @@ N = 240
 @pytest.fixture
 def customers():
     """All new, with one order alike; every other one clicked."""
-    found = make_customers(N)
-    store(*(event(customer, "click", days_before(2)) for customer in found[1::2]))
-    for customer in found:
+    people = make_customers(N)
+    store(*(event(customer, "click", days_before(2)) for customer in people[1::2]))
+    for customer in people:
         make_order(customer, on=DAY - timedelta(days=2))
     ensure_partitions("journeys_outcome", DAY, DAY + 5 * WEEK)
-    return found
+    return people
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_a_difference_is_found_logged_and_holds_from_the_next_day(customers, act
     assert attempt.statistic > attempt.critical
     assert (attempt.n_contacts, attempt.week) == (N, 1)
     assert attempt.feature == split.feature
-    found = evidence_of(SplitProof.objects.get()).found
-    assert abs(abs(found.cents) - 1_000) < 4 * found.error
+    at_first = evidence_of(SplitProof.objects.get()).found
+    assert abs(abs(at_first.cents) - 1_000) < 4 * at_first.error
     build_state(DAY + timedelta(days=1))
     states = CustomerState.objects.filter(as_of=DAY + timedelta(days=1), customer__in=customers)
     by_segment = {}
@@ -168,12 +168,12 @@ def test_undoing_asks_for_its_own_permission(customers, action, client, admin_cl
     user = User.objects.create_user("viewer", password="x", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_segmentsplit"))
     client.login(username="viewer", password="x")
-    asked = {"action": "undo", "_selected_action": [split.pk]}
+    data = {"action": "undo", "_selected_action": [split.pk]}
 
-    client.post(page, asked)
+    client.post(page, data)
     split.refresh_from_db()
     assert split.ended_on is None
-    admin_client.post(page, asked)
+    admin_client.post(page, data)
 
     split.refresh_from_db()
     assert split.end == "undone"

@@ -84,18 +84,18 @@ def test_whoever_drew_it_is_no_second_person(group, maker, second):
 
 def test_moving_a_step_is_no_edit_and_any_other_stroke_is(group, maker, second):
     journey = map_for(group)
-    given = approve(ask_for_launch(MAP, journey.pk, by=maker, at=NOW), by=second, at=NOW)
+    approval = approve(ask_for_launch(MAP, journey.pk, by=maker, at=NOW), by=second, at=NOW)
     graph = journey.versions.get().graph
     graph["steps"][1]["x"] += 200
     save_graph(journey, graph, by="maker", at=NOW)
-    given.refresh_from_db()
-    assert given.status == "approved"
+    approval.refresh_from_db()
+    assert approval.status == "approved"
     graph["steps"][2]["minutes"] = 90
 
     save_graph(journey, graph, by="maker", at=NOW)
 
-    given.refresh_from_db()
-    assert (given.status, given.reason) == ("withdrawn", "“Hello” has been changed since.")
+    approval.refresh_from_db()
+    assert (approval.status, approval.reason) == ("withdrawn", "“Hello” has been changed since.")
     with pytest.raises(MapNeedsApproval, match=("” has changed since it was approved")):
         launch_map(journey, by="maker", at=NOW)
 
@@ -144,8 +144,8 @@ def test_settings_of_a_running_map_and_its_group_are_rules_in_force(group, maker
     journey.refresh_from_db()
     group.refresh_from_db()
     assert (journey.control_share, bool(group.rule)) == (0, True)
-    for asked in Approval.objects.filter(kind="rules"):
-        approve(asked, by=second, at=NOW)
+    for approval in Approval.objects.filter(kind="rules"):
+        approve(approval, by=second, at=NOW)
     journey.refresh_from_db()
     group.refresh_from_db()
     assert (journey.control_share, group.rule) == (0.5, {})
@@ -156,12 +156,12 @@ def test_drafts_of_its_steps_are_approved_and_launched_with_it(group, maker, sec
     journey = map_for(group)
     Campaign.objects.filter(recurrence="step").update(status="draft")
     draft = Campaign.objects.filter(recurrence="step").first()
-    given = approve(ask_for_launch(MAP, journey.pk, by=maker, at=NOW), by=second, at=NOW)
+    approval = approve(ask_for_launch(MAP, journey.pk, by=maker, at=NOW), by=second, at=NOW)
     draft.actions.update(body="Other")
     with pytest.raises(MapNeedsApproval, match=("” has changed since it was approved")):
         launch_map(journey, by="maker", at=NOW)
     draft.refresh_from_db()
-    assert (given.status, draft.status) == ("approved", "draft")
+    assert (approval.status, draft.status) == ("approved", "draft")
 
     launched_by_two(journey, maker, second)
 
@@ -192,11 +192,11 @@ def test_entry_by_event_counts_all_who_allowed_one_of_its_channels(group, maker)
     journey = JourneyMap.objects.create(name="Cart", control_share=0)
     save_graph(journey, draw({"e": ENTRY, "s": send(message)}, "e>s"), by="maker", at=NOW)
 
-    asked = ask_for_launch(MAP, journey.pk, by=maker, at=NOW)
+    approval = ask_for_launch(MAP, journey.pk, by=maker, at=NOW)
 
-    assert asked.audience == 10
-    found = dry_run(asked)
-    assert (found["notes"], found["changes"]) == (["nobody_at_once"], [])
+    assert approval.audience == 10
+    report = dry_run(approval)
+    assert (report["notes"], report["changes"]) == (["nobody_at_once"], [])
 
 
 def test_a_dry_run_shows_the_first_message_of_those_who_enter_at_once(group, maker):
@@ -219,10 +219,10 @@ def test_the_control_share_of_the_map_keeps_its_messages(group, maker):
     journey = map_for(group, control_share=0.5, seed=1)
     first = journey.versions.get().graph["steps"][1]["campaign"]
 
-    found = dry_run(ask_for_launch(MAP, journey.pk, by=maker, at=NOW, only_try=True))
+    report = dry_run(ask_for_launch(MAP, journey.pk, by=maker, at=NOW, only_try=True))
     JourneyMap.objects.update(control_share=0)
     everybody = dry_run(ask_for_launch(MAP, journey.pk, by=maker, at=NOW, only_try=True))
 
-    assert found["gaining"][0] < 7
+    assert report["gaining"][0] < 7
     assert everybody["campaigns"][0]["after"][0] == 7
     assert everybody["campaigns"][0]["id"] == first

@@ -112,17 +112,17 @@ def test_what_another_saved_meanwhile_is_not_overwritten_unasked(admin_client):
     opened = newest_token(journey)
     theirs = draw({"s1": ENTRY, "s2": wait(5)}, "s1>s2")
     save_graph(journey, theirs, by="berta", at=NOW.replace(minute=30))
-    mine = {"graph": draw({"s1": ENTRY, "s2": wait(9)}, "s1>s2"), "base": opened}
+    later_save = {"graph": draw({"s1": ENTRY, "s2": wait(9)}, "s1>s2"), "base": opened}
 
-    answer = post(admin_client, journey, "save", mine)
+    answer = post(admin_client, journey, "save", later_save)
     assert answer.status_code == 409
     assert "berta" in answer.json()["text"]
     assert journey.versions.get().graph == theirs
     assert post(admin_client, journey, "launch", {"base": opened}).status_code == 409
 
-    again = post(admin_client, journey, "save", mine | {"base": answer.json()["base"]})
+    again = post(admin_client, journey, "save", later_save | {"base": answer.json()["base"]})
     assert again.status_code == 200
-    assert journey.versions.get().graph == mine["graph"]
+    assert journey.versions.get().graph == later_save["graph"]
 
 
 def test_two_who_open_an_empty_map_do_not_overwrite_each_other(admin_client):

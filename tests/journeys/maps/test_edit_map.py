@@ -109,10 +109,10 @@ def test_a_rule_is_told_in_the_labels_of_its_fields():
     other = {"kind": "split", "by": "rule", "rule": condition}
     label = rule_fields(None)["consent.sms"].label
 
-    told = describe_graph(parse_graph(draw({"e": ENTRY, "s": split, "o": other}, "e>s s:no>o")))
+    words = describe_graph(parse_graph(draw({"e": ENTRY, "s": split, "o": other}, "e>s s:no>o")))
 
-    assert told["s"].casefold() == f"Split: {label}?".casefold()
-    assert told["o"] == "Split: days since registration > 30?"
+    assert words["s"].casefold() == f"Split: {label}?".casefold()
+    assert words["o"] == "Split: days since registration > 30?"
 
 
 def test_what_cannot_be_read_is_not_saved():

@@ -36,8 +36,8 @@ def later(**span) -> datetime:
 
 
 def entries(journey: JourneyMap) -> list[tuple[int, str]]:
-    found = Traveller.objects.filter(map=journey).order_by("pk")
-    return list(found.values_list("customer_id", "entry_key"))
+    travellers = Traveller.objects.filter(map=journey).order_by("pk")
+    return list(travellers.values_list("customer_id", "entry_key"))
 
 
 def test_an_event_begins_one_journey_however_often_it_is_looked_at():
@@ -123,8 +123,8 @@ def test_reentry(fields, entered):
         move(later(minutes=60)) if minute < 60 else None
         advance_travellers(later(minutes=max(minute, 60)), owner="test")
 
-    found = Traveller.objects.filter(map=journey).values_list("entered_at", flat=True)
-    assert sorted(found) == [later(minutes=minute) for minute in entered]
+    entered_at = Traveller.objects.filter(map=journey).values_list("entered_at", flat=True)
+    assert sorted(entered_at) == [later(minutes=minute) for minute in entered]
 
 
 def test_of_two_events_at_once_the_first_begins_the_one_journey():

@@ -43,8 +43,10 @@ def make_offer(**fields) -> Campaign:
 
 def decided(*customers: Customer, day: date = DAY) -> list[tuple[str, int | None]]:
     """Layer and campaign of each customer's decision, in their order."""
-    found = Decision.objects.filter(as_of=day).values_list("customer_id", "layer", "campaign_id")
-    by_customer = {customer: (layer, campaign) for customer, layer, campaign in found}
+    decisions = Decision.objects.filter(as_of=day).values_list(
+        "customer_id", "layer", "campaign_id"
+    )
+    by_customer = {customer: (layer, campaign) for customer, layer, campaign in decisions}
     return [by_customer[customer.pk] for customer in customers]
 
 

@@ -25,11 +25,11 @@ def test_every_entrant_plays_all_days(name):
 
 
 def test_a_row_says_mean_and_error_over_seeds_and_who_is_not_installed():
-    found = [
+    results = [
         (Game("dense", "engine", seed), Played(share, 1.0, 1.0, 10))
         for seed, share in enumerate([0.7, 0.8, 0.9])
     ]
-    rows = {row["policy"]: row for row in bandit_rows(found)}
+    rows = {row["policy"]: row for row in bandit_rows(results)}
 
     assert list(rows) == list(ENTRANTS)
     # s.d. .1, over the root of three

@@ -50,11 +50,11 @@ def spoilt_at(month):
 def violated(findings, before=None, since=None):
     """Rules with a violation in a span of time."""
     return {
-        one.rule
-        for one in findings
+        finding.rule
+        for finding in findings
         if any(
             (not before or at < before) and (not since or at >= since)
-            for at, _text in one.violations
+            for at, _text in finding.violations
         )
     }
 
@@ -70,7 +70,7 @@ def test_nobody_had_to_catch_what_the_engine_did_not_foresee(month):
 
 def test_what_was_checked_also_mattered(findings):
     """A rule that never held anything back would be kept by any engine."""
-    mattered = {one.rule for one in findings if one.n_tested}
+    mattered = {finding.rule for finding in findings if finding.n_tested}
     assert mattered >= {
         "cap “Three in seven days”",
         "cap “An e-mail a day”",
@@ -161,8 +161,8 @@ def test_a_message_in_quiet_hours_is_found(month, spoilt_at, tmp_path):
 
     change_arrived(folder, at_night)
 
-    found = violated(check_month(folder), before=spoilt_at)
-    assert any(rule.startswith("quiet hours") for rule in found)
+    violated_rules = violated(check_month(folder), before=spoilt_at)
+    assert any(rule.startswith("quiet hours") for rule in violated_rules)
 
 
 def test_a_message_that_never_arrived_is_found(month, spoilt_at, tmp_path):
@@ -189,7 +189,9 @@ def test_a_message_of_a_paused_map_is_found(month, spoilt_at, tmp_path):
             " JOIN journeys_traveller t ON t.id = p.traveller_id WHERE p.contact_id IS NOT NULL"
         )
         sent = [(evidence.contacts[contact], journey) for contact, journey in cursor.fetchall()]
-    at, journey = min((one.arrived_at, journey) for one, journey in sent if one.arrived_at)
+    at, journey = min(
+        (message.arrived_at, journey) for message, journey in sent if message.arrived_at
+    )
     pause = [{"at": (at - HOUR).timestamp(), "what": "map paused", "map": journey},
              {"at": (at + HOUR).timestamp(), "what": "map launched", "map": journey}]  # fmt: skip
     path = folder / "journal"
@@ -243,10 +245,10 @@ def test_what_is_planted_is_found(month, findings, spoilt_at, rule):
         with connection.cursor() as cursor:
             cursor.execute(PLANTED[rule], facts)
             assert cursor.rowcount
-        found = check_month(month)
+        after_planting = check_month(month)
         transaction.set_rollback(True)
 
-    assert rule in violated(found, before=spoilt_at)
+    assert rule in violated(after_planting, before=spoilt_at)
     assert rule not in violated(findings, before=spoilt_at)
 
 

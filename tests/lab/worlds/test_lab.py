@@ -64,10 +64,10 @@ def test_an_effect_changes_half_of_the_way_on_its_day():
 def test_what_happens_is_what_was_expected(name, days):
     """Orders gained and lost in eight worlds against the expectations when messages were sent."""
     lives = [live(few_campaigns(name, 1_000, days, seed), Stops) for seed in range(8)]
-    surprise = np.array([one.realised_cents - one.net_cents.sum() for one in lives])
+    surprise = np.array([day.realised_cents - day.net_cents.sum() for day in lives])
 
     assert abs(surprise.mean()) < 3 * surprise.std(ddof=1) / np.sqrt(len(surprise))
-    assert sum(one.net_cents.sum() for one in lives) > 0  # else the comparison would say nothing
+    assert sum(day.net_cents.sum() for day in lives) > 0  # else the comparison would say nothing
 
 
 def test_messages_that_do_nothing_are_worth_nothing():

@@ -74,10 +74,10 @@ def test_the_best_order_of_a_series_is_found_by_brute_force():
     every = [list(o) for k in range(4) for o in permutations(range(3), k)]
     values = [SeriesPlan(lab, rows, order=o).value.mean() for o in every]
 
-    found = best_order(world)
+    order = best_order(world)
 
-    assert found == [1, 0]
-    assert SeriesPlan(lab, rows, order=found).value.mean() == pytest.approx(max(values))
+    assert order == [1, 0]
+    assert SeriesPlan(lab, rows, order=order).value.mean() == pytest.approx(max(values))
     assert max(values) <= SeriesPlan(lab, rows).value.mean() + 1e-9
 
 
@@ -143,8 +143,8 @@ def test_the_order_found_is_the_best_of_all():
         rng = np.random.default_rng(seed)
         values = rng.normal(0.3, 1, (60, 4)) * (rng.random((60, 4)) < 0.8)
         best = max(order_value(order, values, 2) for order in every)
-        found = order_value(improved(greedy(values, 2), values, 2), values, 2)
-        shares.append(found / best)
+        value = order_value(improved(greedy(values, 2), values, 2), values, 2)
+        shares.append(value / best)
 
     assert np.mean(np.isclose(shares, 1)) >= 0.9  # a local optimum may fall short
     assert min(shares) > 0.9

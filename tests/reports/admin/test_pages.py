@@ -76,10 +76,12 @@ def test_one_campaign_is_broken_down_to_its_micro_segments(admin_client):
     action = make_experiment(micro_segment=segment)
 
     everything = admin_client.get(reverse(UPLIFT)).content.decode()
-    one = admin_client.get(reverse(UPLIFT), {"campaign": action.campaign_id}).content.decode()
+    campaign_page = admin_client.get(
+        reverse(UPLIFT), {"campaign": action.campaign_id}
+    ).content.decode()
 
     assert "active: shoes" not in everything
-    assert "active: shoes" in one
+    assert "active: shoes" in campaign_page
 
 
 def test_a_broken_split_takes_the_headlines_place(admin_client):

@@ -30,11 +30,11 @@ def make_history(n=70):
             event(
                 customer,
                 "order",
-                days_before(1 + 29 * place + number % 23),
-                amount_cents=1_000 + 137 * (number % 11) + 50 * place,
+                days_before(1 + 29 * index + number % 23),
+                amount_cents=1_000 + 137 * (number % 11) + 50 * index,
             )
             for number, customer in enumerate(make_customer() for _ in range(n))
-            for place in range(number % 5, 6)
+            for index in range(number % 5, 6)
         )
     )
     for back in (28, 0):

@@ -43,22 +43,22 @@ def test_a_question_is_queued_answered_and_shown_with_its_chart(admin_client):
     }
 
     response = admin_client.post(reverse(ADD), sent)
-    asked = WhatIf.objects.get()
+    question = WhatIf.objects.get()
     WhatIf.objects.update(as_of=CLOSED)
 
-    assert response.url == reverse(ONE, args=[asked.pk])
-    assert asked.changes == [["rank", "A=1"]]
+    assert response.url == reverse(ONE, args=[question.pk])
+    assert question.changes == [["rank", "A=1"]]
     assert [q.func() for q in OrmQ.objects.all()] == ["reports.tasks.answer_task"]
     waiting = admin_client.get(response.url).content.decode()
     assert "Waiting for a worker." in waiting
     assert "data-progress-url" in waiting
-    assert answer_task(asked.pk) == "rank A=1: done"
-    assert answer_task(asked.pk) == "rank A=1 was already answered"
+    assert answer_task(question.pk) == "rank A=1: done"
+    assert answer_task(question.pk) == "rank A=1 was already answered"
     page = admin_client.get(response.url).content.decode()
     assert "Gain per 1,000 decisions" in page
     assert page.count("<circle") == 3  # an interval for each estimate
     assert "of 300 for 300 customers" in page
-    progress = admin_client.get(reverse("admin:reports_whatif_progress", args=[asked.pk])).json()
+    progress = admin_client.get(reverse("admin:reports_whatif_progress", args=[question.pk])).json()
     assert progress["finished"]
     assert progress["share"] == 1
     assert "priority: A=1" in admin_client.get(reverse(LIST)).content.decode()
@@ -126,33 +126,33 @@ def test_what_cannot_be_asked_is_answered_by_a_sentence(admin_client, sent, sent
 
 def test_a_refusal_stands_where_the_value_would(admin_client):
     make_log(30)
-    asked = ask()
+    question = ask()
 
-    answer_task(asked.pk)
+    answer_task(question.pk)
 
-    page = admin_client.get(reverse(ONE, args=[asked.pk])).content.decode()
+    page = admin_client.get(reverse(ONE, args=[question.pk])).content.decode()
     assert "The log holds the equivalent of" in page
     assert "Gain per" not in page
     assert "The log holds the equivalent of" in admin_client.get(reverse(LIST)).content.decode()
 
 
 def test_a_question_that_fails_says_why(admin_client):
-    asked = ask(changes=[["rank", "Gone=1"]])
+    question = ask(changes=[["rank", "Gone=1"]])
 
-    answer_task(asked.pk)
+    answer_task(question.pk)
 
-    page = admin_client.get(reverse(ONE, args=[asked.pk])).content.decode()
+    page = admin_client.get(reverse(ONE, args=[question.pk])).content.decode()
     assert "There is no campaign named “Gone”." in page
 
 
 def test_only_who_may_ask_asks_and_who_may_look_looks(client):
-    asked = ask()
+    question = ask()
     user = User.objects.create_user("crm", is_staff=True)
     client.force_login(user)
     pages = [
         reverse(LIST),
-        reverse(ONE, args=[asked.pk]),
-        reverse("admin:reports_whatif_progress", args=[asked.pk]),
+        reverse(ONE, args=[question.pk]),
+        reverse("admin:reports_whatif_progress", args=[question.pk]),
         reverse(ADD),
     ]
     assert [client.get(page).status_code for page in pages] == [403] * 4
@@ -161,4 +161,4 @@ def test_only_who_may_ask_asks_and_who_may_look_looks(client):
 
     assert [client.get(page).status_code for page in pages] == [200, 200, 200, 403]
     assert client.post(reverse(ADD)).status_code == 403
-    assert client.get(reverse(ONE, args=[asked.pk + 1])).status_code == 404
+    assert client.get(reverse(ONE, args=[question.pk + 1])).status_code == 404

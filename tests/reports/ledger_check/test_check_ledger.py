@@ -37,8 +37,8 @@ def check(since=DAY):
         call_command("check_ledger", since=since, json=True, stdout=out)
     except SystemExit as leave:
         status = leave.code
-    found = json.loads(out.getvalue())
-    return status, {row["rule"]: row for row in found["rules"]}
+    printed = json.loads(out.getvalue())
+    return status, {row["rule"]: row for row in printed["rules"]}
 
 
 def violated(rules):
@@ -65,7 +65,7 @@ def test_it_says_by_which_rules_and_what_it_leaves_out(day):
     call_command("check_ledger", since=DAY, stdout=out)
 
     assert "by the rules in force now" in out.getvalue()
-    assert all(one in out.getvalue() for one in NOT_CHECKED)
+    assert all(rule in out.getvalue() for rule in NOT_CHECKED)
 
 
 def another_message(day, **fields):

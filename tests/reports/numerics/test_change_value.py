@@ -26,9 +26,9 @@ def log_of(customer, option, present, changed, reward, *, cost=None, features=No
 
 
 def evidence_of(log: LoggedDecisions) -> ChangeEvidence:
-    found = ChangeEvidence.of([log], np.unique(log.customer))
-    assert found is not None
-    return found
+    evidence = ChangeEvidence.of([log], np.unique(log.customer))
+    assert evidence is not None
+    return evidence
 
 
 def by_hand() -> LoggedDecisions:
@@ -78,8 +78,11 @@ def test_batches_of_customers_add_up_to_the_whole():
     whole, summed = evidence_of(log).value(), reduce(add, parts).value()
 
     for name in ("present", "ips", "snips", "doubly_robust"):
-        one, two = getattr(whole, name), getattr(summed, name)
-        assert_allclose([one.estimate, one.low, one.high], [two.estimate, two.low, two.high])
+        of_whole, of_sum = getattr(whole, name), getattr(summed, name)
+        assert_allclose(
+            [of_whole.estimate, of_whole.low, of_whole.high],
+            [of_sum.estimate, of_sum.low, of_sum.high],
+        )
 
 
 def test_a_change_that_touches_nothing_is_worth_exactly_nothing():

@@ -25,39 +25,39 @@ def forecast(predicted_cents, actual_cents, repeats=None):
 
 
 def test_groups_go_from_the_most_valuable_down():
-    found = by_decile(forecast([1, 5, 3, 4, 2], [10, 50, 30, 0, 20]), n_groups=2)
+    groups = by_decile(forecast([1, 5, 3, 4, 2], [10, 50, 30, 0, 20]), n_groups=2)
 
-    assert [group.n for group in found] == [3, 2]  # as good as equal
-    assert [group.predicted_cents for group in found] == [4, 1.5]
-    assert [group.actual_cents.mean for group in found] == [80 / 3, 15]
-    assert_allclose([group.predicted_purchases for group in found], [0.04, 0.015])
+    assert [group.n for group in groups] == [3, 2]  # as good as equal
+    assert [group.predicted_cents for group in groups] == [4, 1.5]
+    assert [group.actual_cents.mean for group in groups] == [80 / 3, 15]
+    assert_allclose([group.predicted_purchases for group in groups], [0.04, 0.015])
 
 
 def test_fewer_customers_than_groups_are_groups_of_one():
-    found = by_decile(forecast([1, 2], [3, 4]))
+    groups = by_decile(forecast([1, 2], [3, 4]))
 
-    assert [(group.n, group.actual_cents.mean) for group in found] == [(1, 4), (1, 3)]
+    assert [(group.n, group.actual_cents.mean) for group in groups] == [(1, 4), (1, 3)]
     assert by_decile(forecast([], [])) == []
 
 
 def test_many_repeats_share_a_group_and_absent_numbers_have_none():
-    found = by_frequency(forecast([1, 2, 3, 4], [1, 2, 3, 4], repeats=[0, 9, 2, 7]))
+    groups = by_frequency(forecast([1, 2, 3, 4], [1, 2, 3, 4], repeats=[0, 9, 2, 7]))
 
-    assert [(group.label, group.n) for group in found] == [("0", 1), ("2", 1), ("7+", 2)]
-    assert found[-1].predicted_cents == 3
+    assert [(group.label, group.n) for group in groups] == [("0", 1), ("2", 1), ("7+", 2)]
+    assert groups[-1].predicted_cents == 3
 
 
 def test_the_measures_by_hand():
-    found = agreement([1, 2, 3, 6], [0, 2, 4, 2])
+    measures = agreement([1, 2, 3, 6], [0, 2, 4, 2])
 
-    assert (found.predicted_total, found.actual_total) == (12, 8)
-    assert found.mean_absolute_error == (1 + 0 + 1 + 4) / 4
+    assert (measures.predicted_total, measures.actual_total) == (12, 8)
+    assert measures.mean_absolute_error == (1 + 0 + 1 + 4) / 4
     # Deviations (-2, -1, 0, 3) and (-2, 0, 2, 0): 4 over the root of 14 times 8.
-    assert found.correlation == pytest.approx(4 / math.sqrt(14 * 8))
+    assert measures.correlation == pytest.approx(4 / math.sqrt(14 * 8))
     # The actual mean is 2 with variance 8/3: limits 2 ± 3.1824 · √(2/3), the low one below zero.
-    assert found.ratio.estimate == 1.5
-    assert found.ratio.low == pytest.approx(3 / (2 + 3.182446 * math.sqrt(2 / 3)))
-    assert found.ratio.high == math.inf
+    assert measures.ratio.estimate == 1.5
+    assert measures.ratio.low == pytest.approx(3 / (2 + 3.182446 * math.sqrt(2 / 3)))
+    assert measures.ratio.high == math.inf
 
 
 def test_gini_by_the_curve_of_concentration():

@@ -16,10 +16,10 @@ def moments(values) -> Moments:
 
 
 def test_sums_give_mean_and_unbiased_variance():
-    one = moments([1, 2, 3, 4])
+    sums = moments([1, 2, 3, 4])
 
-    assert (one.mean, one.variance, one.mean_variance) == (2.5, 5 / 3, 5 / 12)
-    assert moments([1, 2]) + moments([3, 4]) == one
+    assert (sums.mean, sums.variance, sums.mean_variance) == (2.5, 5 / 3, 5 / 12)
+    assert moments([1, 2]) + moments([3, 4]) == sums
 
 
 def test_welch_is_scipys():
@@ -71,9 +71,11 @@ def test_equal_values_throughout_do_not_pass_for_certainty():
 
 
 def test_mover_of_one_is_that_one_and_of_two_adds_squares():
-    one = Interval(0.1, 0.0, 0.3)
+    interval = Interval(0.1, 0.0, 0.3)
 
-    assert_allclose([combine([1.0], [one]).low, combine([1.0], [one]).high], [0.0, 0.3], atol=1e-12)
+    assert_allclose(
+        [combine([1.0], [interval]).low, combine([1.0], [interval]).high], [0.0, 0.3], atol=1e-12
+    )
     both = combine([0.5, 0.5], [Interval(1, 1 - 3, 1 + 6), Interval(3, 3 - 4, 3 + 8)])
     assert (both.estimate, both.low, both.high) == (2, 2 - 2.5, 2 + 5)
 

@@ -103,14 +103,14 @@ def test_a_few_customers_margin_moves_to_the_parents():
     counts = np.diag(n)[:, [0, 1, 1]] * [1, 1, 0]
     moves = Moves(counts, n * mean, squares)
 
-    found = shrunk_means(moves, np.array([0, 0]))
+    means = shrunk_means(moves, np.array([0, 0]))
 
     # DerSimonian & Laird by hand: w = n / 400, the pooled mean 1200 / 104.
     pooled, w = 1200 / 104, n / 400
     between = (w @ (mean - pooled) ** 2 - 1) / (w.sum() - w @ w / w.sum())
-    assert_allclose(found, pooled + between / (between + 400 / n) * (mean - pooled))
-    assert pooled < found[1] < 50
-    assert abs(found[0] - 10) < 0.2
+    assert_allclose(means, pooled + between / (between + 400 / n) * (mean - pooled))
+    assert pooled < means[1] < 50
+    assert abs(means[0] - 10) < 0.2
 
 
 def test_a_segment_or_stage_without_anybody_takes_what_is_nearest():
@@ -171,12 +171,12 @@ def test_a_known_chain_is_recovered_from_many_customers():
     groups, rows, margin = world(rng)
     truth = horizon_value(rows, margin * np.sqrt(0.95), 0.95, 13)
 
-    found = chain_value(
+    chain = chain_value(
         observe(rng, rows, margin, np.full(24, 100_000)), groups, discount=0.95, n_periods=13
     )
 
-    assert_allclose(found.transition, rows, atol=0.006)
-    assert_allclose(found.horizon_cents, truth, rtol=0.02)
+    assert_allclose(chain.transition, rows, atol=0.006)
+    assert_allclose(chain.horizon_cents, truth, rtol=0.02)
 
 
 def test_sparse_rows_are_nearer_to_the_truth_than_raw_ones():

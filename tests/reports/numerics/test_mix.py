@@ -36,16 +36,16 @@ def test_whom_the_mix_prefers_for_which_action_makes_no_difference():
     """Big spenders get the first action nine times in ten; both do the same. The plain difference
     of means is 800 cents; 2,000 repetitions with known shares average to 0."""
     rng = np.random.default_rng(7)
-    found, plain = [], []
+    estimates, plain = [], []
     for _ in range(2_000):
         rich = rng.random(60) < 0.5
         q = np.where(rich, 0.9, 0.1)
         first = rng.random(60) < q
         y = np.where(rich, 1_000.0, 0.0) + rng.normal(0, 50, 60)
         delta, variance = PairSums.of(first, q, y).difference()
-        found.append((delta, variance))
+        estimates.append((delta, variance))
         plain.append(y[first].mean() - y[~first].mean())
-    delta, variance = np.transpose(found)
+    delta, variance = np.transpose(estimates)
 
     assert np.mean(plain) > 700
     assert abs(delta.mean()) < 4 * delta.std() / math.sqrt(2_000)
@@ -98,9 +98,12 @@ def test_a_leader_of_several_pays_for_having_been_picked():
 
 
 def test_states_follow_each_other():
-    def state(share, is_proven, own, overall):
+    def state(share, is_proven, own_evidence, overall):
         return mix_state(
-            leader_share=share, is_proven=is_proven, own_evidence=own, overall_evidence=overall
+            leader_share=share,
+            is_proven=is_proven,
+            own_evidence=own_evidence,
+            overall_evidence=overall,
         )
 
     assert state(0.5, False, 0.4, 0.9) is State.TEST
@@ -143,19 +146,19 @@ class Stream:
         chance = np.where(control, 0.3, self.rates[drawn])
         responded = self.rng.random((n_campaigns, n)) < chance
         for action in range(k):
-            mine = drawn == action
+            of_action = drawn == action
             self.counts[:, :, action] += [
-                (mine & ~control).sum(axis=1),
-                (mine & ~control & responded).sum(axis=1),
-                (mine & control).sum(axis=1),
-                (mine & control & responded).sum(axis=1),
+                (of_action & ~control).sum(axis=1),
+                (of_action & ~control & responded).sum(axis=1),
+                (of_action & control).sum(axis=1),
+                (of_action & control & responded).sum(axis=1),
             ]
         for (a, b), sums in self.pairs.items():
             for c in range(n_campaigns):
-                mine = np.isin(drawn[c], [a, b]) & ~control[c]
-                q = np.full(mine.sum(), p[c, a] / (p[c, a] + p[c, b]))
+                of_action = np.isin(drawn[c], [a, b]) & ~control[c]
+                q = np.full(of_action.sum(), p[c, a] / (p[c, a] + p[c, b]))
                 sums[c] = sums[c] + PairSums.of(
-                    drawn[c][mine] == a, q, responded[c][mine] * 1_000.0
+                    drawn[c][of_action] == a, q, responded[c][of_action] * 1_000.0
                 )
 
     def looks(self):
@@ -202,12 +205,12 @@ def test_equal_actions_are_called_settled_or_proven_in_one_campaign_of_twenty_at
     """Looked at on each of 50 days. The same campaigns cross a posterior probability of .95, which
     is what a naive reader would stop at, far more often."""
     stream = Stream(rates, n_campaigns=100, seed=11)
-    settled, found, naive = (np.zeros(100, dtype=bool) for _ in range(3))
+    settled, called_proven, naive = (np.zeros(100, dtype=bool) for _ in range(3))
     for _day in range(50):
         stream.day(50)
         looks = list(stream.looks())
         settled |= [state is State.SETTLED for state, _proven, _leader in looks]
-        found |= [is_proven for _state, is_proven, _leader in looks]
+        called_proven |= [is_proven for _state, is_proven, _leader in looks]
         n, responders = stream.counts[0, :, :2], stream.counts[1, :, :2]
         rate = (responders + 1) / (n + 2)
         sd = np.sqrt((rate * (1 - rate) / (n + 2)).sum(axis=1))
@@ -215,5 +218,5 @@ def test_equal_actions_are_called_settled_or_proven_in_one_campaign_of_twenty_at
         naive |= enough & (np.abs(rate[:, 0] - rate[:, 1]) > 1.645 * sd)
 
     assert settled.mean() <= 0.05
-    assert found.mean() <= 0.05
+    assert called_proven.mean() <= 0.05
     assert naive.mean() > 0.15

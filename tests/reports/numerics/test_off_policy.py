@@ -92,10 +92,10 @@ def test_the_average_probability_in_place_of_the_logged_one_is_biased():
     x = rng.random(200_000)
     p_one = 0.1 + 0.8 * x
     chosen = (rng.random(len(x)) < p_one).astype(np.int64)
-    own = np.where(chosen == 1, p_one, 1 - p_one)
+    logged = np.where(chosen == 1, p_one, 1 - p_one)
     policy = always(1, len(x))
 
-    right = self_normalised_ips(log_of(chosen, own, x), policy)
+    right = self_normalised_ips(log_of(chosen, logged, x), policy)
     wrong = self_normalised_ips(log_of(chosen, np.full(len(x), 0.5), x), policy)
 
     assert abs(right.value - 0.5) < 4 * right.standard_error

@@ -95,9 +95,9 @@ def test_an_item_of_its_own_has_the_click_rate_of_its_rows(log):
     """Always item 0: weights are 34 on its rows, so the self-normalised value is their mean."""
     always = np.zeros((len(log), N_ITEMS))
     always[:, 0] = 1
-    mine = log.chosen == 0
+    of_item = log.chosen == 0
 
     value = self_normalised_ips(log, always)
 
-    assert value.value == pytest.approx(log.reward[mine].mean())
-    assert value.effective_n == pytest.approx(mine.sum())
+    assert value.value == pytest.approx(log.reward[of_item].mean())
+    assert value.effective_n == pytest.approx(of_item.sum())

@@ -33,8 +33,10 @@ def make_arms(plan, *, optimised=100, baseline=40, holdout=60):
 
 
 def comparison(report, treated, control):
-    [one] = [c for c in report.comparisons if (c.treated.arm, c.control.arm) == (treated, control)]
-    return one
+    [match] = [
+        c for c in report.comparisons if (c.treated.arm, c.control.arm) == (treated, control)
+    ]
+    return match
 
 
 def test_value_per_customer_counts_everyone_and_takes_off_returns_and_costs():

@@ -65,11 +65,11 @@ def make_buyers(n=80):
         event(
             customer,
             "order",
-            days_before(5 + 31 * place + number % 23, as_of=BEGIN),
-            amount_cents=1_000 + 137 * (number % 11) + 50 * place,
+            days_before(5 + 31 * index + number % 23, as_of=BEGIN),
+            amount_cents=1_000 + 137 * (number % 11) + 50 * index,
         )
         for number, customer in enumerate(customers)
-        for place in range(1 + number % 5)
+        for index in range(1 + number % 5)
     ]
     store(*orders)
     return customers

@@ -74,15 +74,19 @@ def load(**fields):
 def test_each_customer_and_day_is_one_choice_with_its_groups_probability():
     a, b = make_three_groups()
 
-    found = load()
+    experiment = load()
 
-    assert [action.pk for action in found.actions] == [a.pk, b.pk]
-    assert np.bincount(found.log.chosen).tolist() == [300, 300, 300]
-    assert np.allclose(found.log.propensity, 1 / 3)
-    assert found.log.support.all()
-    assert found.features.shape == (900, 1)
-    assert [found.log.reward[found.log.chosen == k].mean() for k in range(3)] == [100, 400, 200]
-    assert np.isnan(found.shares[found.log.chosen == 1, 1]).all()
+    assert [action.pk for action in experiment.actions] == [a.pk, b.pk]
+    assert np.bincount(experiment.log.chosen).tolist() == [300, 300, 300]
+    assert np.allclose(experiment.log.propensity, 1 / 3)
+    assert experiment.log.support.all()
+    assert experiment.features.shape == (900, 1)
+    assert [experiment.log.reward[experiment.log.chosen == k].mean() for k in range(3)] == [
+        100,
+        400,
+        200,
+    ]
+    assert np.isnan(experiment.shares[experiment.log.chosen == 1, 1]).all()
 
 
 @pytest.mark.parametrize(
@@ -91,11 +95,11 @@ def test_each_customer_and_day_is_one_choice_with_its_groups_probability():
 def test_rewards_can_be_counted_from_events(measure, means):
     make_three_groups()
 
-    found = load(reward=Reward("order", measure, 14))
+    experiment = load(reward=Reward("order", measure, 14))
 
-    assert [found.log.reward[found.log.chosen == k].mean() for k in range(3)] == pytest.approx(
-        means
-    )
+    assert [
+        experiment.log.reward[experiment.log.chosen == k].mean() for k in range(3)
+    ] == pytest.approx(means)
 
 
 def test_contacts_whose_window_is_open_are_left_out():

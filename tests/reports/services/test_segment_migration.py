@@ -137,11 +137,11 @@ def test_the_report_begins_where_it_is_told(organisation):
     history(make_customer(), (0, segment("active")))
     build(100)
 
-    found = segment_migration(as_of=day(100), since=day(50), period_days=7)
+    report = segment_migration(as_of=day(100), since=day(50), period_days=7)
 
-    assert found.days[0] == day(51)
-    assert len(found.days) == 8
-    assert found.rows[0].n_observed == 7
+    assert report.days[0] == day(51)
+    assert len(report.days) == 8
+    assert report.rows[0].n_observed == 7
 
 
 def test_a_sample_of_many_customers_says_so(organisation, monkeypatch):

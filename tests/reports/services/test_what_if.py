@@ -89,7 +89,7 @@ def test_a_rank_by_brute_force():
     decide_day()
     make_answers()
 
-    found = answer_to(("rank", "A=1"))
+    answer = answer_to(("rank", "A=1"))
 
     bought = set(Event.objects.values_list("customer_id", flat=True))
     weights, rewards = [], []
@@ -99,14 +99,14 @@ def test_a_rank_by_brute_force():
         cost = {"A": 20, "B": 10, "none": 0}[sent]
         rewards.append(1_000 * (decision.customer_id in bought) - cost)
     w, r = np.array(weights), np.array(rewards)
-    assert found.value is not None
-    assert found.value.present.estimate == pytest.approx(r.mean())
-    assert found.value.ips.estimate == pytest.approx((w * r).mean() - r.mean())
-    assert found.value.snips.estimate == pytest.approx((w @ r) / w.sum() - r.mean())
-    assert found.overlap.effective_n == pytest.approx(w.sum() ** 2 / (w @ w))
-    assert found.overlap.n_touched == found.overlap.n == 300
-    assert (found.sent_present, found.sent_changed) == pytest.approx((8 / 15, 0.8))
-    assert found.overlap.unsupported_share == 0
+    assert answer.value is not None
+    assert answer.value.present.estimate == pytest.approx(r.mean())
+    assert answer.value.ips.estimate == pytest.approx((w * r).mean() - r.mean())
+    assert answer.value.snips.estimate == pytest.approx((w @ r) / w.sum() - r.mean())
+    assert answer.overlap.effective_n == pytest.approx(w.sum() ** 2 / (w @ w))
+    assert answer.overlap.n_touched == answer.overlap.n == 300
+    assert (answer.sent_present, answer.sent_changed) == pytest.approx((8 / 15, 0.8))
+    assert answer.overlap.unsupported_share == 0
 
 
 def test_changes_are_worth_what_they_are_in_truth():
@@ -123,9 +123,9 @@ def test_changes_are_worth_what_they_are_in_truth():
 
     ranked, paused = answer_to(("rank", "A=1")), answer_to(("pause", "B"))
 
-    for found, truth in ((ranked, 442 - 271), (paused, 0)):
-        assert found.value is not None
-        for interval in (found.value.ips, found.value.snips, found.value.doubly_robust):
+    for answer, truth in ((ranked, 442 - 271), (paused, 0)):
+        assert answer.value is not None
+        for interval in (answer.value.ips, answer.value.snips, answer.value.doubly_robust):
             assert is_about(interval, truth)
             assert interval.high - interval.low < 120
 
@@ -185,10 +185,10 @@ def test_an_exclusion_shuts_out_from_the_next_day_and_can_be_dropped():
     decide_day(DAY + timedelta(days=1))
     n_after_a = Contact.objects.filter(as_of=DAY, action=a).count()
 
-    found = answer_to(("exclude", "A,B,5"))
+    answer = answer_to(("exclude", "A,B,5"))
 
-    assert found.overlap.n_touched == n_after_a
-    assert found.value is not None
+    assert answer.overlap.n_touched == n_after_a
+    assert answer.value is not None
     Exclusion.objects.create(
         name="a then b", campaign=a.campaign, excluded_campaign=_b.campaign, days=9
     )
@@ -206,10 +206,10 @@ def test_a_narrower_target_group_leaves_out_who_is_not_in_it():
     )
     decide_day()
 
-    found = answer_to(("target", f"A={group.name}"))
+    answer = answer_to(("target", f"A={group.name}"))
 
-    assert found.overlap.n_touched == 200
-    assert found.value is not None
+    assert answer.overlap.n_touched == 200
+    assert answer.value is not None
 
 
 def test_a_target_group_can_be_widened_only_where_the_log_has_been():
@@ -221,10 +221,10 @@ def test_a_target_group_can_be_widened_only_where_the_log_has_been():
     make_two(control_share=0.1, target_group=group)
     decide_day()
 
-    found = answer_to(("target", "A="))
+    answer = answer_to(("target", "A="))
 
-    assert found.overlap.n_touched == 200
-    assert found.overlap.unsupported_share == pytest.approx(1)
+    assert answer.overlap.n_touched == 200
+    assert answer.overlap.unsupported_share == pytest.approx(1)
 
 
 def test_who_will_be_in_the_new_target_group_tomorrow_is_not_in_it_today():
@@ -238,9 +238,9 @@ def test_who_will_be_in_the_new_target_group_tomorrow_is_not_in_it_today():
     )
     decide_day()
 
-    found = answer_to(("target", "A=Regulars"))
+    answer = answer_to(("target", "A=Regulars"))
 
-    assert found.overlap.n_touched == 200
+    assert answer.overlap.n_touched == 200
 
 
 def test_turns_at_a_volume_that_runs_out_are_taken_again():
@@ -256,11 +256,11 @@ def test_turns_at_a_volume_that_runs_out_are_taken_again():
     CapacityLimit.objects.create(name="volume", maximum=240, period="day")
     decide_day()
 
-    found = answer_to(("pause", "B"))
+    answer = answer_to(("pause", "B"))
 
-    assert found.n_lost == 0
-    assert 240 < found.overlap.n_touched < 2_400
-    assert found.sent_present == pytest.approx(0.1, abs=0.02)
+    assert answer.n_lost == 0
+    assert 240 < answer.overlap.n_touched < 2_400
+    assert answer.sent_present == pytest.approx(0.1, abs=0.02)
 
 
 def test_customers_who_buy_every_day_count_once():
@@ -271,9 +271,9 @@ def test_customers_who_buy_every_day_count_once():
     decide_day(DAY)
     decide_day(DAY + timedelta(days=1))
 
-    found = answer_to(("rank", "A=1"))
+    answer = answer_to(("rank", "A=1"))
 
-    assert (found.n_runs, found.overlap.n, found.overlap.n_customers) == (2, 600, 300)
+    assert (answer.n_runs, answer.overlap.n, answer.overlap.n_customers) == (2, 600, 300)
 
 
 def test_a_goal_with_a_price_counts_its_events():
@@ -284,15 +284,15 @@ def test_a_goal_with_a_price_counts_its_events():
     make_answers()
     goal = make_goal(event_kind="order", window_days=3, value_per_event_cents=70)
 
-    found = answer_to(("rank", "A=1"), goal=goal)
+    answer = answer_to(("rank", "A=1"), goal=goal)
 
     n_sent = dict.fromkeys(("A", "B", "none"), 0)
     for decision in Decision.objects.select_related("campaign"):
         n_sent[sent_of(decision)] += 1
     earned = 70 * Event.objects.count() - 20 * n_sent["A"] - 10 * n_sent["B"]
-    assert found.value is not None
-    assert found.value.present.estimate == pytest.approx(earned / 300)
-    assert found.window_days == 3
+    assert answer.value is not None
+    assert answer.value.present.estimate == pytest.approx(earned / 300)
+    assert answer.window_days == 3
 
 
 def test_decisions_that_cannot_be_computed_again_are_counted_and_refused():
@@ -303,10 +303,10 @@ def test_decisions_that_cannot_be_computed_again_are_counted_and_refused():
     victims = Decision.objects.order_by("pk").values_list("pk", flat=True)[:30]
     Decision.objects.filter(pk__in=list(victims)).update(assignment_prob=0.9)
 
-    found = answer_to(("rank", "A=1"))
+    answer = answer_to(("rank", "A=1"))
 
-    assert (found.n_lost, found.value) == (30, None)
-    assert found.refusal.startswith("30 decisions (10.0 % of the log) cannot be reproduced")
+    assert (answer.n_lost, answer.value) == (30, None)
+    assert answer.refusal.startswith("30 decisions (10.0 % of the log) cannot be reproduced")
 
 
 def test_what_is_sent_in_addition_is_not_valued():
@@ -316,9 +316,9 @@ def test_what_is_sent_in_addition_is_not_valued():
     make_action(make_campaign(name="Beside", in_addition=True))
     decide_day()
 
-    found = answer_to(("pause", "Beside"))
+    answer = answer_to(("pause", "Beside"))
 
-    assert "sent alongside the day's campaign" in found.refusal
+    assert "sent alongside the day's campaign" in answer.refusal
 
 
 def test_open_windows_are_waited_for():

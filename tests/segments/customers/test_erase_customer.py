@@ -58,13 +58,13 @@ def mentions(word: str) -> list[str]:
             "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
         )
         tables = [table for (table,) in cursor.fetchall()]
-        found = []
+        mentioning = []
         for table in tables:
             cursor.execute(
                 f"SELECT EXISTS (SELECT FROM {table} t WHERE t::text ILIKE %s)", [f"%{word}%"]
             )
-            found += [table] if cursor.fetchone()[0] else []
-    return sorted(found)
+            mentioning += [table] if cursor.fetchone()[0] else []
+    return sorted(mentioning)
 
 
 def test_no_table_mentions_an_erased_customer():

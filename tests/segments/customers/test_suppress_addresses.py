@@ -146,8 +146,8 @@ def test_an_imported_address_stays_suppressed(tmp_path):
     )
 
     assert counts(job) == (4, 2, 2, 0, 0)
-    found = dict(Customer.objects.values_list("external_id", "suppressed_channels"))
-    assert found == {"A": ["email"], "B": ["sms"], "M": ["email"], "S": []}
+    suppressed = dict(Customer.objects.values_list("external_id", "suppressed_channels"))
+    assert suppressed == {"A": ["email"], "B": ["sms"], "M": ["email"], "S": []}
     import_text(tmp_path, "customer_id,email\nM,free@example.com\n")
     assert marks(moved) == []
 

@@ -92,15 +92,15 @@ def test_writers_that_overlap_without_end_are_settled_all_the_same():
     start_cursor("test")
     running = Writer()
     running.write("0")
-    expected, found = [], []
+    expected, events_read = [], []
     for number in range(1, 6):
         following = Writer()
         following.write(str(number))
         running.finish()
         expected.append(str(number - 1))
         running = following
-        found += read()
-    assert found == expected
+        events_read += read()
+    assert events_read == expected
     assert len(EventCursor.objects.get().seen) <= 2
     running.finish()
 
@@ -169,11 +169,11 @@ def test_a_crowd_of_writers_loses_and_doubles_nothing(seed):
     writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
     for thread in writers:
         thread.start()
-    found = []
+    ids_read = []
     while any(thread.is_alive() for thread in writers):
-        found += read(7)
+        ids_read += read(7)
     while page := read(7):
-        found += page
+        ids_read += page
 
-    assert sorted(found) == sorted(Event.objects.values_list("external_id", flat=True))
-    assert len(found) > 30
+    assert sorted(ids_read) == sorted(Event.objects.values_list("external_id", flat=True))
+    assert len(ids_read) > 30

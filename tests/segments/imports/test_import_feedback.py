@@ -213,10 +213,16 @@ def test_a_file_does_what_reports_one_by_one_do(tmp_path, seed):
     with (tmp_path / "reports.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "customer", "date", "kind", "properties"])
-        for one in reports:
-            facts = json.dumps(one.properties)
+        for report in reports:
+            facts = json.dumps(report.properties)
             writer.writerow(
-                [one.external_id, one.customer, one.occurred_at.isoformat(), one.kind, facts]
+                [
+                    report.external_id,
+                    report.customer,
+                    report.occurred_at.isoformat(),
+                    report.kind,
+                    facts,
+                ]
             )
     job = import_events(tmp_path, (tmp_path / "reports.csv").read_text())
     assert counts(job) == (100, 100, 0, 0, 0)

@@ -31,8 +31,8 @@ COLUMNS = ("customer_id", "stage", "micro_segment_id", "clv_cents", "p_alive", "
 
 
 def rows(as_of):
-    found = CustomerState.objects.filter(as_of=as_of).order_by("customer_id").values_list(*COLUMNS)
-    return [tuple(map(repr, row)) for row in found]  # NaN equals itself as text
+    states = CustomerState.objects.filter(as_of=as_of).order_by("customer_id").values_list(*COLUMNS)
+    return [tuple(map(repr, row)) for row in states]  # NaN equals itself as text
 
 
 def two_kinds_of_buyers(n=40):
@@ -56,9 +56,9 @@ def two_kinds_of_buyers(n=40):
         buys(customer, last=-28 + rng.exponential(12), first=360, gap_days=12, cents=2_000)
     for customer in seldom:
         buys(customer, last=-28 + rng.exponential(60), first=360, gap_days=60, cents=12_000)
-    for place, customer in enumerate(gone):
+    for index, customer in enumerate(gone):
         last = rng.uniform(200, 350)
-        buys(customer, last=last, first=360, gap_days=(12, 100)[place % 2], cents=5_000)
+        buys(customer, last=last, first=360, gap_days=(12, 100)[index % 2], cents=5_000)
     store(*events)
     return frequent, seldom
 
@@ -190,13 +190,13 @@ def test_batches_change_nothing_and_tell_how_far_they_are(monkeypatch):
     build_state(AS_OF)
     states = CustomerState.objects.order_by("customer_id")
     segments, values = (list(states.values_list(name, flat=True)) for name in COLUMNS[2:4])
-    told = []
+    steps = []
     monkeypatch.setattr("segments.state.build_state.BATCH", 50)
 
-    build = build_state(AS_OF, progress=lambda *done_of: told.append(done_of))
+    build = build_state(AS_OF, progress=lambda *done_of: steps.append(done_of))
 
     assert build.clv_model is not None
-    assert told == [(50, 121), (100, 121), (121, 121)]
+    assert steps == [(50, 121), (100, 121), (121, 121)]
     assert list(states.values_list("micro_segment_id", flat=True)) == segments
     assert list(states.values_list("clv_cents", flat=True)) == pytest.approx(values, rel=1e-12)
 

@@ -80,12 +80,12 @@ def test_a_window_ends_before_the_day_and_holds_whole_days_of_the_organisations_
 
     build = build_state(AS_OF)
 
-    found = {
+    row_of = {
         state.customer_id: features_of(state, build)
         for state in CustomerState.objects.filter(as_of=AS_OF)
     }
-    visits = [found[c.pk]["visits_30d"] for c in (early, first, last, late)]
-    days = [found[c.pk]["days_since_visit"] for c in (early, first, last, late)]
+    visits = [row_of[c.pk]["visits_30d"] for c in (early, first, last, late)]
+    days = [row_of[c.pk]["days_since_visit"] for c in (early, first, last, late)]
     assert visits == [0, 1, 1, 0]
     assert days[:3] == [31, 30, 1]
     assert np.isnan(days[3])
@@ -179,7 +179,7 @@ def test_an_age_in_whole_years_or_none_where_none_can_be(born, years):
 
 
 @pytest.mark.parametrize(
-    ("told", "number", "is_gold"),
+    ("attribute", "number", "is_gold"),
     [
         (3, 3, 0),
         (-2.5, -2.5, 0),
@@ -196,7 +196,7 @@ def test_an_age_in_whole_years_or_none_where_none_can_be(born, years):
         ("NaN", np.nan, 0),
     ],
 )
-def test_an_attribute_is_a_number_a_truth_value_or_one_value_of_several(told, number, is_gold):
+def test_an_attribute_is_a_number_a_truth_value_or_one_value_of_several(attribute, number, is_gold):
     define = FeatureDefinition.objects.create
     define(name="level", label="Level", aggregate="attribute", property_name="the 'level'")
     define(
@@ -206,19 +206,19 @@ def test_an_attribute_is_a_number_a_truth_value_or_one_value_of_several(told, nu
         property_name="the 'level'",
         property_value="gold",
     )
-    anna = make_customer(attributes={"the 'level'": told})
+    anna = make_customer(attributes={"the 'level'": attribute})
     nobody = make_customer()
 
     build = build_state(AS_OF)
 
-    found = [
+    values = [
         features_of(CustomerState.objects.get(customer=customer), build)
         for customer in (anna, nobody)
     ]
-    assert [found[0]["level"], found[0]["level_gold"]] == pytest.approx(
+    assert [values[0]["level"], values[0]["level_gold"]] == pytest.approx(
         [number, is_gold], nan_ok=True
     )
-    assert np.isnan([found[1]["level"], found[1]["level_gold"]]).all()
+    assert np.isnan([values[1]["level"], values[1]["level_gold"]]).all()
 
 
 def test_an_attribute_that_changes_later_leaves_the_days_that_were_built():
@@ -280,7 +280,7 @@ def test_a_users_feature_cannot_take_the_name_of_a_built_in_one():
 
 
 def test_a_page_shows_features_by_their_labels_even_when_the_definition_is_gone():
-    own = FeatureDefinition.objects.create(
+    definition = FeatureDefinition.objects.create(
         name="calls", label="Calls to us", aggregate="count", event_kind="call"
     )
     anna = make_customer()
@@ -290,5 +290,5 @@ def test_a_page_shows_features_by_their_labels_even_when_the_definition_is_gone(
 
     assert feature_values(state)[-1] == ("Calls to us", 1)
     assert feature_values(state)[1] == ("Orders", 0)
-    own.delete()
+    definition.delete()
     assert feature_values(state)[-1] == ("calls", 1)

@@ -33,8 +33,8 @@ def state():
 
 
 def test_a_batch_holds_what_the_rows_say(state):
-    found = CustomerState.objects.select_related("customer").order_by("customer_id")
-    rows = list(found)
+    states = CustomerState.objects.select_related("customer").order_by("customer_id")
+    rows = list(states)
     customers = [row.customer for row in rows]
 
     batch = load_batch(state, customers[0].pk, customers[-1].pk)

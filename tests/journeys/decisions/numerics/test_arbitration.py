@@ -65,7 +65,7 @@ def test_every_promise_holds(seed):
     assert (changed[:, 0] <= p[:, 0] + 1e-15).all()
     before, after = (x[:, 1:] / (1 - x[:, :1]) for x in (p, changed))
     for campaign in np.unique(campaign_of):
-        mine = campaign_of == campaign
-        assert_allclose(after[:, mine].sum(axis=1), before[:, mine].sum(axis=1))
+        actions = campaign_of == campaign
+        assert_allclose(after[:, actions].sum(axis=1), before[:, actions].sum(axis=1))
     if not tested.any():
         assert (changed[:, 0] <= 1 / (1 + allowed.sum(axis=1)) + 1e-12).all()

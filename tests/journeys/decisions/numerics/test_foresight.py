@@ -74,10 +74,10 @@ class SmallWorld:
             return False
         if any(today - day < self.slot_days for _, day, _ in sent):
             return False
-        mine = [s for s in self.steps if s.target == c]
-        return not mine or any(
+        opening = [s for s in self.steps if s.target == c]
+        return not opening or any(
             s.source == was and today - day >= s.after_days and s.responds in (None, responded)
-            for s in mine
+            for s in opening
             for was, day, responded in sent
         )
 
@@ -146,8 +146,8 @@ def worth_on(world: SmallWorld, today: int, sent) -> tuple[Worth, np.ndarray]:
             if ahead:
                 facts[0, c] = upcoming_codes(np.array(ahead[0]), np.array(ahead[-1]))
     zero = np.zeros((1, n))
-    found = Prediction(np.array([world.values]), zero, zero, np.full((1, n), world.p_response))
-    worth = worth_of(rules, found, facts)
+    prediction = Prediction(np.array([world.values]), zero, zero, np.full((1, n), world.p_response))
+    worth = worth_of(rules, prediction, facts)
     codes = limit_verdicts(rules, facts, past, ZONES, at=at)
     return with_slot_cost(worth, rules, codes, past, ZONES, at=at), codes[0]
 

@@ -47,7 +47,7 @@ def test_the_week_is_a_circle():
 def test_the_strength_is_where_the_likelihood_is_greatest():
     rng = np.random.default_rng(1)
     customer, hour = rng.integers(0, 40, 300), rng.integers(0, HOURS, 300)
-    found = fit_population(customer, hour)
+    fitted = fit_population(customer, hour)
 
     def log_likelihood(k: float) -> float:  # the formula, customer by customer, cell by cell
         total = 0.0
@@ -56,13 +56,13 @@ def test_the_strength_is_where_the_likelihood_is_greatest():
             total += lgamma(k) - lgamma(k + counts.sum())
             total += sum(
                 lgamma(k * m + n) - lgamma(k * m)
-                for m, n in zip(found.shares, counts, strict=True)
+                for m, n in zip(fitted.shares, counts, strict=True)
                 if n
             )
         return total
 
-    assert found.strength == STRENGTHS[np.argmax([log_likelihood(k) for k in STRENGTHS])]
-    assert_allclose(found.shares.sum(), 1)
+    assert fitted.strength == STRENGTHS[np.argmax([log_likelihood(k) for k in STRENGTHS])]
+    assert_allclose(fitted.shares.sum(), 1)
 
 
 def test_strength_tells_customers_who_differ_from_those_who_do_not():
@@ -83,16 +83,16 @@ def test_a_known_habit_is_found_again():
     customer = np.repeat(np.arange(300), 30)
     hour = np.where(rng.random(len(customer)) < 0.5, habit[customer], rng.choice(HOURS, 9000))
 
-    found = profiles(fit_population(customer, hour), customer, hour, 300)
+    fitted = profiles(fit_population(customer, hour), customer, hour, 300)
 
-    assert (found.argmax(axis=1) == habit).mean() > 0.95
+    assert (fitted.argmax(axis=1) == habit).mean() > 0.95
 
 
 def test_without_any_engagement_all_hours_are_equal():
     none = np.zeros(0, int)
-    found = fit_population(none, none)
+    fitted = fit_population(none, none)
 
-    assert_allclose(found.shares, EVEN)
+    assert_allclose(fitted.shares, EVEN)
 
 
 def test_hours_are_local_and_start_on_monday():
@@ -113,7 +113,7 @@ def test_the_best_possible_hour_wins_and_the_earliest_of_equals():
     possible[1, 2] = False
     possible[3] = False
 
-    found = best_moments(profile, grid, hours, possible)
+    best = best_moments(profile, grid, hours, possible)
 
-    assert found[:3].tolist() == [moments[2], moments[0], moments[0]]
-    assert np.isnat(found[3])
+    assert best[:3].tolist() == [moments[2], moments[0], moments[0]]
+    assert np.isnat(best[3])

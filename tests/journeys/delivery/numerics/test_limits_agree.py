@@ -37,7 +37,7 @@ MOMENTS = (  # an ordinary day; days on which clocks change; the first of a mont
     datetime(2026, 6, 1, 0, tzinfo=UTC),
 )
 flags = st.booleans()
-tags = st.sets(st.sampled_from(TAGS)).map(lambda found: tuple(sorted(found)))
+tags = st.sets(st.sampled_from(TAGS)).map(lambda drawn: tuple(sorted(drawn)))
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Case:
         return moment.astimezone(ZoneInfo(self.organisation_zone)).date()
 
     def history(self, at: datetime) -> History:
-        rows = [{"campaign": one.campaign_id, **vars(one)} for one in self.contacts]
-        days = [max((self.local(at) - self.local(one.at)).days, 0) for one in self.contacts]
+        rows = [{"campaign": contact.campaign_id, **vars(contact)} for contact in self.contacts]
+        days = [max((self.local(at) - self.local(contact.at)).days, 0) for contact in self.contacts]
         return replace(history(*rows), days_ago=np.array(days, dtype=np.int64))
 
     def by_run(self, at: datetime) -> list[int]:
@@ -181,8 +181,8 @@ def cases(draw) -> Case:
                 source_campaign=source[0],
                 source_tag=source[1],
                 targets=tuple(
-                    place
-                    for place, entry in enumerate(entries)
+                    index
+                    for index, entry in enumerate(entries)
                     if entry.id == target[0] or target[1] in entry.tags
                 ),
                 days=days,

@@ -34,7 +34,7 @@ def second(db) -> User:
 
 
 @pytest.fixture
-def asked(maker) -> Approval:
+def approval(maker) -> Approval:
     """A draft that goes first, beside one that everybody gets today."""
     make_plan()
     make_customers(10)
@@ -51,16 +51,16 @@ def text_of(response) -> str:
     return unescape(response.content.decode())
 
 
-def decide(client, asked: Approval, act: str, **data):
-    return client.post(f"{PAGE}{asked.pk}/{act}/decide/", data, follow=True)
+def decide(client, approval: Approval, act: str, **data):
+    return client.post(f"{PAGE}{approval.pk}/{act}/decide/", data, follow=True)
 
 
-def test_the_page_shows_what_is_asked_and_what_it_would_do(client, asked, second):
+def test_the_page_shows_what_is_asked_and_what_it_would_do(client, approval, second):
     client.force_login(second)
-    waiting = client.get(f"{PAGE}{asked.pk}/progress/").json()
+    waiting = client.get(f"{PAGE}{approval.pk}/progress/").json()
 
-    dry_run_task(asked.pk)
-    raw = client.get(f"{PAGE}{asked.pk}/change/").content.decode()
+    dry_run_task(approval.pk)
+    raw = client.get(f"{PAGE}{approval.pk}/change/").content.decode()
     text = unescape(raw)
 
     assert waiting == {"share": 0.0, "text": "Waiting for a worker.", "finished": False}
@@ -76,68 +76,68 @@ def test_the_page_shows_what_is_asked_and_what_it_would_do(client, asked, second
     assert "formaction" in text
 
 
-def test_a_second_person_approves_on_the_page_and_it_is_logged(client, asked, second):
+def test_a_second_person_approves_on_the_page_and_it_is_logged(client, approval, second):
     client.force_login(second)
 
-    text = text_of(decide(client, asked, "approve", note="Go"))
+    text = text_of(decide(client, approval, "approve", note="Go"))
 
-    asked.refresh_from_db()
-    assert (asked.status, asked.answer, asked.decided_by) == ("approved", "Go", second)
+    approval.refresh_from_db()
+    assert (approval.status, approval.answer, approval.decided_by) == ("approved", "Go", second)
     assert "Approved." in text
     assert "formaction" not in text
     logged = LogEntry.objects.filter(user=second)
     assert {entry.content_type.model for entry in logged} == {"approval", "campaign"}
 
 
-def test_who_asked_sees_no_way_to_approve_and_finds_none(client, asked, maker):
+def test_who_asked_sees_no_way_to_approve_and_finds_none(client, approval, maker):
     client.force_login(maker)
-    text = text_of(client.get(f"{PAGE}{asked.pk}/change/"))
+    text = text_of(client.get(f"{PAGE}{approval.pk}/change/"))
     assert "/approve/decide/" not in text
     assert "/withdraw/decide/" in text
 
-    said = text_of(decide(client, asked, "approve"))
+    said = text_of(decide(client, approval, "approve"))
 
     assert (
         "A second person must decide: neither the person who requested it nor the "
         "last person to change it."
     ) in said
-    asked.refresh_from_db()
-    assert asked.status == "waiting"
-    decide(client, asked, "withdraw")
-    asked.refresh_from_db()
-    assert asked.status == "withdrawn"
+    approval.refresh_from_db()
+    assert approval.status == "waiting"
+    decide(client, approval, "withdraw")
+    approval.refresh_from_db()
+    assert approval.status == "withdrawn"
 
 
-def test_seeing_is_no_deciding_and_strangers_see_nothing(client, asked):
+def test_seeing_is_no_deciding_and_strangers_see_nothing(client, approval):
     client.force_login(make_user("viewer", "view_approval"))
     assert client.get(PAGE).status_code == 200
     assert "You do not have permission to approve requests." in text_of(
-        decide(client, asked, "approve")
+        decide(client, approval, "approve")
     )
-    assert client.post(f"{PAGE}{asked.pk}/again/").status_code == 403
-    assert client.get(f"{PAGE}{asked.pk}/approve/decide/").status_code == 405
-    assert client.post(f"{PAGE}{asked.pk}/nothing/decide/").status_code == 404
+    assert client.post(f"{PAGE}{approval.pk}/again/").status_code == 403
+    assert client.get(f"{PAGE}{approval.pk}/approve/decide/").status_code == 405
+    assert client.post(f"{PAGE}{approval.pk}/nothing/decide/").status_code == 404
     client.force_login(make_user("stranger"))
-    for url in (PAGE, f"{PAGE}{asked.pk}/change/", f"{PAGE}{asked.pk}/progress/"):
+    for url in (PAGE, f"{PAGE}{approval.pk}/change/", f"{PAGE}{approval.pk}/progress/"):
         assert client.get(url).status_code == 403
-    assert client.post(f"{PAGE}{asked.pk}/approve/decide/").status_code == 403
-    asked.refresh_from_db()
-    assert asked.status == "waiting"
+    assert client.post(f"{PAGE}{approval.pk}/approve/decide/").status_code == 403
+    approval.refresh_from_db()
+    assert approval.status == "waiting"
 
 
-def test_an_edit_is_told_on_both_pages(client, asked, maker, second):
+def test_an_edit_is_told_on_both_pages(client, approval, maker, second):
     client.force_login(maker)
-    url = change_page(Campaign.objects.get(pk=asked.object_id))
+    url = change_page(Campaign.objects.get(pk=approval.object_id))
     client.post(url, form_of(client, url) | {"actions-0-offer": "Two for one"})
 
     on_campaign = text_of(client.get(url))
-    on_approval = text_of(client.get(f"{PAGE}{asked.pk}/change/"))
+    on_approval = text_of(client.get(f"{PAGE}{approval.pk}/change/"))
 
     assert "“Spring sale” has changed since it was approved. Request approval again." in on_campaign
     assert "“Spring sale” has been changed since." in on_approval
 
 
-def test_the_dashboard_and_the_list_say_what_waits(client, asked, maker, second):
+def test_the_dashboard_and_the_list_say_what_waits(client, approval, maker, second):
     second.is_superuser = True
     second.save()
     client.force_login(second)
@@ -147,7 +147,7 @@ def test_the_dashboard_and_the_list_say_what_waits(client, asked, maker, second)
     assert "approval is waiting for you." not in text_of(client.get("/admin/"))
 
 
-def test_a_campaigns_page_leads_to_a_request_and_to_a_dry_run(client, asked, maker):
+def test_a_campaigns_page_leads_to_a_request_and_to_a_dry_run(client, approval, maker):
     client.force_login(maker)
     draft = make_campaign(name="Autumn sale", status="draft")
     make_action(draft)
@@ -158,7 +158,10 @@ def test_a_campaigns_page_leads_to_a_request_and_to_a_dry_run(client, asked, mak
     waits = client.post(f"{base}/ask-for-approval/", form)
 
     newest = Approval.objects.filter(object_id=draft.pk).order_by("pk")
-    assert [(one.status, one.note) for one in newest] == [("tried", ""), ("waiting", "Please")]
+    assert [(request.status, request.note) for request in newest] == [
+        ("tried", ""),
+        ("waiting", "Please"),
+    ]
     assert tried["HX-Redirect"] == f"{PAGE}{newest[0].pk}/change/"
     assert waits["HX-Redirect"] == f"{PAGE}{newest[1].pk}/change/"
     launched = client.post(f"{base}/launch/", {"_form_submitted": "1"})
@@ -167,16 +170,16 @@ def test_a_campaigns_page_leads_to_a_request_and_to_a_dry_run(client, asked, mak
     assert draft.status == "draft"
 
 
-def test_a_dry_run_that_cannot_be_made_says_why(asked):
+def test_a_dry_run_that_cannot_be_made_says_why(approval):
     StateBuild.objects.update(as_of=DAY - timedelta(days=900))
 
     assert (
         "There is no customer data with a fitted model yet, so a dry run is not possible."
-        in make_dry_run(asked).dry_run_error
+        in make_dry_run(approval).dry_run_error
     )
 
 
-def test_a_change_of_rules_is_shown_before_and_after(client, asked, maker, second):
+def test_a_change_of_rules_is_shown_before_and_after(client, approval, maker, second):
     cap = FrequencyCap.objects.create(name="Week", limit=1)
     client.force_login(maker)
     client.post(change_page(cap), form_of(client, change_page(cap)) | {"limit": "", "length": "9"})

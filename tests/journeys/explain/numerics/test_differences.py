@@ -12,32 +12,37 @@ def rows(*texts: str) -> np.ndarray:
 
 
 def test_losing_gaining_and_swapping_by_hand():
-    found = Differences()
+    differences = Differences()
     campaigns = np.array([7, 8, 9])
 
-    found.add(
+    differences.add(
         np.array([1, 2, 3, 4, 5]),
         campaigns,
         rows("x..", "x..", "...", "..x", "x.x"),
         rows("x..", ".x.", ".x.", "...", ".xx"),
     )
 
-    assert (found.n, found.n_losing, found.n_gaining, found.n_swapping) == (5, 1, 1, 2)
-    assert found.before == {7: 3, 9: 2}
-    assert found.after == {7: 1, 8: 3, 9: 1}
-    assert found.kept == {7: 1, 9: 1}
-    assert found.changes == {(7, 8): 2, (NOTHING, 8): 1, (9, NOTHING): 1}
-    assert found.examples == {2: [(7, 8)], 3: [(0, 8)], 4: [(9, 0)], 5: [(7, 8)]}
+    assert (differences.n, differences.n_losing, differences.n_gaining, differences.n_swapping) == (
+        5,
+        1,
+        1,
+        2,
+    )
+    assert differences.before == {7: 3, 9: 2}
+    assert differences.after == {7: 1, 8: 3, 9: 1}
+    assert differences.kept == {7: 1, 9: 1}
+    assert differences.changes == {(7, 8): 2, (NOTHING, 8): 1, (9, NOTHING): 1}
+    assert differences.examples == {2: [(7, 8)], 3: [(0, 8)], 4: [(9, 0)], 5: [(7, 8)]}
 
 
 def test_batches_add_up_and_examples_stay_few():
-    found = Differences()
+    differences = Differences()
     for start in range(0, 300, 100):
         ids = np.arange(start, start + 100)
-        found.add(ids, np.array([1]), np.ones((100, 1), bool), np.zeros((100, 1), bool))
+        differences.add(ids, np.array([1]), np.ones((100, 1), bool), np.zeros((100, 1), bool))
 
-    assert (found.n, found.n_losing) == (300, 300)
-    assert len(found.examples) == 4
+    assert (differences.n, differences.n_losing) == (300, 300)
+    assert len(differences.examples) == 4
 
 
 def test_what_all_were_asked_is_exact():

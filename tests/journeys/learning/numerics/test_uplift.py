@@ -169,8 +169,8 @@ def test_differences_between_segments_are_found():
     world = World(1, segment_sd=0.2)
     model = UpliftModel().fit(world.statistics([5000] * 15), range(15))
 
-    found = model.segment_effect_[:, :N_SEGMENTS] / MONEY
-    assert np.corrcoef(found.ravel(), world.segment_effect.ravel())[0, 1] > 0.9
+    effects = model.segment_effect_[:, :N_SEGMENTS] / MONEY
+    assert np.corrcoef(effects.ravel(), world.segment_effect.ravel())[0, 1] > 0.9
     # One never seen: no effect expected, with the spread of those seen.
     assert_allclose(model.segment_effect_[:, -1], 0)
     assert_allclose(np.sqrt(model.segment_var_[:, -1]) / MONEY, 0.2, rtol=0.25)
@@ -260,7 +260,7 @@ def test_faded_evidence_is_less_certain():
 
     vague = UpliftModel(effect_spread=0.3, slope_spread=0.3, segment_spread=0.3)
     fresh = vague.fit(statistics, range(15)).predict(X, segment)
-    faded = vague.fit([one.scaled(0.2) for one in statistics], range(15))
+    faded = vague.fit([of_action.scaled(0.2) for of_action in statistics], range(15))
 
     assert (faded.predict(X, segment).sd > fresh.sd).mean() > 0.9
 
@@ -321,7 +321,9 @@ def test_customers_are_told_apart_only_where_that_is_proven():
     assert all(model.is_personal_ for model in apart)
 
     model, world, X, segment = next(
-        found for seed in range(20) if not (found := proven(0.0, 0.0, 1500, seed))[0].is_personal_
+        outcome
+        for seed in range(20)
+        if not (outcome := proven(0.0, 0.0, 1500, seed))[0].is_personal_
     )
     p = UpliftModel.from_bytes(model.to_bytes()).predict(X, segment)
     assert (p.uplift == p.uplift[0]).all()  # what customers gain on average

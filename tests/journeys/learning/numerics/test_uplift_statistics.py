@@ -15,26 +15,28 @@ def contacts(seed, n=400, d=4, n_segments=5):
     return [X, segment_ids, treated, rng.gamma(1, 20, n), responded, rng.uniform(0.5, 2, n)]
 
 
-def assert_same(one, other):
+def assert_same(actual, expected):
     for field in fields(UpliftStatistics):
-        assert_allclose(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
+        assert_allclose(
+            getattr(actual, field.name), getattr(expected, field.name), err_msg=field.name
+        )
 
 
 def test_sums_by_hand():
     # Two in test, one control, weights 1, 2, 3; x = (1, 2), (1, 3), (1, 4).
-    one = UpliftStatistics.from_contacts(
+    sums = UpliftStatistics.from_contacts(
         [[1, 2], [1, 3], [1, 4]], [7, 9, 7], [True, True, False], [10, 20, 30], [1, 0, 1], [1, 2, 3]
     )
 
-    assert_allclose(one.gram[1], [[3, 8], [8, 22]])
-    assert_allclose(one.moment[1], [[50, 1], [140, 2]])
-    assert_allclose(one.square, [[2700, 3], [900, 1]])
-    assert_allclose(one.n, [1, 2])
-    assert_allclose(one.n_responded, [1, 1])
-    assert_array_equal(one.segment_ids, [7, 9])
-    assert_allclose(one.segment_n, [[3, 1], [0, 2]])
-    assert_allclose(one.segment_x, [[[3, 12], [1, 2]], [[0, 0], [2, 6]]])
-    assert_allclose(one.segment_y, [[[90, 3], [10, 1]], [[0, 0], [40, 0]]])
+    assert_allclose(sums.gram[1], [[3, 8], [8, 22]])
+    assert_allclose(sums.moment[1], [[50, 1], [140, 2]])
+    assert_allclose(sums.square, [[2700, 3], [900, 1]])
+    assert_allclose(sums.n, [1, 2])
+    assert_allclose(sums.n_responded, [1, 1])
+    assert_array_equal(sums.segment_ids, [7, 9])
+    assert_allclose(sums.segment_n, [[3, 1], [0, 2]])
+    assert_allclose(sums.segment_x, [[[3, 12], [1, 2]], [[0, 0], [2, 6]]])
+    assert_allclose(sums.segment_y, [[[90, 3], [10, 1]], [[0, 0], [40, 0]]])
 
 
 def test_shards_add_up_to_the_whole():
@@ -61,26 +63,26 @@ def test_segments_of_either_side_are_kept():
 
 
 def test_half_of_doubled_evidence_is_the_evidence():
-    one = UpliftStatistics.from_contacts(*contacts(0))
+    sums = UpliftStatistics.from_contacts(*contacts(0))
 
-    assert_same((one + one).scaled(0.5), one)
+    assert_same((sums + sums).scaled(0.5), sums)
 
 
 def test_bytes_give_back_the_same_and_are_the_same():
-    one = UpliftStatistics.from_contacts(*contacts(0))
+    sums = UpliftStatistics.from_contacts(*contacts(0))
 
-    restored = UpliftStatistics.from_bytes(one.to_bytes())
+    restored = UpliftStatistics.from_bytes(sums.to_bytes())
 
     for field in fields(UpliftStatistics):
-        assert_array_equal(getattr(restored, field.name), getattr(one, field.name))
-    assert restored.to_bytes() == one.to_bytes()
+        assert_array_equal(getattr(restored, field.name), getattr(sums, field.name))
+    assert restored.to_bytes() == sums.to_bytes()
 
 
 def test_nobody_contacted_is_the_zero_of_addition():
-    one = UpliftStatistics.from_contacts(*contacts(0))
+    sums = UpliftStatistics.from_contacts(*contacts(0))
     nobody = UpliftStatistics.from_contacts(*(column[:0] for column in contacts(0)))
 
-    assert_same(one + nobody, one)
+    assert_same(sums + nobody, sums)
     assert_same(nobody, UpliftStatistics.empty(4))
 
 

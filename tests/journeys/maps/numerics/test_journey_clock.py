@@ -57,9 +57,9 @@ def look(day, days, yearly, after, until, zone="UTC"):
 
 
 def test_three_days_before_a_birthday_in_january_lie_in_december():
-    found = look(date(1990, 1, 2), -3, True, utc(2026, 12, 30, 8), utc(2026, 12, 30, 9))
+    dates = look(date(1990, 1, 2), -3, True, utc(2026, 12, 30, 8), utc(2026, 12, 30, 9))
 
-    assert found == [(date(2027, 1, 2), utc(2026, 12, 30, 9))]
+    assert dates == [(date(2027, 1, 2), utc(2026, 12, 30, 9))]
 
 
 def test_the_span_is_open_before_and_closed_behind():
@@ -77,6 +77,6 @@ def test_a_yearly_date_comes_round_from_the_year_after_and_another_once():
 
 def test_a_date_comes_round_in_the_customers_zone():
     # Nine in Tokyo is midnight in London.
-    found = look(date(1990, 5, 1), 0, True, utc(2026, 4, 30, 23), utc(2026, 5, 1, 0), "Asia/Tokyo")
+    dates = look(date(1990, 5, 1), 0, True, utc(2026, 4, 30, 23), utc(2026, 5, 1, 0), "Asia/Tokyo")
 
-    assert found == [(date(2026, 5, 1), utc(2026, 5, 1, 0))]
+    assert dates == [(date(2026, 5, 1), utc(2026, 5, 1, 0))]

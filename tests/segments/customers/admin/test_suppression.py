@@ -71,10 +71,10 @@ def test_lifting_needs_a_reason_which_is_kept(admin_client):
 )
 def test_each_wish_needs_its_permission(client_with, permissions, statuses):
     client = client_with(*permissions)
-    found = {"get": client.get(ASK).status_code}
+    answers = {"get": client.get(ASK).status_code}
     for wish in ("check", "add", "lift"):
-        found[wish] = client.post(ASK, {**ADDRESS, "wish": wish}).status_code
-    assert found == statuses
+        answers[wish] = client.post(ASK, {**ADDRESS, "wish": wish}).status_code
+    assert answers == statuses
 
 
 @pytest.mark.parametrize(

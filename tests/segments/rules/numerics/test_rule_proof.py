@@ -93,14 +93,14 @@ def test_a_proof_never_denies_a_customer(seed):
             return where("clv_cents", op, int(rng.integers(0, 4)))
         return where("stage", str(rng.choice(["eq", "ne"])), str(rng.choice(["new", "lapsed"])))
 
-    one, other = parse_rule(node(3)), parse_rule(node(3))
+    part, whole = parse_rule(node(3)), parse_rule(node(3))
     n = 300
     columns = {
         "clv_cents": rng.choice([-1.0, 0, 0.5, 1, 1.5, 2, 2.5, 3, 9, np.nan], n),
         "stage": rng.choice(np.array(["new", "lapsed", "active", None], dtype=object), n),
     }
-    first, second = one.mask(columns, n), other.mask(columns, n)
+    first, second = part.mask(columns, n), whole.mask(columns, n)
 
     # On these fields the customers drawn show every case there is, so it goes both ways.
-    assert is_contradiction(one) == (not first.any())
-    assert is_within(one, other) == (not (first & ~second).any())
+    assert is_contradiction(part) == (not first.any())
+    assert is_within(part, whole) == (not (first & ~second).any())

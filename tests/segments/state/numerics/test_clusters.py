@@ -59,8 +59,10 @@ def test_a_long_cloud_is_cut_across_its_length():
 
 def test_a_continuum_of_buyers_is_partitioned_into_groups_that_others_would_find_too():
     rng = np.random.default_rng(1)
-    one, other, new = (buyers(rng, 3_000) for _ in range(3))
-    models = [StageClusters(max_clusters=3, seed=s).fit(X) for s, X in enumerate((one, other))]
+    sample, resample, new = (buyers(rng, 3_000) for _ in range(3))
+    models = [
+        StageClusters(max_clusters=3, seed=s).fit(X) for s, X in enumerate((sample, resample))
+    ]
     assert models[0].n_clusters_ == models[1].n_clusters_ == 3
     first, second = (model.predict(new) for model in models)
     assert np.bincount(first).min() > 0.1 * len(new)
@@ -216,7 +218,7 @@ def test_a_cluster_continues_the_one_with_which_it_shares_more_than_it_does_not(
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=40))
 def test_no_cluster_is_continued_twice(pairs):
     old, new = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    continued = [place for place in match_clusters(old, new, 4, 5) if place >= 0]
+    continued = [index for index in match_clusters(old, new, 4, 5) if index >= 0]
     assert len(continued) == len(set(continued))
 
 
