@@ -57,13 +57,16 @@ def count_warnings(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) ->
         f"row_number() OVER (PARTITION BY name ORDER BY line) AS place FROM ({WARNED_CELLS}) w) w "
         f"JOIN {STAGED} s USING (line) WHERE w.place <= {N_SAMPLES} ORDER BY w.line"
     )
-    found: dict[str, tuple[int, list[tuple[int, str]]]] = {}
+    samples_of: dict[str, tuple[int, list[tuple[int, str]]]] = {}
     for name, n_cells, line, cell in cursor.fetchall():
-        found.setdefault(name, (n_cells, []))[1].append((line, cell or ""))
-    places = {column: place for place, column in enumerate(plan.cells)}
+        samples_of.setdefault(name, (n_cells, []))[1].append((line, cell or ""))
+    index_of = {column: index for index, column in enumerate(plan.cells)}
     return sorted(
-        (CellWarnings(columns[name], n, tuple(samples)) for name, (n, samples) in found.items()),
-        key=lambda warning: places.get(warning.column, -1),
+        (
+            CellWarnings(columns[name], n, tuple(samples))
+            for name, (n, samples) in samples_of.items()
+        ),
+        key=lambda warning: index_of.get(warning.column, -1),
     )
 
 
