@@ -1,4 +1,4 @@
-"""One thing has one name: what is written keeps to the tables of docs/glossary.md."""
+"""One thing has one name: what is written keeps to the glossary, and to words we do not use."""
 
 import ast
 import re
@@ -14,7 +14,8 @@ from tests.test_translations import CATALOGUES, entries
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / "docs" / "glossary.md"
-BANNED_FROM_HERE = "## Words we do not use"
+PORTUGUESE_GLOSSARY = ROOT / "docs" / "pt" / "glossary.md"
+BANNED = ROOT / "docs" / "explanation" / "words.md"
 APPS = ["segments", "campaigns", "journeys", "reports", "optiengine"]
 
 TRANSLATING = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext"}
@@ -41,13 +42,12 @@ def rows(markdown: str) -> list[list[str]]:
 
 
 def glossary() -> list[list[str]]:
-    return rows(GLOSSARY.read_text().partition(BANNED_FROM_HERE)[0])
+    return rows(GLOSSARY.read_text())
 
 
 def banned(language: str) -> list[tuple[re.Pattern[str], str]]:
     """(phrase, what to write instead) of a language."""
-    section = GLOSSARY.read_text().partition(BANNED_FROM_HERE)[2]
-    table = section.partition(f"### In {language}")[2].partition("###")[0]
+    table = BANNED.read_text().partition(f"## In {language}")[2].partition("##")[0]
     return [(pattern(phrase), instead) for phrase, instead in rows(table)]
 
 
@@ -107,12 +107,8 @@ def texts_of_the_api() -> Iterator[Text]:
 def pages(*, portuguese: bool) -> Iterator[Text]:
     for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]):
         is_portuguese = "pt" in path.relative_to(ROOT).parts
-        if path.name == "CHANGELOG.md" or is_portuguese is not portuguese:
-            continue
-        text = path.read_text()
-        if path == GLOSSARY:
-            text = text.partition(BANNED_FROM_HERE)[0]
-        yield Text(str(path.relative_to(ROOT)), without_code(text))
+        if path.name != "CHANGELOG.md" and path != BANNED and is_portuguese is portuguese:
+            yield Text(str(path.relative_to(ROOT)), without_code(path.read_text()))
 
 
 def without_code(markdown: str) -> str:
@@ -168,6 +164,12 @@ def test_the_glossary_stays_short_and_names_everything_once():
     assert len(set(terms)) == len(terms)
     assert len(set(translations)) == len(translations)
     assert all(len(row) == 4 and all(row) for row in glossary())
+
+
+def test_both_glossaries_name_the_same_terms():
+    portuguese = [[row[1], row[0]] for row in rows(PORTUGUESE_GLOSSARY.read_text())]
+
+    assert portuguese == [row[:2] for row in glossary()]
 
 
 def test_the_catalogue_translates_a_term_as_the_glossary_does():

@@ -2,11 +2,12 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from django.apps import apps
 from django.conf import settings
@@ -48,7 +49,7 @@ NOT_RUN = re.compile(r"not-run: \S.*")
 def problems(site: Site | None = None) -> list[str]:
     """Everything that is wrong with the documentation, one sentence each, with file and line."""
     site = site or Site()
-    faults = [*_navigation_problems(site)]
+    faults = [*_navigation_problems(site), *_translation_problems(site)]
     for path, file in site.files.items():
         if path.endswith(".md"):
             language, _page = site.split(path)
@@ -76,6 +77,46 @@ def _navigation_problems(site: Site) -> Iterator[str]:
         )
 
 
+def _translation_problems(site: Site) -> Iterator[str]:
+    for original, translated in site.translated_files():
+        if original not in site.files or translated not in site.files:
+            missing = original if original not in site.files else translated
+            yield f"{missing} is missing: the manual is written in every language."
+            continue
+        ours, theirs = read(site.files[original]), read(site.files[translated])
+        for what, of in COMMON.items():
+            if differing := {*of(ours)} ^ {*of(theirs)}:
+                yield f"{translated}: {what} differs from {original}: {min(differing)}"
+        for link in theirs.links():
+            path = site.target(translated, link.target)
+            if path and path.endswith(".md"):
+                language, page = site.split(path)
+                own = site.path(page, site.split(translated)[0])
+                if language == ORIGINAL and own in site.files:
+                    yield f"{translated}:{link.line}: {link.target} is in another language."
+
+
+def _headings(document: Document) -> Iterator[str]:
+    for number, heading in enumerate(document.headings, 1):
+        yield f"number {number} is of level {heading.level}"
+
+
+def _examples(document: Document) -> Iterator[str]:
+    """In their order. What readers write to customers is in their language."""
+    for number, block in enumerate(document.blocks(), 1):
+        argument = NOT_RUN.sub("not-run", block.argument)
+        text = "" if block.language == "liquid" else block.text
+        yield f"number {number} is\n{block.language} {argument}\n{text}"
+
+
+# What a page and its translation have in common.
+COMMON: dict[str, Callable[[Document], Iterable[str]]] = {
+    "a heading": _headings,
+    "an example": _examples,
+    "a name in backticks": lambda document: (code for _line, code in document.code()),
+}
+
+
 def _page_problems(file: Path, root: Path, language: str) -> Iterator[str]:
     document = read(file)
     where = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file.relative_to(root)
@@ -100,7 +141,7 @@ def _broken_links(document: Document, file: Path, root: Path) -> Iterator[tuple[
             yield link.line, f"{link.target} leads out of {root.name}/."
         elif not target.exists():
             yield link.line, f"{link.target} does not exist."
-        elif anchor and (target.suffix != ".md" or anchor not in read(target).anchors):
+        elif anchor and (target.suffix != ".md" or unquote(anchor) not in read(target).anchors):
             yield link.line, f"{link.target}: there is no such heading."
         elif link.is_image and not link.text:
             yield link.line, f"{link.target}: the image has no description."

@@ -3,11 +3,12 @@
 import itertools
 import posixpath
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
@@ -21,6 +22,17 @@ from optiengine.docs.markdown import PARSER, Document, read
 
 FOLDER = settings.BASE_DIR / "docs"
 ORIGINAL = "en"
+# The manual is written in every language: a new page is, too. These are for people who work on the
+# code, or against it, and are in English only.
+ENGLISH_ONLY = {
+    "benchmarks",
+    "explanation/architecture",
+    "explanation/ledger",
+    "explanation/principles",
+    "explanation/style",
+    "explanation/words",
+    "reference/api",
+}
 IMAGES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
 STYLE, ICON = "optiengine/docs.css", "optiengine/icon.svg"
 FONTS = [f"unfold/fonts/inter/Inter-{weight}.woff2" for weight in ("Regular", "Medium", "SemiBold")]
@@ -85,6 +97,22 @@ class Site:
 
     def path(self, page: str, language: str) -> str:
         return f"{page}.md" if language == ORIGINAL else f"{language}/{page}.md"
+
+    def translated_files(self) -> Iterator[tuple[str, str]]:
+        """(path in the original language, path of a translation), whether it exists or not."""
+        for page in self.pages:
+            if page not in ENGLISH_ONLY:
+                for language in self.languages:
+                    if language != ORIGINAL:
+                        yield self.path(page, ORIGINAL), self.path(page, language)
+
+    def anchors(self, path: str) -> dict[str, str]:
+        """What each anchor of a file is called on its page: there it is that of the original, so
+        that addresses differ between languages in their folder only."""
+        own = [heading.anchor for heading in read(self.files[path]).headings]
+        original = self.files.get(self.path(self.split(path)[1], ORIGINAL))
+        shown = [heading.anchor for heading in read(original).headings] if original else own
+        return dict(zip(own, shown if len(shown) == len(own) else own, strict=True))
 
     def address(self, page: str, language: str) -> str:
         return self.path(page, language).removesuffix(".md") + ".html"
@@ -152,7 +180,13 @@ class Site:
                 for side, n in (("prev", (position or 0) - 1), ("next", (position or 0) + 1))
                 if position is not None and 0 <= n < len(entries)
             ],
-            "contents": [heading for heading in document.headings if heading.level == 2],
+            "contents": [
+                (anchor, heading.text)
+                for anchor, heading in zip(
+                    self.anchors(path).values(), document.headings, strict=True
+                )
+                if heading.level == 2
+            ],
             "style": static(STYLE),
             "icon": static(ICON),
             "home": home,
@@ -164,8 +198,8 @@ class Site:
         """The body, its links led to where the files are shown, its headings marked."""
         tokens = [self._shown(token, path, language, root) for token in document.tokens]
         openings = [token for token in tokens if token.type == "heading_open"]
-        for opening, heading in zip(openings, document.headings, strict=True):
-            opening.attrs = {"id": heading.anchor}
+        for opening, anchor in zip(openings, self.anchors(path).values(), strict=True):
+            opening.attrs = {"id": anchor}
         return str(PARSER.renderer.render(tokens, PARSER.options, {}))
 
     def _shown(self, token: Token, path: str, language: str, root: str) -> Token:
@@ -173,17 +207,21 @@ class Site:
         if token.children:
             token.children = [self._shown(t, path, language, root) for t in token.children]
         for name in ("href", "src"):
-            href = str(token.attrs.get(name, ""))
-            target = self.target(path, href) if href and not href.startswith("#") else None
-            if target:
-                if target.endswith(".md"):
-                    target = self.address(self.split(target)[1], language)
-                anchor = href.partition("#")[2]
-                token.attrs = {
-                    **token.attrs,
-                    name: root + target + (f"#{anchor}" if anchor else ""),
-                }
+            if shown := self._shown_address(str(token.attrs.get(name, "")), path, language, root):
+                token.attrs = {**token.attrs, name: shown}
         return token
+
+    def _shown_address(self, href: str, path: str, language: str, root: str) -> str | None:
+        """Where a link in the file leads on a page; None for addresses outside the folder."""
+        file, _, anchor = href.partition("#")
+        target = self.target(path, file) if file else path
+        if not href or target is None:
+            return None
+        shown = target
+        if target.endswith(".md"):
+            anchor = self.anchors(target).get(unquote(anchor), anchor)
+            shown = self.address(self.split(target)[1], language)
+        return (root + shown if file else "") + (f"#{anchor}" if anchor else "")
 
     def build(self, to: Path) -> int:
         """Writes all pages in all languages, with all they need, below `to`; returns how many."""

@@ -46,5 +46,4 @@ def the_first_campaign() -> None:
 PREPARED: dict[str, Callable[[], None]] = {
     "reference/api.md": decided_today_with_a_banner,
     "tutorial/first-campaign.md": the_first_campaign,
-    "pt/tutorial/first-campaign.md": the_first_campaign,
 }

@@ -7,9 +7,11 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from rest_framework.authtoken.models import Token
 
+from campaigns.message_variables import VARIABLES
 from optiengine.docs.markdown import read
 from optiengine.docs.references import PLAIN_FILES
-from optiengine.docs.site import Site
+from optiengine.docs.site import ORIGINAL, Site
+from optiengine.lib.text_template import read_text
 from tests.docs.prepared import PREPARED
 from tests.docs.story import Story, as_pattern, assert_holds, runnable
 
@@ -18,7 +20,10 @@ pytestmark = pytest.mark.slow
 SITE = Site()
 PAGES = {path: file for path, file in SITE.files.items() if path.endswith(".md")}
 PAGES |= {file.name: file for file in PLAIN_FILES}
-STORIES = [path for path, file in PAGES.items() if runnable(read(file))]
+# Of a translation only the texts to customers are run: its other examples are the same, which
+# `optiengine.docs.references` checks.
+TRANSLATED = {path for path in SITE.files if SITE.split(path)[0] != ORIGINAL}
+STORIES = [path for path, file in PAGES.items() if path not in TRANSLATED and runnable(read(file))]
 
 
 @pytest.mark.slow
@@ -37,6 +42,13 @@ def test_examples_run(path, tmp_path, live_server):
         except Exception as error:
             error.add_note(f"in {path}, line {block.line}")
             raise
+
+
+@pytest.mark.parametrize("path", sorted(TRANSLATED))
+def test_translated_texts_to_customers_are_valid(path):
+    for block in read(PAGES[path]).blocks():
+        if block.language == "liquid":
+            read_text(block.text, VARIABLES)
 
 
 def test_prepared_pages_exist():

@@ -11,14 +11,15 @@ from optiengine.docs import references
 from optiengine.docs.markdown import Document, read
 from optiengine.docs.places import PLACES
 from optiengine.docs.references import PLAIN_FILES, problems, unknown_references
-from optiengine.docs.site import Site
+from optiengine.docs.site import ENGLISH_ONLY, Site
 
 PIXEL = bytes.fromhex("89504e470d0a1a0a")
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
     """Two pages, one of them in Portuguese too, and an image."""
+    monkeypatch.setattr("optiengine.docs.site.ENGLISH_ONLY", {"how-to/import", "how-to/new"})
     site = tmp_path / "docs"
     for path, text in {
         "index.md": "# Start\n\n## Guides\n\n- [Import](how-to/import.md): files\n",
@@ -170,6 +171,75 @@ def test_what_is_broken_is_named(folder, monkeypatch, text, problem):
 
     assert len(faults) == 1
     assert faults[0].endswith(problem)
+
+
+def test_what_is_in_english_only_exists_in_english_only():
+    site = Site()
+
+    assert set(site.pages) >= ENGLISH_ONLY
+    assert not [page for page in ENGLISH_ONLY if site.path(page, "pt") in site.files]
+
+
+@pytest.fixture
+def manual(folder, monkeypatch):
+    """A page of the manual, in both languages."""
+    monkeypatch.setattr("optiengine.docs.site.ENGLISH_ONLY", set())
+    monkeypatch.setattr(references, "PLAIN_FILES", [])
+    (folder / "how-to" / "import.md").write_text(
+        "# Import\n\n## Quiet hours\n\n`--json`\n\n```sh not-run: slow\nls\n```\n\n"
+        "```liquid\nHi\n```\n"
+    )
+    portuguese = folder / "pt" / "how-to" / "import.md"
+    portuguese.parent.mkdir()
+    portuguese.write_text(
+        "# Importar\n\n## Horas de silêncio\n\n`--json` [ver](#horas-de-silêncio)\n\n"
+        "```sh not-run: demora\nls\n```\n\n```liquid\nOlá\n```\n"
+    )
+    (folder / "pt" / "index.md").write_text(
+        "# Início\n\n## Guias\n\n- [Importar](how-to/import.md#horas-de-silêncio)\n"
+    )
+    return folder
+
+
+def test_a_page_and_its_translation_have_the_same_addresses(manual):
+    site = Site(manual)
+
+    assert problems(site) == []
+    html = site.render("how-to/import", "pt")
+    assert '<h2 id="quiet-hours">Horas de silêncio</h2>' in html
+    assert 'href="#quiet-hours">ver</a>' in html
+    assert "how-to/import.html#quiet-hours" in site.render("index", "pt")
+
+
+def test_the_manual_is_written_in_every_language(manual):
+    (manual / "pt" / "how-to" / "import.md").unlink()
+    (manual / "pt" / "index.md").write_text("# Início\n\n## Guias\n\n- [x](../how-to/import.md)\n")
+
+    assert problems(Site(manual)) == [
+        "pt/how-to/import.md is missing: the manual is written in every language."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "problem"),
+    [
+        ("## Horas", "# Horas", "a heading differs from how-to/import.md: number 2 is of level"),
+        ("`--json`", "`--days`", "a name in backticks differs from how-to/import.md: --days"),
+        ("\nls", "\nrm", "an example differs from how-to/import.md: number 1 is"),
+    ],
+)
+def test_a_translation_keeps_headings_names_and_examples(manual, text, other, problem):
+    page = manual / "pt" / "how-to" / "import.md"
+    page.write_text(page.read_text().replace(text, other))
+
+    assert any(problem in found for found in problems(Site(manual)))
+
+
+def test_a_translation_links_to_translations(manual):
+    index = manual / "pt" / "index.md"
+    index.write_text(index.read_text().replace("(how-to", "(../how-to").split("#horas")[0] + ")\n")
+
+    assert problems(Site(manual)) == ["pt/index.md:5: ../how-to/import.md is in another language."]
 
 
 def test_the_index_lists_every_page(folder, monkeypatch):
