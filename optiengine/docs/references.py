@@ -91,8 +91,8 @@ def _translation_problems(site: Site) -> Iterator[str]:
             path = site.target(translated, link.target)
             if path and path.endswith(".md"):
                 language, page = site.split(path)
-                own = site.path(page, site.split(translated)[0])
-                if language == ORIGINAL and own in site.files:
+                translation_of_it = site.path(page, site.split(translated)[0])
+                if language == ORIGINAL and translation_of_it in site.files:
                     yield f"{translated}:{link.line}: {link.target} is in another language."
 
 

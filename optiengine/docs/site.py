@@ -109,10 +109,10 @@ class Site:
     def anchors(self, path: str) -> dict[str, str]:
         """What each anchor of a file is called on its page: there it is that of the original, so
         that addresses differ between languages in their folder only."""
-        own = [heading.anchor for heading in read(self.files[path]).headings]
+        anchors = [heading.anchor for heading in read(self.files[path]).headings]
         original = self.files.get(self.path(self.split(path)[1], ORIGINAL))
-        shown = [heading.anchor for heading in read(original).headings] if original else own
-        return dict(zip(own, shown if len(shown) == len(own) else own, strict=True))
+        shown = [heading.anchor for heading in read(original).headings] if original else anchors
+        return dict(zip(anchors, shown if len(shown) == len(anchors) else anchors, strict=True))
 
     def address(self, page: str, language: str) -> str:
         return self.path(page, language).removesuffix(".md") + ".html"

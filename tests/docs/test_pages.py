@@ -232,7 +232,7 @@ def test_a_translation_keeps_headings_names_and_examples(manual, text, other, pr
     page = manual / "pt" / "how-to" / "import.md"
     page.write_text(page.read_text().replace(text, other))
 
-    assert any(problem in found for found in problems(Site(manual)))
+    assert any(problem in sentence for sentence in problems(Site(manual)))
 
 
 def test_a_translation_links_to_translations(manual):
