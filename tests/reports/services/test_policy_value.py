@@ -107,7 +107,7 @@ def test_contacts_whose_window_is_open_are_left_out():
 
     with pytest.raises(
         ReportError,
-        match=("There are no imported messages with known probabilities,"),
+        match="no imported messages with known probabilities, features and a",
     ):
         load(reward=Reward("order", "any", 60))
 

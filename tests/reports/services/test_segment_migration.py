@@ -158,7 +158,7 @@ def test_a_sample_of_many_customers_says_so(organisation, monkeypatch):
 
 
 def test_what_there_is_not_is_said(organisation):
-    with pytest.raises(ReportError, match=("There is no customer data yet, so there are no moves")):
+    with pytest.raises(ReportError, match="There is no customer data yet, so there are no moves"):
         segment_migration(as_of=day(0))
     history(make_customer(), (0, segment("active")))
     build(27)

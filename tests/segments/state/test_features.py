@@ -250,7 +250,7 @@ def test_an_attribute_that_changes_later_leaves_the_days_that_were_built():
 def test_a_feature_is_of_events_or_of_an_attribute(fields):
     with pytest.raises(
         ValidationError,
-        match=("For an attribute, enter its name as the"),
+        match="enter its name as the property and leave event kind",
     ):
         FeatureDefinition(name="level", label="Level", **fields).full_clean()
 

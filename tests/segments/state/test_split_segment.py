@@ -88,7 +88,7 @@ def test_a_child_can_be_split_again_and_undoing_merges_all_below(leaf):
 
 def test_frozen_retired_and_split_segments_are_not_split(leaf):
     split_segment(leaf, feature="orders_total", threshold=2.0, on=AS_OF)
-    with pytest.raises(SplitRefused, match="” is already split"):
+    with pytest.raises(SplitRefused, match=f"“{leaf}” is already split"):
         split_segment(leaf, feature="orders_total", threshold=3.0, on=AS_OF)
     child = MicroSegment.objects.filter(parent=leaf)[0]
     child.is_frozen = True
