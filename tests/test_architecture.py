@@ -1,6 +1,7 @@
 """The shape of the project, tested like any other fact."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -193,3 +194,18 @@ def test_a_value_has_a_name_that_says_what_it_is():
         if name in EMPTY_NAMES
     ]
     assert not empty, "\n".join(empty)
+
+
+def test_a_function_is_named_without_riddles():
+    """Of tests, too: the name holds by itself, without the test before it."""
+    riddles = re.compile(
+        r"_(told|owed|alone|besides?|whoever|for_ever)(_|$)|^test_(but|and|so)_|_so_too(_|$)"
+    )
+    odd = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.name}"
+        for package in (*APPS, "optiengine", "tests")
+        for path in sources(package)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and riddles.search(node.name)
+    ]
+    assert not odd, "\n".join(odd)

@@ -75,7 +75,7 @@ def test_a_schedule_that_never_fires_means_the_worker_is_stuck():
 
 
 @pytest.mark.django_db
-def test_schedules_are_made_once_and_moved_when_asked():
+def test_schedules_are_made_once_and_moved_on_request():
     for _ in range(2):
         schedule_minutes()
         schedule_days(timezone.now().time().replace(hour=3, minute=30))

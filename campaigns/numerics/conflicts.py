@@ -101,12 +101,12 @@ def _days_away(book: Rulebook, source: int, target: int) -> int:
     if not book.blocking.hours_by_one_contact[cells].size:
         return 0
     hours = book.blocking.hours_by_one_contact[cells] - CLOCK_CHANGE
-    is_by_runs = _by_runs_alone(book, source) and _by_runs_alone(book, target)
+    is_by_runs = _only_by_runs(book, source) and _only_by_runs(book, target)
     days = -(-hours // 24) if is_by_runs else hours // 24
     return int(np.maximum(book.blocking.excluded_days[cells], days).min())
 
 
-def _by_runs_alone(book: Rulebook, campaign: int) -> bool:
+def _only_by_runs(book: Rulebook, campaign: int) -> bool:
     """Whether it is decided in the day's run and at no other moment."""
     channels = {book.actions[a].channel for a in actions_of(book, campaign).tolist()}
     return book.campaigns[campaign].opened_by == SCHEDULE and channels.isdisjoint(

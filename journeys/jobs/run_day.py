@@ -58,7 +58,7 @@ def run_day(
     tell = progress or (lambda step: None)
     run = request_run(as_of, seed=seed, decided_at=decided_at)
     n_measured = 0
-    with _alone():  # of two who were asked for the same day the second finds it prepared
+    with _preparing_lock():  # a second run of the same day finds it prepared
         run.refresh_from_db()
         failure = None
         if not run.state_id:
@@ -82,7 +82,7 @@ def run_day(
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _preparing_lock() -> Iterator[None]:
     """Nobody else prepares a day meanwhile. Held by the session, over many transactions."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_advisory_lock({PREPARING})")

@@ -80,7 +80,7 @@ def enter_maps(now: datetime) -> Counter[str]:
     this, it returns at once.
     """
     counts: Counter[str] = Counter()
-    with _alone() as is_ours:
+    with _entering_lock() as is_ours:
         if not is_ours:
             return counts
         maps = JourneyMap.objects.filter(status=JourneyMap.Status.ACTIVE)
@@ -124,7 +124,7 @@ def entry_of(journey: JourneyMap) -> Step:
 
 
 @contextmanager
-def _alone() -> Iterator[bool]:
+def _entering_lock() -> Iterator[bool]:
     """Whether nobody else is letting in just now. Held by the session, over many transactions."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, 0)", [ENTERING])

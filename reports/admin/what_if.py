@@ -119,7 +119,7 @@ class WhatIfAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        row = self._asked(request, object_id)
+        row = self._visible_row(request, object_id)
         context = {
             "title": self.question(row),
             "asked": row,
@@ -132,9 +132,9 @@ class WhatIfAdmin(ReadOnlyAdmin):
         return self._page(request, "reports/what_if.html", context)
 
     def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        return JsonResponse(progress_of(self._asked(request, pk)))
+        return JsonResponse(progress_of(self._visible_row(request, pk)))
 
-    def _asked(self, request: HttpRequest, pk: Any) -> WhatIf:
+    def _visible_row(self, request: HttpRequest, pk: Any) -> WhatIf:
         if not self.has_view_permission(request):
             raise PermissionDenied
         if not str(pk).isdecimal() or (row := self.get_object(request, str(pk))) is None:

@@ -67,7 +67,7 @@ def test_who_registers_on_a_later_day_is_no_customer_yet(superuser, shop):
     assert not Contact.objects.filter(channel="web").exists()
 
 
-def test_the_second_visit_has_nothing_to_be_told(superuser, shop):
+def test_the_second_visit_gets_no_answer(superuser, shop):
     ask(superuser)
 
     answer = ask(superuser).json()
@@ -75,7 +75,7 @@ def test_the_second_visit_has_nothing_to_be_told(superuser, shop):
     assert (answer["campaign"], answer["message"]) == (None, None)
 
 
-def test_a_control_is_told_nothing_and_counted(superuser, shop):
+def test_a_control_gets_no_answer_and_is_counted(superuser, shop):
     Campaign.objects.filter(pk=shop.pk).update(control_share=0.9)
     Campaign.objects.filter(pk=shop.pk).update(repeat_after_days=0)
     controls = 0
@@ -94,7 +94,7 @@ def test_a_control_is_told_nothing_and_counted(superuser, shop):
         ({"chanels": ["web"]}, "chanels"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_by_name(superuser, shop, body, field):
+def test_impossible_parameters_are_refused_by_name(superuser, shop, body, field):
     answer = ask(superuser, body)
 
     assert answer.status_code == 400

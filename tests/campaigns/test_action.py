@@ -19,7 +19,7 @@ def test_a_sound_action_has_no_problems():
     assert action.problems() == []
 
 
-def test_each_text_is_told_what_is_wrong_in_it():
+def test_each_text_is_listed_with_its_faults():
     action = make_action(subject="{{ offr }}", body="a\n{% if offer %}", html="{{ x }}{{ y }}")
 
     with pytest.raises(ValidationError) as caught:
@@ -33,14 +33,14 @@ def test_each_text_is_told_what_is_wrong_in_it():
     assert f"Action “{action.name}”, text: Line 2: “if” is not closed" in action.problems()[1]
 
 
-def test_html_belongs_to_an_e_mail_which_has_a_text_too():
+def test_html_belongs_to_an_e_mail_that_also_has_a_text():
     with pytest.raises(ValidationError, match="Only e-mails can have an HTML part"):
         make_action(channel="sms", html="<p>Hi</p>").clean()
 
     assert "needs a subject and a text" in make_action(body="", html="<p>Hi</p>").problems()[0]
 
 
-def test_a_link_that_there_is_not_is_told_before_the_launch(settings, admin_client):
+def test_a_missing_link_is_reported_before_the_launch(settings, admin_client):
     action = make_action(body="Bye: {{ unsubscribe_url }}", html="{{ oh")
     make_action(action.campaign, body="{{ preferences_url }}", is_active=False)
     page = reverse("admin:campaigns_campaign_change", args=[action.campaign_id])
@@ -53,7 +53,7 @@ def test_a_link_that_there_is_not_is_told_before_the_launch(settings, admin_clie
     assert action.campaign.missing_links() == []
 
 
-def test_whoever_launches_it_all_the_same_is_told_again(admin_client):
+def test_launching_a_campaign_with_a_missing_link_warns_again(admin_client):
     campaign = make_campaign(status="draft")
     make_action(campaign, body="Bye: {{ unsubscribe_url }}")
     data = {"action": "launch_selected", "_selected_action": [campaign.pk]}
@@ -75,7 +75,7 @@ def test_a_text_that_went_through_a_browser_unchanged_is_the_same_text():
 
 
 @pytest.mark.parametrize("beside", ["in_addition", "transactional"])
-def test_an_answer_cannot_be_launched_as_what_goes_beside(beside):
+def test_a_campaign_that_answers_customers_cannot_be_sent_in_addition(beside):
     banner = make_action(make_campaign(**{beside: True}), channel="web", subject="", body="Hello")
     letter = make_action(make_campaign(**{beside: True}))
     answer = make_action(make_campaign(), channel="web", subject="", body="Hello")

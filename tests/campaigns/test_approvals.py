@@ -86,7 +86,7 @@ def test_a_launch_above_the_limit_waits_for_a_second_person(draft, maker, second
 
 
 @pytest.mark.parametrize("limit", [10, 11, None])
-def test_up_to_the_limit_nobody_is_asked(draft, limit):
+def test_up_to_the_limit_no_approval_is_needed(draft, limit):
     limit_to(limit)
 
     assert launch_campaign(draft).status == "active"
@@ -101,7 +101,7 @@ def test_pausing_and_ending_never_wait(draft, maker, second):
     assert end_campaign(draft).status == "ended"
 
 
-def test_nobody_approves_what_they_asked_for_not_even_a_superuser(draft, maker):
+def test_nobody_approves_their_own_request_not_even_a_superuser(draft, maker):
     approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
 
     for act in (approve, refuse):
@@ -114,7 +114,7 @@ def test_nobody_approves_what_they_asked_for_not_even_a_superuser(draft, maker):
     assert waiting_for(maker) == []
 
 
-def test_whoever_changed_it_last_is_no_second_person(draft, maker, second, client):
+def test_the_last_person_to_change_a_campaign_cannot_approve_it(draft, maker, second, client):
     editor = make_user("editor", superuser=True)
     client.force_login(editor)
     url = f"/admin/campaigns/action/{draft.actions.get().pk}/change/"
@@ -284,7 +284,7 @@ def test_launching_and_counting_are_no_edits(draft, maker, second):
     assert launch_campaign(draft).status == "active"
 
 
-def test_refused_stays_refused_and_can_be_asked_again(draft, maker, second):
+def test_a_refusal_is_final_and_approval_can_be_requested_again(draft, maker, second):
     approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
     refuse(approval, by=second, at=NOW, note="Too many")
     with pytest.raises(ApprovalRefused, match="Its status is “refused”"):
@@ -301,7 +301,7 @@ def test_asking_twice_for_the_same_is_one_request(draft, maker, second):
     assert ask_for_launch(KIND, draft.pk, by=second, at=NOW) == first
 
 
-def test_what_was_asked_for_can_be_taken_back_by_who_asked(draft, maker, second):
+def test_a_request_can_be_taken_back_by_the_person_who_made_it(draft, maker, second):
     approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
     with pytest.raises(
         ApprovalRefused, match=("Only the person who requested it can take it back")
@@ -311,7 +311,7 @@ def test_what_was_asked_for_can_be_taken_back_by_who_asked(draft, maker, second)
     assert withdraw(approval, by=maker, at=NOW).status == "withdrawn"
 
 
-def test_a_dry_run_alone_lets_nothing_happen_until_it_is_asked_for(draft, maker, second):
+def test_a_dry_run_changes_nothing_until_approval_is_requested(draft, maker, second):
     tried = ask_for_launch(KIND, draft.pk, by=maker, at=NOW, only_try=True)
     with pytest.raises(ApprovalRefused, match="Its status is “dry run only”"):
         approve(tried, by=second, at=NOW)
@@ -323,7 +323,7 @@ def test_a_dry_run_alone_lets_nothing_happen_until_it_is_asked_for(draft, maker,
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("other", [approve, refuse], ids=["approve", "refuse"])
-def test_of_two_who_decide_at_once_one_is_told_that_it_is_done(draft, maker, second, other):
+def test_of_two_simultaneous_decisions_the_second_is_refused(draft, maker, second, other):
     third = make_user("third", "approve_approval")
     approval = ask_for_launch(KIND, draft.pk, by=maker, at=NOW)
     start, said = Barrier(2), []

@@ -96,7 +96,7 @@ def test_what_another_rule_could_undo_is_not_certain(source, target, limits):
         ({"tags": (5,)}, {}, {6}),  # no topic: nobody can decline it
     ],
 )
-def test_what_holds_back_both_is_certain(source, target, topics):
+def test_a_limit_that_holds_back_both_is_certain(source, target, topics):
     rules = book(
         daily(1, rank=1, repeat_after_days=7, **source),
         daily(2, **target),
@@ -271,7 +271,7 @@ def test_a_launch_is_refused_with_the_rule_that_forbids_it():
 
 
 @pytest.mark.django_db
-def test_who_alone_cannot_get_it_is_said_and_does_not_hinder_the_launch():
+def test_customers_who_can_never_get_a_campaign_are_a_warning_and_do_not_stop_its_launch():
     winback = make_campaign(
         name="Win-back", rank=1, repeat_after_days=7, target_group=group("Lapsed", LAPSED)
     )
@@ -416,7 +416,7 @@ def test_a_series_that_cannot_go_on():
 
 
 @pytest.mark.django_db
-def test_what_is_owed_is_not_withheld_unseen():
+def test_conflicts_of_a_transactional_campaign_are_listed():
     receipt = draft("Receipt", transactional=True, control_share=0)
     assert conflicts_in(receipt) == []
     tag = Tag.objects.create(name="service", is_topic=True, title="Service")

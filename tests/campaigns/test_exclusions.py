@@ -71,7 +71,7 @@ def test_both_ways_within_a_tag_and_from_a_tag_to_a_campaign(three):
 
 
 @pytest.mark.parametrize("status", ["paused", "ended"])
-def test_a_duration_that_outlasts_its_campaign_is_told_as_one(three, status):
+def test_a_duration_that_outlasts_its_campaign_is_described_as_a_duration(three, status):
     named, *_others = three
     named.status, named.duration_days = status, 9
     named.save()

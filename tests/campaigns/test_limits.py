@@ -118,7 +118,7 @@ def test_transactional_messages_are_outside_of_all_limits():
     assert verdicts(rules, history(other)) == [Verdict.ALLOWED, Verdict.EXCLUDED + 1]
 
 
-def test_transactional_messages_are_counted_where_asked_and_never_stopped():
+def test_transactional_messages_are_counted_by_caps_that_say_so_and_never_stopped():
     receipt = campaign(1, transactional=True, in_addition=True)
     rules = book(receipt, campaign(2), caps=(cap(1, "days", 7, counts_transactional=True),))
     sent = {"campaign": 1, "at": YESTERDAY, "transactional": True, "takes_slot": False}

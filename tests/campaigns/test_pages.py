@@ -282,7 +282,7 @@ def test_an_erased_customer_has_no_page(site):
     ("address", "shown"),
     [("anna@example.com", "a•••@e•••.com"), ("+49 170 1242", "•••42"), ("", ""), ("1", "•••1")],
 )
-def test_a_masked_address_is_known_to_its_owner_alone(address, shown):
+def test_a_masked_address_is_recognised_only_by_its_owner(address, shown):
     assert masked(address) == shown
 
 

@@ -91,7 +91,7 @@ def test_touching_quiet_hours_are_one():
     )
 
 
-def test_the_most_specific_quiet_hours_hold_alone():
+def test_only_the_most_specific_quiet_hours_hold():
     rules = [
         quiet("00:00", "01:00"),
         quiet("00:00", "02:00", channel="sms"),
@@ -177,7 +177,7 @@ def test_quiet_hours_are_those_of_a_walk_minute_by_minute(seed):
     assert next_open(rules, "email", "", zones, at) == expected
 
 
-def test_a_batch_gets_what_each_would_get_alone():
+def test_a_batch_gets_what_each_message_would_get_by_itself():
     rules = [quiet("22:00", "08:00"), quiet("00:00", "12:00", channel="sms")]
     rules += [quiet("00:00", "12:00", country="DE"), quiet("12:00", "00:00", country="DE")]
     channels = np.array(["email", "sms", "email", "email"], dtype=object)

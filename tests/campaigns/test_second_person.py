@@ -156,7 +156,7 @@ def test_new_rules_are_made_by_the_second_person(client, maker, second, model):
     assert not model.objects.exists()
 
 
-def test_deleting_from_the_list_and_by_what_it_hangs_on_waits_too(client, maker, second):
+def test_deleting_from_the_list_or_by_cascade_waits_for_approval(client, maker, second):
     tag = Tag.objects.create(name="sale")
     cap = FrequencyCap.objects.create(name="Sale", limit=1, scope="tag", tag=tag)
     client.post(

@@ -43,7 +43,7 @@ def test_a_code_keeps_its_meaning(code, meaning):
     assert meaning_of(code) == meaning
 
 
-def test_a_verdict_alone_is_its_own_code():
+def test_a_verdict_without_details_is_its_own_code():
     for verdict in ALONE:
         assert meaning_of(int(verdict)) == Meaning(verdict)
 

@@ -245,7 +245,7 @@ def facts(n: int = 1, **columns) -> Facts:
     )
 
 
-def test_the_first_reason_is_the_one_that_is_told():
+def test_the_first_reason_is_the_one_that_is_kept():
     rules = book(
         campaign(1),
         campaign(2, rule={"field": "country", "op": "eq", "value": "PT"}, runs_today=False),

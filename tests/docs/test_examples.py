@@ -67,7 +67,7 @@ def test_prepared_pages_exist():
         ("first\nlast", "first\n2\nlast", False),
     ],
 )
-def test_an_ellipsis_stands_for_anything(shown, printed, is_same):
+def test_an_ellipsis_matches_anything(shown, printed, is_same):
     assert bool(re.fullmatch(as_pattern(shown), printed.strip())) is is_same
 
 

@@ -177,7 +177,7 @@ def test_a_second_call_says_the_same_and_makes_nothing(folders):
 
 
 @pytest.mark.django_db
-def test_a_database_with_customers_of_its_own_is_left_alone(folders):
+def test_a_database_that_already_has_customers_is_not_touched(folders):
     make_customer()
 
     with pytest.raises(CommandError, match="not the demo's"):

@@ -219,7 +219,7 @@ def test_while_workers_of_its_version_are_busy_a_run_goes_on(begun):
     assert work_chunks(begun.pk, owner="new worker").status == "running"
 
 
-def test_changed_rules_are_valued_by_decisions_of_this_version_alone(run):
+def test_changed_rules_are_valued_only_by_decisions_of_this_version(run):
     later = decide_day(DAY + timedelta(days=1))
     of_version(OLD, run)
     period = {"as_of": DAY + timedelta(days=40), "reward": DecisionReward()}

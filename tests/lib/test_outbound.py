@@ -110,7 +110,7 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch):
         find("https://two.example/", allow_private=False, allow_http=False)
 
 
-def test_a_name_that_leads_elsewhere_the_next_time_is_not_asked_again(monkeypatch):
+def test_a_host_name_is_resolved_only_once(monkeypatch):
     """DNS rebinding: public for the check, private for the connection."""
     answers(monkeypatch, "93.184.216.34", "127.0.0.1")
     destination = find("https://rebinds.example/", allow_private=False, allow_http=False)
@@ -128,7 +128,7 @@ def test_a_name_that_leads_elsewhere_the_next_time_is_not_asked_again(monkeypatc
     assert connected == [("93.184.216.34", 443)] * 2
 
 
-def drip_a_line_for_ever(client: socket.socket) -> None:
+def drip_an_endless_line(client: socket.socket) -> None:
     client.recv(10_000)
     client.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     for _ in range(100):
@@ -182,7 +182,7 @@ def connection_to(port: int, *, is_tls: bool = False, timeout: float = 0.7) -> C
     return Connection(where, timeout_seconds=timeout)
 
 
-@pytest.mark.parametrize("behave", [drip_a_line_for_ever, say_nothing, nonsense])
+@pytest.mark.parametrize("behave", [drip_an_endless_line, say_nothing, nonsense])
 def test_an_exchange_ends_in_time_however_slow_the_peer(behave):
     with peer(behave) as port, closing(connection_to(port)) as connection:
         start = time.monotonic()

@@ -72,7 +72,7 @@ def test_a_missing_attribute_is_missing_whatever_its_name(name, attributes):
 
 
 @pytest.mark.parametrize("name", ["size", "first", "last"])
-def test_an_attribute_within_another_may_be_missing_too(name):
+def test_an_attribute_within_another_may_be_missing(name):
     text = f"[{{{{ customer.attributes.pet.{name} }}}}]"
 
     assert filled(text, {"customer": {"attributes": {"pet": {"kind": "cat"}}}}) == "[]"
@@ -88,7 +88,7 @@ def test_lists_still_have_a_size_and_ends():
     assert filled(loop + "{% endfor %}") == "blue"
 
 
-def test_what_stands_in_a_value_is_not_read_as_a_text():
+def test_template_code_in_a_value_is_not_run():
     assert filled("{{ offer }}", {"offer": "{{ campaign }}{% raw %}"}) == "{{ campaign }}{% raw %}"
 
 

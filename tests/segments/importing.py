@@ -32,15 +32,15 @@ def counts(job: ImportJob) -> tuple[int, int, int, int, int]:
 
 def rejected(job: ImportJob) -> dict[int, str]:
     """Line → reason, of the rows that were rejected."""
-    return _told(job, "error")
+    return _reasons(job, "error")
 
 
 def warned(job: ImportJob) -> dict[int, str]:
     """Line → reason, of the rows that were imported without some of their cells."""
-    return _told(job, "warning")
+    return _reasons(job, "warning")
 
 
-def _told(job: ImportJob, level: str) -> dict[int, str]:
+def _reasons(job: ImportJob, level: str) -> dict[int, str]:
     if not job.rejected_path:
         return {}
     with Path(job.rejected_path).open(encoding="utf-8-sig", newline="") as file:

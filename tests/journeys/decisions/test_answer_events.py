@@ -103,7 +103,7 @@ def test_two_events_of_one_customer_are_two_occasions(anna):
 
 
 @pytest.mark.parametrize(("repeat_after_days", "n_contacts"), [(0, 2), (1, 1)])
-def test_what_waits_for_tomorrow_stands_in_the_way_as_if_of_today(
+def test_a_message_that_waits_for_tomorrow_counts_as_if_sent_today(
     anna, repeat_after_days, n_contacts
 ):
     """Both are answered at ten in the evening, for seven the next morning."""

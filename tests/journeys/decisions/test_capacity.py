@@ -82,7 +82,7 @@ def test_a_budget_counts_the_cost_of_what_is_sent_to_a_thousandth_of_a_cent():
     assert CapacityAccount.objects.get().used == 3996
 
 
-def test_who_comes_too_late_chooses_anew_with_the_exact_probability():
+def test_a_customer_decided_after_the_capacity_is_used_up_chooses_anew_with_the_exact_probability():
     """Without evidence two campaigns have equal shares and none no larger one; when one runs out,
     the other is as likely to be worth more than nothing as less: a half.
     """
@@ -313,7 +313,7 @@ def _valued(values):
     return judge_customers
 
 
-def test_minima_that_cannot_hold_beside_a_maximum_are_named():
+def test_minima_that_cannot_hold_with_a_maximum_are_named():
     make_plan()
     make_customers(30)
     limited = make_action(make_campaign(control_share=0))

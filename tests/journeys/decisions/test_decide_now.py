@@ -49,7 +49,7 @@ def ask(customer, at=NOON, request=ON_THE_PAGE):
     return decide_now([customer.pk], at=at, request=request)[customer.pk]
 
 
-def test_the_daily_run_leaves_the_banner_to_whoever_comes(shop):
+def test_the_daily_run_does_not_send_inbound_actions(shop):
     assert not Contact.objects.exists()
 
     answer = ask(shop[0])
@@ -76,7 +76,7 @@ def test_a_decision_in_real_time_is_logged_explained_and_replayed(shop):
     assert (replay.n_decisions, replay.differing) == (1, [])
 
 
-def test_a_decision_is_told_with_its_own_messages_alone(admin_client, shop):
+def test_a_decision_is_shown_with_its_own_messages_only(admin_client, shop):
     letter = make_action(make_campaign(control_share=0, rank=2), name="Letter", channel="post")
     decide_day(DAY + timedelta(days=1))
     answer = ask(shop[0], at=NOON + timedelta(days=1))
@@ -141,7 +141,7 @@ def test_rules_that_change_hold_for_the_next_decision(shop):
     assert DecisionRun.objects.filter(kind="live").count() == 2
 
 
-def test_an_event_starts_its_own_campaigns_alone(shop):
+def test_an_event_starts_only_campaigns_of_its_kind(shop):
     cart = make_campaign(
         name="Cart", control_share=0, recurrence="event", trigger_kind="cart", rank=2
     )
@@ -163,7 +163,7 @@ def test_a_message_on_the_page_is_handed_over_with_the_answer(shop):
 
 
 @pytest.mark.parametrize("beside", ["in_addition", "transactional"])
-def test_what_would_go_beside_an_answer_is_not_logged_as_said(shop, beside):
+def test_actions_in_addition_are_not_logged_with_an_answer(shop, beside):
     """An answer is one message: a second one would be counted and measured, and nobody saw it."""
     second = make_campaign(name="Second", control_share=0, rank=2, **{beside: True})
     make_action(second, channel="web", subject="", body="And this")
@@ -189,7 +189,7 @@ def test_what_would_go_beside_an_answer_is_not_logged_as_said(shop, beside):
     assert Contact.objects.filter(campaign=second, channel="email").count() == 3
 
 
-def test_whoever_came_since_the_state_gets_an_arm_and_a_leaf_at_once(shop):
+def test_a_customer_who_came_after_the_state_gets_an_arm_and_a_leaf_at_once(shop):
     new = make_customer(registered_on=DAY)
 
     answer = ask(new)
@@ -213,7 +213,7 @@ def test_nothing_is_decided_while_sending_is_stopped(shop):
     assert not LiveDecision.objects.exists()
 
 
-def test_several_at_once_are_decided_as_each_alone_would_be(shop):
+def test_several_at_once_are_decided_as_each_would_be_by_itself(shop):
     answers = decide_now([c.pk for c in shop], at=NOON, request=ON_THE_PAGE)
 
     assert sorted(answers) == [c.pk for c in shop]
@@ -359,7 +359,7 @@ def test_the_day_on_which_a_message_left_is_the_organisations(shop):
     expect_replayed()
 
 
-def test_an_event_brings_the_holdout_what_is_owed_and_nothing_else(shop):
+def test_an_event_brings_the_holdout_only_transactional_messages(shop):
     by_event = {"recurrence": "event", "trigger_kind": "order", "control_share": 0}
     receipt = make_action(make_campaign(transactional=True, **by_event))
     make_action(make_campaign(name="Thanks", **by_event))

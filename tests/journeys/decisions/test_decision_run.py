@@ -37,7 +37,7 @@ def test_every_customer_gets_one_decision_and_the_counts_add_up():
     assert Delivery.objects.count() == counts["contacts"] - counts["controls"]
 
 
-def test_the_holdout_gets_nothing_but_what_is_owed():
+def test_the_holdout_gets_only_transactional_messages():
     make_plan(holdout_share=1)
     customers = make_customers(10)
     make_action(make_campaign(rank=1))

@@ -90,7 +90,7 @@ def test_the_day_that_has_the_feature_decides_the_campaign(shop):
     assert answer.action_id == new.pk
 
 
-def test_a_day_decided_again_loses_the_new_campaign_alone(shop):
+def test_a_day_decided_again_loses_only_the_new_campaign(shop):
     """Every customer had the letter; without budgets nothing would have rolled the loss back."""
     Organisation.current()
     Organisation.objects.update(lock_time=time(12))
@@ -168,7 +168,7 @@ def test_a_run_in_spite_of_missing_learning_takes_the_pair_before(shop, monkeypa
     assert replay_run(run).differing == []
 
 
-def test_whoever_has_all_campaigns_run_anyway_gets_those_that_can_be_decided(shop, monkeypatch):
+def test_running_all_campaigns_on_older_data_runs_those_that_can_be_decided(shop, monkeypatch):
     decide_day()
     make_feature()
     launch_for_frequent_visitors("email")

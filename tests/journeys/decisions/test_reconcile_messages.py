@@ -182,7 +182,7 @@ def test_a_late_run_of_an_older_day_gets_its_balance():
     assert (run.deliveries["decided"], run.deliveries["sent"]) == (1, 1)
 
 
-def test_what_nobody_settles_is_not_counted_for_ever():
+def test_unsettled_messages_stop_being_counted():
     make_delivery(status="unknown")
     for days in range(5):
         a_run(DAY + timedelta(days=days))

@@ -74,7 +74,7 @@ def test_after_a_late_run_only_what_happens_from_then_on_counts(anna):
     assert way(traveller) == "e next m sent w timed_out y"
 
 
-def test_a_late_run_leaves_a_step_alone_that_has_given_up(anna):
+def test_a_late_run_does_not_decide_a_step_that_has_given_up(anna):
     campaign = make_step_campaign(control_share=0)
     waiting = {"when_blocked": "wait", "wait_hours": 3, "then": "exit"}
     graph = draw({"e": ENTRY, "m": send(campaign, **waiting)}, "e>m")
@@ -117,7 +117,7 @@ def test_the_lock_time_also_holds_back_follow_ups(anna, lock_at_eleven):
 
 
 @pytest.mark.parametrize(("ordered", "port"), [(10.5, "yes"), (12, "no")])
-def test_a_split_after_a_message_is_asked_when_the_message_leaves(
+def test_a_split_after_a_message_is_evaluated_when_the_message_leaves(
     anna, lock_at_eleven, ordered, port
 ):
     goes = {"x": {"kind": "exit"}, "y": wait(60)}

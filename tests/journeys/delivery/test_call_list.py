@@ -89,7 +89,7 @@ def test_what_came_of_a_call_is_an_event(outcome):
     assert "call" in call.customer.consents
 
 
-def test_who_refuses_withdraws_consent_for_calls_alone():
+def test_a_refused_call_withdraws_only_the_consent_for_calls():
     [call] = list_calls()
 
     settle_call(call.pk, "refused", by="eva", at=NOW)

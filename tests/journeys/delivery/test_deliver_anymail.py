@@ -48,7 +48,7 @@ def refused_by_postmark(code: int, words: str) -> Reply:
     return 422, {"Content-Type": "application/json"}, json.dumps(answer).encode()
 
 
-def test_every_message_is_handed_over_once_and_can_be_told_by_its_key(peer: HttpPeer):
+def test_every_message_is_handed_over_once_with_its_key(peer: HttpPeer):
     campaign = make_campaign(name="Früh im Jahr!")
     action = make_action(campaign, subject="Hello", body="Dear you", html="<p>Dear you</p>")
     anna = make_customer(email="anna@example.com")
@@ -174,7 +174,7 @@ def test_an_unset_provider_makes_messages_wait(settings):
     assert "POSTMARK_SERVER_TOKEN" in Delivery.objects.get().reason_text
 
 
-def test_what_is_no_address_fails_alone(peer: HttpPeer):
+def test_an_invalid_address_fails_only_its_message(peer: HttpPeer):
     make_delivery(make_customer(email="a@example.com, b@example.com"))
     make_deliveries(1, "email")
 

@@ -156,7 +156,7 @@ def test_the_stop_switch_holds_what_is_already_claimed(monkeypatch):
     assert Counter(Delivery.objects.values_list("status", flat=True)) == {"sent": 1, "new": 2}
 
 
-def test_a_closed_route_holds_its_channel_alone():
+def test_a_closed_route_holds_only_its_channel():
     make_delivery()
     waiting = make_delivery(action=make_action(channel="sms"))
     ChannelRoute.objects.update_or_create(
@@ -178,7 +178,7 @@ def test_every_channel_has_a_route_whether_or_not_its_row_is_there():
     assert set(without.values()) == {"smtp", "file_drop"}
 
 
-def test_the_mail_server_carries_email_alone():
+def test_the_mail_server_sends_only_e_mail():
     with pytest.raises(IntegrityError, match="smtp_carries_email"):
         ChannelRoute.objects.update_or_create(channel="sms", defaults={"transport": "smtp"})
 

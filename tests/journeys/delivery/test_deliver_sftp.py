@@ -72,7 +72,7 @@ def reason_it_waits() -> str:
     return Delivery.objects.latest("pk").reason_text
 
 
-def test_a_host_with_another_key_is_told_nothing(peer: SftpPeer, tmp_path):
+def test_a_host_with_another_key_gets_no_credentials(peer: SftpPeer, tmp_path):
     other = new_key(tmp_path / "other")
     send_to(peer, host_key=f"host {other.get_name()} {other.get_base64()}")
 

@@ -76,7 +76,7 @@ def test_every_message_arrives_once_as_it_was_written(peer: SmtpPeer):
     assert (delivery.sent_at, delivery.attempts) == (NOW, 1)
 
 
-def test_html_arrives_beside_the_text_with_values_escaped(peer: SmtpPeer):
+def test_html_is_sent_with_the_text_and_its_values_escaped(peer: SmtpPeer):
     action = make_action(
         body="Dear {{ customer.first_name }}", html="<p>Dear {{ customer.first_name }}</p>"
     )
@@ -101,7 +101,7 @@ def test_the_server_never_hears_of_who_withdrew_after_the_decision(peer: SmtpPee
     assert peer.recipients == [stays.customer.email]
 
 
-def test_a_refused_recipient_fails_alone(peer: SmtpPeer):
+def test_only_the_refused_recipient_fails(peer: SmtpPeer):
     _first, refused, later, _last = make_deliveries(4)
     peer.replies = {
         refused.customer.email: "550 no such mailbox",

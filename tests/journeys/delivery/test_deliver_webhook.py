@@ -281,7 +281,7 @@ def test_a_peer_that_nobody_runs_makes_messages_wait(settings):
     assert "There was no connection" in delivery.reason_text
 
 
-def test_a_private_address_is_not_asked(peer: HttpPeer, settings):
+def test_no_connection_is_made_to_a_private_address(peer: HttpPeer, settings):
     settings.WEBHOOK_ALLOW_PRIVATE = False
     make_deliveries(3)
 

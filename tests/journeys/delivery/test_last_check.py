@@ -159,7 +159,7 @@ def test_a_gap_runs_from_the_moment_of_the_receipt():
 
 
 @pytest.mark.django_db
-def test_an_exclusion_is_asked_for_again_with_the_real_day():
+def test_an_exclusion_is_checked_again_with_the_real_day():
     first, second = make_action(), make_action()
     Exclusion.objects.create(
         name="Apart", campaign=first.campaign, excluded_campaign=second.campaign, days=2
@@ -194,7 +194,7 @@ def test_the_clock_of_the_last_check_moves_on_while_messages_are_sent():
 
 
 @pytest.mark.django_db
-def test_a_channel_lets_so_many_leave_in_a_minute_and_those_due_first_first():
+def test_a_channel_sends_at_most_its_rate_per_minute_in_order_of_due_time():
     ChannelRoute.objects.update_or_create(
         channel="sms", defaults={"transport": "file_drop", "max_per_minute": 3}
     )

@@ -39,7 +39,7 @@ def test_everything_the_help_names_can_be_filled_in():
     assert words.html == '<a href="https://shop.example/u?a=1&amp;b=2">Zoë &amp; Ko</a>'
 
 
-def test_a_link_that_is_asked_for_and_missing_is_a_fault():
+def test_a_link_that_the_text_uses_and_that_is_missing_is_a_fault():
     action = make_action(body="Leave: {{ unsubscribe_url }}")
 
     with pytest.raises(TextError, match="uses “unsubscribe_url”, but there is no such"):
@@ -61,7 +61,7 @@ def test_nothing_breaks_the_line_of_a_subject(line_break):
     assert subject.startswith("Anna")
 
 
-def test_a_text_that_cannot_be_filled_in_for_one_customer_costs_that_message_alone():
+def test_a_text_that_cannot_be_filled_in_for_a_customer_fails_only_that_message():
     action = make_action(
         body="1/{{ customer.attributes.n }} = {{ 1 | divided_by: customer.attributes.n }}"
     )
@@ -91,7 +91,7 @@ def test_a_batch_of_faults_hands_nothing_over():
         assert "“nobody” does not exist" in delivery.reason_text
 
 
-def test_attributes_of_any_depth_cost_that_message_alone():
+def test_attributes_of_any_depth_fail_only_their_message():
     deep: dict = {}
     for _ in range(300):
         deep = {"x": deep}

@@ -118,7 +118,7 @@ def test_an_address_that_bounces_for_good_is_suppressed(report):
         ("VirusNotification", {}),  # the message's fault
     ],
 )
-def test_a_bounce_for_now_is_an_event_alone(report, sort, more):
+def test_a_temporary_bounce_only_adds_an_event(report, sort, more):
     report(bounce(sent(), sort, **more))
 
     assert Event.objects.get().properties["hard"] is False
@@ -126,7 +126,7 @@ def test_a_bounce_for_now_is_an_event_alone(report, sort, more):
 
 
 @pytest.mark.parametrize("sort", ["Transient", "DnsError"])
-def test_that_the_provider_goes_on_trying_is_no_event(report, sort):
+def test_a_provider_that_keeps_trying_adds_no_event(report, sort):
     assert report(bounce(sent(), sort)) == 200
     assert not Event.objects.exists()
 

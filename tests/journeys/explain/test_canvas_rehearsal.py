@@ -31,7 +31,7 @@ def ask(client, journey, **body):
     return client.post(url, json.dumps(data), content_type="application/json")
 
 
-def test_what_would_happen_is_told_with_its_moments_and_nothing_is_stored(admin_client, journey):
+def test_a_rehearsal_lists_steps_with_their_times_and_stores_nothing(admin_client, journey):
     answer = ask(admin_client, journey).json()
 
     moments = [(moment["step"], moment["at"], moment["words"]) for moment in answer["moments"]]

@@ -196,7 +196,7 @@ def test_another_definition_of_a_feature_is_not_seen_on_the_days_state(campaigns
     assert messages_of(report, "before") == messages_of(report, "after") == by_campaign(sent())
 
 
-def test_a_cap_that_allows_none_takes_every_message_but_those_beside(campaigns, maker):
+def test_a_cap_of_zero_stops_every_message_but_those_sent_in_addition(campaigns, maker):
     decide_day()
 
     def edit():
@@ -213,7 +213,7 @@ def test_a_cap_that_allows_none_takes_every_message_but_those_beside(campaigns, 
     assert any("never" in text for text in report["conflicts"])
 
 
-def test_a_sample_stands_for_all_and_says_how_surely(campaigns, maker, monkeypatch):
+def test_a_sample_is_scaled_to_all_customers_with_an_interval(campaigns, maker, monkeypatch):
     make_customers(60)
     decide_day()
 

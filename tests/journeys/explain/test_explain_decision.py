@@ -70,7 +70,7 @@ def test_options_by_value_and_by_chance_are_explained_as_stored():
             assert share >= nothing
 
 
-def test_every_obstacle_is_told_by_the_name_of_its_rule():
+def test_every_obstacle_is_described_with_the_name_of_its_rule():
     make_plan()
     anna = make_customer(consents=["email"])
     shop = make_campaign(name="Shop")
@@ -120,7 +120,7 @@ def test_a_ranked_choice_names_its_rank():
     assert (other.is_outranked, other.prob) == (True, None)
 
 
-def test_when_the_days_state_is_gone_what_was_stored_is_told():
+def test_when_the_days_state_is_gone_the_explanation_is_what_was_stored():
     make_plan()
     anna = make_customer()
     make_action(make_campaign(name="Welcome", rank=1, control_share=0))

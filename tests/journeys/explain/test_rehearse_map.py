@@ -112,7 +112,7 @@ def test_what_only_waits_leads_on_when_it_leaves(anna):
     assert message.limits == ("Waits for the end of quiet hours at 2026-03-01 11:30.",)
 
 
-def test_what_is_owed_waits_for_no_quiet_hours(anna):
+def test_transactional_messages_do_not_wait_for_quiet_hours(anna):
     QuietHours.objects.create(name="Noon", starts_at="10:30", ends_at="11:30")
     version = cart_map()
     Campaign.objects.update(transactional=True)
@@ -136,7 +136,7 @@ def refuse_to_write(execute, sql, params, many, context):
     return execute(sql, params, many, context)
 
 
-def test_a_loop_comes_to_an_end_and_so_does_a_drawing_that_is_not_whole(anna):
+def test_a_loop_and_an_unfinished_drawing_both_come_to_an_end(anna):
     journey = launch(draw({"e": ENTRY, "w": wait(60)}, "e>w w>w"))
     assert len(rehearse_map(newest_version(journey), anna, start=NOW)) == 60
 

@@ -318,7 +318,7 @@ def test_travellers_finish_on_the_version_they_began():
     assert way(anna) == "e next w next x end end"
 
 
-def test_a_traveller_who_cannot_go_on_is_parked_alone_and_can_be_resumed(monkeypatch):
+def test_only_the_traveller_who_cannot_go_on_is_parked_and_can_be_resumed(monkeypatch):
     journey = launch(draw({"e": ENTRY, "m": MARK, "x": EXIT}, "e>m m>x"))
     people = [make_customer() for _ in range(5)]
     put_in(journey, *people, at=NOW)

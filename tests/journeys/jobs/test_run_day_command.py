@@ -39,7 +39,7 @@ def test_a_day_that_has_not_begun_is_refused():
     assert days_run() == []
 
 
-def test_the_last_of_several_days_must_have_begun_too():
+def test_the_last_of_several_days_must_have_begun():
     with pytest.raises(CommandError, match="2026-03-02 has not begun"):
         run(DAY - timedelta(days=1), days=3)
 

@@ -117,7 +117,7 @@ def test_the_only_action_need_not_be_named(tmp_path, spring):
     assert "Name one" in rejected(job)[2]
 
 
-def test_unknown_campaigns_are_made_as_ended_when_asked_for(tmp_path):
+def test_unknown_campaigns_can_be_created_as_ended(tmp_path):
     text = "customer,campaign,date\nanna,1,2026-02-01\nanna,1,2026-02-20\nbob,2,2026-02-03\n"
     job = import_contacts(tmp_path, text, create_campaigns=True, channel="post")
 

@@ -63,7 +63,7 @@ def test_each_contact_keeps_among_which_actions_was_drawn(campaign):
     assert sum(row.expected for row in parts) == pytest.approx(40)
 
 
-def test_one_action_alone_keeps_no_list_and_has_the_whole_share():
+def test_a_single_action_keeps_no_list_and_has_the_whole_share():
     campaign = make_campaign(rank=1)
     action = make_action(campaign)
     make_plan()
@@ -117,7 +117,7 @@ def test_values_beyond_the_limit_count_as_the_limit_and_a_day_again_replaces_it(
     assert PairEvidence.objects.get(micro_segment=None).gy == pytest.approx(4 * 0.5 * 100)
 
 
-def test_a_mix_set_by_hand_is_pinned_and_sends_that_action_alone(campaign):
+def test_a_mix_set_by_hand_is_pinned_and_sends_only_that_action(campaign):
     make_customers(20)
     x, y = campaign.actions.order_by("pk")
     fix_mix(campaign, y)

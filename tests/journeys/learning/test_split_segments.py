@@ -119,7 +119,7 @@ def test_few_contacts_wait_and_are_seen_with_the_next_ones(customers, action):
     assert SplitAttempt.objects.exclude(result="waiting").get().n_contacts == N
 
 
-def test_frozen_segments_are_left_alone(customers, action):
+def test_frozen_segments_are_not_split(customers, action):
     contact_all(customers, action, on=DAY)
     MicroSegment.objects.update(is_frozen=True)
 

@@ -72,7 +72,7 @@ def test_a_map_waits_for_a_second_person_and_goes_on_after_a_pause(group, maker,
     assert launch_map(journey, by="maker", at=NOW).status == "active"
 
 
-def test_whoever_drew_it_is_no_second_person(group, maker, second):
+def test_the_person_who_drew_a_journey_cannot_approve_it(group, maker, second):
     journey = map_for(group, by="second")
 
     with pytest.raises(

@@ -70,7 +70,7 @@ def test_the_page_costs_the_same_queries_for_a_large_drawing(admin_client):
     assert counts[0] == counts[1]
 
 
-def test_a_drawing_is_told_step_by_step_without_being_saved(admin_client):
+def test_a_drawing_is_described_step_by_step_without_being_saved(admin_client):
     journey = make_map()
     graph = draw({"s1": ENTRY, "s2": wait(60), "s3": {"kind": "exit"}}, "s1>s2")
 
@@ -133,7 +133,7 @@ def test_two_who_open_an_empty_map_do_not_overwrite_each_other(admin_client):
     assert post(admin_client, journey, "save", second).status_code == 409
 
 
-def test_a_draft_beside_the_live_version_is_a_version_of_its_own(admin_client):
+def test_a_draft_of_a_live_journey_is_a_separate_version(admin_client):
     journey = launch(whole())
     changed = draw({"s1": ENTRY, "s2": wait(5)}, "s1>s2")
 
@@ -189,7 +189,7 @@ def test_who_may_only_look_changes_nothing(reader):
         assert post(reader, journey, name, {"base": base}).status_code == 403
 
 
-def test_whoever_may_not_look_sees_nothing(client):
+def test_users_without_permission_see_nothing(client):
     client.force_login(User.objects.create_user("other", password="x", is_staff=True))
     journey = make_map(whole())
 

@@ -37,7 +37,7 @@ def test_a_draft_is_overwritten_and_what_was_launched_never_is():
     assert launch_map(journey, by="ben", at=NOW).active_version == third
 
 
-def test_every_reason_against_a_launch_is_told_at_once_and_names_the_step():
+def test_all_obstacles_to_a_launch_are_listed_at_once_with_their_steps():
     make_action(other := make_campaign(name="Other"))
     paused = make_step_campaign(name="Stopped", status="paused")
     bare = make_campaign(name="Bare", recurrence="step")
@@ -102,7 +102,7 @@ def test_target_groups_are_looked_up_and_steps_have_lines():
     }
 
 
-def test_a_rule_is_told_in_the_labels_of_its_fields():
+def test_a_rule_is_described_with_the_labels_of_its_fields():
     condition = {"field": "consent.sms", "op": "eq", "value": True}
     split = {"kind": "split", "by": "rule", "rule": {"all": [condition]}}
     condition = {"field": "registered_days", "op": "gt", "value": 30}

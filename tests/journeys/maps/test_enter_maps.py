@@ -173,7 +173,7 @@ def test_a_target_group_enters_once_for_each_new_state():
     assert entries(journey)[2:] == [(anna.pk, f"group:{DAY + timedelta(days=2)}")]
 
 
-def test_a_group_that_is_gone_is_told_and_hinders_no_other_map():
+def test_a_deleted_group_is_reported_and_does_not_stop_other_maps():
     build_state(DAY)
     gone, kept = (TargetGroup.objects.create(name=n, rule={}) for n in ("gone", "kept"))
     make_customers(2)
@@ -200,7 +200,7 @@ def test_a_map_that_was_launched_without_a_cursor_hinders_nobody():
     assert MapCursor.objects.filter(map=journey).exists()
 
 
-def test_a_rule_that_cannot_be_judged_is_told_and_hinders_no_other_map():
+def test_a_rule_that_cannot_be_evaluated_is_reported_and_does_not_stop_other_maps():
     broken = by_event(rule={"field": "feature.no_such", "op": "gt", "value": 1})
     whole = by_event()
     make_event(anna := make_customer(), "cart", NOW)

@@ -33,7 +33,7 @@ def resume(client, traveller):
     traveller.refresh_from_db()
 
 
-def test_a_parked_traveller_is_told_of_and_resumed(admin_client, parked):
+def test_a_parked_traveller_is_reported_and_resumed(admin_client, parked):
     assert "1 participant is parked." in admin_client.get(MAPS).content.decode()
 
     resume(admin_client, parked)

@@ -150,7 +150,7 @@ def test_a_message_that_waits_leaves_no_more_once_its_map_was_stopped(anna, stop
         assert not any(deliver_messages(now=NOON + timedelta(hours=1), owner="a").values())
 
 
-def test_whoever_is_on_an_older_version_of_a_map_that_runs_gets_their_message(anna):
+def test_travellers_on_an_older_version_of_a_running_map_get_their_message(anna):
     traveller = decided_before_the_lock(anna)
     other = launch(draw({"e": ENTRY, "w": wait(60)}, "e>w"))
     put_in(other, anna, at=NOON - timedelta(days=1))
@@ -173,7 +173,7 @@ def test_the_holdout_travels_and_gets_nothing(anna):
     assert not Contact.objects.exists()
 
 
-def test_the_holdout_gets_the_steps_that_are_owed(anna):
+def test_the_holdout_gets_transactional_steps(anna):
     decide_day()
     ArmMembership.objects.update(arm="holdout")
     owed = make_step_campaign(control_share=0, transactional=True)
@@ -200,7 +200,7 @@ def test_while_sending_is_stopped_the_message_waits_and_is_tried_again(anna):
     assert way(traveller) == "e next m sent w"
 
 
-def test_who_comes_to_the_page_leaves_the_steps_that_wait_alone(anna):
+def test_an_answer_on_a_page_does_not_take_steps_that_wait(anna):
     banner = make_campaign(control_share=0, rank=1)
     make_action(banner, channel="web", subject="", body="Welcome back")
     decide_day()

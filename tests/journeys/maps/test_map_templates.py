@@ -31,7 +31,7 @@ def test_a_template_lacks_nothing_and_its_campaigns_are_launched_with_it(name, l
         assert set(Campaign.objects.values_list("status", flat=True)) == {"active"}
 
 
-def test_a_template_can_be_used_again_beside_what_it_made():
+def test_a_template_can_be_used_again_while_its_first_journey_exists():
     made = [make_from_template("win_back", by="anna", at=NOW, starts_on=DAY) for _ in range(2)]
 
     assert [journey.name for journey in made] == ["Win-back", "Win-back 2"]

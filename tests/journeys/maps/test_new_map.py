@@ -70,7 +70,7 @@ def test_templates_are_for_those_who_may_add_campaigns(client):
     assert not Campaign.objects.exists()
 
 
-def test_whoever_may_not_add_maps_makes_none(client):
+def test_users_without_the_permission_make_no_journey(client):
     client.force_login(User.objects.create_user("other", password="x", is_staff=True))
 
     assert client.get(URL).status_code == 403

@@ -135,7 +135,7 @@ def test_nobody_is_contacted_too_often(name):
     assert len(contacted) > 1_000
 
 
-def test_a_series_opens_for_responders_alone_and_from_the_next_slot_on():
+def test_a_series_opens_only_for_responders_and_from_the_next_slot_on():
     lab = lived("series", n=900, days=14)
     now = lab.situation(14)
     rows, step = now.morning.rows, 1  # the consultation, open to who visited on the invitation

@@ -75,7 +75,7 @@ def test_nonsense_is_answered_by_a_sentence(admin_client, name):
     assert file.status_code == 400
 
 
-def test_the_backtest_shows_ten_groups_beside_what_came(admin_client):
+def test_the_backtest_shows_ten_groups_with_what_they_really_spent(admin_client):
     make_history()
 
     response = admin_client.get(reverse(BACKTEST), {"as_of": AS_OF - timedelta(days=60)})

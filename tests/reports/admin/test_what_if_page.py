@@ -64,7 +64,7 @@ def test_a_question_is_queued_answered_and_shown_with_its_chart(admin_client):
     assert "priority: A=1" in admin_client.get(reverse(LIST)).content.decode()
 
 
-def test_every_kind_of_change_can_be_asked(admin_client):
+def test_every_kind_of_change_can_be_entered(admin_client):
     a, b = (make_campaign(name=name) for name in ("A", "B"))
     FrequencyCap.objects.create(name="often", limit=1)
     FrequencyCap.objects.create(name="rare", limit=1)
@@ -112,7 +112,7 @@ def test_every_kind_of_change_can_be_asked(admin_client):
         ({"cap0-cap": "nope"}, "Select a valid choice."),
     ],
 )
-def test_what_cannot_be_asked_is_answered_by_a_sentence(admin_client, sent, sentence):
+def test_impossible_parameters_are_answered_by_a_sentence(admin_client, sent, sentence):
     campaign = make_campaign(name="A")
     if sent.get("campaign0-campaign"):
         sent = sent | {"campaign0-campaign": campaign.pk}
@@ -124,7 +124,7 @@ def test_what_cannot_be_asked_is_answered_by_a_sentence(admin_client, sent, sent
     assert not WhatIf.objects.exists()
 
 
-def test_a_refusal_stands_where_the_value_would(admin_client):
+def test_a_refusal_is_shown_in_place_of_the_value(admin_client):
     make_log(30)
     question = ask()
 

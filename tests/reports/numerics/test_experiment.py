@@ -53,7 +53,7 @@ def test_segments_of_one_share_are_added_up():
     assert whole.compared_test.n == 40  # the five had no control to be compared with
 
 
-def test_the_split_counts_open_windows_too():
+def test_the_split_counts_open_windows():
     experiment = Experiment((Stratum(0.1, group(50, 5, n_open=850), group(10, 1, n_open=90)),))
 
     assert experiment.split().observed == (900, 100)

@@ -101,7 +101,7 @@ def test_events_before_joining_before_the_period_or_on_the_day_do_not_count():
     assert report.groups[Arm.OPTIMISED].orders.total == 1
 
 
-def test_too_few_buyers_are_said():
+def test_too_few_buyers_are_reported():
     people = make_arms(make_plan())
     make_orders(people[Arm.OPTIMISED][:50], 1_000, DAY)
 

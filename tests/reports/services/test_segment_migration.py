@@ -110,7 +110,7 @@ def test_moves_between_two_days_and_margins_are_those_of_the_stories(organisatio
     assert all(row.chain.low < row.chain.estimate < row.chain.high for row in report.rows)
 
 
-def test_the_models_values_stand_beside_it(organisation):
+def test_the_models_values_are_shown(organisation):
     active = segment("active")
     state = build(28)
     ensure_partitions("segments_customerstate", state.as_of, state.as_of)
@@ -133,7 +133,7 @@ def test_the_models_values_stand_beside_it(organisation):
     assert row.lifetime_cents == pytest.approx(300 * g**0.5 / (1 - g))
 
 
-def test_the_report_begins_where_it_is_told(organisation):
+def test_the_report_begins_on_the_requested_day(organisation):
     history(make_customer(), (0, segment("active")))
     build(100)
 

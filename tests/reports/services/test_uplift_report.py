@@ -169,7 +169,7 @@ def test_members_who_got_another_campaigns_message_in_the_window_are_contaminate
     assert row.experiment.control.contaminated_share == 0.25
 
 
-def test_only_the_period_and_the_campaign_asked_for():
+def test_a_report_can_be_limited_to_a_period_and_a_campaign():
     action, other = make_action(), make_action()
     make_contacts(action, 3)
     make_contacts(action, 5, as_of=DAY + timedelta(days=1))

@@ -51,7 +51,7 @@ def test_a_complaint_suppresses_and_withdraws_with_its_proof():
     assert ConsentChange.objects.get().source == "provider: complaint"
 
 
-def test_an_unsubscribe_withdraws_alone():
+def test_an_unsubscribe_withdraws_consent_and_does_not_suppress():
     anna = make_customer()
     report(anna, "unsubscribe")
     assert state(anna) == (False, True)

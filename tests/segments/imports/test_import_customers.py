@@ -51,7 +51,7 @@ def test_the_same_file_twice_changes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("empty", ["keep", "clear"])
-def test_empty_cells_keep_or_clear_and_columns_that_a_file_lacks_are_left_alone(tmp_path, empty):
+def test_empty_cells_keep_or_clear_and_missing_columns_change_nothing(tmp_path, empty):
     import_text(
         tmp_path,
         "id,email,phone,birth_date,points,city\n1,a@b.example,+49 30 1,1980-02-29,5,Porto\n",

@@ -119,7 +119,7 @@ def test_decimal_commas_and_products_are_exact(tmp_path):
     assert amounts == {"file": -110, "shop": 101}  # 3 × 0.335 = 1.005: half a cent, away from zero
 
 
-def test_unknown_customers_are_made_when_asked_for(tmp_path):
+def test_unknown_customers_can_be_created(tmp_path):
     job = import_events(
         tmp_path, "customer,date\nzoe,2026-02-01\nzoe,2026-02-02\n", create_customers=True
     )

@@ -54,7 +54,7 @@ def test_an_unsubscribe_withdraws_with_its_proof(tmp_path, anna):
     assert (change.source, change.changed_at) == ("file: unsubscribe", NOW)
 
 
-def test_a_complaint_suppresses_too_and_a_hard_bounce_suppresses_alone(tmp_path, anna):
+def test_a_complaint_suppresses_and_withdraws_and_a_hard_bounce_only_suppresses(tmp_path, anna):
     twin = make_customer(external_id="twin", email="Anna@Example.com")
     ben = make_customer(external_id="ben", email="", phone="00351 912345", consents=["call"])
 

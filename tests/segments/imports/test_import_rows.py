@@ -144,7 +144,7 @@ def test_warnings_of_rows_that_are_rejected_later_are_not_counted(tmp_path):
     assert (job.n_warnings, list(warned(job))) == (1, [3])
 
 
-def test_many_columns_of_odd_cells_are_told_by_column(tmp_path):
+def test_warnings_of_many_columns_are_grouped_by_column(tmp_path):
     rows = "".join(f"{i},n/a,Mars,x@y\n" for i in range(30))
     job = import_text(tmp_path, f"id,phone,time_zone,email\n{rows}")
     assert counts(job) == (30, 30, 0, 0, 0)
@@ -248,7 +248,7 @@ def test_a_file_that_is_none_is_refused_in_a_sentence(tmp_path, content, reason)
         import_bytes(tmp_path, content)
 
 
-def test_a_header_alone_is_an_import_of_no_rows(tmp_path):
+def test_a_file_with_only_a_header_is_an_import_of_no_rows(tmp_path):
     assert counts(import_text(tmp_path, "id,email\n")) == (0, 0, 0, 0, 0)
 
 

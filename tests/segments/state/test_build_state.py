@@ -121,7 +121,7 @@ def test_every_customer_is_in_exactly_one_living_segment_of_the_own_stage():
     assert set(MicroSegment.objects.values_list("stage", flat=True)) == set(Stage.values)
 
 
-def test_customers_who_behave_differently_are_told_apart_and_keep_their_segments_over_a_refit():
+def test_customers_who_behave_differently_get_different_segments_and_keep_them_over_a_refit():
     frequent, seldom = two_kinds_of_buyers(n=80)
     build = build_state(AS_OF)
 

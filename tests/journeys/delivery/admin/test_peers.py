@@ -131,7 +131,7 @@ def test_a_target_is_made_and_tested(admin_client, tmp_path):
     assert "not accepted" in gone
 
 
-def test_the_test_of_a_mail_route_goes_to_whoever_asks(admin_client, admin_user):
+def test_the_test_of_a_mail_route_goes_to_the_user_who_sends_it(admin_client, admin_user):
     mail_route = route("email", "smtp")
     admin_user.email = ""
     admin_user.save()

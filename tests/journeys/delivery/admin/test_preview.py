@@ -185,7 +185,7 @@ def test_one_refused_address_leaves_the_others(admin_client, campaign, peer: Smt
         ("a@example.com\rBcc: b@example.com", "” is not a valid address for this channel ("),
     ],
 )
-def test_a_proof_asked_for_wrongly_sends_nothing(
+def test_a_proof_requested_with_bad_input_sends_nothing(
     admin_client, campaign, peer: SmtpPeer, addresses, said
 ):
     assert said in prove(admin_client, campaign, addresses)

@@ -31,7 +31,7 @@ def test_a_name_cannot_add_a_header(line_break):
     "address",
     ["nobody", "a@example.com, b@example.com", "a@example.com\r\nBcc: b@example.com", "<a@b"],
 )
-def test_what_is_no_address_fails_alone(address):
+def test_an_invalid_address_fails_only_its_message(address):
     wrong = make_delivery(make_customer(email=address))
     make_delivery()
 

@@ -110,7 +110,7 @@ def test_what_a_cap_does_not_count_does_not_hold(contacted):
     assert hold(limits, EMAIL, [sent(4, 8)], at=AT) is not None
 
 
-def test_a_cap_counts_transactional_messages_where_asked():
+def test_a_cap_counts_transactional_messages_if_it_is_set_to():
     limits = Limits(caps=(replace(cap(1), counts_transactional=True),))
 
     assert hold(limits, EMAIL, [sent(4, 8, transactional=True, takes_slot=False)], at=AT)
@@ -187,7 +187,7 @@ def test_a_duration_keeps_others_away_that_do_not_ignore_it(changes, is_held):
     assert held == (Hold(Limit.DURATION, "D", until(6)) if is_held else None)
 
 
-def test_of_several_limits_the_one_that_lasts_longest_is_told():
+def test_of_several_limits_the_one_that_lasts_longest_is_reported():
     limits = Limits(caps=(cap(1),), gaps=(GapEntry("G", "", 48),))
 
     assert hold(limits, EMAIL, [sent(4, 8)], at=AT) == Hold(Limit.GAP, "G", until(6, 8))

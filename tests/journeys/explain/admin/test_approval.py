@@ -55,7 +55,7 @@ def decide(client, approval: Approval, act: str, **data):
     return client.post(f"{PAGE}{approval.pk}/{act}/decide/", data, follow=True)
 
 
-def test_the_page_shows_what_is_asked_and_what_it_would_do(client, approval, second):
+def test_the_page_shows_the_request_and_its_dry_run(client, approval, second):
     client.force_login(second)
     waiting = client.get(f"{PAGE}{approval.pk}/progress/").json()
 
@@ -89,7 +89,7 @@ def test_a_second_person_approves_on_the_page_and_it_is_logged(client, approval,
     assert {entry.content_type.model for entry in logged} == {"approval", "campaign"}
 
 
-def test_who_asked_sees_no_way_to_approve_and_finds_none(client, approval, maker):
+def test_the_requester_cannot_approve_and_sees_no_button(client, approval, maker):
     client.force_login(maker)
     text = text_of(client.get(f"{PAGE}{approval.pk}/change/"))
     assert "/approve/decide/" not in text
@@ -125,7 +125,7 @@ def test_seeing_is_no_deciding_and_strangers_see_nothing(client, approval):
     assert approval.status == "waiting"
 
 
-def test_an_edit_is_told_on_both_pages(client, approval, maker, second):
+def test_an_edit_is_reported_on_both_pages(client, approval, maker, second):
     client.force_login(maker)
     url = change_page(Campaign.objects.get(pk=approval.object_id))
     client.post(url, form_of(client, url) | {"actions-0-offer": "Two for one"})

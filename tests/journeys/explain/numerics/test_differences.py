@@ -45,7 +45,7 @@ def test_batches_add_up_and_examples_stay_few():
     assert len(differences.examples) == 4
 
 
-def test_what_all_were_asked_is_exact():
+def test_counts_of_all_customers_are_exact():
     assert scaled(3, 10, 10) == (3.0, 3.0, 3.0)
 
 

@@ -305,7 +305,7 @@ def test_what_cannot_be_fitted_or_predicted_is_refused():
         model.predict(np.array([[1.0, np.nan]]), [1])
 
 
-def test_customers_are_told_apart_only_where_that_is_proven():
+def test_effects_are_personal_only_where_that_is_proven():
     def proven(line_sd, segment_sd, n, seed):
         world = World(seed, n_actions=2, line_sd=line_sd, segment_sd=segment_sd)
         world.effect[:, 1:] *= line_sd > 0

@@ -80,7 +80,7 @@ def test_each_wish_needs_its_permission(client_with, permissions, statuses):
 @pytest.mark.parametrize(
     "fields", [{"address": "anna"}, {"channel": "push"}, {"address": ""}, {"wish": "everything"}]
 )
-def test_what_cannot_be_asked_is_no_error_of_ours(admin_client, fields):
+def test_incomplete_input_is_no_server_error(admin_client, fields):
     answer = admin_client.post(ASK, {**ADDRESS, **fields})
     assert answer.status_code in {200, 403}
     assert not Suppression.objects.exists()

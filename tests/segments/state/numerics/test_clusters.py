@@ -57,7 +57,7 @@ def test_a_long_cloud_is_cut_across_its_length():
     assert (model.predict(X) == (trait[:, 0] > 0)).mean() > 0.93
 
 
-def test_a_continuum_of_buyers_is_partitioned_into_groups_that_others_would_find_too():
+def test_a_continuum_of_buyers_is_partitioned_into_groups_that_a_resample_confirms():
     rng = np.random.default_rng(1)
     sample, resample, new = (buyers(rng, 3_000) for _ in range(3))
     models = [
@@ -245,7 +245,7 @@ def test_a_name_says_what_sets_a_cluster_apart():
     assert name_clusters([[1.0, 1.0, 1.0]], labels) == ["all"]
 
 
-def test_equal_names_are_told_apart_by_what_differs_or_by_a_number():
+def test_equal_names_are_made_distinct_by_what_differs_or_by_a_number():
     labels = [("rare", "frequent"), ("low spend", "high spend"), ("young", "long-standing")]
     centers = [[1.0, 1.0, 0.3], [1.0, 1.2, -0.3], [-2.0, -2.0, 0.0]]
     assert name_clusters(centers, labels) == [

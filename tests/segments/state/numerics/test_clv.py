@@ -322,7 +322,7 @@ def test_impossible_histories_are_refused_with_the_reason(history, sentence):
             call(*history)
 
 
-def test_too_few_customers_are_said_so():
+def test_too_few_customers_are_reported():
     with pytest.raises(NotEnoughCustomers, match="0 of them with repeat purchases"):
         BetaGeometric().fit(np.zeros(500), np.zeros(500), np.full(500, 30.0))
     with pytest.raises(NotEnoughCustomers, match="20 customers"):
