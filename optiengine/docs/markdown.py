@@ -73,15 +73,22 @@ class Document:
                 yield line, token.content
 
     def emphasis(self) -> Iterator[tuple[int, str]]:
-        for line, token, text in self._inline():
-            if token.type == "em_open":
-                yield line, text
+        """What is in italics, with its line."""
+        return self._marked("em_open")
+
+    def bold(self) -> Iterator[tuple[int, str]]:
+        return self._marked("strong_open")
 
     def blocks(self) -> Iterator[Block]:
         for token in self.tokens:
             if token.type == "fence":
                 language, _, argument = token.info.strip().partition(" ")
                 yield Block(language, argument.strip(), token.content, _line(token))
+
+    def _marked(self, opening: str) -> Iterator[tuple[int, str]]:
+        for line, token, text in self._inline():
+            if token.type == opening:
+                yield line, text
 
     def _inline(self) -> Iterator[tuple[int, Token, str]]:
         """(line, token, the text until the token is closed)."""
