@@ -12,3 +12,4 @@ MAX_CENTS = 10**15
 EMAIL = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z][A-Za-z]+$"
 PHONE = r"^\+?[0-9(][0-9 ()./-]+$"
 KIND = r"^[A-Za-z][A-Za-z0-9_.-]*$"  # of an event
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,4}){0,2}$"

@@ -146,7 +146,11 @@ def test_services_are_named_by_verb_and_object_or_by_a_noun(path):
     assert "_" in path.stem or path.stem in NOUNS, f"{path.stem}: what is done, and to what?"
 
 
-NUMERICS = [path for path in OWN if "numerics" in path.parts or path.stem == "draws"]
+NUMERICS = [
+    path
+    for path in OWN
+    if not {"numerics", "values"}.isdisjoint(path.parts) or path.stem == "draws"
+]
 
 
 def test_numerics_run_without_django():

@@ -24,10 +24,11 @@ from segments.imports.spec import (
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, count, reject
+from segments.imports.values.yes_no import NO, YES
 from segments.shapes import EARLIEST_EVENT
 
-CONTROL = ("control", "c", "holdout", "ghost", *read.YES)
-TEST = ("test", "treatment", "treated", "target", *read.NO)
+CONTROL = ("control", "c", "holdout", "ghost", *YES)
+TEST = ("test", "treatment", "treated", "target", *NO)
 FOUND = "import_found"  # checked rows with the ids of what they name
 
 

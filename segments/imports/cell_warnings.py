@@ -11,10 +11,11 @@ from segments.imports.fields import UNREADABLE, Field
 from segments.imports.spec import ImportPlan, ImportSpec
 from segments.imports.staging import (
     CHECKED,
-    STAGED,
+    as_written,
     cell_name,
     cells_read,
     sentence_of,
+    source_of,
     too_long,
 )
 
@@ -43,19 +44,19 @@ def count_warnings(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) ->
     columns, shown = {}, []
     for field in _fields(spec, plan):
         columns[field.name] = plan.mapping[field.name]
-        cells = ", ".join(cells_read(field, plan))
+        cells = ", ".join(as_written(cell, plan) for cell in cells_read(field, plan))
         shown.append(f"WHEN {quote(field.name)} THEN concat_ws(' * ', {cells})")
     for column in plan.extras if spec.extras else ():
         cell = plan.cells[column]
         columns[cell_name(cell)] = column
-        shown.append(f"WHEN {quote(cell_name(cell))} THEN {cell}")
+        shown.append(f"WHEN {quote(cell_name(cell))} THEN {as_written(cell, plan)}")
     if not shown:
         return []
     cursor.execute(
         f"SELECT w.name, w.n_cells, w.line, left(CASE w.name {' '.join(shown)} END, 60) FROM "
         "(SELECT line, name, count(*) OVER (PARTITION BY name) AS n_cells, "
         f"row_number() OVER (PARTITION BY name ORDER BY line) AS place FROM ({WARNED_CELLS}) w) w "
-        f"JOIN {STAGED} s USING (line) WHERE w.place <= {N_SAMPLES} ORDER BY w.line"
+        f"JOIN {source_of(plan)} s USING (line) WHERE w.place <= {N_SAMPLES} ORDER BY w.line"
     )
     samples_of: dict[str, tuple[int, list[tuple[int, str]]]] = {}
     for name, n_cells, line, cell in cursor.fetchall():
@@ -82,15 +83,16 @@ def warned_rows(spec: ImportSpec, plan: ImportPlan) -> str:
             sentence = f"CASE WHEN {is_broken} THEN {sentence} ELSE {cut} END"
         whens.append(f"WHEN {quote(field.name)} THEN {sentence}")
     for column in plan.extras if spec.extras else ():
-        cell, broken = plan.cells[column], quote(_("“%s” contains unreadable bytes.") % column)
+        cell = as_written(plan.cells[column], plan)
+        broken = quote(_("“%s” contains unreadable bytes.") % column)
         sentence = f"CASE WHEN strpos({cell}, '{UNREADABLE}') > 0 THEN {broken} "
         sentence += f"ELSE {too_long(column)} END"
-        whens.append(f"WHEN {quote(cell_name(cell))} THEN {sentence}")
+        whens.append(f"WHEN {quote(cell_name(plan.cells[column]))} THEN {sentence}")
     if not whens:
         return "SELECT NULL::bigint AS line, NULL::text AS reason WHERE false"
     return (
         f"SELECT w.line, string_agg(CASE w.name {' '.join(whens)} END, ' ') AS reason "
-        f"FROM ({WARNED_CELLS}) w JOIN {STAGED} s USING (line) GROUP BY w.line"
+        f"FROM ({WARNED_CELLS}) w JOIN {source_of(plan)} s USING (line) GROUP BY w.line"
     )
 
 

@@ -5,22 +5,20 @@ PostgreSQL promises no order inside AND.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from string import ascii_lowercase
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from psycopg.sql import quote
 
 from segments.channel_labels import channel_choices
+from segments.imports.values.column import Reader
+from segments.imports.values.yes_no import NO, YES
 from segments.shapes import EMAIL
 
 UNREADABLE = "\ufffd"  # stands in a cell where bytes were not of the file's encoding
-
-YES = ("true", "yes", "y", "1", "t", "on", "ja", "sim")
-NO = ("false", "no", "n", "0", "f", "off", "nein", "não", "nao")
 
 MOMENT = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|z|[+-]\d\d(:?\d\d)?))?)?$"
 DAY_IN_WORDS_ORDER = {  # which part of 03/04/2026 is what: nobody can know, so it is asked for
@@ -29,6 +27,21 @@ DAY_IN_WORDS_ORDER = {  # which part of 03/04/2026 is what: nobody can know, so 
     "mdy": r"\3-\1-\2",
 }
 LOCAL_DAY = r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})"
+
+
+@dataclass(frozen=True)
+class Respelling:
+    """Cells that `reading` would not take are read from their column as a whole, each once.
+
+    is_odd : SQL over {x} of the cells that need it. reader : a new one for a column. plain : SQL
+    of cells that do not need it but could settle what others leave open. option : the import's
+    option that answers what the column leaves open.
+    """
+
+    is_odd: str
+    reader: Callable[[], Reader]
+    plain: str = "false"
+    option: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ class Field:
     is_required: bool = False
     decides_row: bool = False
     max_length: int | None = None
+    respelling: "Respelling | None" = None
 
     def sql(self, x: str) -> str:
         return self.reading.replace("{x}", x)
@@ -105,27 +119,27 @@ def email() -> str:
     )
 
 
-def one_of(values: Iterable[str]) -> str:
+def one_of(values: Iterable[str], x: str = "{x}") -> str:
     """Long lists are looked up by hash."""
+    return f"CASE WHEN {is_one_of(values, x)} THEN {x} END"
+
+
+def is_one_of(values: Iterable[str], x: str = "{x}") -> str:
     listed = ", ".join(quote(value) for value in sorted(values))
-    return f"CASE WHEN {{x}} = ANY (ARRAY[{listed}]) THEN {{x}} END"
-
-
-def two_letters(value: str) -> str:
-    """SQL that reads two letters, by hash: twice as fast as a regular expression."""
-    listed = ", ".join(quote(a + b) for a in ascii_lowercase for b in ascii_lowercase)
-    return f"CASE WHEN lower({{x}}) = ANY (ARRAY[{listed}]) THEN {value} END"
-
-
-def language() -> str:
-    longer = shape("^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?$", 10)
-    return f"coalesce({two_letters('{x}')}, {longer})"
+    return f"{x} = ANY (ARRAY[{listed}])"
 
 
 def words(meanings: Mapping[str, str]) -> str:
-    """SQL values by small-letter word: {"yes": "true"}."""
-    whens = " ".join(f"WHEN {quote(word)} THEN {value}" for word, value in meanings.items())
-    return f"CASE lower({{x}}) {whens} END"
+    """SQL values by word: {"yes": "true"}; without regard to case, hyphens and underscores."""
+    by_value: dict[str, set[str]] = {}
+    for word, value in meanings.items():
+        by_value.setdefault(value, set()).add(re.sub("[-_]", " ", word.lower()))
+    word = "translate(lower({x}), '-_', '  ')"
+    whens = " ".join(
+        f"WHEN {word} = ANY (ARRAY[{', '.join(map(quote, sorted(listed)))}]) THEN {value}"
+        for value, listed in by_value.items()
+    )
+    return f"CASE {whens} END"
 
 
 def yes_or_no() -> str:

@@ -19,7 +19,7 @@ from optiengine.lib.days import known_zones
 from segments.channels import ADDRESS_FIELDS, CHANNELS
 from segments.customers.suppress_addresses import mark_customers
 from segments.imports import fields as read
-from segments.imports.fields import Field
+from segments.imports.fields import Field, Respelling
 from segments.imports.spec import (
     ImportCounts,
     ImportPlan,
@@ -27,8 +27,11 @@ from segments.imports.spec import (
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, cell_name, count, reject
+from segments.imports.values.countries import Countries, country_codes
+from segments.imports.values.languages import Languages, common_codes
+from segments.imports.values.time_zones import TimeZones
 from segments.models.customer import PROFILE
-from segments.shapes import EARLIEST_BIRTH, PHONE
+from segments.shapes import EARLIEST_BIRTH, LANGUAGE, PHONE
 
 TEXTS = [name for name, blank in PROFILE.items() if blank == ""]
 DATES = [name for name, blank in PROFILE.items() if blank is None]
@@ -76,9 +79,12 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "country",
             gettext_lazy("country"),
-            read.two_letters("upper({x})"),
-            gettext_lazy("“%s” is not a valid country. Use a two-letter ISO 3166 code."),
+            read.one_of(country_codes()),
+            gettext_lazy(
+                "“%s” is not a valid country. Use its name or a two-letter ISO 3166 code."
+            ),
             ("countrycode",),
+            respelling=Respelling(f"NOT {read.is_one_of(country_codes())}", Countries),
         ),
         Field(
             "time_zone",
@@ -86,13 +92,19 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             read.one_of(server_zones()),
             gettext_lazy("“%s” is not a valid time zone. Use an IANA name such as Europe/Lisbon."),
             ("tz", "zone"),
+            respelling=Respelling(
+                f"NOT {read.is_one_of(server_zones())}", lambda: TimeZones(server_zones())
+            ),
         ),
         Field(
             "language",
             gettext_lazy("language"),
-            read.language(),
-            gettext_lazy("“%s” is not a valid language. Use a code such as en or pt-BR."),
+            read.shape(LANGUAGE, 10),
+            gettext_lazy(
+                "“%s” is not a valid language. Use its name or a code such as en or pt-BR."
+            ),
             ("lang", "locale"),
+            respelling=Respelling(f"NOT {read.is_one_of(common_codes())}", Languages),
         ),
         Field(
             "birth_date",

@@ -31,7 +31,7 @@ from segments.imports.spec import (
     ImportSpec,
     RacedByOthers,
 )
-from segments.imports.staging import CHECKED, count, reject
+from segments.imports.staging import CHECKED, as_written, count, reject
 from segments.shapes import EARLIEST_EVENT, KIND, MAX_CENTS
 
 CONTENT = ("customer", "kind", "occurred_at", "amount_cents", "properties")
@@ -116,7 +116,7 @@ def event_outputs(plan: ImportPlan) -> dict[str, str]:
     default_kind = quote(options.default_kind.lower())
     kind = f"coalesce(s.kind, {default_kind})" if "kind" in used else default_kind
     if options.return_column:
-        cell = "s." + plan.cells[options.return_column].split(".")[1]
+        cell = as_written(plan.cells[options.return_column], plan)
         is_return = f"starts_with({cell}, {quote(options.return_prefix)})"
         kind = f"CASE WHEN {is_return} THEN 'return' ELSE {kind} END"
     amounts = [f"s.{name}" for name in ("amount_cents", "amount") if name in used]

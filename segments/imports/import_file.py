@@ -25,6 +25,7 @@ from segments.imports.make_plan import make_plan, require_columns
 from segments.imports.open_file import fingerprint
 from segments.imports.progress import Progress
 from segments.imports.rejected_file import write_rejected
+from segments.imports.respell_columns import refuse_open_questions, respell_columns
 from segments.imports.spec import (
     ImportCounts,
     ImportOptions,
@@ -136,6 +137,8 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
         )
         if sha256 != job.sha256:
             raise ImportRefused(_("The file has changed since it was uploaded."))
+        plan, columns = respell_columns(cursor, spec, plan)
+        refuse_open_questions(columns)
         check(cursor, spec, plan)
         spec.prepare(cursor, plan)
         set_repeats_aside(cursor, spec, plan)

@@ -9,8 +9,11 @@ from segments.errors import ImportRefused
 from segments.imports.cell_warnings import warned_rows
 from segments.imports.file_format import FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
+from segments.imports.respell_columns import ColumnRead, respell_columns
 from segments.imports.spec import ImportOptions, ImportPlan, ImportSpec, spec_of
 from segments.imports.staging import REJECTED, STAGED, check, stage, staging_session
+
+N_LOOKED_AT = 20_000  # rows by which columns are understood
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Preview:
     fields: tuple[tuple[str, str, bool], ...]  # our fields: name, label, required
     rows: tuple[PreviewRow, ...]
     problem: str  # why the import could not start with this mapping; empty: it could
+    read: tuple[ColumnRead, ...] = ()  # how columns with other spellings are understood
 
 
 def preview_file(
@@ -49,23 +53,40 @@ def preview_file(
     plan = make_plan(spec, file_format, mapping, options or ImportOptions(), at=at)
     problem = ""
     rows: tuple[PreviewRow, ...] = ()
+    read: tuple[ColumnRead, ...] = ()
     try:
         require_columns(spec, plan, file_format)
     except ImportRefused as refusal:
         problem = str(refusal)
     else:
-        rows = _first_rows(Path(path), file_format, spec, plan, n_rows)
+        rows, read = _first_rows(Path(path), file_format, spec, plan, n_rows)
     fields = tuple((f.name, str(f.label), f.is_required) for f in spec.fields(plan))
     return Preview(
-        file_format, file_format.columns, dict(plan.mapping), plan.extras, fields, rows, problem
+        file_format,
+        file_format.columns,
+        dict(plan.mapping),
+        plan.extras,
+        fields,
+        rows,
+        problem,
+        read,
     )
 
 
 def _first_rows(
     path: Path, file_format: FileFormat, spec: ImportSpec, plan: ImportPlan, n_rows: int
-) -> tuple[PreviewRow, ...]:
+) -> tuple[tuple[PreviewRow, ...], tuple[ColumnRead, ...]]:
+    """The first rows, and how their columns are understood by many more of them."""
     with staging_session(plan) as cursor:
-        stage(cursor, path, file_format, strict=plan.options.strict, max_rows=n_rows)
+        stage(
+            cursor, path, file_format, strict=plan.options.strict, max_rows=max(n_rows, N_LOOKED_AT)
+        )
+        plan, read = respell_columns(cursor, spec, plan)
+        cursor.execute(
+            f"DELETE FROM {STAGED} WHERE line NOT IN "
+            f"(SELECT line FROM {STAGED} ORDER BY line LIMIT %s)",
+            [n_rows],
+        )
         check(cursor, spec, plan)
         cells = ", ".join(cell for cell in plan.cells.values())
         cursor.execute(
@@ -73,7 +94,8 @@ def _first_rows(
             f"FROM {STAGED} s LEFT JOIN {REJECTED} r USING (line) "
             f"LEFT JOIN ({warned_rows(spec, plan)}) w USING (line) ORDER BY s.line"
         )
-        return tuple(
+        rows = tuple(
             PreviewRow(line, tuple(cell or "" for cell in row), problem, warning)
             for line, problem, warning, *row in cursor.fetchall()
         )
+        return rows, tuple(read)

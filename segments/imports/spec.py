@@ -55,7 +55,8 @@ class ImportPlan:
     """One import, understood: which of our fields is which column, and what else counts.
 
     cells : SQL of each of the file's columns. used : names of the mapped fields.
-    extras : the file's columns that no field uses.
+    extras : the file's columns that no field uses. respelt : the cells, as in `cells`, of columns
+    with spellings that were read in Python.
     """
 
     at: datetime
@@ -66,6 +67,7 @@ class ImportPlan:
     cells: Mapping[str, str]
     mapping: Mapping[str, str] = field(default_factory=dict)
     extras: tuple[str, ...] = ()
+    respelt: frozenset[str] = frozenset()
 
     @property
     def used(self) -> set[str]:

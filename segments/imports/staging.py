@@ -22,7 +22,7 @@ from segments.imports.spec import ImportPlan, ImportSpec
 from segments.shapes import MAX_EXTRA
 
 STAGED, CHECKED, REJECTED = "import_staged", "import_checked", "import_rejected"
-REPEATED = "import_repeated"
+REPEATED, RESPELT = "import_repeated", "import_respelt_"
 STATISTICS_TARGET = 10  # joins need the number of rows, not how each column's values are spread
 WORK_MEM = "256MB"  # for the hash tables of one import; imports of one kind merge one at a time
 
@@ -113,6 +113,45 @@ def drop_staging(cursor: CursorWrapper) -> None:
     cursor.execute(
         f"DROP TABLE IF EXISTS {STAGED}, {CHECKED}, {REJECTED}, {REPEATED}, import_changes"
     )
+    cursor.execute(
+        "SELECT relname FROM pg_class WHERE starts_with(relname, %s) AND relpersistence = 't' "
+        "AND pg_table_is_visible(oid)",
+        [RESPELT],
+    )
+    for (table,) in cursor.fetchall():
+        cursor.execute(f"DROP TABLE {table}")
+
+
+def respelt_table(cell: str) -> str:
+    """Of a column's cell (s.c5): cell, the spelling that is read instead, and why there is none."""
+    return RESPELT + cell_name(cell)
+
+
+def source_of(plan: ImportPlan) -> str:
+    """SQL of the staged rows with their cells as they are to be read.
+
+    Of a column with other spellings raw_c5 is the cell as it is written, and why_c5 why it cannot
+    be read, in a sentence, where that has one of its own.
+    """
+    if not plan.respelt:
+        return STAGED
+    columns, joins = ["s.line", "s.problem"], []
+    for cell in plan.cells.values():
+        name, table = cell_name(cell), respelt_table(cell)
+        if cell not in plan.respelt:
+            columns.append(cell)
+            continue
+        columns.append(
+            f"CASE WHEN {table}.cell IS NULL THEN {cell} ELSE {table}.respelt END AS {name}"
+        )
+        columns += [f"{cell} AS raw_{name}", f"{table}.reason AS why_{name}"]
+        joins.append(f"LEFT JOIN {table} ON {table}.cell = {cell}")
+    return f"(SELECT {', '.join(columns)} FROM {STAGED} s {' '.join(joins)})"
+
+
+def as_written(cell: str, plan: ImportPlan) -> str:
+    """SQL of a cell of `source_of` as it is in the file."""
+    return f"s.raw_{cell_name(cell)}" if cell in plan.respelt else cell
 
 
 def check(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
@@ -132,13 +171,17 @@ def check(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
             reasons += [_too_long(name, plan) for name in plan.extras]
         else:
             warned += [_extra_warning(name, plan) for name in plan.extras]
-    cells = ", ".join(plan.cells.values())
+    cells = ", ".join(
+        [*plan.cells.values()]
+        + [f"s.{kind}_{cell_name(cell)}" for cell in plan.respelt for kind in ("raw", "why")]
+    )
     outputs = ", ".join(f"{sql} AS {name}" for name, sql in spec.outputs(plan).items())
+    source = source_of(plan)
     cursor.execute(
         f"CREATE TEMPORARY TABLE {CHECKED} AS SELECT s.line, "
         f"coalesce(s.problem, {_joined(reasons)}) AS reason, {outputs}, "
         f"string_to_array({_joined(warned)}, ' ') AS warned FROM "
-        f"(SELECT s.line, s.problem, {cells}, {', '.join(values)} FROM {STAGED} s OFFSET 0) s"
+        f"(SELECT s.line, s.problem, {cells}, {', '.join(values)} FROM {source} s OFFSET 0) s"
     )
     reject(cursor, "reason IS NOT NULL", "reason")
     spec.judge(cursor, plan)
@@ -200,7 +243,8 @@ def settle_repeats(cursor: CursorWrapper) -> int:
 
 
 def _too_long(name: str, plan: ImportPlan) -> str:
-    return f"CASE WHEN length({plan.cells[name]}) > {MAX_EXTRA} THEN {too_long(name)} END"
+    cell = as_written(plan.cells[name], plan)
+    return f"CASE WHEN length({cell}) > {MAX_EXTRA} THEN {too_long(name)} END"
 
 
 def too_long(name: str) -> str:
@@ -245,9 +289,12 @@ def _refusal(field: Field, plan: ImportPlan) -> str:
 
 def sentence_of(field: Field, plan: ImportPlan) -> str:
     """SQL of what is wrong with a row's cell of a field."""
-    shown = f"left(concat_ws(' * ', {', '.join(cells_read(field, plan))}), 60)"
+    cells = cells_read(field, plan)
+    whys = [f"s.why_{cell_name(cell)}" for cell in cells if cell in plan.respelt]
+    written = ", ".join(as_written(cell, plan) for cell in cells)
     sentence = quote(f"{field.label}: {field.refusal}".replace("%s", "%1$s"))
-    return f"format({sentence}, {shown})"
+    plain = f"format({sentence}, left(concat_ws(' * ', {written}), 60))"
+    return f"coalesce({', '.join([*whys, plain])})"
 
 
 def _warning(field: Field, plan: ImportPlan) -> str:
@@ -260,9 +307,9 @@ def _warning(field: Field, plan: ImportPlan) -> str:
 
 def _extra_warning(name: str, plan: ImportPlan) -> str:
     """As a field's warning; an extra column goes by the name of its cell: c7."""
-    cell = plan.cells[name]
+    cell = as_written(plan.cells[name], plan)
     condition = f"length({cell}) > {MAX_EXTRA} OR NOT {is_readable(cell)}"
-    return f"CASE WHEN {condition} THEN {quote(cell_name(cell))} END"
+    return f"CASE WHEN {condition} THEN {quote(cell_name(plan.cells[name]))} END"
 
 
 def cell_name(cell: str) -> str:
@@ -270,7 +317,8 @@ def cell_name(cell: str) -> str:
 
 
 def _extras(plan: ImportPlan) -> str:
-    pairs = [f"{quote(name)}, {_extra(plan.cells[name], plan)}" for name in plan.extras]
+    written = {name: as_written(plan.cells[name], plan) for name in plan.extras}
+    pairs = [f"{quote(name)}, {_extra(cell, plan)}" for name, cell in written.items()]
     # A function takes at most 100 arguments.
     objects = [
         f"jsonb_build_object({', '.join(pairs[i : i + 45])})" for i in range(0, len(pairs), 45)

@@ -1,0 +1,137 @@
+"""Countries: ISO 3166 codes of two or three letters, and names in English and local languages."""
+
+import unicodedata
+from functools import lru_cache
+
+import pycountry
+from babel import Locale
+from babel.core import get_global
+from babel.localedata import locale_identifiers
+
+from segments.imports.values.column import Reader, Spelling
+
+# Names are looked up in these languages first; what another language calls by the same name loses.
+LARGE = (
+    *("en", "de", "fr", "es", "pt", "it", "nl", "pl", "sv", "da", "nb", "fi", "cs", "sk", "hu"),
+    *("ro", "bg", "el", "hr", "sl", "sr", "uk", "ru", "tr", "et", "lv", "lt", "ga", "ca", "eu"),
+    *("gl", "is", "mt", "ar", "he", "hi", "id", "ja", "ko", "vi", "th", "zh", "zh_Hant"),
+)
+CODES = {"UK": "GB", "EL": "GR"}  # what many people write, reserved for nobody else
+NAMES = {  # names in use that neither ISO 3166 nor CLDR has
+    "england": "GB",
+    "scotland": "GB",
+    "wales": "GB",
+    "northern ireland": "GB",
+    "great britain": "GB",
+    "britain": "GB",
+    "america": "US",
+    "united states of america": "US",
+    "the united states": "US",
+    "estados unidos da america": "US",
+    "estados unidos de america": "US",
+    "vereinigte staaten von amerika": "US",
+    "etats unis d amerique": "US",
+    "eua": "US",
+    "eeuu": "US",
+    "holland": "NL",
+    "the netherlands": "NL",
+    "brd": "DE",
+    "federal republic of germany": "DE",
+    "bundesrepublik deutschland": "DE",
+    "republic of ireland": "IE",
+    "eire": "IE",
+    "oesterreich": "AT",
+    "rsa": "ZA",
+    "uae": "AE",
+    "korea": "KR",
+    "south korea": "KR",
+    "republic of korea": "KR",
+    "north korea": "KP",
+    "macedonia": "MK",
+    "swaziland": "SZ",
+    "ivory coast": "CI",
+    "burma": "MM",
+    "cape verde": "CV",
+    "czech republic": "CZ",
+    "turkey": "TR",
+    "russia": "RU",
+    "vatican": "VA",
+    "palestine": "PS",
+    "taiwan": "TW",
+    "hong kong": "HK",
+    "macau": "MO",
+    "macao": "MO",
+    "kosovo": "XK",
+}
+UNCLEAR = {"congo"}  # two countries, although ISO 3166 calls one of them so
+
+
+def plain(name: str) -> str:
+    """A name without what people vary: case, accents, punctuation, "&" for "and", "St." ."""
+    bare = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
+    bare = "".join(c for c in bare if not unicodedata.combining(c))
+    words = "".join(c if c.isalnum() else " " for c in unicodedata.normalize("NFC", bare)).split()
+    return " ".join(words)
+
+
+@lru_cache(maxsize=1)
+def country_codes() -> frozenset[str]:
+    """ISO 3166 codes of two letters, and XK, which banks and shops use for Kosovo."""
+    return frozenset(country.alpha_2 for country in pycountry.countries) | {"XK"}
+
+
+@lru_cache(maxsize=1)
+def _large_names() -> dict[str, str]:
+    names = _names_in(LARGE)
+    for country in pycountry.countries:
+        for field in ("name", "official_name", "common_name"):
+            if name := getattr(country, field, ""):
+                names[plain(name)] = country.alpha_2
+                head, comma, tail = name.partition(", ")
+                if comma:  # Korea, Republic of
+                    names.setdefault(plain(f"{tail} {head}"), country.alpha_2)
+    english = Locale.parse("en").territories
+    names |= {plain(english[code]): code for code in country_codes() if code in english}
+    names |= NAMES
+    return {name: code for name, code in names.items() if name not in UNCLEAR}
+
+
+@lru_cache(maxsize=1)
+def _all_names() -> dict[str, str]:
+    """In all languages of CLDR; takes a few seconds, so only where a large one does not do."""
+    others = [code for code in locale_identifiers() if "_" not in code and code not in LARGE]
+    return _names_in(tuple(others)) | _large_names() | dict.fromkeys(UNCLEAR, "")
+
+
+def _names_in(languages: tuple[str, ...]) -> dict[str, str]:
+    """Names that mean one country only."""
+    codes_by_name: dict[str, set[str]] = {}
+    codes = country_codes()
+    for language in languages:
+        for code, name in Locale.parse(language).territories.items():
+            if code in codes:
+                codes_by_name.setdefault(plain(name), set()).add(code)
+    return {name: next(iter(codes)) for name, codes in codes_by_name.items() if len(codes) == 1}
+
+
+def country_code(cell: str) -> str | None:
+    """The ISO 3166 code of two letters that a cell means; None where it means no country."""
+    code = cell.strip().upper().replace(".", "")
+    code = CODES.get(code, code)
+    if code in country_codes():
+        return code
+    if len(code) == 3 and code.isascii() and code.isalpha():
+        if country := pycountry.countries.get(alpha_3=code):
+            return country.alpha_2
+        replaced = get_global("territory_aliases").get(code, [])
+        if len(replaced) == 1 and replaced[0] in country_codes():
+            return replaced[0]
+    name = plain(cell)
+    if len(name) < 2 or (len(name) == 2 and name.isascii()):
+        return None  # a code that is none
+    return _large_names().get(name) or _all_names().get(name) or None
+
+
+class Countries(Reader):
+    def spell_one(self, cell: str) -> Spelling:
+        return country_code(cell)

@@ -1,0 +1,97 @@
+"""Languages: codes as BCP 47 writes them, and names in English and in the language itself."""
+
+import re
+from functools import lru_cache
+
+import pycountry
+from babel import Locale
+from babel.localedata import locale_identifiers
+
+from segments.imports.values.column import Reader, Spelling
+from segments.imports.values.countries import LARGE, country_code, country_codes, plain
+
+CODE = re.compile(r"^([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?$")
+MAX_LENGTH = 10  # of what the database keeps
+NAMES = {
+    "brazilian portuguese": "pt-BR",
+    "portugues brasileiro": "pt-BR",
+    "portugues do brasil": "pt-BR",
+    "european portuguese": "pt-PT",
+    "british english": "en-GB",
+    "american english": "en-US",
+    "castellano": "es",
+    "castilian": "es",
+    "mandarin": "zh",
+    "flemish": "nl-BE",
+    "norwegian": "no",
+    "farsi": "fa",
+}
+
+
+@lru_cache(maxsize=1)
+def language_codes() -> frozenset[str]:
+    """Codes of ISO 639: of two letters, and of three where a language has none of two."""
+    return frozenset(
+        language.alpha_2 if hasattr(language, "alpha_2") else language.alpha_3
+        for language in pycountry.languages
+    )
+
+
+@lru_cache(maxsize=1)
+def common_codes() -> frozenset[str]:
+    """Those of two letters, which need no second look."""
+    return frozenset(code for code in language_codes() if len(code) == 2)
+
+
+@lru_cache(maxsize=1)
+def _short_codes() -> dict[str, str]:
+    """deu and ger → de."""
+    short = {}
+    for language in pycountry.languages:
+        if hasattr(language, "alpha_2"):
+            short[language.alpha_3] = language.alpha_2
+            short[getattr(language, "bibliographic", language.alpha_3)] = language.alpha_2
+    return short
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    names: dict[str, str] = {}
+    codes = language_codes()
+    for locale in LARGE:
+        for code, name in Locale.parse(locale).languages.items():
+            if code in codes:
+                names.setdefault(plain(name), code)
+    for code in locale_identifiers():
+        if "_" not in code and code in codes and (name := Locale.parse(code).language_name):
+            names[plain(name)] = code
+    english = Locale.parse("en").languages
+    names |= {plain(name): code for code, name in english.items() if code in codes}
+    return names | NAMES
+
+
+def language_code(cell: str) -> str | None:
+    """The code that a cell means, such as pt-BR; None where it means no language."""
+    cell = cell.strip().partition(".")[0]  # pt_BR.UTF-8
+    if parts_of_code := CODE.match(cell):
+        language, script, region = parts_of_code.groups()
+        language = _short_codes().get(language.lower(), language.lower())
+        region = region.upper() if region else ""
+        known = region in country_codes() or region.isdigit() or not region
+        if language in language_codes() and known:
+            parts = (language, script.title() if script else "", region)
+            code = "-".join(part for part in parts if part)
+            return code if len(code) <= MAX_LENGTH else f"{language}-{region}"
+    name = plain(cell)
+    if code := _names().get(name):
+        return code
+    head, bracket, tail = cell.partition("(")  # Portuguese (Brazil)
+    if bracket and (language := language_code(head)):
+        region = country_code(tail.rstrip(" )")) or ""
+        return f"{language.partition('-')[0]}-{region}" if region else None
+    return None
+
+
+class Languages(Reader):
+    def spell_one(self, cell: str) -> Spelling:
+        return language_code(cell)

@@ -1,0 +1,108 @@
+"""Countries, languages, time zones and yes or no, as people and other systems write them."""
+
+from zoneinfo import available_timezones
+
+import pytest
+
+from segments.imports.values.countries import country_code
+from segments.imports.values.languages import language_code
+from segments.imports.values.time_zones import RAILS, TimeZones
+from segments.imports.values.yes_no import NO, YES
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        ("GB", "GB"),
+        ("UK", "GB"),
+        ("u.k.", "GB"),
+        ("GBR", "GB"),
+        ("England", "GB"),
+        ("EL", "GR"),
+        ("Ελλάδα", "GR"),
+        ("USA", "US"),
+        ("United States of America", "US"),
+        ("germany", "DE"),
+        ("Deutschland", "DE"),
+        ("Allemagne", "DE"),
+        ("ALEMANIA", "DE"),
+        ("Espana", "ES"),
+        ("Österreich", "AT"),
+        ("Côte d'Ivoire", "CI"),
+        ("Ivory Coast", "CI"),
+        ("Bosnia & Herzegovina", "BA"),
+        ("Korea, Republic of", "KR"),
+        ("Viet Nam", "VN"),
+        ("EIRE", "IE"),
+        ("日本", "JP"),
+        ("Россия", "RU"),
+        ("Türkiye", "TR"),
+        ("XX", None),
+        ("ZZ", None),
+        ("QQQ", None),
+        ("Congo", None),  # two countries
+        ("Channel Islands", None),  # two territories
+        ("Unspecified", None),
+        ("", None),
+        ("12", None),
+    ],
+)
+def test_a_country_is_read_by_code_or_name(cell, code):
+    assert country_code(cell) == code
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        ("en", "en"),
+        ("EN", "en"),
+        ("pt_BR", "pt-BR"),
+        ("pt-br", "pt-BR"),
+        ("ger", "de"),
+        ("deu", "de"),
+        ("en_US.UTF-8", "en-US"),
+        ("zh-Hans-CN", "zh-Hans-CN"),
+        ("es-419", "es-419"),
+        ("Portuguese", "pt"),
+        ("português", "pt"),
+        ("Portuguese (Brazil)", "pt-BR"),
+        ("Deutsch", "de"),
+        ("French", "fr"),
+        ("Français", "fr"),
+        ("zz", None),
+        ("en-QQ", None),
+        ("Portuguese please", None),
+        ("x", None),
+    ],
+)
+def test_a_language_is_read_by_code_or_name(cell, code):
+    assert language_code(cell) == code
+
+
+@pytest.mark.parametrize(
+    ("cell", "zone"),
+    [
+        ("europe/lisbon", "Europe/Lisbon"),
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("E. South America Standard Time", "America/Sao_Paulo"),
+        ("Eastern Time (US & Canada)", "America/New_York"),
+        ("(GMT+01:00) Berlin", "Europe/Berlin"),
+        ("Lisbon", "Europe/Lisbon"),
+        ("Sao Paulo", "America/Sao_Paulo"),
+        ("UTC", "UTC"),
+        ("Mars/Olympus", None),
+        ("GMT+25", None),
+    ],
+)
+def test_a_time_zone_is_read_by_its_iana_windows_or_rails_name(cell, zone):
+    assert TimeZones(frozenset(available_timezones())).spell_one(cell) == zone
+
+
+def test_names_of_rails_lead_to_zones_that_exist():
+    assert set(RAILS.values()) <= available_timezones()
+
+
+def test_no_word_means_both_yes_and_no():
+    assert not set(YES) & set(NO)
+    assert len(YES) == len(set(YES))
+    assert len(NO) == len(set(NO))
