@@ -42,6 +42,7 @@ DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+(?:\(\))?")
 FIELD = re.compile(r"([A-Z]\w*)\.(\w+)")
 ADDRESS = re.compile(r"(?:([A-Z]{3,7}) )?(/(?:api|admin|docs|u|p|i18n)/[^\s?#…]*)(?:[?#].*)?")
 SHELLS = ("sh", "bash")
+RUN = (*SHELLS, "python", "liquid", "env")  # what tests/docs/story.py runs as it stands
 FILE_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 NOT_RUN = re.compile(r"not-run: \S.*")
 
@@ -185,7 +186,9 @@ def _unknown_in_blocks(document: Document) -> Iterator[tuple[int, str]]:
             or NOT_RUN.fullmatch(block.argument)
         ):
             yield block.line, f"“{block.argument}” is not a file, “output” or “not-run: reason”."
-        if block.language in SHELLS:
+        if not block.argument and block.language not in RUN:
+            yield block.line, f"nothing runs “{block.language}”: write “not-run: reason” after it."
+        if block.language in (*SHELLS, "ini"):
             yield from ((block.line, problem) for problem in _unknown_commands(block.text))
         if block.language == "env":
             for name in VARIABLE.findall(block.text):

@@ -1,7 +1,9 @@
 """What a page counts on that its own blocks do not make, by the page's path."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from campaigns.models import ArmPlan, Campaign, Goal
@@ -12,7 +14,8 @@ from tests.factories import DAY, make_action, make_campaign, make_customer, make
 
 
 def decided_today_with_a_banner() -> None:
-    """One customer, today's run, and a banner that pages can ask for."""
+    """A partner's user, one customer, today's run, and a banner that pages can ask for."""
+    User.objects.create_user("shop", password="…")
     # Everybody is decided for by the engine: who belongs to which group is drawn by chance.
     ArmPlan.objects.create(starts_on=DAY, holdout_share=0, baseline_share=0)
     customer = make_customer(external_id="K-1000")
@@ -43,7 +46,18 @@ def the_first_campaign() -> None:
     make_action(campaign, subject="New arrivals", body="Hello")
 
 
+def decided_on_the_days_of_the_examples() -> None:
+    """Runs of two days, with a campaign that could have had a priority."""
+    make_customer()
+    make_action(make_campaign(name="Birthday"))
+    for day in (DAY - timedelta(days=28), DAY):
+        run_day(day, send=False)
+
+
 PREPARED: dict[str, Callable[[], None]] = {
+    "how-to/backup.md": decided_on_the_days_of_the_examples,
+    "how-to/explain-a-decision.md": decided_on_the_days_of_the_examples,
+    "how-to/what-if.md": decided_on_the_days_of_the_examples,
     "reference/api.md": decided_today_with_a_banner,
     "tutorial/first-campaign.md": the_first_campaign,
 }

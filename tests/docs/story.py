@@ -15,7 +15,7 @@ from django.db import connection
 
 from campaigns.message_variables import VARIABLES
 from optiengine.docs.markdown import Block, Document
-from optiengine.docs.references import FILE_NAME, SHELLS
+from optiengine.docs.references import FILE_NAME, RUN, SHELLS
 from optiengine.lib.text_template import read_text
 
 SERVER = "https://engage.example.com"
@@ -31,7 +31,7 @@ def runnable(document: Document) -> list[Block]:
 def _does_something(block: Block) -> bool:
     if block.argument.startswith("not-run:"):
         return False
-    return block.language in (*SHELLS, "python", "liquid") or bool(block.argument)
+    return block.language in RUN or bool(block.argument)
 
 
 class Story:
@@ -59,6 +59,8 @@ class Story:
             (self.folder / block.argument).write_text(block.text, encoding="utf-8")
         elif block.language in SHELLS:
             self.output = self._shell(block.text)
+        elif block.language == "env":
+            self._start_with(block.text)
         elif block.language == "python":
             self.output = self._python(block.text)
         elif block.language == "liquid":
@@ -77,6 +79,24 @@ class Story:
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         return done.stdout.replace(self.server, SERVER)
+
+    def _start_with(self, text: str) -> None:
+        """The settings take these values, and what is checked before a start finds no fault."""
+        values = dict(line.split("=", 1) for line in text.split("\n") if line)
+        kept = {name: self.environment[name] for name in ("DATABASE_URL", "DATA_DIR")}
+        command = [sys.executable, "manage.py", "check"]
+        if values.get("DEBUG") == "false":
+            command += ["--deploy"]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | values | kept,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
 
     def _python(self, text: str) -> str:
         printed = io.StringIO()

@@ -156,6 +156,7 @@ def test_files_are_written_with_all_they_need(folder, tmp_path):
         ("```env\nNO_SUCH=1\n```", "NO_SUCH is not read by the settings."),
         ("```sh nonsense\n```", "“nonsense” is not a file, “output” or “not-run: reason”."),
         ("```sh not-run:\n```", "“not-run:” is not a file, “output” or “not-run: reason”."),
+        ("```json\n{}\n```", "nothing runs “json”: write “not-run: reason” after it."),
         ("```sh\nmake nothing\n```", "there is no `make nothing`."),
         (
             "```sh\nmanage.py run_day --as-of x \\\n  --no\n```",

@@ -1,8 +1,11 @@
 """The reference pages say what the code does: compared with the code itself."""
 
 import ast
+import json
 import re
 from argparse import Action
+from datetime import date
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -17,10 +20,13 @@ from campaigns.models import (
     MinimumGap,
     QuietHours,
 )
+from journeys.delivery.channels.base import Message
 from journeys.delivery.channels.csv_file import COLUMNS
+from journeys.delivery.channels.webhook import webhook_body
 from journeys.maps.numerics.journey_settings import OPTIONAL, REQUIRED
 from journeys.models import ReasonCode
 from journeys.models.reason import parameters_of
+from optiengine.docs.markdown import read
 from optiengine.docs.references import own_commands, parser_of, setting_defaults
 from optiengine.docs.site import FOLDER
 from optiengine.lib.text_filters import FILTERS
@@ -212,3 +218,14 @@ def test_every_variable_filter_and_column_of_a_message_is_described():
     assert variables == {*MEANINGS, f"{ATTRIBUTES}.NAME"}
     assert set(CODE.findall(filters)) == set(FILTERS)
     assert columns == COLUMNS
+
+
+def test_the_body_of_a_webhook_is_shown_as_it_is_sent():
+    shown = next(b for b in read(REFERENCE / "messages.md").blocks() if b.language == "json")
+    data = json.loads(shown.text)["data"]
+    fields = {name: value for name, value in data.items() if name not in ("key", "day")}
+    message = Message(
+        delivery_id=1, key=UUID(data["key"]), as_of=date.fromisoformat(data["day"]), **fields
+    )
+
+    assert json.loads(shown.text) == webhook_body(message)

@@ -118,7 +118,7 @@ class _Session:
             self._idle.get().close()
 
     def _hand_over(self, message: Message, now: datetime) -> Handed:
-        body = as_json(_content(message))
+        body = as_json(webhook_body(message))
         try:
             connection = self._idle.get_nowait()
         except Empty:
@@ -170,7 +170,7 @@ def _headers(signer: Webhook, key: UUID, body: bytes, now: datetime) -> dict[str
     }
 
 
-def _content(message: Message) -> dict[str, object]:
+def webhook_body(message: Message) -> dict[str, object]:
     return {
         "type": "message.test" if message.is_test else "message.send",
         "data": {

@@ -96,11 +96,11 @@ class Command(FiguresCommand):
         self.stdout.write(
             f"{figures['n']:,} decisions on {figures['n_customers']:,} customers in "
             f"{figures['n_runs']} runs, {figures['since']} to {figures['until']}; "
-            f"{figures['n_touched']:,} touched by the change.\n"
+            f"{figures['n_touched']:,} affected by the change.\n"
             f"Messages per decision: {figures['sent_present']:.4f} now, "
             f"{figures['sent_changed']:.4f} changed.\n"
-            f"Worth {figures['effective_n']:,.0f} customers; "
-            f"{figures['unsupported_share']:.1%} of what moves was never possible.\n\n"
+            f"Evidence of {figures['effective_n']:,.0f} customers; "
+            f"{figures['unsupported_share']:.1%} of what changes was never possible.\n\n"
         )
         if figures["refusal"]:
             self.stdout.write(f"No value: {figures['refusal']}")
