@@ -1,7 +1,13 @@
 """How a partner system gets its token."""
 
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 from rest_framework.authtoken.models import Token
 from rest_framework.authtoken.serializers import AuthTokenSerializer
@@ -14,9 +20,8 @@ from optiengine.lib.parameters import Strict, StrictView
 from optiengine.lib.schema import refusal
 
 
+@extend_schema_serializer(description=gettext_lazy("User name and password, to get a token."))
 class LoginSerializer(Strict, AuthTokenSerializer):
-    """A user's name and password, for a token."""
-
     username = serializers.CharField(max_length=150, write_only=True)
     password = serializers.CharField(
         max_length=4096,
@@ -29,7 +34,7 @@ class LoginSerializer(Strict, AuthTokenSerializer):
     )
 
 
-TOO_MANY = refusal("Too many attempts from this address.", "Request was throttled.")
+TOO_MANY = refusal(gettext_lazy("Too many attempts from this address."), "Request was throttled.")
 
 
 class LoginViewSet(StrictView, GenericViewSet):
@@ -42,20 +47,29 @@ class LoginViewSet(StrictView, GenericViewSet):
 
     @extend_schema(
         operation_id="login",
-        summary="Log in",
-        description="Gives the user's token, to be sent with every other request as "
-        "`Authorization: Token …`. It stays the same until it is deleted in the admin.",
+        summary=gettext_lazy("Log in"),
+        description=gettext_lazy(
+            "Returns the user's token, to be sent with every other request as "
+            "`Authorization: Token …`. It stays the same until it is deleted in the "
+            "admin."
+        ),
         responses={
-            200: OpenApiResponse(LoginSerializer, description="The token."),
+            200: OpenApiResponse(LoginSerializer, description=gettext_lazy("The token.")),
             429: TOO_MANY,
         },
         examples=[
-            OpenApiExample("A user", {"username": "partner", "password": "…"}, request_only=True),
+            OpenApiExample(
+                "A user",
+                {"username": "partner", "password": "…"},
+                request_only=True,
+                summary=gettext_lazy("A user"),
+            ),
             OpenApiExample(
                 "A token",
                 {"token": "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"},
                 response_only=True,
                 status_codes=["200"],
+                summary=gettext_lazy("A token"),
             ),
         ],
     )

@@ -215,10 +215,12 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "OptiEngine API",
-    "DESCRIPTION": "Read customers, campaigns, decisions and reports; start decision runs. "
-    "Money is in cents, probabilities and rates are 0 to 1, null is unknown. Parameters that an "
-    "operation does not name are refused.",
-    "EXTERNAL_DOCS": {"description": "Documentation", "url": "/docs/reference/api.html"},
+    "DESCRIPTION": _(
+        "Read customers, campaigns, decisions and reports, and start decision runs. Amounts are "
+        "in cents, probabilities and rates are 0 to 1, and null means unknown. Unknown "
+        "parameters are refused."
+    ),
+    "EXTERNAL_DOCS": {"description": _("Documentation"), "url": "/docs/reference/api.html"},
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "ENUM_NAME_OVERRIDES": {

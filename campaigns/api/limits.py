@@ -1,5 +1,6 @@
 """What keeps messages apart: made in the admin, read by callers."""
 
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
@@ -23,12 +24,16 @@ class LimitViewSet(StrictView, ReadOnlyModelViewSet):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Frequency caps",
-        description="How many messages a customer may get in a window. `limit` 0 allows none, "
-        "null is no cap. Rolling windows last `length` hours or days; calendar windows are the "
-        "customer's.",
+        summary=gettext_lazy("Frequency caps"),
+        description=gettext_lazy(
+            "How many messages a customer may get in a window of time. `limit` 0 allows "
+            "none; null means no cap. Rolling windows last `length` hours or days; "
+            "calendar windows use the customer's time zone."
+        ),
     ),
-    retrieve=extend_schema(summary="A frequency cap", description="One cap by its id."),
+    retrieve=extend_schema(
+        summary=gettext_lazy("One frequency cap"), description=gettext_lazy("The cap with this ID.")
+    ),
 )
 class FrequencyCapViewSet(LimitViewSet):
     queryset = FrequencyCap.objects.select_related("tag")
@@ -37,11 +42,14 @@ class FrequencyCapViewSet(LimitViewSet):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Minimum gaps",
-        description="Rolling hours that must pass between two messages: those of a channel, or "
-        "any two.",
+        summary=gettext_lazy("Minimum gaps"),
+        description=gettext_lazy(
+            "Hours that must pass between two messages of a channel, or between any two messages."
+        ),
     ),
-    retrieve=extend_schema(summary="A minimum gap", description="One gap by its id."),
+    retrieve=extend_schema(
+        summary=gettext_lazy("One minimum gap"), description=gettext_lazy("The gap with this ID.")
+    ),
 )
 class MinimumGapViewSet(LimitViewSet):
     queryset = MinimumGap.objects.all()
@@ -50,11 +58,16 @@ class MinimumGapViewSet(LimitViewSet):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Quiet hours",
-        description="In the customer's local time. Only the most specific apply: those of channel "
-        "and country; else of the country; else of the channel; else those without either.",
+        summary=gettext_lazy("Quiet hours"),
+        description=gettext_lazy(
+            "In the customer's local time. Only the most specific quiet hours apply: "
+            "channel and country, then country, then channel, then those without either."
+        ),
     ),
-    retrieve=extend_schema(summary="Quiet hours by id", description="One row by its id."),
+    retrieve=extend_schema(
+        summary=gettext_lazy("One set of quiet hours"),
+        description=gettext_lazy("The quiet hours with this ID."),
+    ),
 )
 class QuietHoursViewSet(LimitViewSet):
     queryset = QuietHours.objects.all()
@@ -63,11 +76,16 @@ class QuietHoursViewSet(LimitViewSet):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Exclusions",
-        description="Calendar days of the organisation, the day of the message included, on which "
-        "a campaign or tag is blocked after another.",
+        summary=gettext_lazy("Exclusions"),
+        description=gettext_lazy(
+            "Calendar days, starting with the day of the message, on which one campaign "
+            "or tag blocks another. In the organisation's time zone."
+        ),
     ),
-    retrieve=extend_schema(summary="An exclusion", description="One exclusion by its id."),
+    retrieve=extend_schema(
+        summary=gettext_lazy("One exclusion"),
+        description=gettext_lazy("The exclusion with this ID."),
+    ),
 )
 class ExclusionViewSet(LimitViewSet):
     queryset = Exclusion.objects.select_related("tag", "excluded_tag")

@@ -1,4 +1,5 @@
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from campaigns.models import (
@@ -16,17 +17,17 @@ from optiengine.lib.fields import NumberField, ReadOnly
 from segments.models import TargetGroup
 
 
+@extend_schema_serializer(
+    description=_("The event that the campaign counts as a conversion, and what it is worth.")
+)
 class GoalSerializer(ReadOnly, serializers.ModelSerializer):
-    """What the campaign wants customers to do."""
-
     class Meta:
         model = Goal
         fields = ["id", "name", "event_kind", "window_days", "value_per_event_cents"]
 
 
+@extend_schema_serializer(description=_("The customers a campaign is for."))
 class TargetGroupSerializer(ReadOnly, serializers.ModelSerializer):
-    """Who the campaign is for."""
-
     rule = serializers.DictField(help_text=_("A tree of conditions. Empty: all customers."))
 
     class Meta:
@@ -34,9 +35,8 @@ class TargetGroupSerializer(ReadOnly, serializers.ModelSerializer):
         fields = ["id", "name", "rule", "n_customers", "counted_on"]
 
 
+@extend_schema_serializer(description=_("A message with an offer, sent through one channel."))
 class ActionSerializer(ReadOnly, serializers.ModelSerializer):
-    """A message and an offer through a channel."""
-
     cost_cents = NumberField(help_text=_("Cost per message in cents. Fractions are allowed."))
 
     class Meta:
@@ -45,9 +45,10 @@ class ActionSerializer(ReadOnly, serializers.ModelSerializer):
         fields += ["subject", "body", "html", "is_active"]
 
 
+@extend_schema_serializer(
+    description=_("A target group, a schedule and a goal, with one or more actions to choose from.")
+)
 class CampaignSerializer(ReadOnly, serializers.ModelSerializer):
-    """A target group, a schedule, a goal, and one or more actions to choose from."""
-
     goal = GoalSerializer()
     target_group = TargetGroupSerializer(allow_null=True, help_text=_("Null: all customers."))
     actions = ActionSerializer(many=True)
@@ -85,9 +86,10 @@ class CampaignSerializer(ReadOnly, serializers.ModelSerializer):
         ]
 
 
+@extend_schema_serializer(
+    description=_("A limit that all customers share: a budget in cents, or a number of messages.")
+)
 class CapacityLimitSerializer(ReadOnly, serializers.ModelSerializer):
-    """A budget or a volume that all customers share: of money in cents, or of messages."""
-
     tag: serializers.Field = serializers.CharField(source="tag.name", default=None, allow_null=True)
     campaign = serializers.IntegerField(source="campaign_id", allow_null=True)
     action = serializers.IntegerField(source="action_id", allow_null=True)
@@ -111,9 +113,13 @@ class CapacityLimitSerializer(ReadOnly, serializers.ModelSerializer):
         ]
 
 
+@extend_schema_serializer(
+    description=_(
+        "The most messages a customer may get in a window of time. If several caps "
+        "apply, each must have room."
+    )
+)
 class FrequencyCapSerializer(ReadOnly, serializers.ModelSerializer):
-    """The most messages a customer may get in a window; of several caps the strictest applies."""
-
     tag: serializers.Field = serializers.CharField(source="tag.name", default=None, allow_null=True)
 
     class Meta:
@@ -122,17 +128,23 @@ class FrequencyCapSerializer(ReadOnly, serializers.ModelSerializer):
         fields += ["week_starts_on", "counts_transactional", "is_active"]
 
 
+@extend_schema_serializer(
+    description=_(
+        "The hours between two messages to a customer. If several gaps apply, the longest counts."
+    )
+)
 class MinimumGapSerializer(ReadOnly, serializers.ModelSerializer):
-    """The hours between two messages to a customer; of several gaps the longest applies."""
-
     class Meta:
         model = MinimumGap
         fields = ["id", "name", "channel", "hours", "is_active"]
 
 
+@extend_schema_serializer(
+    description=_(
+        "Hours of the day in which no messages are sent. Messages due in them wait until they end."
+    )
+)
 class QuietHoursSerializer(ReadOnly, serializers.ModelSerializer):
-    """Hours of the day in which nothing is sent; what falls into them waits for their end."""
-
     weekdays = serializers.ListField(
         child=serializers.ChoiceField(choices=Weekday.choices),
         help_text=_("Days on which they start, 1 (Monday) to 7. Empty: every day."),
@@ -144,9 +156,10 @@ class QuietHoursSerializer(ReadOnly, serializers.ModelSerializer):
         fields += ["is_active"]
 
 
+@extend_schema_serializer(
+    description=_("Blocks a campaign or tag for some days after a message of another.")
+)
 class ExclusionSerializer(ReadOnly, serializers.ModelSerializer):
-    """After a message of one campaign or tag, another is blocked for some days."""
-
     campaign = serializers.IntegerField(
         source="campaign_id",
         allow_null=True,

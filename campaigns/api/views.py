@@ -1,3 +1,4 @@
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
@@ -8,11 +9,15 @@ from optiengine.lib.parameters import PageParameters, StrictView
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Campaigns",
-        description="All campaigns with their goal, target group and actions. "
-        "A campaign without a rank is Auto: the engine decides for each customer.",
+        summary=gettext_lazy("Campaigns"),
+        description=gettext_lazy(
+            "All campaigns with their goals, target groups and actions. A campaign "
+            "without a rank is Auto: the engine decides for each customer."
+        ),
     ),
-    retrieve=extend_schema(summary="A campaign", description="One campaign by its id."),
+    retrieve=extend_schema(
+        summary=gettext_lazy("One campaign"), description=gettext_lazy("The campaign with this ID.")
+    ),
 )
 class CampaignViewSet(StrictView, ReadOnlyModelViewSet):
     """Campaigns are made in the admin; callers read them."""
@@ -28,11 +33,16 @@ class CampaignViewSet(StrictView, ReadOnlyModelViewSet):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Budgets and volumes",
-        description="Limits that all customers share. What a run used of them, and at which "
-        "price, is with the run.",
+        summary=gettext_lazy("Budgets and volumes"),
+        description=gettext_lazy(
+            "Limits that all customers share. What a run used of them, and at which "
+            "price, is part of the run."
+        ),
     ),
-    retrieve=extend_schema(summary="A budget or volume", description="One limit by its id."),
+    retrieve=extend_schema(
+        summary=gettext_lazy("One budget or volume limit"),
+        description=gettext_lazy("The limit with this ID."),
+    ),
 )
 class CapacityLimitViewSet(StrictView, ReadOnlyModelViewSet):
     """Limits are made in the admin; callers read them."""

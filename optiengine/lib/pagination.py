@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError as FieldError
 from django.db.models import DateField, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -47,7 +48,7 @@ class CursorPages(BasePagination):
             "type": ["string", "null"],
             "format": "uri",
             "example": None,
-            "description": "Address of the next page; null on the last one.",
+            "description": gettext_lazy("Address of the next page; null on the last page."),
         }
         return {
             "type": "object",

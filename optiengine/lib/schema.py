@@ -2,17 +2,22 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction, OpenApiExample, OpenApiResponse
+from drf_spectacular.utils import (
+    Direction,
+    OpenApiExample,
+    OpenApiResponse,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 
 from optiengine.lib.parameters import StrictView
 
 
+@extend_schema_serializer(description=gettext_lazy("Why the request was refused."))
 class Refusal(serializers.Serializer):
-    """Why a request was refused, in a sentence."""
-
     detail = serializers.CharField()
 
 
@@ -22,27 +27,34 @@ BY_FIELD = {
 }
 PROBLEMS = OpenApiResponse(
     {"oneOf": [BY_FIELD, {"$ref": "#/components/schemas/Refusal"}]},
-    description="What is wrong, by the name of the parameter or field.",
+    description=gettext_lazy("The errors, by name of the parameter or field."),
     examples=[
-        OpenApiExample("A day", {"as_of": ["Write the day as YYYY-MM-DD."]}),
-        OpenApiExample("A name", {"asof": ["Not known here. Known are: as_of, since."]}),
+        OpenApiExample(
+            "A day", {"as_of": ["Enter the day as YYYY-MM-DD."]}, summary=gettext_lazy("A day")
+        ),
+        OpenApiExample(
+            "A name",
+            {"asof": ["Unknown parameter. Allowed: as_of, since."]},
+            summary=gettext_lazy("A name"),
+        ),
     ],
 )
 
 
 def refusal(description: str, sentence: str) -> OpenApiResponse:
-    example = OpenApiExample("A sentence", {"detail": sentence})
+    example = OpenApiExample("A sentence", {"detail": sentence}, summary=gettext_lazy("A sentence"))
     return OpenApiResponse(Refusal, description=description, examples=[example])
 
 
 ANONYMOUS = refusal(
-    "No valid token; `WWW-Authenticate` says what is missing.",
+    gettext_lazy("There is no valid token. `WWW-Authenticate` says what is missing."),
     "Authentication credentials were not provided.",
 )
 FORBIDDEN = refusal(
-    "The user lacks the permission.", "You do not have permission to perform this action."
+    gettext_lazy("The user does not have the permission."),
+    "You do not have permission to perform this action.",
 )
-MISSING = refusal("No such row.", "Not found.")
+MISSING = refusal(gettext_lazy("There is no row with this ID."), "Not found.")
 
 
 class ApiSchema(AutoSchema):

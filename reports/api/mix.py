@@ -3,7 +3,7 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,9 +24,10 @@ class MixParameters(Parameters):
     )
 
 
+@extend_schema_serializer(
+    description=_("An active action of the campaign, with its share and evidence.")
+)
 class MixActionSerializer(ReadOnly, serializers.Serializer):
-    """An active action of the campaign, and what is known of it."""
-
     id = serializers.IntegerField()
     name = serializers.CharField()
     share = NumberField(
@@ -44,9 +45,8 @@ class MixActionSerializer(ReadOnly, serializers.Serializer):
     value_cents = NumberField(help_text=_("Posterior mean of uplift less cost, per message."))
 
 
+@extend_schema_serializer(description=_("The mix in one micro-segment, or in all of them."))
 class MixRowSerializer(ReadOnly, serializers.Serializer):
-    """The mix in a micro-segment, or in all together."""
-
     micro_segment_id = serializers.IntegerField(
         allow_null=True, help_text=_("Null: all micro-segments together.")
     )
@@ -64,9 +64,8 @@ class MixRowSerializer(ReadOnly, serializers.Serializer):
     difference_cents_high = NumberField()
 
 
+@extend_schema_serializer(description=_("The state of the mix of a campaign's actions."))
 class MixSerializer(ReadOnly, serializers.Serializer):
-    """How far the mix of a campaign's actions has come."""
-
     campaign_id = serializers.IntegerField()
     as_of = serializers.DateField(allow_null=True, help_text=_("Null: not learned yet."))
     fixed_action_id = serializers.IntegerField(
@@ -89,15 +88,17 @@ class MixViewSet(StrictView, GenericViewSet):
 
     @extend_schema(
         operation_id="campaigns_mix",
-        summary="A campaign's mix",
-        description="For all micro-segments together and for each: whether the actions still run "
-        "as an A/B test, shift or have settled, with shares, evidence and the difference.",
+        summary=_("Action mix of a campaign"),
+        description=_(
+            "For all micro-segments together and for each of them: whether the mix is an "
+            "A/B test, shifting or settled, with shares, evidence and the difference."
+        ),
         parameters=[
             OpenApiParameter(
                 "campaign_pk",
                 OpenApiTypes.INT64,
                 OpenApiParameter.PATH,
-                description="Id of the campaign.",
+                description=_("ID of the campaign."),
             )
         ],
         responses={200: whole(MixSerializer)},

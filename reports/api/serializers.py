@@ -1,6 +1,7 @@
 """Reports as JSON. Rates are 0 to 1, money is in cents, null is unknown, never nothing."""
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from campaigns.models import Arm
@@ -20,9 +21,10 @@ def _name() -> serializers.CharField:
     return serializers.CharField(default=None, allow_null=True)
 
 
+@extend_schema_serializer(
+    description=_("Test compared with control, for a campaign, an action or a micro-segment.")
+)
 class UpliftRowSerializer(ReadOnly, serializers.Serializer):
-    """Test against control in a campaign, an action or a micro-segment."""
-
     campaign_id = serializers.IntegerField()
     campaign = serializers.CharField()
     action_id = _id()
@@ -74,18 +76,20 @@ class UpliftRowSerializer(ReadOnly, serializers.Serializer):
     split_evidence = NumberField(help_text=_("From 100, the split counts as broken."))
 
 
+@extend_schema_serializer(
+    description=_("What the messages of a period changed, as measured by a day.")
+)
 class UpliftReportSerializer(ReadOnly, serializers.Serializer):
-    """What the messages of a period changed, as known on a day."""
-
     as_of = serializers.DateField()
     since = serializers.DateField(allow_null=True, help_text=_("Null: from the start."))
     until = serializers.DateField()
     rows = UpliftRowSerializer(many=True, help_text=_("Totals before their parts."))
 
 
+@extend_schema_serializer(
+    description=_("All customers of a group, contacted or not: averages per customer.")
+)
 class ArmGroupSerializer(ReadOnly, serializers.Serializer):
-    """The members of an arm, contacted or not: means per customer."""
-
     arm = serializers.ChoiceField(choices=Arm.choices)
     n_customers = serializers.IntegerField()
     n_buyers = serializers.IntegerField()
@@ -97,9 +101,10 @@ class ArmGroupSerializer(ReadOnly, serializers.Serializer):
     orders_high = NumberField()
 
 
+@extend_schema_serializer(
+    description=_("The difference between two groups, per customer of the first.")
+)
 class ArmComparisonSerializer(ReadOnly, serializers.Serializer):
-    """What being in one arm rather than the other changed, per customer of the first."""
-
     arm = serializers.ChoiceField(choices=Arm.choices)
     against = serializers.ChoiceField(choices=Arm.choices)
     explanation = serializers.CharField(help_text=_("Why there is no difference."))
@@ -117,17 +122,17 @@ class ArmComparisonSerializer(ReadOnly, serializers.Serializer):
     lift_high = NumberField()
 
 
+@extend_schema_serializer(description=_("Whether the sizes of the groups match the plan."))
 class SplitSerializer(ReadOnly, serializers.Serializer):
-    """Whether the arms have the sizes they were planned to have."""
-
     p_value = NumberField()
     evidence = NumberField(help_text=_("From 100, the split counts as broken."))
     is_alarm = serializers.BooleanField()
 
 
+@extend_schema_serializer(
+    description=_("Engine impact: optimised, baseline and global control group compared.")
+)
 class ArmReportSerializer(ReadOnly, serializers.Serializer):
-    """What the engine is worth: optimised, baseline and global control group compared."""
-
     as_of = serializers.DateField(help_text=_("The period ends at the start of this day."))
     since = serializers.DateField()
     plan_starts_on = serializers.DateField(source="plan.starts_on")

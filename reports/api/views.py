@@ -1,3 +1,4 @@
+from django.utils.translation import gettext_lazy
 from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -17,7 +18,9 @@ from reports.services.uplift_report import LEVELS, uplift_report
 
 def whole(report: type[Serializer]) -> OpenApiResponse:
     """One report, not a list of them."""
-    return OpenApiResponse(forced_singular_serializer(report), description="The report.")
+    return OpenApiResponse(
+        forced_singular_serializer(report), description=gettext_lazy("The report.")
+    )
 
 
 class UpliftReportViewSet(StrictView, GenericViewSet):
@@ -30,10 +33,12 @@ class UpliftReportViewSet(StrictView, GenericViewSet):
 
     @extend_schema(
         operation_id="reports_uplift",
-        summary="Uplift",
-        description="Test against control per campaign, action and micro-segment: counts, rates, "
-        "money, and the difference with a 95 % interval. Where it cannot be read, it is null and "
-        "`explanation` says why.",
+        summary=gettext_lazy("Uplift"),
+        description=gettext_lazy(
+            "Test compared with control per campaign, action and micro-segment: counts, "
+            "rates, money, and the difference with a 95 % interval. If there is no "
+            "difference to show, it is null and `explanation` says why."
+        ),
         responses={200: whole(UpliftReportSerializer)},
     )
     def list(self, request: Request) -> Response:
@@ -64,9 +69,11 @@ class ArmReportViewSet(StrictView, GenericViewSet):
 
     @extend_schema(
         operation_id="reports_arms",
-        summary="Engine impact",
-        description="Value and orders per customer of each arm, by intention to treat, and the "
-        "differences with 95 % intervals.",
+        summary=gettext_lazy("Engine impact"),
+        description=gettext_lazy(
+            "Value and orders per customer of each group, by intention to treat, and the "
+            "differences with 95 % intervals."
+        ),
         responses={200: whole(ArmReportSerializer)},
     )
     def list(self, request: Request) -> Response:

@@ -7,7 +7,13 @@ from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_serializer,
+)
 from rest_framework import serializers, status
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
@@ -26,9 +32,8 @@ from segments.models import Customer
 RETRY_SECONDS = 60
 
 
+@extend_schema_serializer(description=_("All fields are optional."))
 class NextBestRequest(Strict):
-    """Everything may be left out."""
-
     channels = serializers.ListField(
         child=ChannelField(among=inbound_choices),
         required=False,
@@ -45,17 +50,17 @@ class NextBestRequest(Strict):
     )
 
 
+@extend_schema_serializer(description=_("The text, filled in for the customer."))
 class MessageSerializer(ReadOnly, serializers.Serializer):
-    """The words, filled in for the customer."""
-
     subject = serializers.CharField()
     text = serializers.CharField()
     html = serializers.CharField(help_text=_("Empty if the action has none."))
 
 
+@extend_schema_serializer(
+    description=_("The message to show now, or none. It is logged, counted and measured as shown.")
+)
 class NextBestSerializer(ReadOnly, serializers.Serializer):
-    """What to say now, or nothing. It is logged, counted and measured as if it was said."""
-
     decision = serializers.IntegerField(
         help_text=_("ID of the decision, to request its explanation.")
     )
@@ -83,6 +88,7 @@ SAID = OpenApiExample(
         "message": {"subject": "", "text": "Welcome back, Anna!", "html": ""},
     },
     response_only=True,
+    summary=_("A message to show"),
 )
 
 
@@ -95,27 +101,45 @@ class NextBestViewSet(StrictView, GenericViewSet):
 
     @extend_schema(
         operation_id="customers_next_best_campaign",
-        summary="The next best campaign",
-        description="Decides for one customer now, under the same limits and locks as the daily "
-        "run, and logs it like any decision. An answer is one message: campaigns sent alongside "
-        "the day's campaign, and transactional ones, take no part. The message counts as "
-        "handed over with the answer; a control member gets none.",
+        summary=_("Next best campaign"),
+        description=_(
+            "Decides for one customer now, under the same limits as the daily run, and "
+            "logs the decision. The answer is one message: transactional campaigns and "
+            "campaigns sent alongside the day's campaign are not considered. The message "
+            "counts as sent with the answer; a control customer gets none."
+        ),
         request=NextBestRequest,
         responses={
-            200: OpenApiResponse(NextBestSerializer, description="What to say, or nothing."),
+            200: OpenApiResponse(
+                NextBestSerializer, description=_("The message to show, or none.")
+            ),
             404: OpenApiResponse(
-                OpenApiTypes.OBJECT, description="There is no such customer, or not yet."
+                OpenApiTypes.OBJECT,
+                description=_("The customer does not exist, or has no data yet."),
             ),
             503: OpenApiResponse(
                 OpenApiTypes.OBJECT,
-                description="Nothing is decided now: features are too old, sending is stopped, or "
-                "the database is not there. `Retry-After` says when to ask again.",
+                description=_(
+                    "No decision is possible now: customer data is too old, sending is "
+                    "stopped, or the database is unavailable. `Retry-After` says when to "
+                    "try again."
+                ),
             ),
         },
         parameters=[
-            OpenApiParameter("customer", OpenApiTypes.STR, "path", description="The customer's id.")
+            OpenApiParameter(
+                "customer", OpenApiTypes.STR, "path", description=_("The customer's ID.")
+            )
         ],
-        examples=[OpenApiExample("On a page", {"request_id": "visit-81"}, request_only=True), SAID],
+        examples=[
+            OpenApiExample(
+                "On a page",
+                {"request_id": "visit-81"},
+                request_only=True,
+                summary=_("A web page"),
+            ),
+            SAID,
+        ],
     )
     def create(self, request: Request, customer: str) -> Response:
         wanted = NextBestRequest(data=request.data)

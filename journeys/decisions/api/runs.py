@@ -1,5 +1,6 @@
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
@@ -40,15 +41,18 @@ RUN = OpenApiExample(
     },
     response_only=True,
     status_codes=["200", "202"],
+    summary=gettext_lazy("A run in progress"),
 )
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Runs", description="Decision runs, the newest day first."),
+    list=extend_schema(
+        summary=gettext_lazy("Runs"), description=gettext_lazy("Decision runs, newest day first.")
+    ),
     retrieve=extend_schema(
         examples=[RUN],
-        summary="A run",
-        description="The run of a day: poll it until `status` is `done` or `failed`.",
+        summary=gettext_lazy("One run"),
+        description=gettext_lazy("The run of a day. Poll it until `status` is `done` or `failed`."),
     ),
 )
 class RunViewSet(StrictView, ReadOnlyModelViewSet):
@@ -70,16 +74,30 @@ class RunViewSet(StrictView, ReadOnlyModelViewSet):
     lookup_value_regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
     @extend_schema(
-        summary="Start a run",
-        description="Asks for the run of a day and returns at once; `Location` is where it can be "
-        "followed. Repeating the request changes nothing: a run that waits, works or is done is "
-        "given back as it is. Only a failed run is started again.",
+        summary=gettext_lazy("Start a run"),
+        description=gettext_lazy(
+            "Requests the run of a day and returns at once; `Location` is its address. "
+            "Repeating the request changes nothing: a run that is waiting, running or "
+            "done is returned as it is. Only a failed run is started again."
+        ),
         request=RunRequest,
         responses={
-            202: OpenApiResponse(RunSerializer, description="The run is waiting or working."),
-            200: OpenApiResponse(RunSerializer, description="The run was done already."),
+            202: OpenApiResponse(
+                RunSerializer, description=gettext_lazy("The run is waiting or running.")
+            ),
+            200: OpenApiResponse(
+                RunSerializer, description=gettext_lazy("The run is already done.")
+            ),
         },
-        examples=[OpenApiExample("A day", {"as_of": "2026-03-01"}, request_only=True), RUN],
+        examples=[
+            OpenApiExample(
+                "A day",
+                {"as_of": "2026-03-01"},
+                request_only=True,
+                summary=gettext_lazy("A day"),
+            ),
+            RUN,
+        ],
     )
     def create(self, request: Request) -> Response:
         wanted = RunRequest(data=request.data)

@@ -2,6 +2,7 @@ from datetime import date
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from campaigns.api.fields import CampaignField
@@ -34,9 +35,12 @@ class DecisionParameters(PageParameters):
         return as_of
 
 
+@extend_schema_serializer(
+    description=_(
+        "What a run chose for a customer: an action, or no message. Amounts are in cents."
+    )
+)
 class DecisionSerializer(ReadOnly, serializers.ModelSerializer):
-    """What a run chose for a customer: an action, or none. Money is in cents."""
-
     customer = serializers.CharField(source="customer.external_id")
     campaign = serializers.IntegerField(
         source="campaign_id", allow_null=True, help_text=_("Null: no message was chosen.")
@@ -85,17 +89,17 @@ class DecisionSerializer(ReadOnly, serializers.ModelSerializer):
         ]
 
 
+@extend_schema_serializer(description=_("Progress of a run."))
 class ProgressSerializer(ReadOnly, serializers.Serializer):
-    """How far a run has come."""
-
     n_chunks = serializers.IntegerField(help_text=_("Number of customer blocks."))
     n_chunks_done = serializers.IntegerField()
     n_decisions = serializers.IntegerField(help_text=_("Decisions made so far."))
 
 
+@extend_schema_serializer(
+    description=_("What one run used of a budget (in cents) or a volume limit (in messages).")
+)
 class CapacityUseSerializer(ReadOnly, serializers.ModelSerializer):
-    """A budget, in cents, or a volume, in messages, in one run."""
-
     limit = serializers.IntegerField(source="account.limit_id", help_text=_("ID of the limit."))
     name = serializers.CharField(source="account.limit.name")
     measure = serializers.CharField(source="account.limit.measure")
@@ -141,9 +145,8 @@ def _amount(use: CapacityUse, units: int) -> float:
     return units / MILLS if is_money else float(units)
 
 
+@extend_schema_serializer(description=_("Decisions for all customers on one day."))
 class RunSerializer(ReadOnly, serializers.ModelSerializer):
-    """One pass over all customers for a day."""
-
     counts = serializers.DictField(
         child=serializers.IntegerField(),
         help_text=_("Reconciled when the run finishes: eligible = decided + quarantined."),
@@ -168,9 +171,8 @@ class RunSerializer(ReadOnly, serializers.ModelSerializer):
         ]
 
 
+@extend_schema_serializer(description=_("The day to run."))
 class RunRequest(Strict):
-    """Which day to run."""
-
     as_of = DayField(help_text=_("The day to decide. It must have begun."))
 
     def validate_as_of(self, as_of: date) -> date:

@@ -4,7 +4,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiExample,
+    extend_schema,
+    extend_schema_serializer,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin
 from rest_framework.viewsets import GenericViewSet
@@ -32,9 +37,10 @@ class DeliveryParameters(PageParameters):
         return ReasonCode[slug.upper()]
 
 
+@extend_schema_serializer(
+    description=_("Why a message was not sent, is waiting, failed or is unclear.")
+)
 class ReasonSerializer(ReadOnly, serializers.Serializer):
-    """Why a message was not sent, waits, failed or is unclear."""
-
     code = serializers.ChoiceField(
         source="code.slug", choices=REASONS, help_text=_("Stable: compare this.")
     )
@@ -47,9 +53,8 @@ class ReasonSerializer(ReadOnly, serializers.Serializer):
     )
 
 
+@extend_schema_serializer(description=_("A message in the outbox."))
 class DeliverySerializer(ReadOnly, serializers.ModelSerializer):
-    """A message in the outbox."""
-
     customer = serializers.CharField(source="customer.external_id")
     campaign = serializers.IntegerField(source="action.campaign_id")
     campaign_name = serializers.CharField(source="action.campaign.name")
@@ -107,6 +112,7 @@ WAITING = OpenApiExample(
     },
     response_only=True,
     status_codes=["200"],
+    summary=_("A waiting message"),
 )
 REFUSED = OpenApiExample(
     "A message that failed",
@@ -123,15 +129,18 @@ REFUSED = OpenApiExample(
     },
     response_only=True,
     status_codes=["200"],
+    summary=_("A failed message"),
 )
 
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Deliveries",
-        description="Messages of the outbox, the newest first: what became of each, and why it "
-        "was not sent, waits, failed or is unclear. A message withheld from a customer in control "
-        "has no delivery.",
+        summary=_("Deliveries"),
+        description=_(
+            "Messages in the outbox, newest first, with their status and the reason why "
+            "a message was not sent, is waiting, failed or is unclear. Messages withheld "
+            "from control customers have no delivery."
+        ),
         examples=[WAITING, REFUSED],
     )
 )

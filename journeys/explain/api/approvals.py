@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_serializer,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -32,6 +38,7 @@ class MayApprove(BasePermission):
         return request.method in ("GET", "HEAD") or may_decide
 
 
+@extend_schema_serializer(description=_("The decision on a request, with a note."))
 class Answer(Strict):
     note = serializers.CharField(
         max_length=2000, allow_blank=True, help_text=_("Reason (optional).")
@@ -83,6 +90,7 @@ ASKED = OpenApiExample(
     },
     response_only=True,
     status_codes=["200"],
+    summary=_("A cap waiting for approval"),
 )
 
 
@@ -91,19 +99,26 @@ def _decides(summary: str, description: str) -> Callable:
         summary=summary,
         description=description,
         request=Answer,
-        responses={200: OpenApiResponse(ApprovalSerializer, description="As it is now.")},
-        examples=[OpenApiExample("A word", {"note": "Fine"}, request_only=True), ASKED],
+        responses={200: OpenApiResponse(ApprovalSerializer, description=_("The updated row."))},
+        examples=[
+            OpenApiExample("A word", {"note": "Fine"}, request_only=True, summary=_("A note")),
+            ASKED,
+        ],
     )
 
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Approvals",
-        description="Requested launches and rule changes, the newest first, each with what it "
-        "would do. Dry runs without a request for approval are included.",
+        summary=_("Approvals"),
+        description=_(
+            "Requested launches and rule changes, newest first, each with its expected "
+            "effect. Dry runs without a request for approval are included."
+        ),
     ),
     retrieve=extend_schema(
-        examples=[ASKED], summary="An approval", description="One approval by its id."
+        examples=[ASKED],
+        summary=_("One approval"),
+        description=_("The approval with this ID."),
     ),
 )
 class ApprovalViewSet(StrictView, ReadOnlyModelViewSet):
@@ -117,15 +132,18 @@ class ApprovalViewSet(StrictView, ReadOnlyModelViewSet):
     lookup_value_regex = r"[0-9]{1,18}"
 
     @_decides(
-        "Approve",
-        "Lets the launch happen, or puts the change in place at once, as a second person. What has "
-        "changed since it was requested is withdrawn instead, and refused with status 400.",
+        _("Approve"),
+        _(
+            "Approves the request as a second person: a launch can then happen, a change "
+            "takes effect at once. If its subject has changed since the request, it is "
+            "withdrawn instead, with status 400."
+        ),
     )
     @action(detail=True, methods=["post"], pagination_class=None)
     def approve(self, request: Request, pk: str | None = None) -> Response:
         return self._decide(request, approve)
 
-    @_decides("Refuse", "Leaves everything as it is.")
+    @_decides(_("Refuse"), _("Refuses the request. Nothing changes."))
     @action(detail=True, methods=["post"], pagination_class=None)
     def refuse(self, request: Request, pk: str | None = None) -> Response:
         return self._decide(request, refuse)

@@ -4,6 +4,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -26,9 +27,14 @@ from optiengine.lib.parameters import StrictView
 
 ONE = r"(?P<as_of>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<customer>[^/\x00]{1,100})"
 WHERE = [
-    OpenApiParameter("as_of", OpenApiTypes.DATE, OpenApiParameter.PATH, description="The day."),
     OpenApiParameter(
-        "customer", OpenApiTypes.STR, OpenApiParameter.PATH, description="The customer's id."
+        "as_of", OpenApiTypes.DATE, OpenApiParameter.PATH, description=gettext_lazy("The day.")
+    ),
+    OpenApiParameter(
+        "customer",
+        OpenApiTypes.STR,
+        OpenApiParameter.PATH,
+        description=gettext_lazy("The customer's ID."),
     ),
 ]
 
@@ -55,15 +61,18 @@ DECISION = OpenApiExample(
     },
     response_only=True,
     status_codes=["200"],
+    summary=gettext_lazy("A control customer"),
 )
 
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Decisions",
-        description="Exactly one for each customer and finished run, “none” included, in a fixed "
-        "order of customers; of one customer without a day, the newest first. A decision with "
-        "`is_control` is in the control group: its message must not be sent.",
+        summary=gettext_lazy("Decisions"),
+        description=gettext_lazy(
+            "One decision for each customer and finished run, including “no message”, in "
+            "a fixed order of customers. For one customer without a day: newest first. "
+            "`is_control` means control: its message must not be sent."
+        ),
     )
 )
 class DecisionViewSet(StrictView, ListModelMixin, GenericViewSet):
@@ -105,8 +114,8 @@ class DecisionViewSet(StrictView, ListModelMixin, GenericViewSet):
         return queryset
 
     @extend_schema(
-        summary="A decision",
-        description="What the run of a day chose for a customer.",
+        summary=gettext_lazy("One decision"),
+        description=gettext_lazy("What the run of this day chose for this customer."),
         examples=[DECISION],
         parameters=WHERE,
     )
@@ -115,11 +124,18 @@ class DecisionViewSet(StrictView, ListModelMixin, GenericViewSet):
         return Response(self.get_serializer(self.find(as_of, customer)).data)
 
     @extend_schema(
-        summary="An explanation",
-        description="Why the customer got this: every option with its verdict, value parts and "
-        "probability, and the draws, computed again from what the run pinned.",
+        summary=gettext_lazy("Explanation of a decision"),
+        description=gettext_lazy(
+            "Why the customer got this message or none: all options with their verdicts, "
+            "values and probabilities, and the random draws, recomputed from the inputs "
+            "of the run."
+        ),
         parameters=WHERE,
-        responses={200: OpenApiResponse(ExplanationSerializer, description="The explanation.")},
+        responses={
+            200: OpenApiResponse(
+                ExplanationSerializer, description=gettext_lazy("The explanation.")
+            )
+        },
     )
     @action(detail=False, url_path=f"{ONE}/explanation", url_name="explanation")
     def explanation(self, request: Request, as_of: str, customer: str) -> Response:

@@ -1,5 +1,5 @@
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from journeys.decisions.api.serializers import DecisionSerializer
@@ -7,9 +7,10 @@ from journeys.explain.decision_options import Explanation
 from optiengine.lib.fields import NumberField, ReadOnly
 
 
+@extend_schema_serializer(
+    description=_("An action that was considered, or no message. Amounts are in cents.")
+)
 class OptionSerializer(ReadOnly, serializers.Serializer):
-    """An action that was considered, or sending nothing. Money is in cents."""
-
     campaign = serializers.IntegerField(
         source="campaign_id", allow_null=True, help_text=_("Null: nothing.")
     )
@@ -46,16 +47,14 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
     sd_cents = NumberField(help_text=_("Uncertainty of that value, as a standard deviation."))
 
 
+@extend_schema_serializer(description=_("A feature of the customer at the time of the decision."))
 class FeatureSerializer(ReadOnly, serializers.Serializer):
-    """A number the decision was made with."""
-
     label = serializers.CharField()  # type: ignore[assignment]  # a field of ours named so
     value = NumberField()
 
 
+@extend_schema_serializer(description=_("A decision, recomputed with all its inputs."))
 class ExplanationSerializer(ReadOnly, serializers.Serializer):
-    """A decision, computed again with everything it was made of."""
-
     decision = DecisionSerializer()
     summary = serializers.CharField(help_text=_("Summary in one or two sentences."))
     options = OptionSerializer(

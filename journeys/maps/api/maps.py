@@ -1,7 +1,12 @@
 """Journey maps: who goes through them, and how many are at each step."""
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import (
+    extend_schema,
+    extend_schema_field,
+    extend_schema_serializer,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
@@ -13,16 +18,16 @@ from optiengine.lib.fields import ReadOnly
 from optiengine.lib.parameters import PageParameters, StrictView
 
 
+@extend_schema_serializer(description=_("A connection to the next step."))
 class LinkSerializer(ReadOnly, serializers.Serializer):
-    """A way on from a step."""
-
     port = serializers.CharField(help_text=_("The exit of the step: next, yes, timed_out …"))
     to = serializers.CharField(help_text=_("ID of the next step."))
 
 
+@extend_schema_serializer(
+    description=_("A step of the version that customers enter, with its counts.")
+)
 class StepSerializer(ReadOnly, serializers.Serializer):
-    """A step of the version that customers enter, with what went through it."""
-
     id = serializers.CharField()
     kind = serializers.ChoiceField(choices=[(kind, kind) for kind in KINDS])
     words = serializers.CharField(help_text=_("What the step does."))
@@ -36,9 +41,8 @@ class StepSerializer(ReadOnly, serializers.Serializer):
     )
 
 
+@extend_schema_serializer(description=_("A flow drawn on the canvas."))
 class JourneyMapSerializer(ReadOnly, serializers.ModelSerializer):
-    """A flow drawn by hand."""
-
     goal = serializers.IntegerField(source="goal_id", allow_null=True)
     version = serializers.IntegerField(
         source="active_version.number",
@@ -57,9 +61,8 @@ class JourneyMapSerializer(ReadOnly, serializers.ModelSerializer):
         fields += ["reentry_days", "control_share", "running_since", "n_travelling"]
 
 
+@extend_schema_serializer(description=_("A flow drawn on the canvas, with its steps."))
 class JourneyMapDetailSerializer(JourneyMapSerializer):
-    """A flow drawn by hand, with its steps."""
-
     steps = serializers.SerializerMethodField()
 
     class Meta(JourneyMapSerializer.Meta):
@@ -95,13 +98,16 @@ class JourneyMapDetailSerializer(JourneyMapSerializer):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Journeys", description="All journeys, each with its number of participants."
+        summary=_("Journeys"),
+        description=_("All journeys, each with its number of participants."),
     ),
     retrieve=extend_schema(
-        summary="A journey",
-        description="One journey by its id, with the steps of the version that customers enter and "
-        "the live counts of each. Participants on an earlier version finish there and are not in "
-        "these counts.",
+        summary=_("One journey"),
+        description=_(
+            "The journey with this ID, with the steps of the version that customers "
+            "enter and their current counts. Participants of an earlier version finish "
+            "that version and are not counted here."
+        ),
     ),
 )
 class JourneyMapViewSet(StrictView, ReadOnlyModelViewSet):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from optiengine.lib.days import known_zones
@@ -34,9 +35,12 @@ def _text(max_length: int, pattern: str = r"^[^\n]*$", **kwargs: Any) -> seriali
     )
 
 
+@extend_schema_serializer(
+    description=gettext_lazy(
+        "A customer's fields. Fields in the request replace stored values; the others stay."
+    )
+)
 class CustomerWrite(Strict):
-    """A customer's fields: those that are given replace what was known, the others stay."""
-
     email = _text(254)
     phone = _text(40)
     first_name = _text(100)
@@ -88,9 +92,12 @@ class CustomerWrite(Strict):
         return attributes
 
 
+@extend_schema_serializer(
+    description=gettext_lazy(
+        "Consents that a customer gave or withdrew, with their source as proof."
+    )
+)
 class ConsentsWrite(Strict):
-    """What a customer allowed or withdrew, and where that can be looked up."""
-
     consents = serializers.DictField(
         child=serializers.BooleanField(),
         allow_empty=False,

@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from optiengine.lib.fields import MomentField, NumberField, ReadOnly
@@ -29,17 +29,15 @@ class CustomerParameters(PageParameters):
     )
 
 
+@extend_schema_serializer(description=_("Customers of one lifecycle stage who behave alike."))
 class MicroSegmentSerializer(ReadOnly, serializers.ModelSerializer):
-    """Customers of one stage who behave alike."""
-
     class Meta:
         model = MicroSegment
         fields = ["id", "name"]
 
 
+@extend_schema_serializer(description=_("The customer's data at the start of the day."))
 class StateSerializer(ReadOnly, serializers.ModelSerializer):
-    """What was known of the customer when the day began."""
-
     micro_segment = MicroSegmentSerializer()
     p_alive = NumberField(help_text=_("Probability of still being a customer, 0 to 1."))
     clv_cents = NumberField(help_text=_("Predicted margin over the value horizon, in cents."))
@@ -59,9 +57,8 @@ class StateSerializer(ReadOnly, serializers.ModelSerializer):
         }
 
 
+@extend_schema_serializer(description=_("A customer, with the ID of your own systems."))
 class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
-    """A person, under the id of your own systems."""
-
     consents = serializers.ListField(
         child=ChannelField(),
         help_text=_("Channels with consent."),

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiResponse,
@@ -49,14 +50,17 @@ def refusals_as_validation_errors() -> Iterator[None]:
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Customers",
-        description="All customers, or those that the filters name, each with consents and newest "
-        "state.",
+        summary=gettext_lazy("Customers"),
+        description=gettext_lazy(
+            "All customers, or those that match the filters, each with consents and latest data."
+        ),
     ),
     retrieve=extend_schema(
-        summary="A customer",
-        description="One customer by the id of your own systems. An id with a slash does not fit "
-        "into a path: ask the list for it, `?external_id=`.",
+        summary=gettext_lazy("One customer"),
+        description=gettext_lazy(
+            "The customer with this ID of your own systems. For an ID with a slash, use "
+            "the list with `?external_id=`."
+        ),
     ),
 )
 class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
@@ -87,14 +91,20 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         self.build = StateBuild.objects.select_related("feature_set").first()
 
     @extend_schema(
-        summary="Write a customer",
-        description="Makes the customer, or sets the fields that are given and leaves the others "
-        "alone. Consents are no field: they need a proof, see `/consents/`. Repeating the request "
-        "changes nothing.",
+        summary=gettext_lazy("Create or update a customer"),
+        description=gettext_lazy(
+            "Creates the customer, or updates the fields in the request; other fields do "
+            "not change. Consents need a proof, so they have an operation of their own: "
+            "`/consents/`. Repeating the request changes nothing."
+        ),
         request=CustomerWrite,
         responses={
-            200: OpenApiResponse(CustomerSerializer, description="The customer as it is now."),
-            201: OpenApiResponse(CustomerSerializer, description="The customer is new."),
+            200: OpenApiResponse(
+                CustomerSerializer, description=gettext_lazy("The updated customer.")
+            ),
+            201: OpenApiResponse(
+                CustomerSerializer, description=gettext_lazy("The customer was created.")
+            ),
         },
     )
     def update(self, request: Request, external_id: str) -> Response:
@@ -112,17 +122,22 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         return self._answer(external_id, code)
 
     @extend_schema(
-        summary="Change consents",
-        description="Adds the channels said true and takes away those said false. The source is "
-        "kept with the change, as the proof. A withdrawal reaches every message that has not been "
-        "handed over yet.",
+        summary=gettext_lazy("Change consents"),
+        description=gettext_lazy(
+            "Gives consent for channels set to true and withdraws it for those set to "
+            "false. The source is stored with the change as proof. A withdrawal also "
+            "stops messages that have not been sent yet."
+        ),
         request=ConsentsWrite,
-        responses={200: OpenApiResponse(CustomerSerializer, description="As it is now.")},
+        responses={
+            200: OpenApiResponse(CustomerSerializer, description=gettext_lazy("The updated row."))
+        },
         examples=[
             OpenApiExample(
                 "A form",
                 {"consents": {EMAIL: True, SMS: False}, "source": "account page, wording 4"},
                 request_only=True,
+                summary=gettext_lazy("A form"),
             )
         ],
     )
@@ -138,11 +153,13 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         return self._answer(external_id, status.HTTP_200_OK)
 
     @extend_schema(
-        summary="Erase a customer",
-        description="Blanks what says who the customer is, and suppresses the addresses for good. "
-        "Decisions and counts stay under a number. It cannot be undone; repeating it changes "
-        "nothing.",
-        responses={204: OpenApiResponse(description="The customer is erased.")},
+        summary=gettext_lazy("Erase a customer"),
+        description=gettext_lazy(
+            "Deletes personal data and suppresses the addresses permanently. Decisions "
+            "and counts are kept without personal data. This cannot be undone; repeating "
+            "it changes nothing."
+        ),
+        responses={204: OpenApiResponse(description=gettext_lazy("The customer is erased."))},
     )
     def destroy(self, request: Request, external_id: str) -> Response:
         source = f"erasure (API: {request.user.get_username()})"

@@ -8,7 +8,12 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_serializer,
+)
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,9 +34,8 @@ MAX_PROPERTIES = 10_000  # characters of one event's
 MAX_DEPTH = 8
 
 
+@extend_schema_serializer(description=gettext_lazy("Something a customer did."))
 class EventItem(Strict):
-    """One thing a customer did."""
-
     external_id = serializers.CharField(
         max_length=100,
         trim_whitespace=False,
@@ -100,9 +104,10 @@ class EventItem(Strict):
         return event
 
 
+@extend_schema_serializer(
+    description=gettext_lazy("Up to 1,000 events. Each is stored or refused on its own.")
+)
 class EventBatch(Strict):
-    """Up to 1,000 events; each is taken or refused by itself."""
-
     source = serializers.RegexField(  # type: ignore[assignment]
         r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
         max_length=40,
@@ -120,9 +125,8 @@ class EventBatchSchema(EventBatch):
     events = EventItem(many=True)  # type: ignore[assignment]
 
 
+@extend_schema_serializer(description=gettext_lazy("The result for one event."))
 class EventResult(serializers.Serializer):
-    """What became of one event."""
-
     index = serializers.IntegerField(
         help_text=gettext_lazy("Position in the batch, starting at 0.")
     )
@@ -132,9 +136,8 @@ class EventResult(serializers.Serializer):
     )
 
 
+@extend_schema_serializer(description=gettext_lazy("The results for a batch."))
 class EventResults(serializers.Serializer):
-    """What became of a batch."""
-
     stored = serializers.IntegerField()
     repeated = serializers.IntegerField()
     refused = serializers.IntegerField()
@@ -149,15 +152,20 @@ class EventViewSet(StrictView, GenericViewSet):
     parser_classes = (BatchJson,)
 
     @extend_schema(
-        summary="Hand in events",
-        description="Stores up to 1,000 events, each by itself, and says of each what became of "
-        "it. An event is known by `source` and `external_id`: handing it in again is `repeated` "
-        "and changes nothing, so a request without an answer can simply be sent again. Answers "
-        "come after the events are stored for good. 207: some were refused.",
+        summary=gettext_lazy("Send events"),
+        description=gettext_lazy(
+            "Stores up to 1,000 events and returns a result for each. An event is "
+            "identified by `source` and `external_id`: sending it again returns "
+            "`repeated` and changes nothing, so a request without an answer can be sent "
+            "again. The answer comes after the events are stored. 207: some were refused."
+        ),
         request=EventBatchSchema,
         responses={
-            200: OpenApiResponse(EventResults, description="All are stored."),
-            207: OpenApiResponse(EventResults, description="Some were refused, with the reason."),
+            200: OpenApiResponse(EventResults, description=gettext_lazy("All events are stored.")),
+            207: OpenApiResponse(
+                EventResults,
+                description=gettext_lazy("Some events were refused; the result says why."),
+            ),
         },
         examples=[
             OpenApiExample(
@@ -175,6 +183,7 @@ class EventViewSet(StrictView, GenericViewSet):
                     ],
                 },
                 request_only=True,
+                summary=gettext_lazy("A cart event"),
             )
         ],
     )
