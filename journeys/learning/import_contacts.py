@@ -64,9 +64,10 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "contacted_at",
             gettext_lazy("date"),
-            read.moment(EARLIEST_EVENT, plan.at, plan.options.dates),
+            read.moment(EARLIEST_EVENT, plan.at),
             gettext_lazy("“%s” is not a valid date. Use YYYY-MM-DD, from 1970 up to today."),
             ("date", "day", "contactedon", "contactdate", "senton", "sentat", "asof"),
+            respelling=read.dates_as_written(plan.options.dates, plan.at.date()),
             is_required=True,
         ),
         Field(

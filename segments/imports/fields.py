@@ -15,18 +15,15 @@ from psycopg.sql import quote
 
 from segments.channel_labels import channel_choices
 from segments.imports.values.column import Reader
+from segments.imports.values.moments import Moments
 from segments.imports.values.yes_no import NO, YES
 from segments.shapes import EMAIL
 
 UNREADABLE = "\ufffd"  # stands in a cell where bytes were not of the file's encoding
 
-MOMENT = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|z|[+-]\d\d(:?\d\d)?))?)?$"
-DAY_IN_WORDS_ORDER = {  # which part of 03/04/2026 is what: nobody can know, so it is asked for
-    "iso": "",
-    "dmy": r"\3-\2-\1",
-    "mdy": r"\3-\1-\2",
-}
-LOCAL_DAY = r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})"
+DATES = ("auto", "iso", "dmy", "mdy")  # what 03/04/2026 means; auto: what the column says
+MOMENT = r"^[12]\d{3}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|z|[+-]\d\d(:?\d\d)?))?)?$"
+IS_DAY = "({x} LIKE '1___-__-__' OR {x} LIKE '2___-__-__')"  # far cheaper than the expression
 
 
 @dataclass(frozen=True)
@@ -146,27 +143,34 @@ def yes_or_no() -> str:
     return words(dict.fromkeys(YES, "true") | dict.fromkeys(NO, "false"))
 
 
-def day(first: date, last: date, order: str = "iso") -> str:
-    """A date: YYYY-MM-DD; with `order` dmy or mdy also 31/12/2026 and the like."""
+def day(first: date, last: date) -> str:
+    """A date as ISO 8601 writes it; of a moment, its day in the session's zone, which is the
+    organisation's."""
     between = f"BETWEEN {quote(first)} AND {quote(last)}"
-    iso, fits = _iso("{x}", order), "{x} LIKE '____-__-__'"
-    if order != "iso":
-        fits = f"({fits} OR {{x}} ~ {quote(LOCAL_DAY + '$')})"
     return (
-        f"CASE WHEN {fits} AND pg_input_is_valid({iso}, 'date') "
-        f"THEN CASE WHEN ({iso})::date {between} THEN ({iso})::date END END"
+        f"CASE WHEN {IS_DAY} AND pg_input_is_valid({{x}}, 'date') "
+        f"THEN CASE WHEN {{x}}::date {between} THEN {{x}}::date END "
+        f"WHEN {{x}} ~ {quote(MOMENT)} AND pg_input_is_valid({{x}}, 'timestamptz') "
+        f"THEN CASE WHEN {{x}}::timestamptz::date {between} THEN {{x}}::timestamptz::date END END"
     )
 
 
-def moment(first: date, last: datetime, order: str = "iso") -> str:
+def moment(first: date, last: datetime) -> str:
     """A moment by ISO 8601; without a zone it is in the session's, which is the organisation's."""
-    iso = _iso("{x}", order)
     between = f"BETWEEN {quote(first)} AND {quote(last)}"
     return (
-        f"CASE WHEN {iso} ~ {quote(MOMENT if order == 'iso' else _loose(MOMENT))} "
-        f"AND pg_input_is_valid({iso}, 'timestamptz') "
-        f"THEN CASE WHEN ({iso})::timestamptz {between} THEN ({iso})::timestamptz END END"
+        f"CASE WHEN {{x}} ~ {quote(MOMENT)} AND pg_input_is_valid({{x}}, 'timestamptz') "
+        f"THEN CASE WHEN {{x}}::timestamptz {between} THEN {{x}}::timestamptz END END"
     )
+
+
+def dates_as_written(order: str, last: date, *, yearless: bool = False) -> Respelling:
+    """Dates and moments in other spellings than ISO 8601's; `last` is the latest that counts."""
+
+    def reader() -> Reader:
+        return Moments(order, last_year=last.year, yearless=yearless)
+
+    return Respelling(f"NOT {IS_DAY} AND NOT ({{x}} ~ {quote(MOMENT)})", reader, option="dates")
 
 
 def decimal(x: str, mark: str = ".") -> str:
@@ -226,13 +230,3 @@ def consent_fields() -> list[Field]:
         )
         for name, label in channel_choices()
     ]
-
-
-def _iso(x: str, order: str) -> str:
-    replacement = DAY_IN_WORDS_ORDER[order]
-    return f"regexp_replace({x}, {quote(LOCAL_DAY)}, {quote(replacement)})" if replacement else x
-
-
-def _loose(pattern: str) -> str:
-    """2026-3-1 instead of 2026-03-01, as it comes out of 1/3/2026."""
-    return pattern.replace(r"\d{4}-\d\d-\d\d", r"\d{4}-\d{1,2}-\d{1,2}", 1)

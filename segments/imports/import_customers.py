@@ -48,6 +48,7 @@ def server_zones() -> frozenset[str]:
 
 def customer_fields(plan: ImportPlan) -> list[Field]:
     today, order = plan.at.date(), plan.options.dates
+    tomorrow = today + timedelta(days=1)
     return [
         Field(
             "external_id",
@@ -109,22 +110,24 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "birth_date",
             gettext_lazy("birth date"),
-            read.day(EARLIEST_BIRTH, today, order),
+            read.day(EARLIEST_BIRTH, today),
             gettext_lazy(
                 "“%s” is not a valid date from 1900 to today. Use YYYY-MM-DD or "
                 "choose another date format."
             ),
             ("birthday", "dateofbirth", "dob", "bornon"),
+            respelling=read.dates_as_written(order, today),
         ),
         Field(
             "registered_on",
             gettext_lazy("registered on"),
-            read.day(EARLIEST_BIRTH, today + timedelta(days=1), order),
+            read.day(EARLIEST_BIRTH, tomorrow),
             gettext_lazy(
                 "“%s” is not a valid date from 1900 to today. Use YYYY-MM-DD or "
                 "choose another date format."
             ),
             ("registered", "registrationdate", "signupdate", "customersince", "createdat"),
+            respelling=read.dates_as_written(order, tomorrow),
         ),
         *read.consent_fields(),
     ]

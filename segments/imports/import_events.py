@@ -38,6 +38,7 @@ CONTENT = ("customer", "kind", "occurred_at", "amount_cents", "properties")
 
 
 def event_fields(plan: ImportPlan) -> list[Field]:
+    latest = plan.at + timedelta(hours=24)
     options, column = plan.options, plan.mapping.get("amount", "")
     amount = read.cents_of_amount(options.decimal)
     if column and column not in plan.cells:
@@ -58,12 +59,13 @@ def event_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "occurred_at",
             gettext_lazy("occurred at"),
-            read.moment(EARLIEST_EVENT, plan.at + timedelta(hours=24), options.dates),
+            read.moment(EARLIEST_EVENT, latest),
             gettext_lazy(
                 "“%s” is not a valid time from 1970 to tomorrow. Use YYYY-MM-DD hh:mm:ss "
                 "or choose another date format."
             ),
             ("date", "datetime", "timestamp", "time", "eventdate", "orderdate", "invoicedate"),
+            respelling=read.dates_as_written(options.dates, latest.date()),
             is_required=True,
         ),
         Field(

@@ -18,7 +18,7 @@ from segments.imports.spec import ImportPlan, ImportSpec
 from segments.imports.staging import STAGED, cells_read, count, respelt_table
 from segments.imports.values.column import Reader, Unclear
 
-PORTION = 20_000
+PORTION = 50_000
 N_SAMPLES = 3
 ODD = "import_odd"  # temporary: distinct cells that the database does not read, and how many
 

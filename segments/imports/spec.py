@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from optiengine.lib.hooks import Hook
 from segments.channels import EMAIL
 from segments.errors import ImportRefused
-from segments.imports.fields import DAY_IN_WORDS_ORDER, Field
+from segments.imports.fields import DATES, Field
 
 
 @dataclass(frozen=True)
 class ImportOptions:
     """What cannot be read from a file and has to be said. Stored as ImportJob.options."""
 
-    dates: str = "iso"  # iso, dmy or mdy: what 03/04/2026 means
+    dates: str = "auto"  # iso, dmy or mdy: what 03/04/2026 means; auto: what the column says
     decimal: str = "."  # or a comma
     default_kind: str = "order"  # of events, where no column says it
     return_column: str = ""  # an event whose cell here begins with `return_prefix` is a return
@@ -31,9 +31,9 @@ class ImportOptions:
     empty: str = "keep"  # or clear: what an empty cell does to a value that is stored
 
     def __post_init__(self) -> None:
-        if self.dates not in DAY_IN_WORDS_ORDER:
+        if self.dates not in DATES:
             raise ImportRefused(
-                _("“%s” is not a valid date format. Use iso, dmy or mdy.") % self.dates
+                _("“%s” is not a valid date format. Use auto, iso, dmy or mdy.") % self.dates
             )
         if self.decimal not in (".", ","):
             raise ImportRefused(_("The decimal mark must be a point or a comma."))

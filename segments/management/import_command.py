@@ -72,7 +72,10 @@ class ImportCommand(FiguresCommand):
             "--encoding", default="", help="Encoding of the file (default: detected)."
         )
         parser.add_argument(
-            "--dates", choices=["iso", "dmy", "mdy"], default="iso", help="Order of 03/04/2026."
+            "--dates",
+            choices=["auto", "iso", "dmy", "mdy"],
+            default="auto",
+            help="What 03/04/2026 means: dmy or mdy; iso: nothing; auto: what its column says.",
         )
         parser.add_argument("--decimal", choices=[".", ","], default=".", help="Decimal mark.")
         parser.add_argument(

@@ -19,6 +19,7 @@ from segments.imports.spec import ImportOptions
 from segments.models import ImportJob
 
 DATES = [
+    ("auto", _("as the column says")),
     ("iso", _("2026-12-31")),
     ("dmy", _("31.12.2026, day first")),
     ("mdy", _("12/31/2026, month first")),
@@ -110,7 +111,7 @@ class MappingForm(forms.Form):
         self.initial = {
             "mode": ImportJob.Mode.UPSERT,
             "source": "file",
-            "dates": "iso",
+            "dates": "auto",
             "decimal": ".",
             "strict": "False",
             "empty": "keep",

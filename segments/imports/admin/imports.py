@@ -149,7 +149,11 @@ class ImportJobAdmin(ReadOnlyAdmin):
             said = form.cleaned_data
             try:
                 options, mapping = form.options(), form.mapping()
-                if "confirm" in request.POST:
+                shown = preview_file(
+                    file, kind, mapping, at=at, options=options, encoding=said["encoding"]
+                )
+                is_clear = not any(column.question for column in shown.read)
+                if "confirm" in request.POST and is_clear:
                     job = self._confirm(
                         name,
                         sha256,
@@ -164,9 +168,6 @@ class ImportJobAdmin(ReadOnlyAdmin):
                         at=at,
                     )
                     return redirect("admin:segments_importjob_change", job.pk)
-                shown = preview_file(
-                    file, kind, mapping, at=at, options=options, encoding=said["encoding"]
-                )
             except ImportRefused as refusal:
                 form.add_error(None, str(refusal))
         return self._page(

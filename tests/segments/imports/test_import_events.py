@@ -90,7 +90,8 @@ def test_modes_of_events(tmp_path):
         ",2026-02-01,1,order",
         "anna,,1,order",
         "anna,2026-02-30,1,order",
-        "anna,01/02/2026,1,order",
+        "anna,31/31/2026,1,order",
+        "anna,0000-00-00,1,order",
         "anna,2026-03-02 10:00,1,order",  # more than 24 hours after the import
         "anna,1969-12-31,1,order",
         "anna,2026-02-01,NaN,order",

@@ -1,9 +1,12 @@
 """Values as people write them: read in an import, shown in its preview."""
 
+from datetime import UTC, date, datetime
+
 import pytest
+from django.core.management import CommandError, call_command
 
 from segments.imports.preview_file import preview_file
-from segments.models import Customer
+from segments.models import Customer, Event, Organisation
 from tests.segments.importing import NOW, counts, import_text, rejected, warned
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +108,82 @@ def test_a_withdrawal_takes_effect_although_another_cell_cannot_be_read(tmp_path
     ]
     assert stored("consents", "phone") == [([], "+48501000001"), ([], "+1555010000")]
     assert rejected(job) == {}
+
+
+def test_moments_in_american_spelling_are_read_by_what_the_column_says(tmp_path):
+    Organisation.current()
+    Organisation.objects.update(time_zone="Europe/London")
+    text = (
+        "customer,date,id\n1,6/1/2025 8:26,a\n1,6/13/2025 2:05 PM,b\n1,2025-06-01T08:26:00Z,c\n"
+        "1,1748766360,d\n1,0000-00-00 00:00:00,e\n1,6/31/2025 9:00,f\n"
+    )
+    job = import_text(tmp_path, text, kind="events", create_customers=True)
+
+    assert counts(job) == (6, 4, 0, 0, 2)
+    assert rejected(job)[6] == "occurred at is missing."
+    assert "“6/31/2025 9:00” is not a valid time" in rejected(job)[7]
+    moments = dict(Event.objects.values_list("external_id", "occurred_at"))
+    assert moments == {
+        "a": datetime(2025, 6, 1, 7, 26, tzinfo=UTC),
+        "b": datetime(2025, 6, 13, 13, 5, tzinfo=UTC),
+        "c": datetime(2025, 6, 1, 8, 26, tzinfo=UTC),
+        "d": datetime(2025, 6, 1, 8, 26, tzinfo=UTC),
+    }
+
+
+def test_a_row_that_contradicts_the_order_of_the_column_is_named(tmp_path):
+    rows = "".join(f"1,{day}/04/2025,{day}-{n}\n" for day in range(13, 31) for n in range(10))
+    text = f"customer,date,id\n{rows}1,04/13/2025,x\n1,03/04/2025,y\n"
+    job = import_text(tmp_path, text, kind="events", create_customers=True)
+
+    assert counts(job) == (182, 181, 0, 0, 1)
+    assert list(rejected(job).values()) == [
+        "occurred at: “04/13/2025” contradicts the column's order of day and month."
+    ]
+    assert Event.objects.get(external_id="y").occurred_at == datetime(2025, 4, 3, tzinfo=UTC)
+
+
+def test_an_order_that_the_column_leaves_open_is_asked_for(tmp_path, capsys):
+    path = tmp_path / "file.csv"
+    path.write_text("customer,date\nanna,03/04/2025\nanna,05/04/2025\n")
+
+    (column,) = preview_file(path, "events", at=NOW).read
+    assert column.option == "dates"
+    assert "Choose a date format (--dates dmy or --dates mdy)" in column.question
+
+    with pytest.raises(CommandError, match=r"Column “date”: .*--dates dmy or --dates mdy"):
+        call_command("import_events", str(path), "--create-customers")
+    assert not Event.objects.exists()
+    call_command("import_events", str(path), "--create-customers", "--dates=mdy")
+    assert Event.objects.earliest("occurred_at").occurred_at == datetime(2025, 3, 4, tzinfo=UTC)
+
+
+def test_of_a_moment_a_date_is_its_day_in_the_organisations_zone(tmp_path):
+    Organisation.current()
+    Organisation.objects.update(time_zone="America/New_York")
+    text = (
+        "id,created_at\n1,2024-01-09 12:49:00\n2,2023-11-30T03:05:17.000Z\n"
+        "3,1/9/2024 11:30 PM\n4,30/1/2024\n5,0000-00-00 00:00:00\n6,1701313517\n"
+    )
+    job = import_text(tmp_path, text.replace("3,1/9/2024 11:30 PM\n", ""))
+
+    assert counts(job) == (5, 5, 0, 0, 0)
+    assert job.n_warnings == 0
+    assert stored("registered_on") == [
+        (date(2024, 1, 9),),
+        (date(2023, 11, 29),),
+        (date(2024, 1, 30),),
+        (None,),
+        (date(2023, 11, 29),),
+    ]
+
+
+def test_an_unknown_date_is_an_empty_cell(tmp_path):
+    import_text(tmp_path, "id,birth_date\n1,1979-03-02\n")
+    job = import_text(tmp_path, "id;birth_date\n1;0000-00-00\n2;00/00/0000\n3;1979-03-02\n")
+    assert counts(job) == (3, 2, 0, 1, 0)
+    assert job.n_warnings == 0
+    assert stored("birth_date") == [(date(1979, 3, 2),), (None,), (date(1979, 3, 2),)]
+
+    import_text(tmp_path, "id,birth_date\n1,0000-00-00\n", empty="clear")
+    assert Customer.objects.get(external_id="1").birth_date is None

@@ -1,0 +1,74 @@
+"""The pages of an import: what the preview asks has to be answered before anything is stored."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from segments.models import ImportJob
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def data_dir(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+
+def uploaded(client, text, kind="events"):
+    """The address of the preview of a file."""
+    file = SimpleUploadedFile("file.csv", text.encode())
+    answer = client.post(reverse("admin:segments_importjob_add"), {"kind": kind, "file": file})
+    return answer.url
+
+
+def said(page, **changes):
+    """The preview's form as it is filled in."""
+    form = page.context["form"]
+    values = {name: form.initial.get(name, "") for name in form.fields}
+    return {name: value for name, value in values.items() if value} | changes
+
+
+def test_an_open_order_of_day_and_month_is_asked_before_the_import(admin_client):
+    address = uploaded(admin_client, "customer,date\nanna,03/04/2025\nanna,05/04/2025\n")
+    page = admin_client.get(address)
+    assert "it is not clear which number is the day" in page.text
+    assert "not clear" in page.text
+
+    page = admin_client.post(address, said(page, confirm="1"))
+    assert page.status_code == 200
+    assert not ImportJob.objects.exists()
+
+    answer = admin_client.post(address, said(page, dates="mdy", confirm="1"))
+    assert answer.status_code == 302
+    assert ImportJob.objects.get().options["dates"] == "mdy"
+
+
+def test_a_preview_shows_how_columns_are_read_and_which_cells_are_left_out(admin_client):
+    text = "id,country,phone,birth_date\n1,Germany,n/a,31/12/1990\n2,PT,+351912345678,\n"
+    page = admin_client.get(uploaded(admin_client, text, kind="customers"))
+
+    assert "“Germany” → DE" in page.text
+    assert "day first: 31/12/2026" in page.text
+    assert "“n/a” is not a valid phone number." in page.text
+
+    address = page.request["PATH_INFO"]
+    answer = admin_client.post(address, said(page, strict="True", empty="clear", confirm="1"))
+    assert answer.status_code == 302
+    options = ImportJob.objects.get().options
+    assert (options["strict"], options["empty"]) == (True, "clear")
+
+
+def test_the_page_of_an_import_lists_cells_that_could_not_be_read(admin_client, tmp_path):
+    job = ImportJob.objects.create(
+        kind="customers",
+        status="done",
+        file_name="file.csv",
+        n_rows=1,
+        n_created=1,
+        n_warnings=1,
+        warnings=[{"column": "phone", "n_cells": 1, "samples": [{"line": 2, "cell": "n/a"}]}],
+        dialect={"delimiter": ","},
+        created_at="2026-03-01T09:00Z",
+    )
+    page = admin_client.get(reverse("admin:segments_importjob_change", args=[job.pk]))
+    assert "2: “n/a”" in page.text
