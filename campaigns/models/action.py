@@ -13,7 +13,7 @@ from optiengine.lib.text_template import TextTemplate, read_text
 from segments.channel_labels import channel_choices
 from segments.channels import CHANNELS, inbound_channels
 
-TEXTS = {"subject": _("subject"), "body": _("text"), "html": _("HTML")}
+TEXTS = {"subject": _("subject line"), "body": _("text"), "html": _("HTML")}
 
 
 class Action(models.Model):
@@ -35,7 +35,7 @@ class Action(models.Model):
         ),
     )
     offer = models.CharField(_("offer"), max_length=100, blank=True)
-    subject = models.CharField(_("subject"), max_length=300, blank=True)
+    subject = models.CharField(_("subject line"), max_length=300, blank=True)
     body = models.TextField(
         _("text"),
         blank=True,
