@@ -97,8 +97,8 @@ class UpliftRow:
         if test < MIN_TEST:
             sentences.append(
                 ngettext(
-                    "%(n)d measured test message of %(least)d.",
-                    "%(n)d measured test messages of %(least)d.",
+                    "%(n)d comparable test message of %(least)d.",
+                    "%(n)d comparable test messages of %(least)d.",
                     test,
                 )
                 % {"n": test, "least": MIN_TEST}
@@ -111,8 +111,8 @@ class UpliftRow:
         if control < MIN_CONTROL:
             sentences.append(
                 ngettext(
-                    "%(n)d measured control message of %(least)d.",
-                    "%(n)d measured control messages of %(least)d.",
+                    "%(n)d comparable control message of %(least)d.",
+                    "%(n)d comparable control messages of %(least)d.",
                     control,
                 )
                 % {"n": control, "least": MIN_CONTROL}

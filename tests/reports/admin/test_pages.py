@@ -100,7 +100,7 @@ def test_not_enough_data_is_said_in_words(admin_client):
 
     page = admin_client.get(reverse(UPLIFT)).content.decode()
 
-    assert "Not enough data: 0 measured test messages of 50." in page
+    assert "Not enough data: 0 comparable test messages of 50." in page
 
 
 def test_contacts_that_were_not_randomised_stand_apart(admin_client):
