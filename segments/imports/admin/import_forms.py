@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -168,3 +169,20 @@ class MappingForm(forms.Form):
         )
         choices = {name: said[name] for name in names if name in said}
         return ImportOptions(**choices, ignore=tuple(said.get("ignore", ())))
+
+
+def options_in_words(job: ImportJob) -> list[tuple[Any, Any]]:
+    """What was chosen in the form beside the columns, under the form's labels."""
+    chosen = []
+    for name, field in MappingForm.base_fields.items():
+        value = job.options.get(name)
+        if not value or job.kind not in MappingForm.ONLY_FOR.get(name, {job.kind}):
+            continue
+        if isinstance(value, list):
+            value = ", ".join(value)
+        elif isinstance(field, forms.ChoiceField):
+            value = dict(field.choices).get(str(value), value)
+        elif value is True:
+            value = gettext("yes")
+        chosen.append((field.label, value))
+    return chosen

@@ -22,7 +22,7 @@ from unfold.decorators import display
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import number
 from segments.errors import ImportRefused
-from segments.imports.admin.import_forms import MappingForm, UploadForm
+from segments.imports.admin.import_forms import MappingForm, UploadForm, options_in_words
 from segments.imports.preview_file import Preview, preview_file
 from segments.imports.uploads import confirm_upload, store_upload, upload_path
 from segments.models import ImportJob
@@ -198,8 +198,6 @@ class ImportJobAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Step 3: how far it is, and what became of the rows."""
         job = self._job(request, object_id)
-        others = {name for name, kinds in MappingForm.ONLY_FOR.items() if job.kind not in kinds}
-        options = {k: v for k, v in job.options.items() if v and k not in {*others, "channel"}}
         return self._page(
             request,
             "segments/import_job.html",
@@ -208,7 +206,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
             colour=COLOURS[job.status],
             progress=_progress(job),
             fields=[(field, column) for field, column in sorted(job.mapping.items())],
-            options=options.items(),
+            options=options_in_words(job),
             may_run=self.has_add_permission(request) and job.status == Status.FAILED,
         )
 

@@ -4,6 +4,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from segments.imports.admin.import_forms import options_in_words
 from segments.models import ImportJob
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +73,33 @@ def test_the_page_of_an_import_lists_cells_that_could_not_be_read(admin_client, 
     )
     page = admin_client.get(reverse("admin:segments_importjob_change", args=[job.pk]))
     assert "2: “n/a”" in page.text
+
+
+def words(kind, **options):
+    job = ImportJob(kind=kind, options=options)
+    return {str(label): str(value) for label, value in options_in_words(job)}
+
+
+def test_the_options_of_an_import_are_shown_under_the_labels_of_its_form():
+    shown = words(
+        "events",
+        dates="dmy",
+        decimal=",",
+        default_kind="visit",
+        create_customers=True,
+        ignore=["a", "b"],
+    )
+
+    assert shown == {
+        "Date format": "31.12.2026, day first",
+        "Decimal mark": "comma: 12,50",
+        "Event kind": "visit",
+        "Create unknown customers": "yes",
+        "Skip these columns": "a, b",
+    }
+
+
+def test_options_of_other_kinds_of_files_are_not_shown():
+    shown = words("customers", dates="iso", default_kind="order", strict=True)
+
+    assert shown == {"Date format": "2026-12-31", "Unreadable cells": "reject the row"}
