@@ -85,6 +85,7 @@ WSGI_APPLICATION = "optiengine.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "optiengine" / "overrides"],  # instead of templates of packages
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -120,6 +121,7 @@ LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("pt", _("Portuguese"))]
 LOCALE_PATHS = [BASE_DIR / "optiengine" / "locale"]
+FORMAT_MODULE_PATH = ["optiengine.formats"]
 TIME_ZONE = "UTC"  # of the machine; the organisation's own zone is a row in the admin
 USE_TZ = True
 
@@ -180,7 +182,7 @@ SENDERS = env.int("SENDERS", default=max(1, PROMPT_WORKERS - 1))
 # The ledger is in our tables; a task only says "wake up and claim work".
 Q_CLUSTER = {
     "name": "optiengine",
-    "label": "Background tasks",
+    "label": _("Background tasks"),
     "orm": "default",  # the queue is a table of ours, so tasks commit with the rows they need
     "workers": env.int("Q_WORKERS", default=2),
     "timeout": 15 * 60,  # seconds a task may run; an import of millions of rows is one task
@@ -246,6 +248,7 @@ UNFOLD = {
     "SITE_TITLE": "OptiEngine",
     "SITE_HEADER": "OptiEngine",
     "SITE_SYMBOL": "hub",
+    "SITE_URL": None,  # there is no other site to return to
     "SITE_FAVICONS": [
         {
             "rel": "icon",

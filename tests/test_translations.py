@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import unfold
 from django.utils import translation
 from django.utils.translation import gettext as _
+
+from optiengine.package_texts import PACKAGE_TEXTS
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUES = sorted((ROOT / "optiengine" / "locale").glob("*/LC_MESSAGES/*.po"))
@@ -106,3 +109,32 @@ def test_the_admin_follows_the_readers_browser(client):
     page = client.get("/admin/login/", headers={"accept-language": "pt-PT,pt;q=0.9"})
 
     assert page.headers["Content-Language"] == "pt"
+
+
+def texts_of_the_admin() -> set[str]:
+    """What the templates of the admin say, except those of fields that we do not use."""
+    folder = Path(unfold.__file__).parent / "templates"
+    text = "".join(path.read_text() for path in folder.rglob("*.html"))
+    return {found for _quote, found in re.findall(r"""{%\s*trans (['"])(.*?)\1""", text)}
+
+
+NOT_SHOWN = {
+    "Add row",  # crispy forms
+    "Image preview",  # files
+    "No results found",  # our own template says more
+    "Record picture",
+    "Return to site",  # there is none
+    "This page yielded into no results. Create a new item or reset your filters.",
+}
+
+
+def test_the_admins_own_texts_are_in_portuguese_too():
+    """What its packages do not translate is in PACKAGE_TEXTS, and with that in our catalogue."""
+    with translation.override("pt"):
+        missing = {
+            text
+            for text in texts_of_the_admin() - NOT_SHOWN - set(PACKAGE_TEXTS)
+            if _(text) == text
+        }
+
+    assert not missing

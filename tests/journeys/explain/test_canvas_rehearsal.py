@@ -36,10 +36,10 @@ def test_a_rehearsal_lists_steps_with_their_times_and_stores_nothing(admin_clien
 
     moments = [(moment["step"], moment["at"], moment["words"]) for moment in answer["moments"]]
     assert [(step, at) for step, at, _words in moments] == [
-        ("s1", "03/01/2026 9 a.m."),
-        ("s2", "03/01/2026 10 a.m."),  # no order within the hour
-        ("s3", "03/01/2026 10:30 a.m."),
-        ("s4", "03/01/2026 10:30 a.m."),
+        ("s1", "1 Mar 2026, 09:00"),
+        ("s2", "1 Mar 2026, 10:00"),  # no order within the hour
+        ("s3", "1 Mar 2026, 10:30"),
+        ("s4", "1 Mar 2026, 10:30"),
     ]
     assert answer["moments"][1]["choices"] == [
         ["happened", "happened"],
