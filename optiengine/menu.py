@@ -63,7 +63,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _item(_("Budgets and volumes"), "account_balance_wallet", "campaigns", "capacitylimit"),
             _item(_("Journeys"), "route", "journeys", "journeymap"),
             _item(_("Approvals"), "approval", "campaigns", "approval"),
-            _item(_("Series"), "account_tree", "campaigns", "followup"),
+            _item(_("Follow-ups"), "account_tree", "campaigns", "followup"),
             _item(_("Tags"), "sell", "campaigns", "tag"),
             _item(_("Minimum evidence"), "science", "campaigns", "minimumevidence"),
             _item(_("Global control group & baseline"), "call_split", "campaigns", "armplan"),

@@ -4,10 +4,13 @@ import anymail.urls
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from campaigns.pages import views
 from optiengine.dashboard import stop_view, worth_view
+
+admin.site.index_title = _("Dashboard")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),

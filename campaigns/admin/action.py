@@ -21,7 +21,7 @@ class ActionAdmin(SecondPerson):
     autocomplete_fields = ["campaign"]
     actions = None
     fieldsets = [
-        (None, {"fields": ["campaign", ("name", "channel", "is_active"), ("cost_cents", "offer")]}),
+        (None, {"fields": ["campaign", ("name", "channel"), ("cost_cents", "offer"), "is_active"]}),
         (
             gettext_lazy("Message"),
             {"fields": ["subject", "body", "html"], "description": help_on_variables()},

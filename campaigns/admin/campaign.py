@@ -72,6 +72,7 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
     change_form_outer_before_template = "campaigns/problems.html"
     conditional_fields = {
         "recurs_on": "recurrence == 'weekly' || recurrence == 'monthly'",
+        "next_days": "recurrence == 'monthly'",
         "skips_short_months": "recurrence == 'monthly'",
         "trigger_kind": "recurrence == 'event'",
         "ignores_durations_of": "ignores_durations == false",

@@ -23,15 +23,7 @@ class ActionInline(DraftsAlone, StackedInline):
     tab = True
     extra = 0
     fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    ("name", "channel", "is_active"),
-                    ("cost_cents", "offer"),
-                ]
-            },
-        ),
+        (None, {"fields": [("name", "channel"), ("cost_cents", "offer"), "is_active"]}),
         (
             gettext_lazy("Message"),
             {"fields": ["subject", "body", "html"], "description": help_on_variables()},

@@ -28,7 +28,7 @@ class CapacityLimitAdmin(SecondPerson):
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
         (_("Maximum"), {"fields": ["measure", ("maximum", "minimum"), ("period", "is_even")]}),
-        (_("Period"), {"fields": [("scope", "channel", "tag", "campaign", "action")]}),
+        (_("Scope"), {"fields": ["scope", "channel", "tag", "campaign", "action"]}),
     ]
     conditional_fields = {
         "channel": "scope == 'channel'",
@@ -54,7 +54,7 @@ class CapacityLimitAdmin(SecondPerson):
     def at_least(self, limit: CapacityLimit) -> str:
         return amount(limit.measure, limit.minimum, limit.currency)  # type: ignore[attr-defined]
 
-    @admin.display(description=_("period"))
+    @admin.display(description=_("scope"))
     def over(self, limit: CapacityLimit) -> str:
         return scope_in_words(limit)
 

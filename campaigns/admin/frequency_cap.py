@@ -20,7 +20,7 @@ class FrequencyCapAdmin(SecondPerson, ConflictsPage):
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
         (_("Maximum"), {"fields": ["limit", "window", ("length", "week_starts_on")]}),
-        (_("Period"), {"fields": ["scope", ("channel", "tag"), "counts_transactional"]}),
+        (_("Scope"), {"fields": ["scope", ("channel", "tag"), "counts_transactional"]}),
     ]
 
     @admin.display(description=_("maximum"), ordering="limit")

@@ -35,7 +35,7 @@ class ArmPlan(models.Model):
 
     class Meta:
         verbose_name = _("global control group & baseline")
-        verbose_name_plural = _("global control groups & baselines")
+        verbose_name_plural = _("global control group & baseline")
         ordering = ["-starts_on"]
         constraints = [
             models.CheckConstraint(

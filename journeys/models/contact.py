@@ -109,7 +109,7 @@ class Contact(models.Model):
         # In the database: unique (key, as_of); index (customer, reserved_at), (campaign, as_of).
 
     def __str__(self) -> str:
-        return f"{self.as_of}, {self.customer_id}: {self.action_id}"
+        return f"{self.customer}, {self.as_of}: {self.action}"
 
 
 class Outcome(models.Model):
@@ -140,4 +140,4 @@ class Outcome(models.Model):
         # In the database: unique (contact, as_of); index (measured_on).
 
     def __str__(self) -> str:
-        return f"{self.contact_id}: {self.value_cents:.0f}"
+        return str(self.contact)

@@ -98,4 +98,4 @@ class Decision(models.Model):
         # In the database: unique (run, customer, occasion, as_of); index (customer, as_of).
 
     def __str__(self) -> str:
-        return f"{self.as_of}, {self.customer_id}"
+        return f"{self.customer}, {self.as_of}"

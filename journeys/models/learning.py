@@ -26,7 +26,7 @@ class UpliftDay(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action_id} {self.measured_on}"
+        return f"{self.action}, {self.measured_on}"
 
 
 class UpliftScaling(models.Model):
@@ -73,7 +73,7 @@ class UpliftTotal(models.Model):
         verbose_name_plural = _("learning totals")
 
     def __str__(self) -> str:
-        return f"{self.action_id} {self.through}"
+        return f"{self.action}, {self.through}"
 
 
 class UpliftModelVersion(models.Model):

@@ -57,4 +57,4 @@ class LiveDecision(models.Model):
         # index (customer, as_of).
 
     def __str__(self) -> str:
-        return f"{self.customer_id}, {self.decided_at:%Y-%m-%d %H:%M}"
+        return f"{self.customer}, {self.decided_at:%Y-%m-%d %H:%M}"

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminIntegerFieldWidget
 from unfold.widgets import UnfoldAdminSelectWidget as Select
@@ -28,19 +29,19 @@ WINDOWS = [
 class DayField(forms.DateField):
     def __init__(self, label: Any, help_text: Any = "") -> None:
         widget = UnfoldAdminDateWidget(attrs={"type": "date"}, format="%Y-%m-%d")
-        super().__init__(label=label, help_text=help_text, required=False, widget=widget)
+        super().__init__(label=capfirst(label), help_text=help_text, required=False, widget=widget)
 
 
 def whole_number(label: Any, *, least: int = 1, **options: Any) -> forms.IntegerField:
     widget = UnfoldAdminIntegerFieldWidget()
     limits = {"min_value": least, "max_value": MOST, "required": False}
-    return forms.IntegerField(label=label, widget=widget, **limits | options)
+    return forms.IntegerField(label=capfirst(label), widget=widget, **limits | options)
 
 
 def one_of(model: Any, label: Any, empty: Any = "–") -> forms.ModelChoiceField:
     return forms.ModelChoiceField(
         model.objects.order_by("name"),
-        label=label,
+        label=capfirst(label),
         required=False,
         empty_label=empty,
         widget=Select(),
@@ -50,7 +51,7 @@ def one_of(model: Any, label: Any, empty: Any = "–") -> forms.ModelChoiceField
 class CampaignChange(forms.Form):
     campaign = one_of(Campaign, _("campaign"))
     becomes = forms.ChoiceField(
-        label=_("changes to"),
+        label=capfirst(_("changes to")),
         required=False,
         widget=Select(),
         choices=[
@@ -79,9 +80,11 @@ class CampaignChange(forms.Form):
 
 
 class CapChange(forms.Form):
-    cap = forms.ChoiceField(label=_("frequency cap"), required=False, widget=Select())
+    cap = forms.ChoiceField(label=capfirst(_("frequency cap")), required=False, widget=Select())
     limit = whole_number(_("limit"), least=0, help_text=_("Empty: removes the cap."))
-    window = forms.ChoiceField(label=_("window"), required=False, choices=WINDOWS, widget=Select())
+    window = forms.ChoiceField(
+        label=capfirst(_("window")), required=False, choices=WINDOWS, widget=Select()
+    )
     length = whole_number(_("length"), help_text=_("For rolling windows."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -23,8 +23,8 @@ class ArmWorth(ArmMembership):
     class Meta:
         proxy = True
         default_permissions = ("view",)
-        verbose_name = _("optimised vs. baseline vs. global control")
-        verbose_name_plural = _("optimised vs. baseline vs. global control")
+        verbose_name = _("engine impact")
+        verbose_name_plural = _("engine impact")
 
 
 class ClvBacktest(ClvModel):

@@ -30,7 +30,7 @@ class FeatureDefinition(models.Model):
         _("event kind"), max_length=40, blank=True, help_text=_("Empty for an attribute.")
     )
     window_days = models.PositiveSmallIntegerField(
-        _("attribution window in days"), null=True, blank=True, help_text=_("Empty: all time.")
+        _("window in days"), null=True, blank=True, help_text=_("Empty: all time.")
     )
     property_name = models.CharField(
         _("property"),

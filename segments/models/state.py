@@ -9,9 +9,19 @@ class StateBuild(models.Model):
     """The record that every customer's state of one day is complete: the freshness gate."""
 
     as_of = models.DateField(_("day"), unique=True)
-    feature_set = models.ForeignKey("segments.FeatureSet", models.PROTECT, related_name="+")
-    clv_model = models.ForeignKey("segments.ClvModel", models.PROTECT, related_name="+", null=True)
-    segmentation = models.ForeignKey("segments.Segmentation", models.PROTECT, related_name="+")
+    feature_set = models.ForeignKey(
+        "segments.FeatureSet", models.PROTECT, related_name="+", verbose_name=_("feature set")
+    )
+    clv_model = models.ForeignKey(
+        "segments.ClvModel",
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        verbose_name=_("customer value model"),
+    )
+    segmentation = models.ForeignKey(
+        "segments.Segmentation", models.PROTECT, related_name="+", verbose_name=_("segmentation")
+    )
     n_customers = models.PositiveIntegerField(_("customers"))
 
     class Meta:

@@ -37,7 +37,7 @@ class ContactAdmin(ReadOnlyAdmin):
     def action_name(self, contact: Contact) -> str:
         return contact.action.name
 
-    @display(description=_("group"), label={"test": "success", "control": "warning"})
+    @display(description=_("test / control"), label={"test": "success", "control": "warning"})
     def sort(self, contact: Contact) -> tuple[str, object]:
         return ("control", _("control")) if contact.is_control else ("test", _("test"))
 
@@ -50,6 +50,8 @@ class ContactAdmin(ReadOnlyAdmin):
 class OutcomeAdmin(ReadOnlyAdmin):
     list_display = ["as_of", "customer", "campaign", "responses", "margin", "clv_change", "value"]
     list_select_related = ["contact__customer", "contact__campaign"]
+    fields = ["contact", "as_of", "measured_on", "responses", "margin", "clv_change", "value"]
+    readonly_fields = ["responses", "margin", "clv_change", "value"]
     ordering = ["-pk"]
     sortable_by: list[str] = []
     raw_id_fields = ["contact"]

@@ -104,6 +104,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         problem = "" if is_closed else outdated(approval)
         is_mine = approval.requested_by_id == request.user.pk
         waits = approval.status == Status.WAITING
+        limit = Organisation.current().approval_audience
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -111,7 +112,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
             "approval": approval,
             "colour": COLOURS.get(approval.status, ""),
             "audience": number(approval.audience),
-            "limit": number(Organisation.current().approval_audience),
+            "limit": number(limit) if limit is not None else "",
             "outdated": problem,
             "page": self._page_of(approval),
             "rows": describe_changes(RowChange(**change) for change in approval.changes),

@@ -122,7 +122,9 @@ class DecisionAdmin(ReadOnlyAdmin):
             return _("nothing")
         return f"{decision.campaign}: {decision.action.name}"
 
-    @display(description=gettext_lazy("group"), label={"test": "success", "control": "warning"})
+    @display(
+        description=gettext_lazy("test / control"), label={"test": "success", "control": "warning"}
+    )
     def sort(self, decision: Decision) -> tuple[str, str] | None:
         if decision.campaign_id is None:
             return None

@@ -17,11 +17,15 @@ CLUSTERS = {"workers": LONG_CLUSTER, "prompt": PROMPT_CLUSTER}
 PARTS = ("web", *CLUSTERS)
 EVERY_MINUTE = "Keep runs going"
 SENDING = "Send messages"
-FORMERLY = "Keep runs going, send messages"  # one schedule for both
 EVERY_DAY = "Today's run"
 # Schedules come round once a minute at most; two of them, half a minute apart, leave an event that
 # has just arrived to wait for less than one.
-MOVING = ("Move travellers of journey maps", "Move travellers of journey maps, half past")
+MOVING = ("Move journey participants", "Move journey participants, half a minute later")
+FORMERLY = (  # names of schedules that are replaced by those above
+    "Keep runs going, send messages",
+    "Move travellers of journey maps",
+    "Move travellers of journey maps, half past",
+)
 
 
 def clock_time(text: str) -> time:
@@ -97,7 +101,7 @@ def schedule_minutes() -> None:
         facts = {"func": task, "cluster": cluster}
         rhythm = {"schedule_type": Schedule.MINUTES, "minutes": 1, "next_run": at}
         Schedule.objects.update_or_create(name=name, defaults=facts, create_defaults=facts | rhythm)
-    Schedule.objects.filter(name=FORMERLY).delete()
+    Schedule.objects.filter(name__in=FORMERLY).delete()
 
 
 def schedule_days(at: time) -> Schedule:

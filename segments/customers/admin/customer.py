@@ -10,6 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export import resources
@@ -53,7 +54,7 @@ class CustomerForm(forms.ModelForm):
     # The hidden copy of what the page showed: a withdrawal that came in since is not undone by
     # somebody who saved the page for another reason.
     consents = forms.MultipleChoiceField(
-        label=gettext_lazy("consents"),
+        label=capfirst(gettext_lazy("consents")),
         choices=channel_choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,

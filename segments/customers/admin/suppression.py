@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
@@ -36,16 +37,16 @@ def _channels() -> Choices:
 
 class AddressForm(forms.Form):
     channel = forms.ChoiceField(
-        label=gettext_lazy("channel"), choices=_channels, widget=UnfoldAdminSelectWidget
+        label=capfirst(gettext_lazy("channel")), choices=_channels, widget=UnfoldAdminSelectWidget
     )
     address = forms.CharField(
-        label=gettext_lazy("address"),
+        label=capfirst(gettext_lazy("address")),
         max_length=254,
         widget=UnfoldAdminTextInputWidget,
         help_text=gettext_lazy("An e-mail address or phone number. It is not stored."),
     )
     reason = forms.CharField(
-        label=gettext_lazy("reason"),
+        label=capfirst(gettext_lazy("reason")),
         max_length=60,
         required=False,
         widget=UnfoldAdminTextInputWidget,

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.utils.formats import date_format, number_format
-from django.utils.text import Truncator
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -37,7 +37,7 @@ COUNT_TIMEOUT_MS = 8_000  # longest wait for the count next to the editor
 
 class TargetGroupForm(forms.ModelForm):
     rule = RuleFormField(
-        label=gettext_lazy("rule"),
+        label=capfirst(gettext_lazy("rule")),
         required=False,
         help_text=gettext_lazy(
             "Unknown values never match. “Is” compares text exactly; “contains” finds "

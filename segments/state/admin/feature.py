@@ -15,7 +15,7 @@ class FeatureDefinitionAdmin(ModelAdmin):
     search_fields = ["name", "label", "event_kind"]
     fieldsets = [
         (None, {"fields": [("label", "name"), "is_active"]}),
-        (_("Calculation"), {"fields": [("aggregate", "event_kind", "window_days")]}),
+        (_("Calculation"), {"fields": ["aggregate", ("event_kind", "window_days")]}),
         (
             _("Events or attribute"),
             {
