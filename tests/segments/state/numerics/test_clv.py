@@ -234,7 +234,8 @@ def test_more_time_never_means_fewer_purchases(parameters, x, recency, T, horizo
     p_alive = model.p_alive(x, t_x, T)[0]
     assert expected[0] == 0
     assert np.isfinite(expected).all()
-    assert (np.diff(expected) >= -1e-9 * expected.max()).all()
+    # The hypergeometric function has some eight digits where x is large and alpha small.
+    assert (np.diff(expected) >= -1e-8 * expected.max()).all()
     assert 0 <= p_alive <= 1
     # Never more than by somebody who is alive and cannot drop out.
     fastest = p_alive * (model.r_ + x) / (model.alpha_ + T) * horizons

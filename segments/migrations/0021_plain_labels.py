@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0018_return_kinds'),
+        ('segments', "0020_import_strict_as_it_was"),
     ]
 
     operations = [
