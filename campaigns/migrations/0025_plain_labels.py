@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0023_skips_short_months'),
+        ('campaigns', '0024_subject_line'),
     ]
 
     operations = [
