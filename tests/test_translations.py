@@ -115,7 +115,7 @@ def texts_of_the_admin() -> set[str]:
     """What the templates of the admin say, except those of fields that we do not use."""
     folder = Path(unfold.__file__).parent / "templates"
     text = "".join(path.read_text() for path in folder.rglob("*.html"))
-    return {found for _quote, found in re.findall(r"""{%\s*trans (['"])(.*?)\1""", text)}
+    return {words for _quote, words in re.findall(r"""{%\s*trans (['"])(.*?)\1""", text)}
 
 
 NOT_SHOWN = {
