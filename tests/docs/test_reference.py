@@ -8,7 +8,7 @@ from datetime import date
 from uuid import UUID
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 from drf_spectacular.generators import SchemaGenerator
 
 from campaigns.message_variables import ATTRIBUTES, MEANINGS
@@ -24,12 +24,22 @@ from journeys.delivery.channels.base import Message
 from journeys.delivery.channels.csv_file import COLUMNS
 from journeys.delivery.channels.webhook import webhook_body
 from journeys.maps.numerics.journey_settings import OPTIONAL, REQUIRED
-from journeys.models import ReasonCode
+from journeys.models import ChannelRoute, Delivery, ReasonCode, Traveller
 from journeys.models.reason import parameters_of
 from optiengine.docs.markdown import read
 from optiengine.docs.references import own_commands, parser_of, setting_defaults
 from optiengine.docs.site import FOLDER
 from optiengine.lib.text_filters import FILTERS
+from reports.api.mix import MixActionSerializer, MixRowSerializer
+from reports.api.serializers import (
+    ArmComparisonSerializer,
+    ArmGroupSerializer,
+    ArmReportSerializer,
+    SplitSerializer,
+    UpliftRowSerializer,
+)
+from reports.numerics.mix import State as MixState
+from reports.services.uplift_row import State
 from segments.imports.spec import ImportOptions, ImportPlan, spec_of
 from segments.models import ImportJob
 
@@ -229,3 +239,44 @@ def test_the_body_of_a_webhook_is_shown_as_it_is_sent():
     )
 
     assert json.loads(shown.text) == webhook_body(message)
+
+
+def test_every_figure_of_a_report_is_described():
+    described = {name for _line, name in read(REFERENCE / "statistics.md").code()}
+    serializers = [UpliftRowSerializer, ArmGroupSerializer, ArmComparisonSerializer]
+    serializers += [SplitSerializer, ArmReportSerializer, MixActionSerializer, MixRowSerializer]
+
+    for serializer in serializers:
+        names = {re.sub("_(low|high)$", "", name) for name in serializer().fields}
+        assert names - NOT_FIGURES <= described, serializer
+
+
+# Whom and when a figure is about, and sentences.
+NOT_FIGURES = {
+    "action", "action_id", "actions", "against", "arm", "arms", "as_of", "campaign", "campaign_id",
+    "comparisons", "explanation", "id", "micro_segment", "micro_segment_id", "name",
+    "plan_starts_on", "sentence", "since", "split", "state",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("page", "head", "states"),
+    [
+        ("statistics", "state", [*State, *MixState]),
+        ("messages", "state", Delivery.Status),
+        ("journeys", "outcome", Traveller.ExitReason),
+    ],
+)
+def test_every_state_is_described(page, head, states):
+    described = [name for cells in rows(page, head=head) for name in CODE.findall(cells[0])]
+
+    assert described == [state.value for state in states]
+
+
+@pytest.mark.parametrize("folder", [REFERENCE, REFERENCE.parent / "pt" / "reference"])
+def test_every_transport_is_described_by_its_label(folder):
+    text = (folder / "messages.md").read_text()
+
+    with translation.override("pt" if "pt" in folder.parts else "en"):
+        for transport in ChannelRoute.Transport:
+            assert f"| **{transport.label}** |" in text
