@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import import_module
@@ -102,6 +103,14 @@ def _headings(document: Document) -> Iterator[str]:
         yield f"number {number} is of level {heading.level}"
 
 
+def _names(document: Document) -> Iterator[str]:
+    """In any order, each as often as it is written."""
+    times: Counter[str] = Counter()
+    for _line, code in document.code():
+        times[code] += 1
+        yield f"{code} (time {times[code]})" if times[code] > 1 else code
+
+
 def _examples(document: Document) -> Iterator[str]:
     """In their order. What readers write to customers is in their language."""
     for number, block in enumerate(document.blocks(), 1):
@@ -114,7 +123,7 @@ def _examples(document: Document) -> Iterator[str]:
 COMMON: dict[str, Callable[[Document], Iterable[str]]] = {
     "a heading": _headings,
     "an example": _examples,
-    "a name in backticks": lambda document: (code for _line, code in document.code()),
+    "a name in backticks": _names,
 }
 
 
