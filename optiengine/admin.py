@@ -219,19 +219,39 @@ def resubmit(page: Any, request: HttpRequest, queryset: QuerySet) -> None:
     resubmit_task(page, request, queryset)
 
 
+def in_readers_language(name: str | None) -> str:
+    """A schedule's stored name, translated where it is one of ours."""
+    return _(name) if name else ""
+
+
 @admin.register(Schedule)
 class SchedulePage(ScheduleAdmin, ModelAdmin):
-    pass
+    list_display = ["shown_name" if c == "name" else c for c in ScheduleAdmin.list_display]
+    list_display_links = ["id", "shown_name"]
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def shown_name(self, schedule: Schedule) -> str:
+        return in_readers_language(schedule.name)
+
+
+class ShownGroup:
+    """The list of tasks with the name of the schedule that started each."""
+
+    @admin.display(description=gettext_lazy("group"), ordering="group")
+    def shown_group(self, task: Success | Failure) -> str:
+        return in_readers_language(task.group)
 
 
 @admin.register(Success)
-class SuccessPage(TaskAdmin, ModelAdmin):
+class SuccessPage(ShownGroup, TaskAdmin, ModelAdmin):
+    list_display = ["shown_group" if c == "group" else c for c in TaskAdmin.list_display]
     actions = [resubmit]
     show_full_result_count = False
 
 
 @admin.register(Failure)
-class FailurePage(FailAdmin, ModelAdmin):
+class FailurePage(ShownGroup, FailAdmin, ModelAdmin):
+    list_display = ["shown_group" if c == "group" else c for c in FailAdmin.list_display]
     actions = [resubmit]
     show_full_result_count = False
 

@@ -9,15 +9,17 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.utils import timezone
-from django_q.models import OrmQ, Schedule
+from django_q.models import OrmQ, Schedule, Task
 
 from optiengine.management.commands.serve import (
     EVERY_DAY,
     EVERY_MINUTE,
     MOVING,
     PARTS,
+    RENAMED,
     SENDING,
     children_of,
+    rename_schedules,
     schedule_days,
     schedule_minutes,
 )
@@ -89,6 +91,33 @@ def test_schedules_are_made_once_and_moved_on_request():
     daily = Schedule.objects.get(name=EVERY_DAY)
     assert daily.next_run > timezone.now()
     assert (daily.next_run.hour, daily.next_run.minute) == (3, 30)
+
+
+@pytest.mark.django_db
+def test_schedules_of_an_earlier_version_keep_their_settings_under_the_new_names():
+    for name in (*RENAMED, EVERY_MINUTE):  # one of them was made under its new name, too
+        Schedule.objects.create(name=name, func="x", repeats=7)
+
+    rename_schedules()
+    rename_schedules()
+
+    assert sorted(Schedule.objects.values_list("name", "repeats")) == sorted(
+        (name, 7) for name in (EVERY_MINUTE, EVERY_DAY, *MOVING)
+    )
+
+
+@pytest.mark.django_db
+def test_a_schedule_and_its_tasks_are_listed_in_the_readers_language(admin_client):
+    Schedule.objects.create(name="Run a day", func="x")
+    now = timezone.now()
+    times = {"started": now, "stopped": now}
+    Task.objects.create(id="1", name="t", func="x", group="Run a day", success=True, **times)
+    Task.objects.create(id="2", name="u", func="x", group="Run a day", success=False, **times)
+
+    for page in ("schedule", "success", "failure"):
+        url = f"/admin/django_q/{page}/"
+        shown = admin_client.get(url, headers={"accept-language": "pt"}).content.decode()
+        assert "Executar um dia</" in shown, page
 
 
 def test_a_machine_starts_the_parts_that_it_is_given():

@@ -33,7 +33,7 @@ class Approval(models.Model):
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
     object_id = models.BigIntegerField(_("subject"), null=True, help_text=_("For launches."))
     name = models.CharField(
-        _("subject"), max_length=200, help_text=_("Its name at the time of the request.")
+        _("subject"), max_length=200, help_text=_("Name at the time of the request.")
     )
     changes = models.JSONField(
         _("changes"),

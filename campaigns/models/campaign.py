@@ -129,8 +129,8 @@ class Campaign(models.Model):
         _("cool-down in days"),
         default=0,
         help_text=_(
-            "Days, starting with the day the message left, in which other campaigns "
-            "leave the customer alone."
+            "Days, starting with the day the message left, in which other campaigns are "
+            "not sent to the customer."
         ),
     )
     ignores_durations = models.BooleanField(

@@ -93,7 +93,7 @@ class VerdictWords:
             case Verdict.GAP:
                 return self._gap(self.book.gaps[meaning.index])
             case Verdict.OVER_BUDGET:
-                text = _("Too little of “%s” was left when this customer was decided.")
+                text = _("Not enough of “%s” was left when this customer was decided.")
                 return text % self.book.capacities[meaning.index].name
         raise ValueError(f"no words for {meaning.verdict!r}")
 
@@ -107,7 +107,7 @@ class VerdictWords:
                 "An answer is a single message, so transactional messages and "
                 "messages sent alongside the day's campaign are left out."
             )
-        return _("Not part of the request, which was for other channels or campaigns.")
+        return _("Not considered: the request was for other channels or campaigns.")
 
     def _unknown(self, campaign: int) -> str:
         missing = sorted(self.book.rules[campaign].fields() & set(self.book.unknown_fields))
@@ -151,7 +151,7 @@ class VerdictWords:
 
     def _series(self, campaign: int) -> str:
         steps = [step for step in self.book.follow_ups if step.target == campaign]
-        return _("It is a follow-up that is not possible yet: it comes %s.") % (
+        return _("It is a follow-up that is not possible yet. It becomes possible %s.") % (
             f" {_('or')} ".join(self._step(step) for step in steps)
         )
 

@@ -38,7 +38,7 @@ def explain_decision(decision: Decision) -> Explanation:
     if run.kind == DecisionRun.Kind.LIVE:
         live = LiveDecision.objects.get(decision_id=decision.pk, as_of=decision.as_of)
     if not run.is_of_this_version:
-        reason = _("%(versions)s What follows is what was stored.") % {
+        reason = _("%(versions)s The stored decision is shown.") % {
             "versions": OtherDecisionVersion(run.decision_version)
         }
         return _as_stored(decision, live, reason)

@@ -87,9 +87,12 @@ def _reason(decision: Decision, chosen: Option, options: Sequence[Option]) -> st
             "the possible messages is drawn at random. The probability was %(p)s."
         )
     if chosen.is_none and chosen.total_cents is None:
-        return _("%(who)s got nothing by value. The probability of this was %(p)s.")
+        return _(
+            "%(who)s got no message: the engine decided by value. The probability "
+            "of this was %(p)s."
+        )
     if chosen.total_cents is None:
-        return _("%(who)s got %(what)s by value, with probability %(p)s.")
+        return _("%(who)s got %(what)s: the engine decided by value, with probability %(p)s.")
     best = _best(options)
     if chosen.is_none:
         if best is chosen:

@@ -40,7 +40,7 @@ class CapacityUse(models.Model):
     )
     used_before = models.BigIntegerField(_("used before the run"))
     available = models.BigIntegerField(
-        _("for this run"), help_text=_("The run's share of what was left. Never exceeded.")
+        _("for this run"), help_text=_("This run's share of the remaining amount. Never exceeded.")
     )
     wanted = models.BigIntegerField(_("minimum for this run"), default=0)
     used = models.BigIntegerField(_("used by the run"), default=0)

@@ -165,7 +165,7 @@ class Delivery(models.Model):
     channel = models.CharField(_("channel"), choices=channel_choices)
     key = models.UUIDField(
         _("key"),
-        help_text=_("uuid5(run, customer, campaign, channel), by which repeats are dropped."),
+        help_text=_("Idempotency key: a uuid5 of run, customer, campaign and channel."),
     )
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.NEW)
     transport = models.CharField(
@@ -196,7 +196,7 @@ class Delivery(models.Model):
         _("lease until"),
         null=True,
         blank=True,
-        help_text=_("Until when the owner holds it, while claimed or attempting."),
+        help_text=_("End of the owner's lease, while the delivery is claimed or attempting."),
     )
     due_at = models.DateTimeField(
         _("due at"),

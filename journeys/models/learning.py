@@ -61,7 +61,7 @@ class UpliftTotal(models.Model):
     )
     through = models.DateField(_("up to"), help_text=_("The last day included."))
     half_life_days = models.PositiveSmallIntegerField(
-        _("half-life in days"), default=180, help_text=_("By how much older days are discounted.")
+        _("half-life in days"), default=180, help_text=_("Days after which evidence counts half.")
     )
     scaling = models.ForeignKey(
         "journeys.UpliftScaling", models.PROTECT, related_name="+", verbose_name=_("scaling")

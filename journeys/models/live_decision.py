@@ -47,7 +47,9 @@ class LiveDecision(models.Model):
     request_key = models.CharField(
         _("request key"),
         max_length=100,
-        help_text=_("Key of the caller, or generated. The same key gets the same answer."),
+        help_text=_(
+            "Idempotency key of the caller, or generated. The same key returns the same answer."
+        ),
     )
 
     class Meta:

@@ -54,10 +54,10 @@ class ReasonCode(models.IntegerChoices):
     UNCLEAR_ANSWER = 43, _("unclear answer")
     NOT_CONFIRMED = 44, _("not confirmed")
     CONNECTION_LOST = 45, _("connection lost")
-    FILE_UNCLEAR = 46, _("file perhaps in place")
+    FILE_UNCLEAR = 46, _("file possibly delivered")
     SESSION_OVER = 47, _("no more messages accepted")
     # The other side was not asked.
-    UNREACHABLE = 50, _("other side not reached")
+    UNREACHABLE = 50, _("other system not reached")
     NOT_SET_UP = 51, _("channel not set up")
     PROVIDER_NOT_SET = 52, _("no e-mail service provider")
     ENDPOINT_INACTIVE = 53, _("webhook endpoint not active")
@@ -68,7 +68,7 @@ class ReasonCode(models.IntegerChoices):
     SETTLED_AS_NOT_SENT = 62, _("settled as not sent")
     REPORTED_BY_PROVIDER = 63, _("reported by the provider")
     # Of a delivery that is older than the codes.
-    AS_WRITTEN = 99, _("as written then")
+    AS_WRITTEN = 99, _("original text")
 
     @property
     def slug(self) -> str:
@@ -105,11 +105,11 @@ SENTENCES: Mapping[ReasonCode, Any] = {
     ReasonCode.MESSAGE_REFUSED: _("The message was refused: %(answer)s"),
     ReasonCode.NOT_TAKEN: _("The message was not accepted this time: %(answer)s"),
     ReasonCode.UNCLEAR_ANSWER: _("It is unclear whether the message was accepted: %(answer)s"),
-    ReasonCode.NOT_CONFIRMED: _("The other side did not confirm that it accepted the message."),
+    ReasonCode.NOT_CONFIRMED: _("The other system did not confirm that it accepted the message."),
     ReasonCode.CONNECTION_LOST: _("The connection was lost: %(fault)s"),
-    ReasonCode.FILE_UNCLEAR: _("The file may be in its place: %(fault)s"),
-    ReasonCode.SESSION_OVER: _("The other side accepted no more messages."),
-    ReasonCode.UNREACHABLE: _("The other side could not be reached: %(fault)s"),
+    ReasonCode.FILE_UNCLEAR: _("The file may have been delivered: %(fault)s"),
+    ReasonCode.SESSION_OVER: _("The other system did not accept more messages."),
+    ReasonCode.UNREACHABLE: _("The other system could not be reached: %(fault)s"),
     ReasonCode.NOT_SET_UP: _("The channel is not set up: %(fault)s"),
     ReasonCode.PROVIDER_NOT_SET: _("No e-mail service provider is configured. Set ANYMAIL_ESP."),
     ReasonCode.ENDPOINT_INACTIVE: _("The webhook endpoint is not active."),

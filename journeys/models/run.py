@@ -33,13 +33,16 @@ class DecisionRun(models.Model):
         help_text=_("For real-time runs: sequence number of the rule set within the day."),
     )
     decided_at = models.DateTimeField(
-        _("decided at"), help_text=_("The time for which caps and windows are counted.")
+        _("decided at"), help_text=_("The time at which caps and windows are evaluated.")
     )
     seed = models.BigIntegerField(_("seed"))
     decision_version = models.PositiveSmallIntegerField(
         _("decision version"),
         default=current_version,
-        help_text=_("Which numerics decided it. Only a release of the same version replays it."),
+        help_text=_(
+            "Version of the calculations that decided it. Only a release with "
+            "the same version can replay it."
+        ),
     )
     rulebook = models.JSONField(
         _("rulebook"),
@@ -142,7 +145,7 @@ class DecisionChunk(models.Model):
     contact_watermark = models.BigIntegerField(
         _("message watermark"),
         null=True,
-        help_text=_("Messages up to this ID were counted. Later ones do not matter."),
+        help_text=_("Messages up to this ID were counted; later ones were not."),
     )
     capacity_left = ArrayField(
         models.BigIntegerField(),

@@ -57,7 +57,7 @@ def scan(text: str) -> int:
         inner, position = _markup(text, start)
         n_markup += len(inner)
         if n_markup > MOST_MARKUP:
-            sentence = _("there are more than %s characters between braces. Shorten it.")
+            sentence = _("the text between braces is longer than %s characters. Shorten it.")
             raise _wrong(text, start, sentence % f"{MOST_MARKUP:,}")
         if opener.group() == "{%":
             position = _follow(text, start, inner, position, open_blocks)

@@ -67,7 +67,7 @@ class CampaignChange(forms.Form):
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         if said.get("campaign") and said.get("becomes") == "rank" and not said.get("rank"):
-            self.add_error("rank", ValidationError(_("Which priority?")))
+            self.add_error("rank", ValidationError(_("Enter a priority.")))
         return said
 
     def changes(self) -> Changes:
@@ -98,7 +98,7 @@ class CapChange(forms.Form):
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         if said.get("cap") and said.get("window") in ("d", "h") and not said.get("length"):
-            self.add_error("length", ValidationError(_("How long?")))
+            self.add_error("length", ValidationError(_("Enter the length of the window.")))
         return said
 
     def changes(self) -> Changes:

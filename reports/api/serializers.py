@@ -83,7 +83,7 @@ class UpliftReportSerializer(ReadOnly, serializers.Serializer):
     as_of = serializers.DateField()
     since = serializers.DateField(allow_null=True, help_text=_("Null: from the start."))
     until = serializers.DateField()
-    rows = UpliftRowSerializer(many=True, help_text=_("Totals before their parts."))
+    rows = UpliftRowSerializer(many=True, help_text=_("Each total comes before its breakdown."))
 
 
 @extend_schema_serializer(

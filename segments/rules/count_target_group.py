@@ -17,7 +17,7 @@ class CountTooSlow(Exception):
     """Counting was given up, because it took longer than its caller could wait."""
 
     def __init__(self) -> None:
-        super().__init__(_("Counting takes too long to show the number here."))
+        super().__init__(_("Counting takes too long, so the number is not shown."))
 
 
 def count_customers(rule: Rule, state: StateBuild, *, timeout_ms: int | None = None) -> int:

@@ -147,7 +147,7 @@ def test_an_explanation_by_another_version_is_what_was_stored(run, monkeypatch):
         explanation = explain_decision(decision)
 
         assert not explanation.is_recomputed
-        assert explanation.not_recomputed == f"{WHERE_IT_REPLAYS} What follows is what was stored."
+        assert explanation.not_recomputed == f"{WHERE_IT_REPLAYS} The stored decision is shown."
         verdicts = {(o.campaign, o.action): o.verdict for o in explanation.options}
         assert verdicts == {(o.campaign, o.action): o.verdict for o in computed.options}
         assert dict(explanation.features) == pytest.approx(dict(computed.features), nan_ok=True)
@@ -173,7 +173,9 @@ def test_nothing_by_value_claims_no_comparison_that_was_not_made(run):
 
     explanation = explain_decision(nothing)
 
-    assert explanation.summary.startswith("Anna got nothing by value. The probability of this was ")
+    assert explanation.summary.startswith(
+        "Anna got no message: the engine decided by value. The probability of this was "
+    )
 
 
 def test_pages_and_the_api_show_the_version(run, admin_client):

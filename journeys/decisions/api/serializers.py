@@ -61,8 +61,12 @@ class DecisionSerializer(ReadOnly, serializers.ModelSerializer):
         help_text=_("Probability that the customer converts if they get the message.")
     )
     value_now_cents = NumberField(help_text=_("Uplift within the window, before costs."))
-    value_later_cents = NumberField(help_text=_("Value of what the message makes possible later."))
-    slot_cost_cents = NumberField(help_text=_("What the slot could have earned otherwise."))
+    value_later_cents = NumberField(
+        help_text=_("Value of the follow-ups that the message makes possible.")
+    )
+    slot_cost_cents = NumberField(
+        help_text=_("What another message could have earned in this slot.")
+    )
     price_cents = NumberField(help_text=_("Price of the scarce capacity that the message uses."))
     cost_cents = NumberField(help_text=_("Cost of the message."))
 
@@ -114,7 +118,9 @@ class CapacityUseSerializer(ReadOnly, serializers.ModelSerializer):
         source="price", help_text=_("Price per message, or per cent of a budget.")
     )
     subsidy_cents = NumberField(source="subsidy", help_text=_("The same, for a minimum."))
-    short = NumberField(help_text=_("The part of a minimum that today's customers cannot reach."))
+    short = NumberField(
+        help_text=_("The part of the minimum that cannot be reached with today's customers.")
+    )
 
     class Meta:
         model = CapacityUse
@@ -173,7 +179,7 @@ class RunSerializer(ReadOnly, serializers.ModelSerializer):
 
 @extend_schema_serializer(description=_("The day to run."))
 class RunRequest(Strict):
-    as_of = DayField(help_text=_("The day to decide. It must have begun."))
+    as_of = DayField(help_text=_("The day to decide. It must have started."))
 
     def validate_as_of(self, as_of: date) -> date:
         try:

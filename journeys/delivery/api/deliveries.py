@@ -42,14 +42,14 @@ class DeliveryParameters(PageParameters):
 )
 class ReasonSerializer(ReadOnly, serializers.Serializer):
     code = serializers.ChoiceField(
-        source="code.slug", choices=REASONS, help_text=_("Stable: compare this.")
+        source="code.slug", choices=REASONS, help_text=_("A stable code for programs to compare.")
     )
     text = serializers.CharField(
         source="__str__", help_text=_("A sentence in the language of the request.")
     )
     params = serializers.DictField(
         child=serializers.JSONField(),
-        help_text=_("What the sentence names, such as a rule, a moment or the answer of a server."),
+        help_text=_("Values used in the sentence, such as a rule, a time or a server's answer."),
     )
 
 

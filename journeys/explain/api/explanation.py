@@ -19,13 +19,15 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
     channel = serializers.CharField()
     rank = serializers.IntegerField(allow_null=True, help_text=_("Null: Auto."))
     in_addition = serializers.BooleanField()
-    verdict = serializers.CharField(help_text=_("Why it was possible, or what blocked it."))
+    verdict = serializers.CharField(help_text=_("Why it was possible or blocked."))
     is_possible = serializers.BooleanField()
     is_outranked = serializers.BooleanField()
     is_chosen = serializers.BooleanField()
     has_evidence = serializers.BooleanField(
         allow_null=True,
-        help_text=_("Enough was measured for shares inside its campaign to differ. Null: unknown."),
+        help_text=_(
+            "Whether there is enough evidence for the mix of its campaign to shift. Null: unknown."
+        ),
     )
     prob = NumberField(
         help_text=_("Probability of being chosen. Null: it took no part in the choice.")
@@ -35,9 +37,11 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
     )
     now_cents = NumberField(help_text=_("Uplift within the window, before costs."))
     cost_cents = NumberField()
-    later_cents = NumberField(help_text=_("Value of what the message makes possible later."))
-    opens = serializers.CharField(help_text=_("The follow-ups this value comes from, as text."))
-    slot_cents = NumberField(help_text=_("What the slot could have earned otherwise."))
+    later_cents = NumberField(
+        help_text=_("Value of the follow-ups that the message makes possible.")
+    )
+    opens = serializers.CharField(help_text=_("The follow-ups behind this value, as text."))
+    slot_cents = NumberField(help_text=_("What another message could have earned in this slot."))
     kept_for = serializers.CharField(help_text=_("The campaign that would be lost or delayed."))
     kept_days = serializers.IntegerField(
         allow_null=True, help_text=_("Days until that campaign is possible.")
@@ -63,7 +67,7 @@ class ExplanationSerializer(ReadOnly, serializers.Serializer):
     )
     features = serializers.SerializerMethodField()
     is_recomputed = serializers.BooleanField(
-        help_text=_("False: what was not chosen has no values and probabilities.")
+        help_text=_("False: options that were not chosen have no values or probabilities.")
     )
     not_recomputed = serializers.CharField(
         help_text=_("Why it was not computed again; empty if it was.")

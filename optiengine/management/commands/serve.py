@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from django_q.models import Schedule
 
 from optiengine.example.install import holds_demo
@@ -15,17 +16,23 @@ from segments.models import Organisation
 
 CLUSTERS = {"workers": LONG_CLUSTER, "prompt": PROMPT_CLUSTER}
 PARTS = ("web", *CLUSTERS)
-EVERY_MINUTE = "Keep runs going"
-SENDING = "Send messages"
-EVERY_DAY = "Today's run"
+# Names are stored in English; the page of schedules shows them in the reader's language.
+EVERY_MINUTE = gettext_noop("Continue unfinished runs")
+SENDING = gettext_noop("Send messages")
+EVERY_DAY = gettext_noop("Daily run")
 # Schedules come round once a minute at most; two of them, half a minute apart, leave an event that
 # has just arrived to wait for less than one.
-MOVING = ("Move journey participants", "Move journey participants, half a minute later")
-FORMERLY = (  # names of schedules that are replaced by those above
-    "Keep runs going, send messages",
-    "Move travellers of journey maps",
-    "Move travellers of journey maps, half past",
+MOVING = (
+    gettext_noop("Move journey participants"),
+    gettext_noop("Move journey participants, half a minute later"),
 )
+RENAMED = {  # what earlier versions called them
+    "Keep runs going": EVERY_MINUTE,
+    "Today's run": EVERY_DAY,
+    "Move travellers of journey maps": MOVING[0],
+    "Move travellers of journey maps, half past": MOVING[1],
+}
+JOINED = "Keep runs going, send messages"  # an earlier version's one schedule for both
 
 
 def clock_time(text: str) -> time:
@@ -73,6 +80,7 @@ class Command(BaseCommand):
             _require_free(host, port)
             if not settings.DEBUG:
                 call_command("collectstatic", interactive=False, verbosity=0)
+        rename_schedules()
         if schedule is not None:
             schedule_days(schedule)
         schedule_minutes()  # also for workers on other machines
@@ -101,7 +109,15 @@ def schedule_minutes() -> None:
         facts = {"func": task, "cluster": cluster}
         rhythm = {"schedule_type": Schedule.MINUTES, "minutes": 1, "next_run": at}
         Schedule.objects.update_or_create(name=name, defaults=facts, create_defaults=facts | rhythm)
-    Schedule.objects.filter(name__in=FORMERLY).delete()
+    Schedule.objects.filter(name=JOINED).delete()
+
+
+def rename_schedules() -> None:
+    """Give schedules of earlier versions their new names, so that no second one is made."""
+    for old, new in RENAMED.items():
+        if not Schedule.objects.filter(name=new).exists():
+            Schedule.objects.filter(name=old).update(name=new)
+        Schedule.objects.filter(name=old).delete()
 
 
 def schedule_days(at: time) -> Schedule:

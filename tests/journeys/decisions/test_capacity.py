@@ -109,7 +109,7 @@ def test_a_customer_decided_after_the_capacity_is_used_up_chooses_anew_with_the_
         explanation = explain_decision(decision)
         assert explanation.agrees
         assert sum(o.prob or 0 for o in explanation.options) == pytest.approx(1)
-    assert any("Too little of “" in o.verdict for o in explain_decision(late[0]).options)
+    assert any("Not enough of “" in o.verdict for o in explain_decision(late[0]).options)
     assert replay_run(run).differing == []
 
 

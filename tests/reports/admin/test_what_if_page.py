@@ -104,9 +104,12 @@ def test_every_kind_of_change_can_be_entered(admin_client):
     ("sent", "sentence"),
     [
         ({}, "Specify at least one change."),
-        ({"campaign0-campaign": "A", "campaign0-becomes": "rank"}, "Which priority?"),
+        ({"campaign0-campaign": "A", "campaign0-becomes": "rank"}, "Enter a priority."),
         ({"cap0-cap": "email", "cap0-limit": 1}, "”: a new cap needs a window, such as 1/7d."),
-        ({"cap0-cap": "email", "cap0-limit": 1, "cap0-window": "d"}, "How long?"),
+        (
+            {"cap0-cap": "email", "cap0-limit": 1, "cap0-window": "d"},
+            "Enter the length of the window.",
+        ),
         ({"exclusion0-days": 3}, "Select both campaigns and enter the days."),
         ({"since": "soon"}, "Enter a valid date."),
         ({"cap0-cap": "nope"}, "Select a valid choice."),
