@@ -102,6 +102,7 @@ NAVIGATION: list[dict[str, Any]] = [
         "collapsible": True,
         "items": [
             _item(_("Organisation"), "domain", "segments", "organisation"),
+            _item(_("Exchange rates"), "currency_exchange", "segments", "exchangerate"),
             _item(_("Users"), "person", "auth", "user"),
             _item(_("Groups"), "groups", "auth", "group"),
             _item(_("API tokens"), "key", "authtoken", "tokenproxy"),

@@ -2,13 +2,14 @@
 
 from segments.customers.admin import customer, organisation, suppression
 from segments.events.admin import event
-from segments.imports.admin import imports
+from segments.imports.admin import exchange_rates, imports
 from segments.rules.admin import target_group
 from segments.state.admin import feature, micro_segment, state
 
 __all__ = [
     "customer",
     "event",
+    "exchange_rates",
     "feature",
     "imports",
     "micro_segment",

@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from psycopg.sql import quote
 
 from segments.channel_labels import channel_choices
+from segments.imports.values.amounts import Amounts
 from segments.imports.values.column import Reader
+from segments.imports.values.currencies import Currencies, currency_codes
 from segments.imports.values.moments import Moments
 from segments.imports.values.yes_no import NO, YES
 from segments.shapes import EMAIL
@@ -23,6 +25,9 @@ UNREADABLE = "\ufffd"  # stands in a cell where bytes were not of the file's enc
 
 DATES = ("auto", "iso", "dmy", "mdy")  # what 03/04/2026 means; auto: what the column says
 MOMENT = r"^[12]\d{3}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|z|[+-]\d\d(:?\d\d)?))?)?$"
+AMOUNT = r"^[+-]?\d{1,13}(\.(\d{1,2}|\d{4,9}))?$"
+WITH_POINT = r"^[+-]?\d{1,13}\.(\d{1,2}|\d{4,9})$"
+DECIMALS = ("auto", ".", ",")  # the decimal mark; auto: what the column says
 IS_DAY = "({x} LIKE '1___-__-__' OR {x} LIKE '2___-__-__')"  # far cheaper than the expression
 
 
@@ -173,24 +178,47 @@ def dates_as_written(order: str, last: date, *, yearless: bool = False) -> Respe
     return Respelling(f"NOT {IS_DAY} AND NOT ({{x}} ~ {quote(MOMENT)})", reader, option="dates")
 
 
-def decimal(x: str, mark: str = ".") -> str:
-    """SQL of a cell's number, exact; NULL for NaN, 1e999 and everything but plain digits."""
-    pattern = rf"^[+-]?\d{{1,13}}(\{mark}\d{{1,9}})?$"
-    plain = x if mark == "." else f"replace({x}, {quote(mark)}, '.')"
-    return f"CASE WHEN {x} ~ {quote(pattern)} THEN ({plain})::numeric END"
+def decimal(x: str) -> str:
+    """SQL of a cell's number, exact; NULL for NaN, 1e999 and everything but plain digits.
+
+    Three decimals could be thousands: such cells are spelt otherwise once that is settled. Behind
+    the number may be its currency.
+    """
+    number = f"split_part({x}, ' ', 1)"
+    return f"CASE WHEN {number} ~ {quote(AMOUNT)} THEN {number}::numeric END"
 
 
-def cents_of_amount(mark: str = ".") -> str:
-    amount = decimal("{x}", mark)
+def cents_of_amount() -> str:
+    amount = decimal("{x}")
     cents = "CASE WHEN a * 100 = trunc(a * 100) THEN (a * 100)::bigint END"
     return f"(SELECT {cents} FROM (SELECT {amount} AS a) m)"
 
 
-def cents_of_product(left: str, right: str, mark: str = ".") -> str:
+def cents_of_product(left: str, right: str) -> str:
     """Quantity times price, rounded to the nearest cent (half away from zero)."""
-    product = f"{decimal(left, mark)} * {decimal(right, mark)} * 100"
+    product = f"{decimal(left)} * {decimal(right)} * 100"
     cents = "CASE WHEN abs(p) < 1e17 THEN round(p)::bigint END"
     return f"(SELECT {cents} FROM (SELECT {product} AS p) m)"
+
+
+def amounts_as_written(mark: str, home: str) -> Respelling:
+    """Amounts in other spellings than plain digits with a point; home : our currency."""
+
+    def reader() -> Reader:
+        return Amounts(mark, home=home)
+
+    # A decimal comma that somebody named makes each point a question of its own.
+    pattern = r"^[+-]?\d{1,13}$" if mark == "," else AMOUNT
+    return Respelling(
+        f"NOT ({{x}} ~ {quote(pattern)})",
+        reader,
+        plain=f"{{x}} ~ {quote(WITH_POINT)}",
+        option="decimal",
+    )
+
+
+def currencies_as_written(home: str) -> Respelling:
+    return Respelling(f"NOT {is_one_of(currency_codes())}", lambda: Currencies(home))
 
 
 def whole_number(low: int, high: int) -> str:

@@ -32,6 +32,7 @@ from segments.imports.spec import (
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, as_written, count, reject
+from segments.imports.values.currencies import currency_codes
 from segments.shapes import EARLIEST_EVENT, KIND, MAX_CENTS
 
 CONTENT = ("customer", "kind", "occurred_at", "amount_cents", "properties")
@@ -40,10 +41,10 @@ CONTENT = ("customer", "kind", "occurred_at", "amount_cents", "properties")
 def event_fields(plan: ImportPlan) -> list[Field]:
     latest = plan.at + timedelta(hours=24)
     options, column = plan.options, plan.mapping.get("amount", "")
-    amount = read.cents_of_amount(options.decimal)
+    amount = read.cents_of_amount()
     if column and column not in plan.cells:
         left, right = (plan.cells[part] for part in factors(column))
-        amount = read.cents_of_product(left, right, options.decimal)
+        amount = read.cents_of_product(left, right)
     return [
         Field(
             "customer",
@@ -83,6 +84,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("“%s” is not a valid amount. Use at most two decimals."),
             ("value", "revenue", "total"),
             decides_row=True,
+            respelling=read.amounts_as_written(options.decimal, plan.currency),
         ),
         Field(
             "amount_cents",
@@ -91,6 +93,15 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("“%s” is not a valid amount. Use a whole number of cents."),
             ("cents",),
             decides_row=True,
+        ),
+        Field(
+            "currency",
+            gettext_lazy("currency"),
+            read.one_of(currency_codes()),
+            gettext_lazy("“%s” is not a valid currency. Use an ISO 4217 code such as USD."),
+            ("currencycode",),
+            decides_row=True,
+            respelling=read.currencies_as_written(plan.currency),
         ),
         Field(
             "external_id",
@@ -121,17 +132,63 @@ def event_outputs(plan: ImportPlan) -> dict[str, str]:
         cell = as_written(plan.cells[options.return_column], plan)
         is_return = f"starts_with({cell}, {quote(options.return_prefix)})"
         kind = f"CASE WHEN {is_return} THEN 'return' ELSE {kind} END"
-    amounts = [f"s.{name}" for name in ("amount_cents", "amount") if name in used]
     parts = ["s.extra_columns"] if plan.extras else []
     parts += ["coalesce(s.properties, '{}')"] if "properties" in used else []
     return {
         "customer": "s.customer",
         "kind": kind,
         "occurred_at": "s.occurred_at",
-        "amount_cents": f"coalesce({', '.join(amounts)})" if amounts else "NULL::bigint",
+        "amount_cents": _cents_at_home(plan),
         "properties": " || ".join(parts) or "'{}'::jsonb",
         "external_id": "s.external_id" if "external_id" in used else "NULL::text",
     }
+
+
+def _cents(plan: ImportPlan) -> str:
+    """SQL of the amount as the file has it, in its own currency."""
+    amounts = [f"s.{name}" for name in ("amount_cents", "amount") if name in plan.used]
+    return f"coalesce({', '.join(amounts)})" if amounts else "NULL::bigint"
+
+
+def _currencies(plan: ImportPlan) -> list[str]:
+    """SQL of the currencies that a row may name: behind its amounts, and in a column."""
+    column = plan.mapping.get("amount", "")
+    cells = [plan.cells[part] for part in factors(column) if part in plan.cells]
+    named = [f"nullif(split_part({cell}, ' ', 2), '')" for cell in cells if cell in plan.respelt]
+    return [*named, *(["s.currency"] if "currency" in plan.used else [])]
+
+
+def _cents_at_home(plan: ImportPlan) -> str:
+    """SQL of the amount in the organisation's currency, by the rate of its day (in our zone)."""
+    if not (currencies := _currencies(plan)):
+        return _cents(plan)
+    currency = f"coalesce({', '.join(currencies)}, {quote(plan.currency)})"
+    rate = (
+        f"(SELECT r.rate FROM segments_exchangerate r WHERE r.currency = {currency} "
+        "AND r.valid_from <= s.occurred_at::date ORDER BY r.valid_from DESC LIMIT 1)"
+    )
+    cents = _cents(plan)
+    return (
+        f"CASE WHEN {currency} = {quote(plan.currency)} THEN {cents} "
+        f"ELSE round({cents} * {rate})::bigint END"
+    )
+
+
+def unknown_money(plan: ImportPlan) -> list[str]:
+    """SQL of why an amount in another currency is refused: no rate, or two currencies."""
+    if not (currencies := _currencies(plan)):
+        return []
+    currency = f"coalesce({', '.join(currencies)})"
+    no_rate = quote(_("amount: There is no exchange rate for %s on %s. Add one in the admin."))
+    two = quote(_("amount: The row names two currencies, %s and %s."))
+    listed = f"ARRAY[{', '.join(currencies)}]"
+    return [
+        f"CASE WHEN (SELECT count(DISTINCT c) FROM unnest({listed}) AS c) > 1 "
+        f"THEN format({two}, {currencies[0]}, {currencies[-1]}) "
+        f"WHEN {_cents(plan)} IS NOT NULL AND {currency} <> {quote(plan.currency)} "
+        f"AND {_cents_at_home(plan)} IS NULL "
+        f"THEN format({no_rate}, {currency}, s.occurred_at::date) END"
+    ]
 
 
 def options_problem(plan: ImportPlan) -> str:
@@ -271,6 +328,7 @@ EVENTS = ImportSpec(
     extras="properties",
     prepare=prepare_events,
     merge=merge_events,
+    refusals=unknown_money,
     judge=reject_unclear,
     also_required=options_problem,
 )

@@ -25,10 +25,11 @@ def make_plan(
     is_final: bool = False,
 ) -> ImportPlan:
     """Understand one import. `is_final` takes the mapping as it is, without suggestions."""
-    columns = file_format.columns
+    columns, organisation = file_format.columns, Organisation.current()
     plan = ImportPlan(
         at=at,
-        zone=Organisation.current().time_zone,
+        zone=organisation.time_zone,
+        currency=organisation.currency,
         source=source,
         mode=mode,
         options=options,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from optiengine.lib.hooks import Hook
 from segments.channels import EMAIL
 from segments.errors import ImportRefused
-from segments.imports.fields import DATES, Field
+from segments.imports.fields import DATES, DECIMALS, Field
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ImportOptions:
     """What cannot be read from a file and has to be said. Stored as ImportJob.options."""
 
     dates: str = "auto"  # iso, dmy or mdy: what 03/04/2026 means; auto: what the column says
-    decimal: str = "."  # or a comma
+    decimal: str = "auto"  # the decimal mark, . or ,; auto: what the column says
     default_kind: str = "order"  # of events, where no column says it
     return_column: str = ""  # an event whose cell here begins with `return_prefix` is a return
     return_prefix: str = ""
@@ -35,8 +35,8 @@ class ImportOptions:
             raise ImportRefused(
                 _("“%s” is not a valid date format. Use auto, iso, dmy or mdy.") % self.dates
             )
-        if self.decimal not in (".", ","):
-            raise ImportRefused(_("The decimal mark must be a point or a comma."))
+        if self.decimal not in DECIMALS:
+            raise ImportRefused(_("The decimal mark must be a point, a comma or auto."))
         if self.empty not in ("keep", "clear"):
             raise ImportRefused(_("“%s” is not valid. Empty cells keep or clear.") % self.empty)
         if bool(self.return_column) != bool(self.return_prefix):
@@ -54,9 +54,9 @@ class ImportOptions:
 class ImportPlan:
     """One import, understood: which of our fields is which column, and what else counts.
 
-    cells : SQL of each of the file's columns. used : names of the mapped fields.
-    extras : the file's columns that no field uses. respelt : the cells, as in `cells`, of columns
-    with spellings that were read in Python.
+    cells : SQL of each of the file's columns. used : names of the mapped fields. extras : the
+    file's columns that no field uses. respelt : the cells, as in `cells`, of columns with spellings
+    that were read in Python. currency : the organisation's.
     """
 
     at: datetime
@@ -68,6 +68,7 @@ class ImportPlan:
     mapping: Mapping[str, str] = field(default_factory=dict)
     extras: tuple[str, ...] = ()
     respelt: frozenset[str] = frozenset()
+    currency: str = "EUR"
 
     @property
     def used(self) -> set[str]:
@@ -103,6 +104,7 @@ class ImportSpec:
         mapped field is "no value". The merge reads these, and `warned`: the names of the fields
         whose cells could not be read, an array, NULL where there are none.
     key : outputs that name a row; a file may hold each key once.
+    refusals : SQL of sentences over the fields' values that refuse a row, NULL where they do not.
     judge : refuses rows for what several of their values say together.
     prepare : makes what must be there before the transaction, such as partitions.
     merge : the rows that are left, into our tables, in one transaction under the kind's lock.
@@ -115,6 +117,7 @@ class ImportSpec:
     prepare: Callable[[CursorWrapper, ImportPlan], None]
     merge: Callable[[CursorWrapper, ImportPlan], ImportCounts]
     extras: str = ""  # the output that holds the other columns as JSON; empty: they are left out
+    refusals: Callable[[ImportPlan], list[str]] = lambda plan: []
     judge: Callable[[CursorWrapper, ImportPlan], None] = lambda cursor, plan: None
     also_required: Callable[[ImportPlan], str] = lambda plan: ""  # a sentence, when not satisfied
 

@@ -27,6 +27,9 @@ STATISTICS_TARGET = 10  # joins need the number of rows, not how each column's v
 WORK_MEM = "256MB"  # for the hash tables of one import; imports of one kind merge one at a time
 
 
+KEPT_TOO = ("currency",)  # fields whose columns are kept as they are written, too
+
+
 def cells_of(file_format: FileFormat) -> dict[str, str]:
     """SQL of each column's cell in the staged rows."""
     return {name: f"s.c{number}" for number, name in enumerate(file_format.columns)}
@@ -34,7 +37,8 @@ def cells_of(file_format: FileFormat) -> dict[str, str]:
 
 def extras_of(columns: Iterable[str], plan: ImportPlan) -> tuple[str, ...]:
     """Columns that no field uses as they are; those of a product are kept, too."""
-    left_out = set(plan.mapping.values()) | IGNORED | set(plan.options.ignore)
+    kept_too = {plan.mapping[name] for name in KEPT_TOO if name in plan.mapping}
+    left_out = (set(plan.mapping.values()) - kept_too) | IGNORED | set(plan.options.ignore)
     return tuple(column for column in columns if column not in left_out)
 
 
@@ -165,6 +169,7 @@ def check(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
     values = [f"{_value(field, plan)} AS {field.name}" for field in fields]
     reasons = [_refusal(field, plan) for field in fields if field.rejects_row(strict=strict)]
     warned = [_warning(field, plan) for field in fields if not field.rejects_row(strict=strict)]
+    reasons += spec.refusals(plan)
     if spec.extras and plan.extras:
         values.append(f"{_extras(plan)} AS extra_columns")
         if strict:

@@ -77,7 +77,12 @@ class ImportCommand(FiguresCommand):
             default="auto",
             help="What 03/04/2026 means: dmy or mdy; iso: nothing; auto: what its column says.",
         )
-        parser.add_argument("--decimal", choices=[".", ","], default=".", help="Decimal mark.")
+        parser.add_argument(
+            "--decimal",
+            choices=["auto", ".", ","],
+            default="auto",
+            help="Decimal mark; auto: what the column says.",
+        )
         parser.add_argument(
             "--strict",
             action="store_true",

@@ -4,6 +4,7 @@ from segments.models.clv_model import ClvModel
 from segments.models.customer import ConsentChange, Customer
 from segments.models.event import Event, EventKind
 from segments.models.event_cursor import EventCursor
+from segments.models.exchange_rate import ExchangeRate
 from segments.models.feature import FeatureDefinition, FeatureSet
 from segments.models.import_job import ImportJob
 from segments.models.micro_segment import (
@@ -26,6 +27,7 @@ __all__ = [
     "Event",
     "EventCursor",
     "EventKind",
+    "ExchangeRate",
     "FeatureDefinition",
     "FeatureSet",
     "ImportJob",

@@ -25,7 +25,11 @@ DATES = [
     ("dmy", _("31.12.2026, day first")),
     ("mdy", _("12/31/2026, month first")),
 ]
-DECIMALS = [(".", _("point: 12.50")), (",", _("comma: 12,50"))]
+DECIMALS = [
+    ("auto", _("as the column says")),
+    (".", _("point: 12.50")),
+    (",", _("comma: 12,50")),
+]
 UNREADABLE_CELLS = [
     ("False", _("leave out the cell, with a warning")),
     ("True", _("reject the row")),
@@ -113,7 +117,7 @@ class MappingForm(forms.Form):
             "mode": ImportJob.Mode.UPSERT,
             "source": "file",
             "dates": "auto",
-            "decimal": ".",
+            "decimal": "auto",
             "strict": "False",
             "empty": "keep",
             "encoding": preview.format.encoding,

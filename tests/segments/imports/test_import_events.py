@@ -96,7 +96,7 @@ def test_modes_of_events(tmp_path):
         "anna,1969-12-31,1,order",
         "anna,2026-02-01,NaN,order",
         "anna,2026-02-01,1e999,order",
-        "anna,2026-02-01,1.234,order",
+        "anna,2026-02-01,0.125,order",
         "anna,2026-02-01,99999999999999,order",
         "anna,2026-02-01,1,not a word",
     ],

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from segments.imports.preview_file import preview_file
-from segments.models import Customer, Event, Organisation
+from segments.models import Customer, Event, ExchangeRate, Organisation
 from tests.segments.importing import NOW, counts, import_text, rejected, warned
 
 pytestmark = pytest.mark.django_db
@@ -187,3 +187,81 @@ def test_an_unknown_date_is_an_empty_cell(tmp_path):
 
     import_text(tmp_path, "id,birth_date\n1,0000-00-00\n", empty="clear")
     assert Customer.objects.get(external_id="1").birth_date is None
+
+
+def import_amounts(folder, *cells, columns="amount", **more):
+    """Amounts, in a file with semicolons; returns the job and the cents by line."""
+    rows = "".join(f"anna;2026-01-05;{line};{cell}\n" for line, cell in enumerate(cells, start=2))
+    text = f"customer;date;id;{columns}\n{rows}"
+    job = import_text(folder, text, kind="events", create_customers=True, **more)
+    amounts = Event.objects.values_list("external_id", "amount_cents")
+    return job, {int(line): cents for line, cents in amounts}
+
+
+def test_amounts_with_thousands_and_signs_are_read(tmp_path):
+    cells = ("1.234,56", "5,50 €", "1 234,50", "25.000", "7,00", "(3,00)", "3,00-", "7", "")
+    job, amounts = import_amounts(tmp_path, *cells)
+
+    assert counts(job) == (9, 9, 0, 0, 0)
+    assert list(amounts.values()) == [
+        *(123_456, 550, 123_450, 2_500_000, 700, -300, -300, 700, None)
+    ]
+
+
+def test_three_digits_after_a_mark_are_never_decimals_silently(tmp_path):
+    job, _amounts = import_amounts(tmp_path, "25.000", "7")
+    assert job.status == "failed"
+    assert "Column “amount”: it is not clear" in job.error
+    assert "--decimal" in job.error
+
+    job, amounts = import_amounts(tmp_path, "25.000", "1.234,56", decimal=".")
+    assert counts(job) == (2, 0, 0, 0, 2)
+    assert "could be thousands or decimals" in rejected(job)[2]
+
+    job, amounts = import_amounts(tmp_path, "25.000", "7", decimal=",")
+    assert amounts == {2: 2_500_000, 3: 700}
+
+
+def test_products_are_read_column_by_column(tmp_path):
+    text = "customer;date;id;n;price\nanna;2026-01-05;1;2;1.234,50\nanna;2026-01-05;2;-1;0,335\n"
+    import_text(tmp_path, text, kind="events", create_customers=True, mapping={"amount": "n*price"})
+    event = Event.objects.get(external_id="1")
+    assert event.amount_cents == 246_900
+    assert event.properties == {"n": 2, "price": "1.234,50"}
+    assert Event.objects.get(external_id="2").amount_cents == -34
+
+
+def test_other_currencies_need_a_rate(tmp_path):
+    ExchangeRate.objects.create(currency="USD", valid_from=date(2026, 1, 1), rate="0.9")
+    ExchangeRate.objects.create(currency="USD", valid_from=date(2026, 1, 5), rate="0.8")
+    ExchangeRate.objects.create(currency="USD", valid_from=date(2026, 1, 6), rate="0.7")
+    job, amounts = import_amounts(tmp_path, "$1,234.56", "USD 10.00", "£5.00", "€3.00", "12 kr")
+
+    assert amounts == {2: 98_765, 3: 800, 5: 300}
+    assert rejected(job) == {
+        4: "amount: There is no exchange rate for GBP on 2026-01-05. Add one in the admin.",
+        6: "amount: The currency of “12 kr” is not clear. Use a code such as USD.",
+    }
+
+
+def test_a_currency_column_says_what_the_amount_is_in(tmp_path):
+    ExchangeRate.objects.create(currency="SEK", valid_from=date(2026, 1, 1), rate="0.1")
+    cells = ("10.00;EUR", "10.00;sek", "10.00;", ";USD", "10.00;USD", "10.00;gold", "$1.00;SEK")
+    job, amounts = import_amounts(tmp_path, *cells, columns="amount;Currency")
+
+    assert amounts == {2: 1_000, 3: 100, 4: 1_000, 5: None}
+    assert rejected(job) == {
+        6: "amount: There is no exchange rate for USD on 2026-01-05. Add one in the admin.",
+        7: "currency: “gold” is not a valid currency. Use an ISO 4217 code such as USD.",
+        8: "amount: The row names two currencies, USD and SEK.",
+    }
+    assert Event.objects.get(external_id="3").properties == {"Currency": "sek"}
+
+
+def test_an_exchange_rate_is_kept_in_the_admin(admin_client):
+    address = "/admin/segments/exchangerate/add/"
+    rate = {"currency": "EUR", "valid_from": "2026-01-01", "rate": "0.9"}
+    assert "own currency" in admin_client.post(address, rate).text
+    assert admin_client.post(address, rate | {"currency": "USD"}).status_code == 302
+    assert str(ExchangeRate.objects.get()) == "USD 2026-01-01: 0.90000000"
+    assert "above zero" in admin_client.post(address, rate | {"currency": "GBP", "rate": "0"}).text
