@@ -31,6 +31,7 @@ class Verdict(IntEnum):
     NO_ADDRESS = 4
     ADDRESS_SUPPRESSED = 5
     TOPIC_DECLINED = 6
+    CONSENT_UNCLEAR = 7  # the newest statement about the channel could not be read
     NOT_SCHEDULED = 10
     NOT_IN_TARGET_GROUP = 11
     SERIES_NOT_OPEN = 12

@@ -42,6 +42,8 @@ class Facts:
     time_zones: NDArray[np.object_]  # (n,) IANA names
     # By channel, (n,): the address is on the list of suppressed ones. None are, unless named.
     barred: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    # By channel, (n,): what was said of the consent last could not be read. None, unless named.
+    unclear: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     # By tag, (n,): the customer declined the topic. Tags that nobody declined may be left out.
     declined: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
 
@@ -59,6 +61,7 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     consents = _by_action(book, facts.consents, nobody)
     addresses = _by_action(book, facts.addresses, nobody)
     listed = _by_action(book, facts.barred, nobody)
+    unclear = _by_action(book, facts.unclear, nobody)
     declined = _declined(book, facts)[:, book.campaign_of]
     by_campaign, first, last = possible_days(book, facts.columns, n)
     targeted = by_campaign[:, book.campaign_of]
@@ -70,6 +73,7 @@ def fact_verdicts(book: Rulebook, facts: Facts) -> Codes:
     block(codes, book.closed_by_stale_state[None, :], Verdict.STALE_FEATURES)
     block(codes, book.has_unknown_group[book.campaign_of][None, :], Verdict.UNKNOWN_FEATURE)
     block(codes, ~targeted & ~soon, Verdict.NOT_IN_TARGET_GROUP)
+    block(codes, unclear & ~consents, Verdict.CONSENT_UNCLEAR)
     block(codes, ~consents, Verdict.NO_CONSENT)
     block(codes, ~addresses, Verdict.NO_ADDRESS)
     block(codes, listed, Verdict.ADDRESS_SUPPRESSED)

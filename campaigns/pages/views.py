@@ -24,6 +24,7 @@ from segments.channels import address_field
 from segments.customers.customer_links import PREFERENCES, UNSUBSCRIBE, Reader, make_token
 from segments.customers.withdraw_consent import withdraw_consent
 from segments.models import Customer, EventKind, Organisation
+from segments.models.consent import ConsentSource
 
 ONE_CLICK = ("List-Unsubscribe", "One-Click")  # RFC 8058, 3.1
 
@@ -45,6 +46,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         reader.channel,
         kind=EventKind.UNSUBSCRIBE,
         campaign_id=reader.campaign_id,
+        by=ConsentSource.UNSUBSCRIBE_PAGE,
         source="unsubscribe link",
         at=timezone.now(),
     )

@@ -51,6 +51,9 @@ class VerdictWords:
                 return _("The customer is suppressed or erased.")
             case Verdict.NO_CONSENT:
                 return _("No consent for this channel: %s.") % self._channel(action)
+            case Verdict.CONSENT_UNCLEAR:
+                text = _("Consent for this channel is unclear: %s.")
+                return text % self._channel(action)
             case Verdict.NO_ADDRESS:
                 return _("No address for this channel: %s.") % self._channel(action)
             case Verdict.ADDRESS_SUPPRESSED:

@@ -10,9 +10,10 @@ from django.db import transaction
 from campaigns.models import Tag
 from segments.channel_labels import channel_label
 from segments.channels import address_field, outbound_channels
-from segments.customers.change_consent import change_consents
+from segments.customers.record_consents import record_consents
 from segments.customers.withdraw_consent import withdraw_consent
 from segments.models import Customer, EventKind
+from segments.models.consent import ConsentSource
 
 SOURCE = "preference page"
 
@@ -57,23 +58,27 @@ def save_preferences(
     channels, topics : those that are wanted; what the page did not offer stays as it is.
     """
     locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
-    for choice in offered_channels(locked):
-        if choice.is_on and choice.channel not in channels:
+    offered = offered_channels(locked)
+    for choice in offered:
+        if choice.channel not in channels:
             withdraw_consent(
                 locked,
                 choice.channel,
                 kind=EventKind.UNSUBSCRIBE,
                 campaign_id=campaign_id,
+                by=ConsentSource.PREFERENCE_PAGE,
                 source=SOURCE,
                 at=at,
             )
-    offered = {choice.channel for choice in offered_channels(locked)}
-    change_consents(locked, set(locked.consents) | (offered & set(channels)), source=SOURCE, at=at)
-    declined = {topic.pk for topic, _wanted in topic_choices(locked)} - set(topics)
-    kept = set(locked.topics_declined) - {topic.pk for topic, _wanted in topic_choices(locked)}
-    topics_declined = sorted(declined | kept)
-    if topics_declined != locked.topics_declined:
-        Customer.objects.filter(pk=locked.pk).update(topics_declined=topics_declined, updated_at=at)
+    record_consents(
+        locked,
+        {choice.channel: True for choice in offered if choice.channel in channels},
+        {topic.pk: topic.pk in topics for topic, _wanted in topic_choices(locked)},
+        kind=ConsentSource.PREFERENCE_PAGE,
+        source=SOURCE,
+        said_at=at,
+        at=at,
+    )
 
 
 def masked(address: str) -> str:

@@ -120,6 +120,7 @@ def facts_of(batch: CustomerBatch, arms: NDArray[np.str_], time_zone: str) -> Fa
         suppressed=batch.suppressed,
         barred=batch.barred,
         declined=batch.declined,
+        unclear=batch.unclear,
         consents=batch.consents,
         addresses=batch.addresses,
         time_zones=main_zones(batch.time_zones, batch.countries, time_zone),

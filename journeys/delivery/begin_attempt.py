@@ -41,6 +41,7 @@ REFUSALS = [
     ("c.erased_at IS NOT NULL", ReasonCode.CUSTOMER_ERASED),
     ("c.suppressed", ReasonCode.CUSTOMER_SUPPRESSED),
     (SUPPRESSED_SQL, ReasonCode.ADDRESS_SUPPRESSED),
+    ("d.channel = ANY (c.consents_unclear)", ReasonCode.CONSENT_UNCLEAR),
     ("d.channel <> ALL (c.consents)", ReasonCode.NO_CONSENT),
     (
         f"{ADDRESS} = ''",

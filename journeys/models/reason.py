@@ -37,6 +37,7 @@ class ReasonCode(models.IntegerChoices):
     TOPIC_DECLINED = 9, _("topic declined")
     ACTION_INACTIVE = 10, _("action not active")
     EXPIRED = 11, _("too late")
+    CONSENT_UNCLEAR = 12, _("consent unclear")
     # A limit lets it wait, or stops it where it would be too late afterwards.
     QUIET_HOURS = 20, _("quiet hours")
     FREQUENCY_CAP = 21, _("frequency cap")
@@ -87,6 +88,9 @@ SENTENCES: Mapping[ReasonCode, Any] = {
     ReasonCode.CUSTOMER_SUPPRESSED: _("The customer is suppressed."),
     ReasonCode.ADDRESS_SUPPRESSED: _("The address is suppressed."),
     ReasonCode.NO_CONSENT: _("No consent for this channel."),
+    ReasonCode.CONSENT_UNCLEAR: _(
+        "Consent for this channel is unclear: the newest statement could not be read."
+    ),
     ReasonCode.NO_ADDRESS: _("No address for this channel."),
     ReasonCode.CAMPAIGN_INACTIVE: _("The campaign is no longer active."),
     ReasonCode.JOURNEY_INACTIVE: _("The journey is no longer active."),

@@ -1,6 +1,5 @@
 """Every message accounted for: none twice, none missing, none to whom it must not go."""
 
-from bisect import bisect_right
 from collections import defaultdict
 from datetime import date, datetime, time, timedelta
 
@@ -22,6 +21,7 @@ REASONS = {
     "topic_declined": 9,
     "action_inactive": 10,
     "expired": 11,
+    "consent_unclear": 12,
     "quiet_hours": 20,
     "frequency_cap": 21,
     "minimum_gap": 22,
@@ -156,7 +156,7 @@ def _check_runs(evidence: Evidence, findings: Findings) -> None:
 
 def _check_who(evidence: Evidence, findings: Findings) -> None:
     """Consent and holdout, at the moment of arrival."""
-    consents, now = _consents(), _consents_now()
+    statements, now = _statements(sorted(evidence.history)), _consents_now()
     members = rows("SELECT customer_id FROM campaigns_armmembership WHERE arm = 'holdout'")
     held_out = {row["customer_id"] for row in members}
     findings.of("the holdout gets only what is owed").n_tested = len(held_out)
@@ -178,20 +178,41 @@ def _check_who(evidence: Evidence, findings: Findings) -> None:
                 findings.check("the holdout gets what is owed", True, at, text, tested=True)
             if channel in inbound_channels():
                 continue
-            was, since = _allowed(consents.get(customer), now.get(customer, []), at)
-            is_kept = channel in was or (since is not None and since > at - SLACK)
+            said = statements.get((customer, channel))
+            is_kept = (
+                _was_allowed(said, at) or _was_allowed(said, at - SLACK)
+                if said
+                else channel in now.get(customer, [])
+            )
             findings.check("consent", is_kept, at, text)
 
 
-def _consents() -> dict[int, list[Row]]:
-    """By customer: the changes, in order."""
-    changes: dict[int, list[Row]] = defaultdict(list)
-    for row in rows(
-        'SELECT customer_id, changed_at, "before", "after" FROM segments_consentchange'
-        " ORDER BY changed_at, id"
-    ):
-        changes[row["customer_id"]].append(row)
-    return changes
+BLOCK = 4096  # customers to a row of what a file said
+STATEMENTS = """
+SELECT customer_id, channel, says_yes, by_customer, brings_back, said_at, recorded_at
+FROM segments_consentstatement WHERE topic IS NULL AND customer_id = ANY (%s)
+"""
+FILES = """
+SELECT block, channel, says_yes, said_at, recorded_at, customers::text AS bits
+FROM segments_fileconsents WHERE block = ANY (%s)
+"""
+
+
+def _statements(customers: list[int]) -> dict[tuple[int, str], list[Row]]:
+    """By customer and channel: what was said about consent, in no order."""
+    found: dict[tuple[int, str], list[Row]] = defaultdict(list)
+    for row in rows(STATEMENTS, customers):
+        found[row["customer_id"], row["channel"]].append(row)
+    in_block: dict[int, list[int]] = defaultdict(list)
+    for customer in customers:
+        in_block[customer // BLOCK].append(customer)
+    for row in rows(FILES, sorted(in_block)):
+        bits = row.pop("bits")
+        row |= {"by_customer": False, "brings_back": False}
+        for customer in in_block[row["block"]]:
+            if bits[customer % BLOCK] == "1":
+                found[customer, row["channel"]].append(row)
+    return found
 
 
 def _consents_now() -> dict[int, list[str]]:
@@ -199,16 +220,20 @@ def _consents_now() -> dict[int, list[str]]:
     return {row["id"]: row["consents"] for row in customers}
 
 
-def _allowed(
-    changes: list[Row] | None, now: list[str], at: datetime
-) -> tuple[list[str], datetime | None]:
-    """What was allowed at a moment, and since when."""
-    if not changes:
-        return now, None
-    index = bisect_right([change["changed_at"] for change in changes], at)
-    if not index:
-        return changes[0]["before"], None
-    return changes[index - 1]["after"], changes[index - 1]["changed_at"]
+def _was_allowed(said: list[Row], at: datetime) -> bool:
+    """By what was known at a moment: the newest counts, of several at one time a yes last of all.
+
+    After a withdrawal in person only a later statement that brings the consent back.
+    """
+    known = [row for row in said if row["recorded_at"] <= at]
+    if not known:
+        return False
+    withdrawn = [r["said_at"] for r in known if r["says_yes"] is False and r["by_customer"]]
+    brought_back = [r["said_at"] for r in known if r["brings_back"]]
+    if withdrawn and not (brought_back and max(brought_back) > max(withdrawn)):
+        return False
+    newest = max(row["said_at"] for row in known)
+    return all(row["says_yes"] is True for row in known if row["said_at"] == newest)
 
 
 def _check_when(evidence: Evidence, findings: Findings) -> None:

@@ -1,7 +1,8 @@
 """Erasure: what says who a customer is goes, what was decided and counted stays under a number.
 
-Kept are the customer's id, by which a later import is refused, the proof of consents, and the
-ledgers, which hold only numbers. Addresses stay suppressed, as keyed hashes.
+Kept are the customer's id, by which a later import is refused, what was said about consent and
+when, without the proofs, and the ledgers, which hold only numbers. Addresses stay suppressed, as
+keyed hashes.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,11 @@ from django.db import transaction
 
 from optiengine.lib.hooks import Hook
 from segments.channels import address_fields
-from segments.customers.change_consent import change_consents
+from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import suppress_addresses
 from segments.customers.with_address import is_address
-from segments.models import Customer, Event, Suppression
+from segments.models import ConsentStatement, Customer, Event, Suppression
+from segments.models.consent import ConsentSource
 from segments.models.customer import FROM_MESSAGES, PROFILE
 
 # What later apps keep of a customer: called with the customer's key, inside the transaction.
@@ -38,7 +40,9 @@ def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
     ]
     reason = Suppression.Reason.ERASURE
     suppress_addresses(addresses, reason=reason, source=source, at=at)
-    change_consents(locked, [], source=source[:100], at=at)
+    withdrawn = dict.fromkeys(locked.consents, False)
+    record_consents(locked, withdrawn, kind=ConsentSource.ERASURE, source=source, said_at=at, at=at)
+    ConsentStatement.objects.filter(customer=locked).exclude(proof={}).update(proof={})
     Customer.objects.filter(pk=locked.pk).update(
         **PROFILE, **FROM_MESSAGES, erased_at=at, updated_at=at
     )

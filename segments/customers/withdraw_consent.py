@@ -3,8 +3,9 @@ from datetime import datetime
 from django.db import transaction
 
 from optiengine.lib.partitions import ensure_partitions
-from segments.customers.change_consent import change_consents
+from segments.customers.record_consents import record_consents
 from segments.models import Customer, Event
+from segments.models.consent import ConsentSource
 
 
 @transaction.atomic
@@ -14,18 +15,21 @@ def withdraw_consent(
     *,
     kind: str,
     campaign_id: int | None,
+    by: ConsentSource,
     source: str,
     at: datetime,
 ) -> bool:
-    """Take one channel out of what a customer allows; False where it was not in it.
+    """The customer withdraws the consent to one channel; False where there was none.
 
     kind : of the event that says so, unsubscribe or complaint; it names the campaign that the
     customer had enough of. What waits in the outbox is checked once more before it leaves.
     """
     locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
-    change = change_consents(locked, set(locked.consents) - {channel}, source=source, at=at)
-    customer.consents = locked.consents
-    if change is None:
+    was_allowed = channel in locked.consents
+    recorded = record_consents(
+        customer, {channel: False}, kind=by, source=source, said_at=at, at=at
+    )
+    if not was_allowed or not recorded.statements:
         return False
     ensure_partitions("segments_event", at.date(), at.date())
     properties = {"channel": channel}
@@ -35,7 +39,7 @@ def withdraw_consent(
         occurred_at=at,
         properties=properties | ({"campaign": campaign_id} if campaign_id else {}),
         source="consent",
-        external_id=str(change.pk),  # one event for each change
+        external_id=f"statement {recorded.statements[0].pk}",  # one event for each
         recorded_at=at,
     )
     return True

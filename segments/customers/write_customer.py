@@ -6,10 +6,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from segments.channels import ADDRESS_FIELDS
-from segments.customers.change_consent import change_consents
+from segments.customers.record_consents import Recorded, record_consents
 from segments.customers.suppress_addresses import mark_customer
 from segments.errors import CustomerRefused
 from segments.models import Customer
+from segments.models.consent import ConsentSource
 
 
 @transaction.atomic
@@ -42,15 +43,33 @@ def write_customer(
 
 @transaction.atomic
 def say_consents(
-    customer: Customer, said: Mapping[str, bool], *, source: str, at: datetime
-) -> bool:
-    """Add and take away the channels that are named; False where nothing changed.
+    customer: Customer,
+    said: Mapping[str, bool],
+    topics: Mapping[int, bool] | None = None,
+    *,
+    source: str,
+    at: datetime,
+    said_at: datetime | None = None,
+    by_customer: bool = False,
+    proof: Mapping[str, Any] | None = None,
+) -> Recorded:
+    """What a partner system says of a customer's consents.
 
+    said_at : None where that is not known; such a yes never ends a withdrawal by the customer.
     Raises CustomerRefused for an erased customer.
     """
     locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     if locked.erased_at is not None:
         raise CustomerRefused(_("This customer was erased and cannot be changed."))
-    granted = {channel for channel, is_given in said.items() if is_given}
-    wanted = (set(locked.consents) | granted) - (set(said) - granted)
-    return change_consents(locked, wanted, source=source, at=at) is not None
+    return record_consents(
+        locked,
+        said,
+        topics,
+        kind=ConsentSource.API,
+        source=source,
+        said_at=said_at or at,
+        at=at,
+        by_customer=by_customer,
+        has_own_time=said_at is not None,
+        proof=proof,
+    )

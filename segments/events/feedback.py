@@ -16,10 +16,11 @@ from django.db import connection, transaction
 
 from optiengine.lib.partitions import ensure_partitions
 from segments.channels import address_field
-from segments.customers.change_consent import change_consents
+from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import suppress_address
 from segments.customers.with_address import is_address
 from segments.models import Customer, Event, EventKind, Suppression
+from segments.models.consent import ConsentSource
 
 FEEDBACK = (EventKind.BOUNCE, EventKind.COMPLAINT, EventKind.UNSUBSCRIBE)
 MAX_SOFT_BOUNCES = 5
@@ -79,8 +80,14 @@ def act_on_feedback(event: Event, *, at: datetime, address: str = "") -> None:
     channel = event.properties["channel"]
     source = f"{event.source}: {event.kind}"[:100]
     if event.kind in (EventKind.COMPLAINT, EventKind.UNSUBSCRIBE):
-        left = set(customer.consents) - {channel}
-        change_consents(customer, left, source=source, at=at)
+        record_consents(
+            customer,
+            {channel: False},
+            kind=ConsentSource.FEEDBACK,
+            source=source,
+            said_at=min(event.occurred_at, at),
+            at=at,
+        )
     reason = None
     if event.kind == EventKind.COMPLAINT:
         reason = Suppression.Reason.COMPLAINT

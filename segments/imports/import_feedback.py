@@ -13,6 +13,7 @@ from psycopg.sql import quote
 
 from segments.channels import ADDRESS_FIELDS, address_fields, outbound_channels
 from segments.customers.address_hash import NORMAL, address_hasher
+from segments.customers.derive_consents import derive_consents
 from segments.customers.suppress_addresses import CHUNK, LIST_LOCK, mark_customers
 from segments.customers.with_address import is_address, spellings
 from segments.events.feedback import FEEDBACK, MAX_SOFT_BOUNCES, SOFT_BOUNCES_COUNT_FOR
@@ -20,9 +21,11 @@ from segments.imports.fields import yes_or_no
 from segments.imports.spec import ImportPlan
 from segments.imports.staging import CHECKED, count, reject
 from segments.models import EventKind, Suppression
+from segments.models.consent import ConsentSource
 
 NEWS, LASTING, LISTED = "import_feedback", "import_lasting", "import_listed"  # temporary
 KINDS = ", ".join(quote(kind.value) for kind in FEEDBACK)
+SAYS_NO = "kind IN ('complaint', 'unsubscribe')"
 REASONS = {  # the first is used where both are reported for an address
     EventKind.COMPLAINT.value: Suppression.Reason.COMPLAINT.value,
     EventKind.BOUNCE.value: Suppression.Reason.BOUNCE.value,
@@ -91,29 +94,26 @@ def act_on_gathered(cursor: CursorWrapper, plan: ImportPlan) -> None:
         return
     cursor.execute(f"ANALYZE {NEWS}")
     _lock_customers(cursor, f"SELECT customer_id FROM {NEWS}")
-    for kind in (EventKind.UNSUBSCRIBE, EventKind.COMPLAINT):
-        _withdraw_consents(cursor, plan, kind.value)
+    _withdraw_consents(cursor, plan)
     _find_lasting(cursor)
     _hash_addresses(cursor)
     _suppress(cursor, plan)
 
 
-def _withdraw_consents(cursor: CursorWrapper, plan: ImportPlan, kind: str) -> None:
-    """Whoever said so allows these channels no more; with the proof."""
+def _withdraw_consents(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Whoever complained or unsubscribed said no to these channels, at the time of the event."""
     cursor.execute(
-        "WITH gone AS (SELECT customer_id, array_agg(DISTINCT channel) AS channels "
-        f"FROM {NEWS} WHERE kind = %(kind)s GROUP BY customer_id), "
-        "n AS (SELECT c.id, c.consents AS consents_before, ARRAY(SELECT one.channel "
-        "FROM unnest(c.consents) WITH ORDINALITY AS one (channel, place) "
-        "WHERE one.channel <> ALL (g.channels) ORDER BY one.place) AS consents_after "
-        "FROM segments_customer c JOIN gone g ON g.customer_id = c.id "
-        "WHERE c.consents::text[] && g.channels), "
-        "changed AS (UPDATE segments_customer c SET consents = n.consents_after, "
-        "updated_at = %(at)s FROM n WHERE c.id = n.id) "
-        'INSERT INTO segments_consentchange (customer_id, "before", "after", changed_at, source) '
-        "SELECT id, consents_before, consents_after, %(at)s, %(source)s FROM n",
-        {"kind": kind, "at": plan.at, "source": _source(plan, kind)},
+        "INSERT INTO segments_consentstatement (customer_id, channel, says_yes, said_at, "
+        "recorded_at, kind, source, by_customer, brings_back, proof) "
+        "SELECT DISTINCT customer_id, channel, false, least(occurred_at, %(at)s), "
+        "%(at)s::timestamptz, %(by)s::smallint, %(source)s || ': ' || kind, true, false, "
+        f"'{{}}'::jsonb FROM {NEWS} WHERE {SAYS_NO}",
+        {"at": plan.at, "by": ConsentSource.FEEDBACK.value, "source": plan.source},
     )
+    keys = (
+        f"SELECT DISTINCT customer_id, channel, NULL::bigint AS topic FROM {NEWS} WHERE {SAYS_NO}"
+    )
+    derive_consents(keys, at=plan.at)
 
 
 def _find_lasting(cursor: CursorWrapper) -> None:

@@ -1,7 +1,8 @@
 """Who the customer is, as tables."""
 
 from segments.models.clv_model import ClvModel
-from segments.models.customer import ConsentChange, Customer
+from segments.models.consent import ConsentSource, ConsentStatement, FileConsents
+from segments.models.customer import Customer
 from segments.models.event import Event, EventKind
 from segments.models.event_cursor import EventCursor
 from segments.models.exchange_rate import ExchangeRate
@@ -21,7 +22,8 @@ from segments.models.target_group import TargetGroup
 
 __all__ = [
     "ClvModel",
-    "ConsentChange",
+    "ConsentSource",
+    "ConsentStatement",
     "Customer",
     "CustomerState",
     "Event",
@@ -30,6 +32,7 @@ __all__ = [
     "ExchangeRate",
     "FeatureDefinition",
     "FeatureSet",
+    "FileConsents",
     "ImportJob",
     "MicroSegment",
     "Organisation",

@@ -57,6 +57,15 @@ class Customer(models.Model):
         editable=False,
         help_text=_("Channels whose address is suppressed."),
     )
+    consents_unclear = ArrayField(
+        models.CharField(choices=channel_choices),
+        verbose_name=_("unclear consents"),
+        default=list,
+        db_default=[],
+        blank=True,
+        editable=False,
+        help_text=_("Channels whose newest statement could not be read. Nothing is sent there."),
+    )
     topics_declined = ArrayField(
         models.BigIntegerField(),
         verbose_name=_("topics opted out of"),
@@ -112,6 +121,7 @@ PROFILE: dict[str, Any] = {  # what imports, the API and people in the admin say
 }
 FROM_MESSAGES: dict[str, Any] = {  # what the person's answers and addresses brought
     "consents": [],
+    "consents_unclear": [],
     "topics_declined": [],
     "suppressed_channels": [],
 }
@@ -123,28 +133,3 @@ KEPT_AFTER_ERASURE = {
     "created_at": "counts of customers by day stay right",
     "updated_at": "partner systems learn of the erasure by it",
 }
-
-
-class ConsentChange(models.Model):
-    """What a customer allowed before and after one change: append-only, the proof of consent."""
-
-    customer = models.ForeignKey(
-        Customer,
-        models.CASCADE,
-        related_name="consent_changes",
-        # As of the other ledgers: writers take the ids by a join or from a locked row, and a
-        # check of each row at commit is a tenth of a bulk import's time.
-        db_constraint=False,
-        verbose_name=_("customer"),
-    )
-    before = ArrayField(models.CharField(), verbose_name=_("before"))
-    after = ArrayField(models.CharField(), verbose_name=_("after"))
-    changed_at = models.DateTimeField(_("changed at"))
-    source = models.CharField(_("source"), max_length=100)
-
-    class Meta:
-        verbose_name = _("consent change")
-        verbose_name_plural = _("consent changes")
-
-    def __str__(self) -> str:
-        return f"{self.customer_id}: {', '.join(self.after) or '–'}"

@@ -37,6 +37,8 @@ class CustomerBatch:
     countries: NDArray[np.object_]  # (n,), ISO 3166, '' where unknown
     # By channel, (n,): the address there is on the list of suppressed ones; others have no list.
     barred: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    # By channel, (n,): what was said of the consent last could not be read; channels with some.
+    unclear: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     # By tag, (n,): the customer declined the topic; tags that somebody of these declined.
     declined: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # of rules, by field, (n,)
@@ -109,6 +111,7 @@ def _columns() -> dict[str, str]:
         "country": "c.country",
         **{f"consent of {each}": _has_consent_sql(each) for each in CHANNELS},
         **{f"address of {each}": has_address_sql(each) for each in CHANNELS},
+        "consents_unclear": "array_to_string(c.consents_unclear, ' ')",
         "topics_declined": "array_to_string(c.topics_declined, ' ')",
         **{f"barred {each}": _is_barred_sql(each) for each in address_fields()},
     }
@@ -146,19 +149,20 @@ def batch_of(
         suppressed=columns["suppressed"],
         time_zones=columns["time_zone"],
         countries=columns["country"],
-        declined=_by_topic(columns["topics_declined"]),
+        unclear=_by_word(columns["consents_unclear"]),
+        declined={int(tag): who for tag, who in _by_word(columns["topics_declined"]).items()},
         barred={channel: columns[f"barred {channel}"] for channel in address_fields()},
         columns={name: columns[f"field {index}"] for index, name in enumerate(fields)},
     )
 
 
-def _by_topic(declined: NDArray[np.object_]) -> dict[int, NDArray[np.bool_]]:
-    """declined : (n,) ids of tags, as text."""
-    by_topic: dict[int, NDArray[np.bool_]] = {}
-    for row in np.flatnonzero(declined != ""):
-        for tag in declined[row].split():
-            by_topic.setdefault(int(tag), np.zeros(len(declined), dtype=bool))[row] = True
-    return by_topic
+def _by_word(texts: NDArray[np.object_]) -> dict[str, NDArray[np.bool_]]:
+    """texts : (n,) words separated by blanks. By word: whose text has it."""
+    by_word: dict[str, NDArray[np.bool_]] = {}
+    for row in np.flatnonzero(texts != ""):
+        for word in texts[row].split():
+            by_word.setdefault(word, np.zeros(len(texts), dtype=bool))[row] = True
+    return by_word
 
 
 def _kind(name: str) -> Kind:

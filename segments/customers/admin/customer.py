@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from import_export import resources
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from optiengine.lib.admin import LargeTable, ReadOnlyAdmin
 from optiengine.lib.export import ExportAdmin
@@ -24,23 +24,26 @@ from optiengine.lib.figures import money
 from optiengine.lib.panel import Panel
 from segments.channel_labels import channel_choices, channel_label
 from segments.currency import with_currency
+from segments.customers.admin.consent_panels import answer_label
 from segments.customers.admin.customer_panels import customer_panels
 from segments.customers.admin.import_links import ImportLink
-from segments.customers.change_consent import change_consents
 from segments.customers.erase_customer import erase_customer
+from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import mark_customer
 from segments.models import (
-    ConsentChange,
+    ConsentStatement,
     Customer,
     CustomerState,
     Organisation,
     Stage,
     StateBuild,
 )
+from segments.models.consent import ConsentSource
 from segments.models.customer import PROFILE
 from segments.state.admin.micro_segment import STAGE_COLOURS
 
-CUSTOMER_FIELDS = ["external_id", *PROFILE, "consents", "suppressed"]
+EDITABLE = ["external_id", *PROFILE, "suppressed"]
+CUSTOMER_FIELDS = [*EDITABLE, "consents"]
 
 
 class CustomerResource(resources.ModelResource):
@@ -62,9 +65,26 @@ class CustomerForm(forms.ModelForm):
         help_text=gettext_lazy("Each change is stored with its author as proof of consent."),
     )
 
+    consent_proof = forms.CharField(
+        label=gettext_lazy("proof of consent"),
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy(
+            "Required to add a consent: when and how the customer gave it, and the wording."
+        ),
+    )
+
     class Meta:
         model = Customer
         fields = CUSTOMER_FIELDS
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        shown = set(_initial(self)) if self.instance.pk else set()
+        if set(cleaned.get("consents") or []) - shown and not cleaned.get("consent_proof"):
+            self.add_error("consent_proof", _("Enter when and how the customer gave the consent."))
+        return cleaned
 
 
 class ChannelFilter(admin.SimpleListFilter):
@@ -102,7 +122,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
     readonly_fields = ["not_by", "erased_at", "created_at", "updated_at"]
     change_form_outer_before_template = "optiengine/panels.html"
     fieldsets = [
-        (None, {"fields": [("external_id", "suppressed"), "consents", "not_by"]}),
+        (None, {"fields": [("external_id", "suppressed"), "consents", "consent_proof", "not_by"]}),
         (
             gettext_lazy("Person"),
             {
@@ -209,19 +229,30 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
     ) -> None:
         """Consents go through the service that keeps the proof; nothing else is written along."""
         wanted = set(form.cleaned_data.get("consents") or [])
+        shown: set[str] = set()
         if change:
             shown = set(form.fields["consents"].to_python(_initial(form)) or [])
-            changed = [name for name in form.changed_data if name != "consents"]
-            obj.consents = Customer.objects.values_list("consents", flat=True).get(pk=obj.pk)
-            if changed:
+            if changed := [name for name in form.changed_data if name in EDITABLE]:
                 obj.save(update_fields=[*changed, "updated_at"])
-            wanted = (set(obj.consents) | (wanted - shown)) - (shown - wanted)
         else:
             obj.consents = []
             super().save_model(request, obj, form, change)
-        mark_customer(obj, at=timezone.now())
-        source = f"admin: {request.user.get_username()}"[:100]
-        change_consents(obj, wanted, source=source, at=timezone.now())
+        at = timezone.now()
+        mark_customer(obj, at=at)
+        by = request.user.get_username()
+        # A withdrawal is entered for the customer, who asked for it; a consent needs its proof.
+        proof = {"text": form.cleaned_data["consent_proof"], "entered_by": by}
+        for says_yes, channels in ((False, shown - wanted), (True, wanted - shown)):
+            record_consents(
+                obj,
+                dict.fromkeys(sorted(channels), says_yes),
+                kind=ConsentSource.ADMIN,
+                source=f"admin: {by}",
+                said_at=at,
+                at=at,
+                by_customer=not says_yes,
+                proof=proof if says_yes else None,
+            )
 
     def change_view(
         self,
@@ -246,20 +277,27 @@ def _initial(form: forms.ModelForm) -> list[str]:
     return field.hidden_widget().value_from_datadict(form.data, form.files, name) or []
 
 
-@admin.register(ConsentChange)
-class ConsentChangeAdmin(ReadOnlyAdmin):
-    list_display = ["changed_at", "customer", "was", "became", "source"]
+@admin.register(ConsentStatement)
+class ConsentStatementAdmin(ReadOnlyAdmin):
+    list_display = ["said_at", "customer", "about", "answer", "by_what", "source", "recorded_at"]
     list_select_related = ["customer"]
+    list_filter = ["kind"]
     search_fields = ["customer__external_id__exact"]
     search_help_text = gettext_lazy("The complete customer ID.")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     raw_id_fields = ["customer"]
 
-    @admin.display(description=gettext_lazy("before"))
-    def was(self, change: ConsentChange) -> str:
-        return ", ".join(change.before) or "–"
+    @admin.display(description=gettext_lazy("channel or topic"))
+    def about(self, statement: ConsentStatement) -> str:
+        if statement.channel:
+            return channel_label(statement.channel)
+        return _("topic %d") % statement.topic
 
-    @admin.display(description=gettext_lazy("after"))
-    def became(self, change: ConsentChange) -> str:
-        return ", ".join(change.after) or "–"
+    @admin.display(description=gettext_lazy("answer"))
+    def answer(self, statement: ConsentStatement) -> str:
+        return answer_label(statement.says_yes)
+
+    @admin.display(description=gettext_lazy("by what"))
+    def by_what(self, statement: ConsentStatement) -> str:
+        return statement.get_kind_display()

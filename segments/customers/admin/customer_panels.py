@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from optiengine.lib.figures import money, number, percent
 from optiengine.lib.panel import Panel
-from segments.channel_labels import channel_label
+from segments.customers.admin.consent_panels import consent_panels
 from segments.models import Customer, CustomerState, EventKind, StateBuild
 from segments.state.features import feature_values
 
@@ -21,7 +21,7 @@ def customer_panels(customer: Customer, currency: str) -> list[Panel]:
     return [
         *_state_panels(customer, currency),
         _moves(customer),
-        _consents(customer),
+        *consent_panels(customer),
         _events(customer, currency),
     ]
 
@@ -65,27 +65,6 @@ def _moves(customer: Customer) -> Panel:
             for move in moves
         ],
         headers=[_("Day"), _("From"), _("To")],
-        empty=_("None yet."),
-    )
-
-
-def _consents(customer: Customer) -> Panel:
-    def words(channels: list[str]) -> str:
-        return ", ".join(map(channel_label, channels)) or "–"
-
-    changes = customer.consent_changes.order_by("-changed_at", "-pk")[:N_RECENT]
-    return Panel(
-        _("Consent changes"),
-        [
-            (
-                date_format(timezone.localtime(change.changed_at), "SHORT_DATETIME_FORMAT"),
-                words(change.before),
-                words(change.after),
-                change.source,
-            )
-            for change in changes
-        ],
-        headers=[_("When"), _("Before"), _("After"), _("By")],
         empty=_("None yet."),
     )
 

@@ -80,7 +80,7 @@ class Feed:
             customer, _is_new = write_customer(name, fields, at=at, may_create=True)
             consents = dict(zip(CHANNELS, population.consent[row].tolist(), strict=True))
             if customer:
-                say_consents(customer, consents, source="shop", at=at)
+                say_consents(customer, consents, source="shop", at=at, said_at=at)
 
     def hand_in(self, deeds: Sequence[CustomerEvent], at: datetime, *, by_file: bool) -> None:
         if not deeds:

@@ -1,0 +1,119 @@
+"""The one place that writes what customers allow: derived from all statements, for many at once.
+
+It does in SQL what numerics.what_holds says of one channel or topic; a property test holds the two
+together. Whoever stores statements locks the customers' rows before, and derives in the same
+transaction, so that of two who write at once the second sees what the first said.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from segments.channels import CHANNELS
+from segments.models import Customer
+from segments.models.consent import SET_BITS
+
+# Of keys k (customer_id, channel, topic): what holds, NULL where nothing was ever said. Of what
+# files said only the newest yes, no and unreadable cell count, each found by the index.
+HOLDS = f"""
+SELECT k.customer_id, k.channel, k.topic,
+    CASE WHEN m.withdrawn_at >= coalesce(m.brought_back_at, '-infinity') THEN 'no'
+         WHEN m.no_at = m.newest_at THEN 'no'
+         WHEN m.unclear_at = m.newest_at THEN 'unclear'
+         WHEN m.yes_at = m.newest_at THEN 'yes' END AS holds
+FROM ({{keys}}) k CROSS JOIN LATERAL (
+    SELECT max(said_at) AS newest_at,
+        max(said_at) FILTER (WHERE NOT says_yes AND by_customer) AS withdrawn_at,
+        max(said_at) FILTER (WHERE brings_back) AS brought_back_at,
+        max(said_at) FILTER (WHERE NOT says_yes) AS no_at,
+        max(said_at) FILTER (WHERE says_yes IS NULL) AS unclear_at,
+        max(said_at) FILTER (WHERE says_yes) AS yes_at
+    FROM (
+        SELECT s.said_at, s.says_yes, s.by_customer, s.brings_back
+        FROM segments_consentstatement s
+        WHERE s.customer_id = k.customer_id AND s.channel = k.channel
+            AND s.topic IS NOT DISTINCT FROM k.topic
+        UNION ALL
+        (SELECT f.said_at, true, false, false FROM segments_fileconsents f
+         WHERE f.block = k.customer_id >> {SET_BITS} AND f.channel = k.channel AND f.says_yes
+             AND get_bit(f.customers, (k.customer_id & {(1 << SET_BITS) - 1})::int) = 1
+         ORDER BY f.said_at DESC LIMIT 1)
+        UNION ALL
+        (SELECT f.said_at, false, false, false FROM segments_fileconsents f
+         WHERE f.block = k.customer_id >> {SET_BITS} AND f.channel = k.channel AND NOT f.says_yes
+             AND get_bit(f.customers, (k.customer_id & {(1 << SET_BITS) - 1})::int) = 1
+         ORDER BY f.said_at DESC LIMIT 1)
+        UNION ALL
+        (SELECT f.said_at, NULL, false, false FROM segments_fileconsents f
+         WHERE f.block = k.customer_id >> {SET_BITS} AND f.channel = k.channel
+             AND f.says_yes IS NULL
+             AND get_bit(f.customers, (k.customer_id & {(1 << SET_BITS) - 1})::int) = 1
+         ORDER BY f.said_at DESC LIMIT 1)
+    ) said
+) m
+"""
+
+# Channels and topics that nobody asks about stay as they are.
+DERIVE = """
+WITH h AS MATERIALIZED (
+    SELECT customer_id,
+        array_agg(channel) FILTER (WHERE topic IS NULL) AS channels,
+        array_agg(channel) FILTER (WHERE topic IS NULL AND holds = 'yes') AS allowed,
+        array_agg(channel) FILTER (WHERE topic IS NULL AND holds = 'unclear') AS unclear,
+        array_agg(topic) FILTER (WHERE topic IS NOT NULL) AS topics,
+        array_agg(topic) FILTER (WHERE topic IS NOT NULL AND holds = 'no') AS declined
+    FROM ({holds}) each GROUP BY customer_id
+), n AS (
+    SELECT c.id, c.consents AS consents_before,
+        ARRAY(SELECT one.channel FROM unnest(%(channels)s::varchar[])
+              WITH ORDINALITY AS one (channel, place)
+              WHERE one.channel = ANY (h.allowed) OR one.channel = ANY (c.consents)
+                  AND one.channel <> ALL (coalesce(h.channels, '{{}}'))
+              ORDER BY place) AS consents,
+        ARRAY(SELECT one.channel FROM unnest(%(channels)s::varchar[])
+              WITH ORDINALITY AS one (channel, place)
+              WHERE one.channel = ANY (h.unclear) OR one.channel = ANY (c.consents_unclear)
+                  AND one.channel <> ALL (coalesce(h.channels, '{{}}'))
+              ORDER BY place) AS consents_unclear,
+        ARRAY(SELECT one.topic FROM unnest(c.topics_declined || h.declined) AS one (topic)
+              WHERE one.topic = ANY (h.declined)
+                  OR one.topic <> ALL (coalesce(h.topics, '{{}}'))
+              GROUP BY one.topic ORDER BY one.topic) AS topics_declined
+    FROM h JOIN segments_customer c ON c.id = h.customer_id
+)
+UPDATE segments_customer c
+SET consents = n.consents, consents_unclear = n.consents_unclear,
+    topics_declined = n.topics_declined, updated_at = %(at)s
+FROM n WHERE c.id = n.id AND (
+    NOT (c.consents @> n.consents AND n.consents @> c.consents)
+    OR c.consents_unclear <> n.consents_unclear OR c.topics_declined <> n.topics_declined)
+"""
+
+
+def derive_consents(keys: str, params: Mapping[str, Any] | None = None, *, at: datetime) -> int:
+    """Set what customers allow by what was said; returns how many of them changed.
+
+    keys : SQL whose columns are customer_id, channel ('' for a topic) and topic (NULL for a
+    channel), each key once; of customers whose rows this transaction has locked.
+    """
+    query = DERIVE.format(holds=HOLDS.format(keys=keys))
+    with connection.cursor() as cursor:
+        cursor.execute(query, {**(params or {}), "channels": list(CHANNELS), "at": at})
+        return cursor.rowcount
+
+
+def derive_customer(
+    customer: Customer, channels: Sequence[str], topics: Sequence[int] = (), *, at: datetime
+) -> bool:
+    """The same for one customer, whose row is locked; whether anything changed."""
+    keys = (
+        "SELECT %(customer)s::bigint AS customer_id, channel, NULL::bigint AS topic "
+        "FROM unnest(%(asked)s::text[]) AS asked (channel) UNION ALL "
+        "SELECT %(customer)s, '', topic FROM unnest(%(topics)s::bigint[]) AS asked (topic)"
+    )
+    params = {"customer": customer.pk, "asked": list(channels), "topics": list(topics)}
+    n_changed = derive_consents(keys, params, at=at)
+    customer.refresh_from_db(fields=["consents", "consents_unclear", "topics_declined"])
+    return n_changed > 0

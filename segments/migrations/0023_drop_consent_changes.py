@@ -1,0 +1,7 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("segments", "0022_statements_from_changes")]
+
+    operations = [migrations.DeleteModel(name="ConsentChange")]
