@@ -15,14 +15,15 @@ from campaigns.models import CapacityLimit, Exclusion, FollowUp, FrequencyCap, T
 from journeys.learning.fit_uplift import fit_uplift
 from journeys.learning.measure_outcomes import measure_outcomes
 from journeys.models import Decision
+from segments.customers.record_consents import record_consents
 from segments.models import (
-    ConsentChange,
     Event,
     FeatureDefinition,
     ImportJob,
     SegmentMove,
     TargetGroup,
 )
+from segments.models.consent import ConsentSource
 from segments.state.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_order, make_plan
@@ -47,8 +48,8 @@ def live(n: int, *, first: int = 0) -> None:
     customers = make_customers(n)
     for number, customer in enumerate(customers):
         make_order(customer, on=days[0] - timedelta(days=3), hour=number % 20)
-        ConsentChange.objects.create(
-            customer=customer, before=[], after=["email"], changed_at=NOW, source="test"
+        record_consents(
+            customer, {"email": True}, kind=ConsentSource.API, source="test", said_at=NOW, at=NOW
         )
     tag = Tag.objects.create(name=f"tag-{first}")
     made = []
@@ -82,7 +83,7 @@ def test_every_model_has_a_page_in_the_admin_or_on_its_parents(model):
     parents = {
         "journeys.Outcome",
         "journeys.UpliftTotal",
-        "segments.ConsentChange",
+        "segments.FileConsents",
         "segments.EventCursor",
         "journeys.SplitProof",
         "journeys.SplitSearchState",

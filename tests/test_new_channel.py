@@ -24,7 +24,7 @@ from segments.channels import CHANNELS, Channel
 from segments.customers.customer_links import PREFERENCES, UNSUBSCRIBE, Reader, page_url
 from segments.customers.erase_customer import erase_customer
 from segments.customers.suppress_addresses import find_suppression, suppress_address
-from segments.models import ConsentChange, Customer, StateBuild, Suppression, TargetGroup
+from segments.models import Customer, StateBuild, Suppression, TargetGroup
 from segments.rules.numerics.rule import parse_rule
 from segments.rules.rule_fields import parse_known_rule, rule_fields
 from segments.state.count_reachable import count_reachable
@@ -41,7 +41,7 @@ from tests.factories import (
 from tests.journeys.engine import decide_day, make_customers, make_plan
 from tests.journeys.http_peer import running_http_peer
 from tests.journeys.routes import make_endpoint, route
-from tests.segments.importing import counts, import_text, rejected
+from tests.segments.importing import counts, import_text, warned
 
 pytestmark = pytest.mark.django_db
 WHATSAPP = "whatsapp"
@@ -95,11 +95,11 @@ def test_a_file_says_who_allowed_it(tmp_path):
         f"K-1,{PHONE},yes,no\nK-2,+49 170 2,,yes\nK-3,+49 170 3,perhaps,\n",
     )
 
-    assert counts(job) == (3, 2, 0, 0, 1)
-    assert "perhaps" in rejected(job)[4]
+    assert counts(job) == (3, 3, 0, 0, 0)
+    assert "perhaps" in warned(job)[4]
     allowed = dict(Customer.objects.values_list("external_id", "consents"))
-    assert allowed == {"K-1": [WHATSAPP], "K-2": ["sms"]}
-    assert ConsentChange.objects.get(customer__external_id="K-1").after == [WHATSAPP]
+    assert allowed == {"K-1": [WHATSAPP], "K-2": ["sms"], "K-3": []}
+    assert Customer.objects.get(external_id="K-3").consents_unclear == [WHATSAPP]
 
 
 def test_partners_read_and_change_the_consent(caller):
@@ -121,7 +121,8 @@ def test_people_see_and_change_the_consent_in_the_admin(admin_client):
     assert "K-1" in listed.text
 
     form = {"external_id": "K-1", "phone": PHONE, "attributes": "{}", "consents": ["email"]}
-    saved = admin_client.post(address, form | {"initial-consents": [WHATSAPP]})
+    form |= {"initial-consents": [WHATSAPP], "consent_proof": "By phone, 1 March"}
+    saved = admin_client.post(address, form)
 
     assert saved.status_code == 302
     anna.refresh_from_db()

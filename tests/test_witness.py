@@ -12,10 +12,14 @@ from journeys.decision_version import DECISION_VERSION
 from journeys.explain.explain_decision import explain_decision
 from journeys.explain.replay_run import replay_live, replay_run
 from journeys.models import Decision, DecisionRun, Delivery
+from segments.customers.read_statements import holdings_of, statements_of
+from segments.models import Customer
 from tests.witness import migrate, restored_database
 
 # What migrations and Django itself write; nobody's data is in it.
 OWN_TABLES = {"auth_permission", "django_content_type", "django_migrations"}
+# Changes of consent became statements about it: see the test of those.
+OWN_TABLES |= {"segments_consentchange"}
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,17 @@ def test_every_run_replays_without_a_difference(witness):
         n_decisions[str(run.pk)] = result.n_decisions
 
     assert n_decisions == {pk: run["n_decisions"] for pk, run in witness["runs"].items()}
+
+
+def test_consents_hold_as_they_did_by_what_was_said(witness):
+    n_statements = 0
+    for customer in Customer.objects.filter(erased_at=None):
+        statements = statements_of(customer)
+        n_statements += len(statements)
+        holdings = holdings_of(statements)
+        allowed = [channel for (channel, topic), h in holdings.items() if h.allowed and not topic]
+        assert sorted(allowed) == sorted(customer.consents), customer
+    assert n_statements >= witness["rows"]["segments_consentchange"] / 2
 
 
 def test_runs_from_before_there_were_versions_are_of_the_first(witness):

@@ -200,9 +200,9 @@ FROM segments_fileconsents WHERE block = ANY (%s)
 
 def _statements(customers: list[int]) -> dict[tuple[int, str], list[Row]]:
     """By customer and channel: what was said about consent, in no order."""
-    found: dict[tuple[int, str], list[Row]] = defaultdict(list)
+    statements: dict[tuple[int, str], list[Row]] = defaultdict(list)
     for row in rows(STATEMENTS, customers):
-        found[row["customer_id"], row["channel"]].append(row)
+        statements[row["customer_id"], row["channel"]].append(row)
     in_block: dict[int, list[int]] = defaultdict(list)
     for customer in customers:
         in_block[customer // BLOCK].append(customer)
@@ -211,8 +211,8 @@ def _statements(customers: list[int]) -> dict[tuple[int, str], list[Row]]:
         row |= {"by_customer": False, "brings_back": False}
         for customer in in_block[row["block"]]:
             if bits[customer % BLOCK] == "1":
-                found[customer, row["channel"]].append(row)
-    return found
+                statements[customer, row["channel"]].append(row)
+    return statements
 
 
 def _consents_now() -> dict[int, list[str]]:

@@ -53,7 +53,7 @@ class Statement:
 
 def statements_of(customer: Customer) -> list[Statement]:
     """The newest by the time it was said first."""
-    found = [
+    statements = [
         Statement(
             each.channel,
             each.topic,
@@ -70,12 +70,12 @@ def statements_of(customer: Customer) -> list[Statement]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(FILES, {"customer": customer.pk})
-        found += [
+        statements += [
             Statement(channel, None, says_yes, said_at, recorded_at, ConsentSource.FILE, source)
             for channel, says_yes, said_at, recorded_at, source in cursor.fetchall()
         ]
-    found.sort(key=lambda each: (each.said_at, each.recorded_at))
-    return _without_repeats(found)[::-1]
+    statements.sort(key=lambda each: (each.said_at, each.recorded_at))
+    return _without_repeats(statements)[::-1]
 
 
 def holdings_of(statements: Iterable[Statement]) -> dict[Subject, Holding]:
@@ -83,8 +83,8 @@ def holdings_of(statements: Iterable[Statement]) -> dict[Subject, Holding]:
     by_subject: dict[Subject, list[Said]] = defaultdict(list)
     for statement in statements:
         by_subject[statement.subject].append(statement.said)
-    places = {channel: place for place, channel in enumerate(CHANNELS)}
-    order = sorted(by_subject, key=lambda s: (s[1] or 0, places.get(s[0], len(places))))
+    ranks = {channel: rank for rank, channel in enumerate(CHANNELS)}
+    order = sorted(by_subject, key=lambda s: (s[1] or 0, ranks.get(s[0], len(ranks))))
     return {subject: what_holds(by_subject[subject]) for subject in order}
 
 
@@ -98,12 +98,12 @@ def topic_titles(topics: Collection[int]) -> dict[int, str]:
 def _without_repeats(statements: list[Statement]) -> list[Statement]:
     """In order of time: what files of one source said several times in a row is one."""
     kept: list[Statement] = []
-    newest: dict[Subject, int] = {}  # place in `kept` of the last of each
+    newest: dict[Subject, int] = {}  # position in `kept` of the last of each
     for statement in statements:
-        place = newest.get(statement.subject)
-        if place is not None and _is_repeat(kept[place], statement):
-            first = kept[place]
-            kept[place] = replace(
+        position = newest.get(statement.subject)
+        if position is not None and _is_repeat(kept[position], statement):
+            first = kept[position]
+            kept[position] = replace(
                 statement,
                 first_said_at=first.first_said_at or first.said_at,
                 n_times=first.n_times + 1,
@@ -114,10 +114,7 @@ def _without_repeats(statements: list[Statement]) -> list[Statement]:
     return sorted(kept, key=lambda each: (each.said_at, each.recorded_at))
 
 
-def _is_repeat(one: Statement, other: Statement) -> bool:
-    is_from_files = one.kind == other.kind == ConsentSource.FILE and not (one.proof or other.proof)
-    return is_from_files and (one.says_yes, one.source, one.brings_back) == (
-        other.says_yes,
-        other.source,
-        other.brings_back,
-    )
+def _is_repeat(earlier: Statement, later: Statement) -> bool:
+    """Whether two files in a row say the same, both without a proof."""
+    facts = {(s.kind, s.source, s.says_yes, bool(s.proof)) for s in (earlier, later)}
+    return facts == {(ConsentSource.FILE, later.source, later.says_yes, False)}

@@ -16,9 +16,17 @@ from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
 
 from optiengine.lib.days import known_zones
-from segments.channels import ADDRESS_FIELDS, CHANNELS
+from segments.channels import ADDRESS_FIELDS
 from segments.customers.suppress_addresses import mark_customers
 from segments.imports import fields as read
+from segments.imports.consent_cells import (
+    CHANGED,
+    PROOF,
+    TIME,
+    channels_of,
+    consents_of_new,
+    record_file_consents,
+)
 from segments.imports.fields import Field, Respelling
 from segments.imports.spec import (
     ImportCounts,
@@ -130,6 +138,22 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             respelling=read.dates_as_written(order, tomorrow),
         ),
         *read.consent_fields(),
+        Field(
+            TIME,
+            gettext_lazy("consent said at"),
+            read.moment(EARLIEST_BIRTH, plan.at),
+            gettext_lazy("“%s” is not a valid time in the past. Use YYYY-MM-DD hh:mm:ss."),
+            ("consenttime", "consentdate", "consenttimestamp", "consentchangedat"),
+            respelling=read.dates_as_written(order, today),
+        ),
+        Field(
+            PROOF,
+            gettext_lazy("proof of consent"),
+            read.text(500),
+            gettext_lazy("“%s” is too long. Use one line of at most 500 characters."),
+            ("proofofconsent", "consenttext"),
+            max_length=500,
+        ),
     ]
 
 
@@ -143,27 +167,12 @@ def _name(name: str, label: str | Promise, aliases: tuple[str, ...]) -> Field:
 
 def customer_outputs(plan: ImportPlan) -> dict[str, str]:
     columns = {"external_id": "s.external_id"}
-    read = (*TEXTS, *DATES, *_consents(plan))
+    consents = [f"consent_{channel}" for channel in channels_of(plan)]
+    read = (*TEXTS, *DATES, *consents, TIME, PROOF)
     columns |= {name: f"s.{name}" for name in read if name in plan.used}
     if plan.extras:
         columns["extra_columns"] = "s.extra_columns"
     return columns
-
-
-def _consents(plan: ImportPlan) -> list[str]:
-    return [f"consent_{channel}" for channel in CHANNELS if f"consent_{channel}" in plan.used]
-
-
-def _consents_after(plan: ImportPlan, before: str) -> str:
-    """SQL of the channels allowed after a row, in the channels' order; `before` is an array."""
-    parts = []
-    for channel in CHANNELS:
-        had = f"CASE WHEN {quote(channel)} = ANY ({before}) THEN {quote(channel)} END"
-        if f"consent_{channel}" in plan.used:
-            cell = f"v.consent_{channel}"
-            had = f"CASE WHEN {cell} THEN {quote(channel)} WHEN {cell} IS NULL THEN {had} END"
-        parts.append(had)
-    return f"array_remove(ARRAY[{', '.join(parts)}], NULL)::varchar[]"
 
 
 def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
@@ -173,13 +182,27 @@ def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     reject(cursor, known.format(" AND c.erased_at IS NOT NULL"), erased)
     n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
     n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known.format('')}")
+    newest_before = count(cursor, "SELECT coalesce(max(id), 0) FROM segments_customer")
+    cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
     n_updated = _update_customers(cursor, plan) if n_known else 0
     n_created = 0
     if n_known < n_valid:
         n_created = _create_customers(cursor, plan, known.format("") if n_known else "false")
     if n_created != n_valid - n_known:
         raise RacedByOthers
+    record_file_consents(cursor, plan, customer_fields(plan))
+    n_updated += _n_also_updated(cursor, newest_before) if n_known else 0
     return ImportCounts(n_created, n_updated, n_known - n_updated)
+
+
+def _n_also_updated(cursor: CursorWrapper, newest_before: int) -> int:
+    """Rows of which only the consents changed, of customers who were there before."""
+    return count(
+        cursor,
+        f"SELECT count(*) FROM {CHECKED} v JOIN segments_customer c USING (external_id) "
+        f"JOIN {CHANGED} h ON h.id = c.id WHERE c.id <= {newest_before} "
+        f"AND NOT EXISTS (SELECT FROM {CHANGES} n WHERE n.id = c.id)",
+    )
 
 
 def _suppress_listed(where: str, params: list, plan: ImportPlan) -> None:
@@ -200,53 +223,43 @@ def reject_by_mode(cursor: CursorWrapper, mode: str, is_known: str) -> None:
 
 
 def _create_customers(cursor: CursorWrapper, plan: ImportPlan, known: str) -> int:
-    """Insert the customers that are new, with the proof of their consents.
+    """Insert the customers that are new.
 
     known : SQL of whether v exists already. Where none does it is "false": a planner that has
     seen the table empty would search all rows inserted so far for each one that follows.
     """
     newest_before = count(cursor, "SELECT coalesce(max(id), 0) FROM segments_customer")
-    columns = dict.fromkeys(TEXTS, "''") | {"consents": _consents_after(plan, "'{}'::text[]")}
+    columns = dict.fromkeys(TEXTS, "''") | consents_of_new(plan)
     columns |= {name: f"coalesce(v.{name}, '')" for name in TEXTS if name in plan.used}
     columns |= {name: f"v.{name}" for name in DATES if name in plan.used}
     columns["attributes"] = "v.extra_columns" if plan.extras else "'{}'"
     columns |= {"external_id": "v.external_id", "suppressed": "false"}
     columns |= {"created_at": _at(plan), "updated_at": _at(plan)}
     cursor.execute(
-        f"WITH made AS (INSERT INTO segments_customer ({', '.join(columns)}) "
+        f"INSERT INTO segments_customer ({', '.join(columns)}) "
         f"SELECT {', '.join(columns.values())} FROM {CHECKED} v WHERE NOT {known} "
-        "ON CONFLICT (external_id) DO NOTHING RETURNING id, consents), "
-        'proof AS (INSERT INTO segments_consentchange (customer_id, "before", "after", changed_at, '
-        f"source) SELECT id, '{{}}', consents, {_at(plan)}, {quote(plan.source)} FROM made "
-        "WHERE consents <> '{}') SELECT count(*) FROM made"
+        "ON CONFLICT (external_id) DO NOTHING"
     )
-    n_created = cursor.fetchone()[0]
+    n_created = cursor.rowcount
     # Ids grow, so ours are above all that were there; what others made meanwhile does no harm.
     _suppress_listed("c.id > %s", [newest_before], plan)
     return n_created
 
 
 def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
-    """Change the customers that a row says something new about, with the proof of consents.
-
-    The rows are locked before they are compared, so a withdrawal that comes in meanwhile is seen
-    rather than overwritten.
-    """
+    """Change the customers that a row says something new about; consents are derived afterwards."""
     columns = {name: _after(name, plan) for name in (*TEXTS, *DATES) if name in plan.used}
     differs = [f"c.{name} IS DISTINCT FROM {value}" for name, value in columns.items()]
     if plan.extras:
         columns["attributes"] = f"{_attributes_kept(plan)} || v.extra_columns"
         differs.append(f"c.attributes <> {columns['attributes']}")
-    if _consents(plan):
-        columns["consents"] = after = _consents_after(plan, "c.consents")
-        differs.append(f"NOT (c.consents @> {after} AND {after} @> c.consents)")
     if not columns:
+        cursor.execute(f"CREATE TEMPORARY TABLE {CHANGES} (id bigint)")
         return 0
     news = ", ".join(f"{value} AS {name}" for name, value in columns.items())
     moves = [f"c.{name} <> {_after(name, plan)}" for name in ADDRESS_FIELDS if name in plan.used]
-    cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
     cursor.execute(
-        f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT c.id, c.consents AS consents_before, {news}, "
+        f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT c.id, {news}, "
         f"{' OR '.join(moves) or 'false'} AS has_moved "
         f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.external_id "
         f"WHERE {' OR '.join(differs)} FOR NO KEY UPDATE OF c"
@@ -259,13 +272,6 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
     n_updated = cursor.rowcount
     moved = f"c.id IN (SELECT id FROM {CHANGES} WHERE has_moved)"
     _suppress_listed(moved, [], plan)
-    if "consents" in columns:
-        cursor.execute(
-            'INSERT INTO segments_consentchange (customer_id, "before", "after", changed_at, '
-            f"source) SELECT id, consents_before, consents, {_at(plan)}, {quote(plan.source)} "
-            f"FROM {CHANGES} "
-            "WHERE NOT (consents @> consents_before AND consents_before @> consents)"
-        )
     return n_updated
 
 

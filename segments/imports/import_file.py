@@ -22,9 +22,9 @@ from segments.errors import ImportRefused
 from segments.imports.cell_warnings import CellWarnings, count_warnings, warned_rows
 from segments.imports.file_format import FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
-from segments.imports.open_file import fingerprint
+from segments.imports.open_file import fingerprint, modified_at
 from segments.imports.progress import Progress
-from segments.imports.rejected_file import write_rejected
+from segments.imports.rejected_file import ERROR, WITHDRAWN, write_rejected
 from segments.imports.respell_columns import refuse_open_questions, respell_columns
 from segments.imports.spec import (
     ImportCounts,
@@ -56,8 +56,13 @@ def create_import(
     encoding: str = "",
     by: Any = None,
     at: datetime,
+    made_at: datetime | None = None,
 ) -> ImportJob:
-    """A job that waits to be run, with all that was found out. Raises ImportRefused."""
+    """A job that waits to be run, with all that was found out. Raises ImportRefused.
+
+    made_at : when the file was made, which is when it says what it says about consents; by default
+    the modification time of the file.
+    """
     path, spec, options = Path(path).resolve(), spec_of(kind), options or ImportOptions()
     if mode not in ImportJob.Mode.values:
         raise ImportRefused(_("“%s” is not a valid mode. Use create, update or upsert.") % mode)
@@ -81,6 +86,7 @@ def create_import(
         source=source,
         created_by=by,
         created_at=at,
+        file_made_at=min(made_at or modified_at(path), at),
     )
 
 
@@ -125,6 +131,8 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
         source=job.source,
         mode=job.mode,
         is_final=True,
+        made_at=job.file_made_at,
+        job_id=job.pk,
     )
     rejected = Path(settings.DATA_DIR) / "imports" / f"{job.pk}-rejected.csv"
     with progress, staging_session(plan) as cursor:
@@ -151,16 +159,16 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
                     counts = spec.merge(cursor, plan)
                     counts += ImportCounts(unchanged=settle_repeats(cursor))
                     warnings = count_warnings(cursor, spec, plan)
-                    n_rejected, n_warned = write_rejected(
+                    n_listed = write_rejected(
                         cursor, rejected, file_format, warned_rows(spec, plan)
                     )
                     _save_done(
                         job,
                         n_rows,
                         counts,
-                        n_rejected,
+                        n_listed,
                         warnings,
-                        str(rejected) if n_rejected or n_warned else "",
+                        str(rejected) if any(n_listed.values()) else "",
                         finished_at=at + timedelta(seconds=time.monotonic() - started),
                     )
                 break
@@ -175,7 +183,7 @@ def _save_done(
     job: ImportJob,
     n_rows: int,
     counts: ImportCounts,
-    n_rejected: int,
+    n_listed: Mapping[str, int],
     warnings: list[CellWarnings],
     rejected_path: str,
     *,
@@ -188,7 +196,8 @@ def _save_done(
         n_created=counts.created,
         n_updated=counts.updated,
         n_unchanged=counts.unchanged,
-        n_rejected=n_rejected,
+        n_rejected=n_listed[ERROR],
+        n_kept_withdrawn=n_listed[WITHDRAWN],
         n_bytes_read=job.n_bytes,
         n_warnings=sum(warning.n_cells for warning in warnings),
         warnings=[warning.as_json() for warning in warnings],

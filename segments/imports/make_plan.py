@@ -23,6 +23,8 @@ def make_plan(
     source: str = "file",
     mode: str = "upsert",
     is_final: bool = False,
+    made_at: datetime | None = None,
+    job_id: int | None = None,
 ) -> ImportPlan:
     """Understand one import. `is_final` takes the mapping as it is, without suggestions."""
     columns, organisation = file_format.columns, Organisation.current()
@@ -34,6 +36,8 @@ def make_plan(
         mode=mode,
         options=options,
         cells=cells_of(file_format),
+        made_at=made_at,
+        job_id=job_id,
     )
     if not is_final:
         mapping = complete_mapping(columns, spec.fields(plan), mapping or {})

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,7 @@ def fingerprint(path: Path) -> tuple[str, int]:
         while file.read(CHUNK_BYTES):
             pass
         return file.sha256, file.n_bytes_read
+
+
+def modified_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)

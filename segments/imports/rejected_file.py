@@ -9,16 +9,18 @@ from django.db.backends.utils import CursorWrapper
 
 from optiengine.lib.csv_cell import safe_cell
 from segments.imports.file_format import BAD_BYTES, FileFormat
-from segments.imports.staging import REJECTED, STAGED
+from segments.imports.staging import KEPT, REJECTED, STAGED
 
-ERROR, WARNING = "error", "warning"  # the row was rejected; or imported without some cells
+# The row was rejected; or imported without some cells; or its consents stayed withdrawn.
+ERROR, WARNING, WITHDRAWN = "error", "warning", "kept withdrawn"
 
 
 def write_rejected(
     cursor: CursorWrapper, path: Path, file_format: FileFormat, warned_rows: str
-) -> tuple[int, int]:
-    """Write all rejected rows and those with warnings, in the file's order, with line, level and
-    reason first; returns how many of each. None, no file.
+) -> dict[str, int]:
+    """Write all rejected rows, those with warnings and those whose consents were kept withdrawn,
+    in the file's order, with line, level and reason first; returns how many by level. None, no
+    file.
 
     warned_rows : SQL of the lines with warnings, and their sentences.
 
@@ -30,10 +32,12 @@ def write_rejected(
     query = (
         f"COPY (SELECT r.line, r.level, r.reason, s.problem IS NOT NULL, {cells} "
         f"FROM (SELECT line, '{ERROR}' AS level, reason FROM {REJECTED} "
-        f"UNION ALL SELECT line, '{WARNING}', reason FROM ({warned_rows}) w) r "
+        f"UNION ALL SELECT line, '{WARNING}', reason FROM ({warned_rows}) w "
+        f"UNION ALL SELECT line, '{WITHDRAWN}', string_agg(reason, ' ') FROM {KEPT} "
+        "GROUP BY line) r "
         f"JOIN {STAGED} s USING (line) ORDER BY r.line) TO STDOUT"
     )
-    n_rows = {ERROR: 0, WARNING: 0}
+    n_rows = {ERROR: 0, WARNING: 0, WITHDRAWN: 0}
     with unfinished.open("w", encoding="utf-8-sig", newline="") as file, cursor.copy(query) as copy:
         writer = csv.writer(file)
         head = ["rejected_line", "rejected_level", "rejected_reason"]
@@ -47,7 +51,7 @@ def write_rejected(
         unfinished.replace(path)
     else:
         unfinished.unlink()
-    return n_rows[ERROR], n_rows[WARNING]
+    return n_rows
 
 
 def _shown(cell: str | None) -> str:

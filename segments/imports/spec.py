@@ -69,6 +69,13 @@ class ImportPlan:
     extras: tuple[str, ...] = ()
     respelt: frozenset[str] = frozenset()
     currency: str = "EUR"
+    made_at: datetime | None = None  # when the file was made; by default when it is imported
+    job_id: int | None = None
+
+    @property
+    def said_at(self) -> datetime:
+        """The time of what the file says without a time of its own."""
+        return min(self.made_at or self.at, self.at)
 
     @property
     def used(self) -> set[str]:

@@ -23,6 +23,7 @@ from segments.shapes import MAX_EXTRA
 
 STAGED, CHECKED, REJECTED = "import_staged", "import_checked", "import_rejected"
 REPEATED, RESPELT = "import_repeated", "import_respelt_"
+KEPT = "import_kept"  # lines with a yes that does not bring a consent back, and why
 STATISTICS_TARGET = 10  # joins need the number of rows, not how each column's values are spread
 WORK_MEM = "256MB"  # for the hash tables of one import; imports of one kind merge one at a time
 
@@ -104,6 +105,7 @@ def make_staging(cursor: CursorWrapper, file_format: FileFormat) -> None:
     cells = ", ".join(f"c{number} text" for number in range(len(file_format.columns)))
     cursor.execute(f"CREATE TEMPORARY TABLE {STAGED} (line bigint, problem text, {cells})")
     cursor.execute(f"CREATE TEMPORARY TABLE {REJECTED} (line bigint, reason text)")
+    cursor.execute(f"CREATE TEMPORARY TABLE {KEPT} (line bigint, reason text)")
 
 
 def copy_statement(file_format: FileFormat) -> str:
@@ -115,7 +117,7 @@ def copy_statement(file_format: FileFormat) -> str:
 
 def drop_staging(cursor: CursorWrapper) -> None:
     cursor.execute(
-        f"DROP TABLE IF EXISTS {STAGED}, {CHECKED}, {REJECTED}, {REPEATED}, import_changes"
+        f"DROP TABLE IF EXISTS {STAGED}, {CHECKED}, {REJECTED}, {KEPT}, {REPEATED}, import_changes"
     )
     cursor.execute(
         "SELECT relname FROM pg_class WHERE starts_with(relname, %s) AND relpersistence = 't' "

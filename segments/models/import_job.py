@@ -47,6 +47,11 @@ class ImportJob(models.Model):
     n_updated = models.BigIntegerField(_("updated"), default=0)
     n_unchanged = models.BigIntegerField(_("unchanged"), default=0)
     n_rejected = models.BigIntegerField(_("rejected"), default=0)
+    n_kept_withdrawn = models.BigIntegerField(
+        _("kept withdrawn"),
+        default=0,
+        help_text=_("Rows with a yes for a consent that was withdrawn later or by the customer."),
+    )
     n_warnings = models.BigIntegerField(
         _("warnings"),
         default=0,
@@ -69,6 +74,12 @@ class ImportJob(models.Model):
         verbose_name=_("by"),
     )
     created_at = models.DateTimeField(_("created at"))
+    file_made_at = models.DateTimeField(
+        _("file made at"),
+        null=True,
+        blank=True,
+        help_text=_("What the file says about consents counts as said at this time."),
+    )
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     class Meta:

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from segments.customers.suppress_addresses import suppress_address
-from segments.models import ConsentChange, Customer
+from segments.models import ConsentStatement, Customer
 from tests.api.conftest import client_of
 from tests.factories import NOW, make_customer
 
@@ -75,8 +75,8 @@ def test_consents_change_with_their_proof(superuser):
     again = superuser.patch("/api/v1/customers/K-9/consents/", body, format="json")
 
     assert answer.json()["consents"] == again.json()["consents"] == ["email", "post"]
-    change = ConsentChange.objects.get()
-    assert change.source == "account page, wording 4 (API: root)"
+    statement = ConsentStatement.objects.filter(channel="email").earliest("pk")
+    assert statement.source == "account page, wording 4 (API: root)"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_consents_without_a_clear_proof_are_refused(superuser, body):
     make_customer(external_id="K-9")
     answer = superuser.patch("/api/v1/customers/K-9/consents/", body, format="json")
     assert answer.status_code == 400
-    assert not ConsentChange.objects.exists()
+    assert not ConsentStatement.objects.exists()
 
 
 def test_erasure_is_for_good(superuser):

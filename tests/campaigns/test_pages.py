@@ -28,7 +28,7 @@ from segments.customers.customer_links import (
     page_url,
     read_token,
 )
-from segments.models import ConsentChange, Customer, Event
+from segments.models import ConsentStatement, Customer, Event
 from tests.factories import DAY, NOW, make_action, make_campaign, make_customer, make_delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,8 +66,8 @@ def test_one_click_in_the_mail_ends_the_consent_without_cookie_or_login(site):
     anna.refresh_from_db()
     assert "email" not in anna.consents
     assert "sms" in anna.consents
-    change = ConsentChange.objects.get()
-    assert (change.source, change.after) == ("unsubscribe link", anna.consents)
+    statement = ConsentStatement.objects.get()
+    assert (statement.source, statement.channel) == ("unsubscribe link", "email")
     event = Event.objects.get()
     assert (event.kind, event.properties["campaign"]) == ("unsubscribe", action.campaign_id)
     deliver_messages(now=NOW, owner="a")
@@ -93,7 +93,7 @@ def claim(delivery: Delivery):
     return batch
 
 
-def test_the_same_click_twice_is_one_change(site):
+def test_the_same_click_twice_is_one_event(site):
     anna = make_customer()
     clicks = [
         threading.Thread(target=requests.post, args=(link(anna), ONE_CLICK), kwargs={"timeout": 5})
@@ -104,7 +104,7 @@ def test_the_same_click_twice_is_one_change(site):
     for click in clicks:
         click.join()
 
-    assert ConsentChange.objects.count() == Event.objects.count() == 1
+    assert Event.objects.count() == 1
 
 
 @pytest.mark.parametrize("page", [UNSUBSCRIBE, PREFERENCES])
@@ -121,7 +121,7 @@ def test_reading_changes_nothing_however_often(site, page):
 
     assert statuses == {200}
     assert Customer.objects.values().get() == before
-    assert ConsentChange.objects.count() == Event.objects.count() == 0
+    assert ConsentStatement.objects.count() == Event.objects.count() == 0
 
 
 def test_posting_anything_else_changes_nothing(site):
@@ -129,7 +129,7 @@ def test_posting_anything_else_changes_nothing(site):
     for data in ({}, {"List-Unsubscribe": "Two-Clicks"}, {"list-unsubscribe": "One-Click"}):
         assert requests.post(link(anna), data=data, timeout=5).status_code == 400
     assert requests.put(link(anna), timeout=5).status_code == 405
-    assert ConsentChange.objects.count() == 0
+    assert ConsentStatement.objects.count() == 0
 
 
 def test_a_forged_token_is_not_found(site):
@@ -148,7 +148,7 @@ def test_a_forged_token_is_not_found(site):
         answer = requests.post(f"{site}/u/{each}/", data=ONE_CLICK, timeout=5)
         assert answer.status_code == 404, each
         assert anna.external_id not in answer.text
-    assert ConsentChange.objects.count() == 0
+    assert ConsentStatement.objects.count() == 0
 
 
 def test_a_token_tells_nobody_who_it_is_for_and_outlives_a_change_of_key(settings):
@@ -218,7 +218,7 @@ def test_the_preference_page_shows_and_keeps_what_is_chosen(site):
     )
     anna.refresh_from_db()
     assert (anna.consents, anna.topics_declined) == (["email"], [])
-    sources = set(ConsentChange.objects.values_list("source", flat=True))
+    sources = set(ConsentStatement.objects.values_list("source", flat=True))
     assert sources == {"preference page"}
 
 

@@ -63,6 +63,10 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
         child=ChannelField(),
         help_text=_("Channels with consent."),
     )
+    consents_unclear = serializers.ListField(
+        child=ChannelField(),
+        help_text=_("Channels whose newest statement could not be read. Nothing is sent there."),
+    )
     suppressed_channels = serializers.ListField(
         child=ChannelField(),
         help_text=_("Channels whose address is suppressed."),
@@ -76,6 +80,7 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
             "external_id",
             *PROFILE,
             "consents",
+            "consents_unclear",
             "suppressed",
             "suppressed_channels",
             "erased_at",

@@ -202,8 +202,11 @@ def test_a_message_of_a_paused_map_is_found(month, spoilt_at, tmp_path):
 
 PLANTED = {
     "consent": """
-        INSERT INTO segments_consentchange (customer_id, before, after, changed_at, source)
-        VALUES (%(customer)s, '{email}', '{}', %(at)s - interval '1 minute', 'planted')
+        INSERT INTO segments_consentstatement (customer_id, channel, says_yes, said_at,
+            recorded_at, kind, source, by_customer, brings_back, proof)
+        SELECT %(customer)s, channel, false, %(at)s - interval '1 minute',
+            %(at)s - interval '1 minute', 3, 'planted', true, false, '{}'
+        FROM unnest(ARRAY['email', 'sms', 'push', 'call', 'post']) AS all_of (channel)
     """,
     "one delivery for each message": "DELETE FROM journeys_delivery WHERE contact_id = %(contact)s",
     "a control gets no message": """

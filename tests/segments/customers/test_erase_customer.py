@@ -8,9 +8,10 @@ from django.db import connection
 from journeys.delivery.deliver_messages import deliver_messages
 from journeys.models import ReasonCode, make_reason
 from optiengine.lib.partitions import ensure_partitions
-from segments.customers.change_consent import change_consents
 from segments.customers.erase_customer import erase_customer
-from segments.models import ConsentChange, Customer, Event
+from segments.customers.record_consents import record_consents
+from segments.models import ConsentStatement, Customer, Event
+from segments.models.consent import ConsentSource
 from tests.factories import DAY, NOW, make_customer, make_delivery
 from tests.segments.importing import counts, import_text, rejected
 
@@ -30,7 +31,15 @@ def make_canary() -> Customer:
         birth_date=date(1971, 2, 3),
         attributes={"club": CANARY, CANARY: 1},
     )
-    change_consents(customer, ["email", "post"], source="web form", at=NOW)
+    record_consents(
+        customer,
+        {"email": True, "post": True},
+        kind=ConsentSource.API,
+        source="web form",
+        said_at=NOW,
+        at=NOW,
+        proof={"wording": "4", "address": f"{CANARY}@example.com"},
+    )
     Event.objects.create(
         customer=customer,
         kind="order",
@@ -70,7 +79,8 @@ def mentions(word: str) -> list[str]:
 def test_no_table_mentions_an_erased_customer():
     customer = make_canary()
     assert {name.split(".")[1] for name in mentions(CANARY)} == {
-        "segments_customer", "segments_event", "segments_event_2026_03",
+        "segments_customer", "segments_consentstatement",
+        "segments_event", "segments_event_2026_03",
         "journeys_delivery", "journeys_delivery_2026_03",
     }  # fmt: skip
 
@@ -85,9 +95,10 @@ def test_counts_and_proofs_stay():
 
     event = Event.objects.get()
     assert (event.customer_id, event.amount_cents, event.properties) == (customer.pk, 1_250, {})
-    proofs = ConsentChange.objects.order_by("pk").values_list("before", "after", "source")
-    assert list(proofs)[-1] == (["email", "post"], [], "letter of 1 March")
-    assert len(proofs) == 2
+    statements = ConsentStatement.objects.order_by("pk")
+    said = statements.values_list("channel", "says_yes", "source", "proof")
+    assert list(said[:2]) == [("email", True, "web form", {}), ("post", True, "web form", {})]
+    assert {each[1:3] for each in said[2:]} == {(False, "letter of 1 March")}
     assert not erase_customer(customer, source="again", at=NOW)
 
 

@@ -34,6 +34,7 @@ ANNA = {
     "registered_on": date(2026, 1, 2),
     "attributes": {"club": "gold"},
     "consents": ["email"],
+    "consents_unclear": ["sms"],
     "topics_declined": [7],
     "suppressed_channels": ["sms"],
 }
@@ -94,7 +95,8 @@ def test_the_admins_form_has_a_place_for_each_field():
     for _title, options in CustomerAdmin.fieldsets:
         for row in options["fields"]:
             placed += [row] if isinstance(row, str) else row
-    assert sorted(placed) == sorted([*CUSTOMER_FIELDS, *CustomerAdmin.readonly_fields])
+    also = [*CustomerAdmin.readonly_fields, "consent_proof"]  # kept with what is said, no column
+    assert sorted(placed) == sorted([*CUSTOMER_FIELDS, *also])
 
 
 def test_messages_can_name_what_is_not_left_out_on_purpose():

@@ -6,7 +6,7 @@ import pytest
 
 from segments.customers.suppress_addresses import find_suppression
 from segments.events.feedback import record_feedback
-from segments.models import ConsentChange, Event, Suppression
+from segments.models import ConsentStatement, Event, Suppression
 from tests.factories import NOW, make_customer
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +48,7 @@ def test_a_complaint_suppresses_and_withdraws_with_its_proof():
     anna = make_customer()
     report(anna, "complaint")
     assert state(anna) == (True, True)
-    assert ConsentChange.objects.get().source == "provider: complaint"
+    assert ConsentStatement.objects.get().source == "provider: complaint"
 
 
 def test_an_unsubscribe_withdraws_consent_and_does_not_suppress():

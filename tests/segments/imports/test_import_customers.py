@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from segments.imports.import_file import create_import, run_import
-from segments.models import ConsentChange, Customer
+from segments.models import Customer, FileConsents
 from segments.tasks import run_import_task
 from tests.segments.importing import NOW, counts, import_text, rejected, warned
 
@@ -37,8 +37,8 @@ def test_a_row_becomes_a_customer_with_typed_attributes_and_proof_of_consent(tmp
     assert anna.attributes == {"points": 120}
     assert anna.consents == ["email"]
     assert anna.created_at == NOW
-    change = ConsentChange.objects.get()
-    assert (change.before, change.after, change.changed_at) == ([], ["email"], NOW)
+    said = FileConsents.objects.values_list("channel", "says_yes", "said_at", "import_job_id")
+    assert sorted(said) == [("email", True, NOW, job.pk), ("sms", False, NOW, job.pk)]
 
 
 def test_the_same_file_twice_changes_nothing(tmp_path):
@@ -47,7 +47,6 @@ def test_the_same_file_twice_changes_nothing(tmp_path):
 
     assert counts(job) == (2, 0, 0, 1, 1)
     assert Customer.objects.get().updated_at == NOW
-    assert ConsentChange.objects.count() == 1
 
 
 @pytest.mark.parametrize("empty", ["keep", "clear"])
@@ -79,12 +78,11 @@ def test_an_empty_consent_is_neither_consent_nor_withdrawal(tmp_path):
     import_text(tmp_path, text)
     job = import_text(tmp_path, "id,consent_email,consent_sms\n1,,\n2,no,yes\n3,maybe,\n")
 
-    assert counts(job) == (3, 0, 1, 2, 0)
+    assert counts(job) == (3, 0, 2, 1, 0)
     assert job.n_warnings == 1
     consents = dict(Customer.objects.values_list("external_id", "consents"))
-    assert consents == {"1": ["email", "push"], "2": ["sms", "push"], "3": ["email"]}
-    change = ConsentChange.objects.latest("pk")
-    assert (change.before, change.after) == (["email", "push"], ["sms", "push"])
+    assert consents == {"1": ["email", "push"], "2": ["sms", "push"], "3": []}
+    assert Customer.objects.get(external_id="3").consents_unclear == ["email"]
 
 
 def test_a_second_row_of_a_customer_counts_only_if_it_says_the_same(tmp_path):

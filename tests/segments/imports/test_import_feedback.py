@@ -2,7 +2,7 @@
 
 import csv
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from django.db import transaction
 from segments.customers.suppress_addresses import find_suppression, lift_suppression
 from segments.events.store_events import NewEvent, store_events
 from segments.imports.preview_file import preview_file
-from segments.models import ConsentChange, Customer, Event, Suppression
+from segments.models import ConsentStatement, Customer, Event, Suppression
 from tests.factories import NOW, make_customer
 from tests.segments.importing import counts, import_text, rejected
 
@@ -49,9 +49,10 @@ def test_an_unsubscribe_withdraws_with_its_proof(tmp_path, anna):
 
     assert counts(job) == (1, 1, 0, 0, 0)
     assert state(anna) == (["sms"], [])
-    change = ConsentChange.objects.get()
-    assert (change.before, change.after) == (["email", "sms"], ["sms"])
-    assert (change.source, change.changed_at) == ("file: unsubscribe", NOW)
+    statement = ConsentStatement.objects.get()
+    assert (statement.channel, statement.says_yes, statement.by_customer) == ("email", False, True)
+    assert (statement.source, statement.recorded_at) == ("file: unsubscribe", NOW)
+    assert statement.said_at == datetime(2026, 2, 1, tzinfo=UTC)
 
 
 def test_a_complaint_suppresses_and_withdraws_and_a_hard_bounce_only_suppresses(tmp_path, anna):
@@ -206,7 +207,7 @@ def test_a_file_does_what_reports_one_by_one_do(tmp_path, seed):
     before, point = found(), transaction.savepoint()
     results = store_events(reports, source="file", at=NOW)
     assert {result.status for result in results} == {"stored"}
-    expected, proofs = found(), ConsentChange.objects.count()
+    expected, n_statements = found(), ConsentStatement.objects.count()
     transaction.savepoint_rollback(point)
     assert found() == before != expected
 
@@ -227,4 +228,4 @@ def test_a_file_does_what_reports_one_by_one_do(tmp_path, seed):
     job = import_events(tmp_path, (tmp_path / "reports.csv").read_text())
     assert counts(job) == (100, 100, 0, 0, 0)
     assert found() == expected
-    assert ConsentChange.objects.count() <= proofs  # one for several channels at once
+    assert ConsentStatement.objects.count() == n_statements

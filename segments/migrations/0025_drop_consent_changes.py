@@ -2,6 +2,6 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("segments", "0022_statements_from_changes")]
+    dependencies = [("segments", "0024_statements_from_changes")]
 
     operations = [migrations.DeleteModel(name="ConsentChange")]

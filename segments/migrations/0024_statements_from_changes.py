@@ -91,6 +91,6 @@ def store_statements(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("segments", "0021_consent_statements")]
+    dependencies = [("segments", "0023_consent_statements")]
 
     operations = [migrations.RunPython(store_statements, migrations.RunPython.noop)]

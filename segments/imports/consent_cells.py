@@ -1,0 +1,209 @@
+"""What a file of customers says about consent: kept as statements, and what then holds derived.
+
+A file speaks as of when it was made, unless a column of it says when each consent was given or
+withdrawn. It says no where one of its rows says no, also a row that is rejected for another cell or
+that contradicts an earlier one; a cell that cannot be read holds its channel.
+"""
+
+from collections.abc import Iterable
+
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+from psycopg.sql import quote
+
+from segments.channel_labels import channel_label
+from segments.channels import CHANNELS
+from segments.customers.derive_consents import derive_consents
+from segments.imports.fields import Field
+from segments.imports.spec import ImportPlan
+from segments.imports.staging import CHECKED, KEPT, REJECTED, as_written, count, source_of
+from segments.models.consent import SET_BITS, ConsentSource
+
+# Temporary tables of a merge.
+SAID, KEYS = "import_said", "import_consent_keys"
+BEFORE, CHANGED = "import_consents_before", "import_consents_changed"
+TIME, PROOF = "consent_at", "consent_proof"  # columns that a file may have, for all its channels
+
+
+def channels_of(plan: ImportPlan) -> list[str]:
+    """Channels about whose consent the file has a column."""
+    return [channel for channel in CHANNELS if f"consent_{channel}" in plan.used]
+
+
+def consents_of_new(plan: ImportPlan) -> dict[str, str]:
+    """SQL of what a row (v) allows that is the first to speak of its customer, by column."""
+    channels = channels_of(plan)
+    if not channels:
+        return {"consents": "'{}'"}
+    allowed = _array(f"CASE WHEN v.consent_{c} THEN {quote(c)} END" for c in channels)
+    held = _array(f"CASE WHEN {_is_unclear(c)} THEN {quote(c)} END" for c in channels)
+    unclear = f"CASE WHEN v.warned IS NULL THEN '{{}}' ELSE {held} END"
+    return {"consents": allowed, "consents_unclear": unclear}
+
+
+def _array(words: Iterable[str]) -> str:
+    return f"array_remove(ARRAY[{', '.join(words)}], NULL)::varchar[]"
+
+
+def _is_unclear(channel: str) -> str:
+    return f"v.consent_{channel} IS NULL AND {quote(f'consent_{channel}')} = ANY (v.warned)"
+
+
+def record_file_consents(cursor: CursorWrapper, plan: ImportPlan, fields: Iterable[Field]) -> None:
+    """Store what the file says of customers who are all known by now, and derive what holds.
+
+    CHANGED then holds the ids of customers whose consents changed, KEPT the lines with a yes that
+    brought nothing back.
+    """
+    channels = channels_of(plan)
+    cursor.execute(f"DROP TABLE IF EXISTS {SAID}, {KEYS}, {BEFORE}, {CHANGED}")
+    cursor.execute(f"CREATE TEMPORARY TABLE {CHANGED} (id bigint) ON COMMIT DROP")
+    if not channels:
+        return
+    _gather(cursor, plan, {field.name: field for field in fields})
+    for channel in channels:
+        _store(cursor, plan, channel)
+    _find_keys(cursor, channels)
+    if not count(cursor, f"SELECT count(*) FROM {KEYS}"):
+        return
+    # By id, as all do who lock several; before what holds is read.
+    count(
+        cursor,
+        "SELECT count(*) FROM (SELECT FROM segments_customer c WHERE c.id IN "
+        f"(SELECT customer_id FROM {KEYS}) ORDER BY c.id FOR NO KEY UPDATE) locked",
+    )
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {BEFORE} ON COMMIT DROP AS "
+        "SELECT c.id, c.consents, c.consents_unclear FROM segments_customer c "
+        f"WHERE c.id IN (SELECT customer_id FROM {KEYS})"
+    )
+    derive_consents(
+        f"SELECT DISTINCT customer_id, channel, NULL::bigint AS topic FROM {KEYS}", at=plan.at
+    )
+    cursor.execute(
+        f"INSERT INTO {CHANGED} SELECT c.id FROM segments_customer c JOIN {BEFORE} b "
+        "USING (id) WHERE (c.consents, c.consents_unclear) IS DISTINCT FROM "
+        "(b.consents, b.consents_unclear)"
+    )
+    _list_kept(cursor, channels)
+
+
+def _gather(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, Field]) -> None:
+    """SAID: one row per line that speaks of consent, its cells as they were read."""
+    channels = channels_of(plan)
+    columns = ["c.id AS customer_id", "v.line"]
+    columns += [f"v.consent_{channel}" for channel in channels]
+    columns += [
+        f"coalesce({_is_unclear(channel)}, false) AS unclear_{channel}" for channel in channels
+    ]
+    columns += [f"v.{name} AS {name}" for name in (TIME, PROOF) if name in plan.used]
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {SAID} ON COMMIT DROP AS SELECT {', '.join(columns)} "
+        f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.external_id"
+    )
+    if count(cursor, f"SELECT count(*) FROM {REJECTED}"):
+        _gather_rejected(cursor, plan, fields)
+    cursor.execute(f"ANALYZE {SAID}")
+
+
+def _gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, Field]) -> None:
+    """Of rows that were rejected only what takes away: a no, and what cannot be read."""
+
+    def read(name: str) -> str:
+        return fields[name].sql(plan.cells[plan.mapping[name]])
+
+    channels = channels_of(plan)
+    names = [f"consent_{channel}" for channel in channels]
+    cells = [f"NOT nullif({read(name)}, true) AS no_{name}" for name in names]
+    for name in names:
+        written = as_written(plan.cells[plan.mapping[name]], plan)
+        cells.append(f"{written} IS NOT NULL AND {read(name)} IS NULL AS held_{name}")
+    times = [name for name in (TIME, PROOF) if name in plan.used]
+    cells += [f"{read(name)} AS {name}" for name in times]
+    takes_away = " OR ".join(f"r.no_{name} OR r.held_{name}" for name in names)
+    outputs = [f"CASE WHEN r.no_{name} THEN false END" for name in names]
+    outputs += [f"r.held_{name}" for name in names] + [f"r.{name}" for name in times]
+    cursor.execute(
+        f"INSERT INTO {SAID} SELECT c.id, r.line, {', '.join(outputs)} FROM "
+        f"(SELECT DISTINCT s.line, {read('external_id')} AS external_id, {', '.join(cells)} "
+        f"FROM {source_of(plan)} s JOIN {REJECTED} j USING (line) WHERE s.problem IS NULL) r "
+        "JOIN segments_customer c ON c.external_id = r.external_id AND c.erased_at IS NULL "
+        f"WHERE {takes_away}"
+    )
+
+
+def _store(cursor: CursorWrapper, plan: ImportPlan, channel: str) -> None:
+    """Cells with a time of their own, or a proof, one by one; the others as bits, by block."""
+    says = f"s.consent_{channel}"
+    is_own = " OR ".join(f"s.{name} IS NOT NULL" for name in (TIME, PROOF) if name in plan.used)
+    facts = {
+        "channel": channel,
+        "at": plan.at,
+        "made_at": plan.said_at,
+        "source": plan.source,
+        "job": plan.job_id,
+        "kind": ConsentSource.FILE.value,
+    }
+    cursor.execute(
+        "INSERT INTO segments_fileconsents (block, channel, says_yes, said_at, recorded_at, "
+        "source, import_job_id, customers) "
+        f"SELECT s.customer_id >> {SET_BITS}, %(channel)s, {says}, %(made_at)s::timestamptz, "
+        "%(at)s::timestamptz, %(source)s, %(job)s::bigint, "
+        f"bit_or(set_bit(repeat('0', {1 << SET_BITS})::bit({1 << SET_BITS}), "
+        f"(s.customer_id & {(1 << SET_BITS) - 1})::int, 1)) FROM {SAID} s "
+        f"WHERE ({says} IS NOT NULL OR s.unclear_{channel}) AND NOT ({is_own or 'false'}) "
+        "GROUP BY 1, 3",
+        facts,
+    )
+    if not is_own:
+        return
+    time = f"s.{TIME}" if TIME in plan.used else "NULL::timestamptz"
+    proof = f"s.{PROOF}" if PROOF in plan.used else "NULL::text"
+    cursor.execute(
+        "INSERT INTO segments_consentstatement (customer_id, channel, says_yes, said_at, "
+        "recorded_at, kind, source, by_customer, brings_back, proof) "
+        "SELECT DISTINCT n.customer_id, %(channel)s, n.says_yes, n.said_at, %(at)s::timestamptz, "
+        "%(kind)s::smallint, %(source)s, false, n.brings_back, n.proof FROM ("
+        f"SELECT s.customer_id, {says} AS says_yes, "
+        f"coalesce({time}, %(made_at)s::timestamptz) AS said_at, "
+        f"coalesce({says}, false) AND {time} IS NOT NULL AND {proof} IS NOT NULL AS brings_back, "
+        f"jsonb_strip_nulls(jsonb_build_object('text', {proof})) AS proof FROM {SAID} s "
+        f"WHERE ({says} IS NOT NULL OR s.unclear_{channel}) AND ({is_own})) n "
+        "WHERE NOT EXISTS (SELECT FROM segments_consentstatement k "
+        "WHERE k.customer_id = n.customer_id AND k.channel = %(channel)s "
+        "AND k.said_at = n.said_at AND k.says_yes IS NOT DISTINCT FROM n.says_yes "
+        "AND k.kind = %(kind)s AND k.source = %(source)s AND k.proof = n.proof)",
+        facts,
+    )
+
+
+def _find_keys(cursor: CursorWrapper, channels: list[str]) -> None:
+    """KEYS: where the file says something else than what holds. What says the same changes nothing:
+    a yes where yes holds, a no where no holds.
+    """
+    parts = []
+    for channel in channels:
+        name = quote(channel)
+        parts.append(
+            f"SELECT s.customer_id, {name}::text AS channel FROM {SAID} s "
+            f"JOIN segments_customer c ON c.id = s.customer_id WHERE s.unclear_{channel} "
+            f"OR s.consent_{channel} AND {name} <> ALL (c.consents) "
+            f"OR NOT s.consent_{channel} AND {name} = ANY (c.consents || c.consents_unclear)"
+        )
+    cursor.execute(f"CREATE TEMPORARY TABLE {KEYS} ON COMMIT DROP AS {' UNION '.join(parts)}")
+    cursor.execute(f"ANALYZE {KEYS}")
+
+
+def _list_kept(cursor: CursorWrapper, channels: list[str]) -> None:
+    """Rows whose yes brought nothing back: KEPT, with the reason."""
+    for channel in channels:
+        reason = quote(
+            _("Consent kept withdrawn (%s): a later withdrawal stands.") % channel_label(channel)
+        )
+        cursor.execute(
+            f"INSERT INTO {KEPT} SELECT s.line, {reason} FROM {SAID} s JOIN {KEYS} k "
+            f"ON k.customer_id = s.customer_id AND k.channel = {quote(channel)} "
+            "JOIN segments_customer c ON c.id = s.customer_id "
+            f"WHERE s.consent_{channel} "
+            f"AND {quote(channel)} <> ALL (c.consents || c.consents_unclear)"
+        )
