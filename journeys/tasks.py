@@ -108,6 +108,6 @@ def dry_run_task(pk: int) -> str:
     """What one approval would do. Woken twice, it says the same."""
     approval = Approval.objects.filter(pk=pk).first()
     if approval is None or approval.dry_run_status == Approval.DryRun.DONE:
-        return f"dry run {pk} was made already"
+        return _("Dry run %s is already done.") % pk
     approval = make_dry_run(approval)
     return f"{approval}: {approval.dry_run_error or approval.get_dry_run_status_display()}"

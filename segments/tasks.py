@@ -1,6 +1,7 @@
 """Background work of this app."""
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from segments.imports.import_file import run_import
 from segments.models import ImportJob
@@ -10,11 +11,19 @@ def run_import_task(job_id: int) -> str:
     """Import one file. Woken twice it imports once; after a crash it starts from the beginning."""
     job = ImportJob.objects.get(pk=job_id)
     if job.status == ImportJob.Status.DONE:
-        return f"{job} was already done"
+        return _("%s is already done.") % job
     job = run_import(job, at=timezone.now())
     if job.status == ImportJob.Status.FAILED:
-        return f"{job} failed: {job.error}"
-    return (
-        f"{job}: {job.n_rows} rows, {job.n_created} created, {job.n_updated} updated, "
-        f"{job.n_unchanged} unchanged, {job.n_rejected} rejected"
+        return _("%(job)s failed: %(error)s") % {"job": job, "error": job.error}
+    text = _(
+        "%(job)s: %(n_rows)d rows, %(n_created)d created, %(n_updated)d updated, "
+        "%(n_unchanged)d unchanged, %(n_rejected)d rejected"
     )
+    return text % {
+        "job": job,
+        "n_rows": job.n_rows,
+        "n_created": job.n_created,
+        "n_updated": job.n_updated,
+        "n_unchanged": job.n_unchanged,
+        "n_rejected": job.n_rejected,
+    }

@@ -53,9 +53,10 @@ def reconcile_messages(as_of: date) -> dict[str, int]:
 
 
 def reconcile_recent() -> list[date]:
-    """Write the balance of the days that may have another now; returns those that do not add up.
+    """Write the balance of days that may have changed; returns those whose counts do not match.
 
-    They are the latest days, and all of which other messages wait or are unknown than was written.
+    They are the latest days, and all days whose numbers of waiting or unknown messages differ from
+    what was written.
     """
     return [as_of for as_of in _days_to_count() if not is_balanced(_balance(as_of))]
 
@@ -82,7 +83,7 @@ def _balance(as_of: date) -> dict[str, int]:
         return {}  # taken back meanwhile, to be decided again
     balance = reconcile_messages(as_of)
     if not is_balanced(balance):
-        logger.error("Messages of %s do not add up: %s", as_of, balance)
+        logger.error("Message counts of %s do not match: %s", as_of, balance)
     runs.update(deliveries=balance)
     return balance
 

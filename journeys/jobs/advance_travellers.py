@@ -109,13 +109,13 @@ def _move(
     try:
         batch = _move_together(ids, now, rules)
     except OperationalError as error:  # a deadlock, or no database: the next call tries again
-        logger.warning("%s: %s travellers not moved: %s", owner, len(ids), error)
+        logger.warning("%s: %s participants not moved: %s", owner, len(ids), error)
         if not connection.is_usable():
             raise
         return Counter()
     except Exception as error:
         if len(ids) == 1:
-            logger.warning("%s: traveller %s is parked", owner, ids[0][0], exc_info=True)
+            logger.warning("%s: participant %s is parked", owner, ids[0][0], exc_info=True)
             return _park_one(*ids[0], f"{type(error).__name__}: {error}")
     else:
         to_send += [traveller.customer_id for traveller in batch.to_send]

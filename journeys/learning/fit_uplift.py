@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 from django.db import transaction
+from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from psycopg import sql
 
@@ -50,7 +51,7 @@ def fit_uplift(as_of: date) -> UpliftModelVersion:
     """
     state = StateBuild.objects.select_related("feature_set").filter(as_of=as_of).first()
     if state is None:
-        raise StaleState(f"The customers' state of {as_of} has not been built.")
+        raise StaleState(_("There is no customer data for %s yet.") % as_of)
     half_life = Organisation.current().half_life_days
     with transaction.atomic():
         scaling = _scaling_of(state)

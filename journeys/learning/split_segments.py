@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 from psycopg import sql
 
 from journeys.errors import StaleState
@@ -72,7 +73,7 @@ def split_segments(as_of: date, *, tell: Callable[[str], object] | None = None) 
     """
     state = StateBuild.objects.select_related("feature_set").filter(as_of=as_of).first()
     if state is None:
-        raise StaleState(f"The customers' state of {as_of} has not been built.")
+        raise StaleState(_("There is no customer data for %s yet.") % as_of)
     with connection.cursor() as cursor:  # two at once would spend a look twice
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('journeys.split_segments'))")
     contacts = _Measured(state)

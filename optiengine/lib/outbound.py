@@ -86,7 +86,8 @@ def find(url: str, *, allow_private: bool, allow_http: bool) -> Destination:
     try:
         resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise NotSent(f"The host “{host}” was not found: {error}") from error
+        text = _("The host “%(host)s” was not found: %(error)s")
+        raise NotSent(text % {"host": host, "error": error}) from error
     addresses = tuple(dict.fromkeys(str(each[4][0]) for each in resolved))
     if not allow_private and not all(map(is_public, addresses)):
         text = _("“%(host)s” resolves to a private network. Only public addresses are allowed.")
@@ -135,12 +136,12 @@ class Connection:
             response = http.getresponse()
             start = response.read(MAX_BYTES)
             if self._was_cut:  # which looks like the regular end of headers or body
-                raise TimeoutError("it took too long")
+                raise TimeoutError(_("it took too long"))
             if response.will_close or not response.isclosed():
                 self.close()
         except (OSError, HTTPException, ValueError) as error:
             self.close()
-            raise NoAnswer(f"There was no answer: {_words(error)}") from error
+            raise NoAnswer(_("There was no answer: %s") % _words(error)) from error
         names = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, names, start)
 
@@ -162,7 +163,7 @@ class Connection:
             if self._socket:
                 self._socket.close()
                 self._socket = None
-            raise NotSent(f"There was no connection: {_words(error)}") from error
+            raise NotSent(_("There was no connection: %s") % _words(error)) from error
         self._http = HTTPConnection(where.host, where.port)
         self._http.default_port = 443 if where.is_tls else 80  # of the Host header
         self._http.auto_open = 0  # only to the address that was checked

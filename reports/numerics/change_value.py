@@ -180,8 +180,8 @@ class ChangeEvidence:
             )
         if overlap.lacks_evidence:
             raise ThinOverlap(
-                f"the log is worth {overlap.effective_n:.0f} customers for this change; "
-                f"{MIN_EFFECTIVE:.0f} are needed"
+                f"the log holds the equivalent of {overlap.effective_n:.0f} customers for this "
+                f"change; {MIN_EFFECTIVE:.0f} are needed"
             )
         total, n = self.all.total, self.all.total[ONE]
         mean, raw = total[REWARD] / n, total[WEIGHTED] / n

@@ -160,7 +160,7 @@ def _weights(log: Log, policy: ArrayLike) -> tuple[Floats, float, float]:
         )
     if n_effective < MIN_EFFECTIVE:
         raise ThinOverlap(
-            f"the log is worth {n_effective:.0f} contacts for this policy; "
+            f"the log holds the equivalent of {n_effective:.0f} messages for this policy; "
             f"{MIN_EFFECTIVE:.0f} are needed"
         )
     return weights, n_effective, unsupported

@@ -93,7 +93,7 @@ class ImportCommand(FiguresCommand):
             "--empty",
             choices=["keep", "clear"],
             default="keep",
-            help="What an empty cell does to a stored value (keep).",
+            help="What an empty cell does to a stored value (default: keep).",
         )
         parser.add_argument(
             "--at", type=parse_datetime, help="Moment of the import, with time zone (default: now)."

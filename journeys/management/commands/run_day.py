@@ -39,7 +39,8 @@ class Command(FiguresCommand):
         parser.add_argument(
             "--as-of",
             type=iso_date,
-            help="First day (default: today, in the organisation's time zone). It must have begun.",
+            help="First day (default: today, in the organisation's time zone). "
+            "It must have started.",
         )
         parser.add_argument("--days", type=int, default=1, help="Number of days (default 1).")
         parser.add_argument(

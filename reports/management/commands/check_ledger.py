@@ -75,7 +75,7 @@ class Command(FiguresCommand):
             "that, choose --since accordingly.\n\n"
         )
         self.stdout.writelines(f"{line}\n" for line in table(self.findings))
-        self.stdout.write("\nNot checked, for the ledger alone cannot tell:")
+        self.stdout.write("\nNot checked, because the ledger does not contain it:")
         self.stdout.writelines(f"  {rule}\n" for rule in figures["not_checked"])
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -52,9 +52,9 @@ class Command(FiguresCommand):
             default="value",
             help="visit or order: whether there was one; spend: amount of orders; value: outcomes.",
         )
-        parser.add_argument("--event-kind", help="Another kind of event than that of --goal.")
+        parser.add_argument("--event-kind", help="Event kind to use instead of that of --goal.")
         parser.add_argument(
-            "--measure", choices=MEASURES, help="What counts of the events in the window."
+            "--measure", choices=MEASURES, help="What to count of the events in the window."
         )
         parser.add_argument(
             "--window-days",
@@ -89,9 +89,7 @@ class Command(FiguresCommand):
             raise CommandError("--splits and --window-days must be at least 1.")
         as_of = options["as_of"] or latest_day()
         if as_of is None:
-            raise CommandError(
-                "There is no data yet: no state has been built and no outcome measured."
-            )
+            raise CommandError("There is no data yet: no customer data and no measured outcomes.")
         try:
             values = policy_value(
                 as_of=as_of,

@@ -49,9 +49,7 @@ class Command(FiguresCommand):
     def compute(self, **options: Any) -> Mapping[str, Any]:
         as_of = options["as_of"] or latest_day()
         if as_of is None:
-            raise CommandError(
-                "There is no data yet: no state has been built and no outcome measured."
-            )
+            raise CommandError("There is no data yet: no customer data and no measured outcomes.")
         campaign = None
         if options["campaign"]:
             campaign = Campaign.objects.filter(name=options["campaign"]).first()

@@ -72,9 +72,7 @@ class Command(FiguresCommand):
             raise CommandError("--window-days must be between 1 and 366.")
         as_of = options["as_of"] or latest_day()
         if as_of is None:
-            raise CommandError(
-                "There is no data yet: no state has been built and no outcome measured."
-            )
+            raise CommandError("There is no data yet: no customer data and no measured outcomes.")
         goal = Goal.objects.filter(name=options["goal"]).first() if options["goal"] else None
         if options["goal"] and goal is None:
             raise CommandError(f"There is no goal named {options['goal']}.")

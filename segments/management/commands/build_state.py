@@ -32,7 +32,7 @@ class Command(FiguresCommand):
             "--seed",
             type=int,
             default=0,
-            help="Seed of the value models and clusters, when they are due.",
+            help="Seed of the value models and clusters, if they are fitted again.",
         )
 
     def compute(self, **options: Any) -> Mapping[str, Any]:

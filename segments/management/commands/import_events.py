@@ -22,7 +22,7 @@ An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--kind", default="order", help="Kind of events whose row has none (order)."
+            "--kind", default="order", help="Event kind of rows without one (default: order)."
         )
         parser.add_argument(
             "--amount",

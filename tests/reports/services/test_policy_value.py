@@ -173,7 +173,7 @@ def test_the_command_prints_a_table_for_people():
     call_command("policy_value", "--splits=2", f"--as-of={LATER}", "--cost-cents=5", stdout=out)
 
     assert "300 choices among 2 actions and none; cents per customer" in out.getvalue()
-    assert "no value: the log is worth" in out.getvalue()
+    assert "no value: the log holds the equivalent of" in out.getvalue()
 
 
 @pytest.mark.parametrize(
