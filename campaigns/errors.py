@@ -20,4 +20,4 @@ class NeedsApproval(CampaignNotReady):
 
 
 class ApprovalRefused(CampaignError):
-    """An approval that cannot be asked for, given, refused or taken back."""
+    """An approval that cannot be requested, given, refused or taken back."""

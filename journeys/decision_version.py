@@ -2,7 +2,7 @@
 
 # Raised by one when the same stored inputs would come out differently: by another formula, draw,
 # verdict, order of layers, or reading of what a run has stored. Never by accident: where it is not
-# meant, tests/test_witness.py fails. Whoever raises it adds a row below and a line to CHANGELOG.md.
+# meant, tests/test_witness.py fails. When you raise it, add a row below and a line to CHANGELOG.md.
 DECISION_VERSION = 1
 
 # The newest release that decides by each version, so that a replay can say which one to install.

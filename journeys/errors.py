@@ -57,7 +57,7 @@ class MapNeedsApproval(MapNotReady):
 
 
 class ProofRefused(JourneyError):
-    """A proof that cannot be sent as it was asked for."""
+    """A proof that cannot be sent as requested."""
 
 
 class SendingStopped(JourneyError):

@@ -1,7 +1,7 @@
 """What the queue may ask for. A task wakes a worker up; what is left to do is in our tables.
 
 deliver_task and move_travellers must not wait for the others: they have a cluster of their own
-(settings.PROMPT_CLUSTER), which whoever rings for them names.
+(settings.PROMPT_CLUSTER), which the callers name.
 """
 
 import time
@@ -33,7 +33,7 @@ SEND_SECONDS = 60  # far below the queue's time-out, which would cut off what is
 def deliver_task() -> str:
     """Empty the outbox. Woken twice, or on two machines, every message still leaves once.
 
-    After a minute another task goes on, so that what was asked for meanwhile has its turn.
+    After a minute another task goes on, so that tasks queued meanwhile have their turn.
     """
     with send_slot() as is_free:
         if not is_free:
@@ -70,7 +70,7 @@ def decide_chunks(run_id: int) -> str:
 
 
 def run_day_task(as_of: str) -> str:
-    """One day of the engine, as the schedule or a partner system asked for it.
+    """One day of the engine, as the schedule or a partner system requested it.
 
     Its messages leave by others: a day that took long has no time left to send them.
     """

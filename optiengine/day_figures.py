@@ -43,7 +43,7 @@ class DayCounts:
 
     @classmethod
     def of(cls, run: DecisionRun) -> "DayCounts":
-        """By value alone some decisions are for none; the others are contacts each."""
+        """Only decisions by value can be for no message; each of the others is a contact."""
         counts = run.counts
         ranked, journey, baseline = (
             counts.get(layer, 0) for layer in ("ranked", "journey", "baseline")

@@ -30,7 +30,7 @@ class Channel:
     address_field: str | None = None
     is_inbound: bool = False  # the customer came to us: an answer, which needs no consent
     can_be_typed: bool = False  # a proof can be sent to an address that somebody types
-    has_subject: bool = False  # messages have a subject and an HTML part beside their text
+    has_subject: bool = False  # messages have a subject, and an HTML part in addition to their text
     is_sent_in_parts: bool = False  # a long text is sent, and paid for, as several SMS
     default_transport: str = "file_drop"  # of journeys.models.ChannelRoute, where it has no row
 

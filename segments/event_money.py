@@ -5,7 +5,7 @@ and `amount_cents` are the only ones of these names. Files write a return as 30 
 credit note as an order of -30: all of them take 30 away.
 """
 
-# Which kinds are returns: `return`, and those that the organisation names. Asked once a query.
+# Which kinds are returns: `return`, and those that the organisation names. Read once per query.
 IS_RETURN = """
 (kind = 'return' OR kind = ANY ((SELECT return_kinds FROM segments_organisation)::text[]))
 """

@@ -16,7 +16,7 @@ class Feature:
     kinds); mean amount; days_since the last (calendar days, so yesterday is 1); tenure (days since
     registration or the first event, whichever came first); of the customer: age in whole years, and
     attribute, the number or truth value (1 or 0) under property_name, or, with a property_value,
-    whether it is that one. An attribute is known as it stands when the day is built: there is no
+    whether it is that one. An attribute has its value at the time the day is built: there is no
     history of it.
     kinds : of the events that count; none given means any.
     window_days : whole calendar days before the day; None is since ever.

@@ -16,7 +16,7 @@ APPS = ["segments", "campaigns", "journeys", "reports"]
 LAYERS = ["optiengine.lib", *APPS, "optiengine", "optiengine.lab"]
 
 # Inside an app a room may import those of earlier rows, not its neighbours in the same row. What
-# stands beside the rooms (models, errors ...) is below them all, but for what wires them together.
+# is next to the rooms (models, errors ...) is below them all, but for what wires them together.
 ROOMS = {
     "segments": [{"rules"}, {"state"}, {"customers"}, {"events"}, {"imports"}],
     "journeys": [{"maps", "learning", "delivery"}, {"decisions"}, {"explain", "jobs"}],

@@ -1,4 +1,4 @@
-"""Whoever sets up an installation finds every setting in `.env.example`."""
+"""Every setting of an installation is in `.env.example`."""
 
 import re
 

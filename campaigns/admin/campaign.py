@@ -116,7 +116,7 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
     ]
 
     def get_actions_submit_line(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """A dry run of a change; of a draft, what its launch would do is asked instead."""
+        """A dry run of a change; for a draft, a dry run of its launch."""
         if Campaign.objects.filter(pk=object_id, status=Status.ACTIVE).exists():
             return super().get_actions_submit_line(request, object_id)
         return []

@@ -72,7 +72,7 @@ class LaunchApproval(ModelAdmin):
         return self._launchable(request, object_id) is not None
 
     def has_ask_for_launch_permission(self, request: HttpRequest, object_id: Any) -> bool:
-        """Whether it is needed is counted when it is asked for, not for every look at the page."""
+        """Whether approval is needed is computed on request, not each time the page is shown."""
         limit = Organisation.current().approval_audience
         return limit is not None and self._launchable(request, object_id) is not None
 

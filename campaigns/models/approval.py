@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 class Approval(models.Model):
     """A launch, or a change of the rules in force, that a second person looks at before it counts.
 
-    It holds for exactly the content that it was asked for: `content_hash` is compared again when
-    it is given and when it is used.
+    It holds for exactly the content that it was requested for: `content_hash` is compared again
+    when it is given and when it is used.
     """
 
     class Kind(models.TextChoices):

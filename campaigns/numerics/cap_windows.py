@@ -1,6 +1,6 @@
 """Where the window of a cap begins and ends, in the customer's time zone.
 
-Rolling windows reach back from the moment that is asked about and are open at their start; days
+Rolling windows reach back from the moment in question and are open at their start; days
 have 24 hours. Calendar windows begin with the first moment of a local day, weeks on the cap's first
 day; one of a day has 23 or 25 hours where clocks change.
 """
@@ -57,7 +57,7 @@ def calendar_days_left(cap: CapEntry, time_zones: NDArray, at: datetime) -> NDAr
 
 
 def _by_zone(time_zones: NDArray, of_zone: Callable[[str], Any], dtype: str) -> NDArray:
-    """(n,) what holds in each customer's zone, asked once for each."""
+    """(n,) what holds in each customer's zone, computed once per zone."""
     zones, zone_index = np.unique(time_zones.astype(str), return_inverse=True)
     return np.array([of_zone(str(zone)) for zone in zones], dtype=dtype)[zone_index]
 

@@ -1,4 +1,4 @@
-"""Rules that stand in each other's way, found without a look at any customer.
+"""Rules that contradict each other, found without looking at any customer.
 
 What is called certain follows from the rules alone, whatever customers do, as far as schedules are
 looked ahead. Not seen here: whether anybody is in a target group, and who allowed what.
@@ -59,7 +59,7 @@ def is_always_quiet(
 ) -> bool:
     """Whether quiet hours cover the whole week, for customers who may be in any of these zones.
 
-    One zone stands for every other: all have the same days.
+    One zone represents all: they have the same days.
     """
     return next_open(book.quiet_hours, channel, country, zones, MONDAY) is None
 
@@ -208,11 +208,11 @@ def _own_exclusions(book: Rulebook, source: int, actions: NDArray[np.int64]) -> 
 def _goes_first(book: Rulebook, source: int, target: int, topics: Collection[int]) -> bool:
     """Whether the target can never be sent while the source could, nor when it cannot.
 
-    Beside its rank: the source starts no later, runs every day, also on one whose data is missing
-    if the target does, and whenever the target is decided: an event may come before the source had
-    its turn. It reaches everyone whom the target's channels reach and who did not decline a topic
-    of its own, asks for no feature that the target does without, and no limit holds it back that
-    would let the target go.
+    Apart from its rank: the source starts no later, runs every day, also on one whose data is
+    missing if the target does, and whenever the target is decided: an event may come before the
+    source had its turn. It reaches everyone whom the target's channels reach and who did not
+    decline a topic of its own, asks for no feature that the target does without, and no limit
+    holds it back that would let the target go.
     """
     first, second = book.campaigns[source], book.campaigns[target]
     of_first, of_second = actions_of(book, source), actions_of(book, target)

@@ -23,7 +23,7 @@ class History:
     transactional: Mask  # (h,) outside of limits, but for caps that ask for them
     days_ago: NDArray[np.int64]  # (h,) calendar days of the organisation, 0 for those to come
     reserved_at: NDArray[np.datetime64]  # (h,) planned moment in UTC, microseconds
-    responded: Mask  # (h,) so far; asked where a series depends on it
+    responded: Mask  # (h,) so far; used where a series depends on it
 
     def __len__(self) -> int:
         return len(self.customer)

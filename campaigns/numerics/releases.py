@@ -37,7 +37,7 @@ def repeat_days(book: Rulebook) -> Days:
 def free_in(book: Rulebook, action: int, history: History, n: int) -> Days:
     """(n,) days until exclusions, durations and the campaign's own repetition let an action go.
 
-    0: they do not stand against it today. Contacts from today on are not in it, nor are caps and
+    0: they do not block it today. Contacts from today on are not in it, nor are caps and
     gaps.
     """
     if not len(history):

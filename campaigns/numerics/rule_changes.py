@@ -24,7 +24,7 @@ def changed(book: Rulebook, changes: Iterable[Change]) -> Rulebook:
 
 @dataclass(frozen=True)
 class Written:
-    """A change with the words it was asked for in."""
+    """A change with the text of the request."""
 
     text: str
     change: Change

@@ -1,7 +1,7 @@
 """Everything that a decision run may do, frozen: campaigns, actions, limits, series.
 
 A run stores its rulebook, so that it can be explained and replayed after the campaigns changed.
-What follows from it, for all its actions at once, is computed when it is first asked for.
+What follows from it, for all its actions at once, is computed on first use.
 """
 
 from collections.abc import Collection, Iterable
@@ -89,7 +89,7 @@ class Rulebook:
         return set().union(*(rule.fields() for rule in self.rules))
 
     def over(self, features: Collection[str]) -> "Rulebook":
-        """The same for a state that holds these features alone.
+        """The same for a state that holds only these features.
 
         A campaign whose target group asks for another one, made since then say, is not decided:
         who is in the group is not known. All others are decided as ever.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 def zones_of(customer_zone: str, country: str, organisation_zone: str) -> tuple[str, ...]:
     """IANA names of the zones in which a customer may be, the likeliest first.
 
-    customer_zone : alone, where it is a zone; country : else all zones of the country, ISO 3166, in
+    customer_zone : used if it is a zone; country : otherwise all zones of the country, ISO 3166, in
     the order of tzdata's zone.tab, the most populous about first; organisation_zone : else this.
     Where something holds in local time, such as quiet hours, it is over once it is in all of them.
     """

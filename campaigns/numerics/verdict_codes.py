@@ -38,7 +38,7 @@ class Verdict(IntEnum):
     MIX_SET_BY_HAND = 13
     STEP_NOT_DUE = 14  # of a journey map: the customer is not waiting for it
     NOT_TRIGGERED = 15  # no event that it answers
-    NOT_ASKED = 16  # in real time: for other channels or campaigns; a day's run: only when asked
+    NOT_ASKED = 16  # in real time: for other channels or campaigns; a day's run: only on request
     STALE_FEATURES = 17  # the day's state was missing, and it is not to run anyway
     UNKNOWN_FEATURE = 18  # the state does not hold one that the target group asks for
     REPEATED_TOO_SOON = 20

@@ -25,7 +25,7 @@ from segments.models import Organisation
 Kind, Status = Approval.Kind, Approval.Status
 OPEN = (Status.TRIED, Status.WAITING, Status.APPROVED)
 
-# What is done once an approval was asked for; a later app adds the dry run.
+# What is done once an approval was requested; a later app adds the dry run.
 WHEN_ASKED: Hook[Callable[[Approval], None]] = Hook()
 
 
@@ -124,8 +124,8 @@ def ask(approval: Approval, *, by: Any, at: datetime, note: str = "") -> Approva
 def approve(approval: Approval, *, by: Any, at: datetime, note: str = "") -> Approval:
     """Let a launch happen, or put a change of the rules in place, as a second person.
 
-    Of two who approve at once one is told that it is done. Raises ApprovalRefused: for whoever
-    asked or changed it last, without the permission, and where it is no longer what was asked for,
+    Of two who approve at once, the second is refused. Raises ApprovalRefused: for the person who
+    requested or last changed it, without the permission, and if it has changed since the request,
     which withdraws it.
     """
     with transaction.atomic():
@@ -158,7 +158,7 @@ def refuse(approval: Approval, *, by: Any, at: datetime, note: str = "") -> Appr
 
 @transaction.atomic
 def withdraw(approval: Approval, *, by: Any, at: datetime, note: str = "") -> Approval:
-    """Take back what oneself asked for and nobody has decided yet. Raises ApprovalRefused."""
+    """Take back one's own request that nobody has decided yet. Raises ApprovalRefused."""
     lock_rules()
     approval = _locked(approval, Status.WAITING)
     if approval.requested_by_id != by.pk:

@@ -58,7 +58,7 @@ class Conflict:
 
 
 def conflicts_of(campaign: Campaign) -> list[Conflict]:
-    """What stands in a campaign's way, and what it would do to others, once it is launched.
+    """What blocks a campaign, and what it would do to others, once it is launched.
 
     As of the newest day that customers' states are known for, or of its start if that is later.
     Whom it can reach on that day is counted; a count that takes too long is left out.
@@ -78,7 +78,8 @@ def conflicts_of(campaign: Campaign) -> list[Conflict]:
 
 
 def find_conflicts(as_of: date) -> list[Conflict]:
-    """All that follow from the rules of a day; campaigns not launched yet, as if launched alone.
+    """All that follow from the rules of a day; campaigns not launched yet, as if each were
+    launched by itself.
 
     Whether anybody can be reached is not counted here: see `conflicts_of`. Raises RuleError where a
     target group cannot be read.
@@ -93,7 +94,7 @@ def find_conflicts(as_of: date) -> list[Conflict]:
 
 
 class _Search:
-    """Through one rulebook. drafts : ids of campaigns in it that stand in no other's way yet."""
+    """Through one rulebook. drafts : ids of campaigns in it that do not block others yet."""
 
     def __init__(self, book: Rulebook, drafts: Collection[int] = ()) -> None:
         self.book = book

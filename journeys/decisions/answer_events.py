@@ -81,7 +81,7 @@ def _open() -> list[tuple[str, int]]:
 def _answer_some(kind: str, block: int, now: datetime) -> int:
     """Open events of a kind and block, the oldest first: one transaction, one lock.
 
-    Of one customer's events the oldest alone: each is an occasion of its own.
+    Only the oldest of one customer's events: each is an occasion of its own.
     """
     alike = WaitingTrigger.objects.annotate(block=BLOCK).filter(kind=kind, block=block)
     oldest = alike.order_by("customer_id", "pk").distinct("customer_id").values("pk")

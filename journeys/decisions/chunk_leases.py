@@ -82,7 +82,7 @@ def release_chunk(chunk: ClaimedChunk, *, error: str) -> None:
     """Give a chunk that failed back, with the reason.
 
     After some attempts it is split in two, and so on, until a single customer who cannot be
-    decided stands alone: that one is quarantined, the others are decided.
+    decided is on its own: that one is quarantined, the others are decided.
     """
     claimed = DecisionChunk.objects.select_for_update().filter(
         pk=chunk.id, fence=chunk.fence, done=False

@@ -46,12 +46,12 @@ Reason = LiveDecision.Reason
 
 @dataclass(frozen=True)
 class Request:
-    """Why a decision is asked for, and about what."""
+    """Why a decision is requested, and about what."""
 
     reason: str  # of LiveDecision.Reason
     channels: tuple[str, ...] = ()  # inbound: by which an answer is possible
     trigger_kind: str = ""  # of the event that arrived
-    key: str = ""  # of one customer's request: asked again, the answer is the same
+    key: str = ""  # of one customer's request: a repeat gets the same answer
 
     @property
     def occasion(self) -> Occasion:
@@ -78,9 +78,9 @@ class Answer:
 def decide_now(customer_ids: Sequence[int], *, at: datetime, request: Request) -> dict[int, Answer]:
     """Decide for customers, from what is known of them at this moment; by customer.
 
-    Whoever is unknown or came after `at` is left out. A block of customers at a time is locked,
-    decided and committed in one transaction. Raises StaleState, SendingStopped; a key that was
-    used before on the day brings back its answer.
+    Customers who are unknown or came after `at` are left out. A block of customers at a time is
+    locked, decided and committed in one transaction. Raises StaleState, SendingStopped; a key that
+    was used before on the day brings back its answer.
     """
     rules = live_rules(at)
     if rules.organisation.sending_stopped:
@@ -108,7 +108,7 @@ def _decide_block(
     with transaction.atomic():
         lock_block(block)
         watermark = next_contact_id()
-        due = DueSteps.none()  # what is not asked for here waits on
+        due = DueSteps.none()  # what is not requested here waits on
         if request.reason == Reason.STEP:
             due = load_due(judged.batch.customer_ids, at=at, at_once=True)
         judged = with_due_steps(inputs, judged, due)
@@ -147,7 +147,7 @@ def _prepare(
 
 
 def _with_segments(rules: LiveRules, batch: CustomerBatch) -> CustomerBatch:
-    """Whoever came since the day's state gets the leaf that fits by now."""
+    """Customers who came after the day's state get the leaf that fits by now."""
     new = np.flatnonzero(batch.micro_segment_ids == 0)
     if not len(new):
         return batch

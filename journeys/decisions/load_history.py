@@ -20,8 +20,8 @@ from campaigns.numerics.rulebook import Rulebook
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 
-# Moments are counted back from the decision's, so that the text is the rulebook's alone. Days of
-# contacts yet to come, of a later day's run or planned for tomorrow, are today's: within no days
+# Moments are counted back from the decision's, so that the text depends only on the rulebook. Days
+# of contacts yet to come, of a later day's run or planned for tomorrow, are today's: within no days
 # at all, "again after 0 days", nothing is.
 HISTORY = """
 SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
@@ -45,8 +45,8 @@ WHERE k.customer_id {theirs} AND k.id < %(watermark)s
   AND {oldest} AND ({matters})
 """
 # What left later than planned counts from then on: what left much later is found by when it left.
-# Nothing after the decision is looked at, so that a replay sees the same. The contact is asked for
-# message by message: whatever the server takes the number of messages to be, it goes by its key.
+# Nothing after the decision is looked at, so that a replay sees the same. The contact is read
+# message by message: whatever number of messages the server expects, it uses the key.
 AS_SENT = """
 SELECT k.*, greatest(k.reserved_at, d.left_at) AS moment FROM journeys_contact k
 LEFT JOIN LATERAL (
@@ -63,7 +63,7 @@ WHERE d.customer_id {theirs} AND {left_since}
   AND d.attempted_at > d.as_of + interval '1 day' AND {left}
   AND k.id < %(watermark)s AND NOT ({matters})
 """
-# Asked for one customer, the server keeps one plan for all: over the months' partitions planning
+# For one customer, the server keeps one plan for all: over the months' partitions planning
 # takes longer than the reading.
 THEIRS, ONES = "BETWEEN %(first)s AND %(last)s", "= %(first)s"
 LEFT_AT = "greatest(d.attempted_at, CASE WHEN d.sent_at < %(at)s THEN d.sent_at END)"
@@ -85,7 +85,7 @@ def load_history(
     at: datetime,
     zone: str,
 ) -> History:
-    """What matters to a rulebook's limits, asked once; see HistoryQuery.read."""
+    """What matters to a rulebook's limits, read once; see HistoryQuery.read."""
     return HistoryQuery.of(book).read(as_of, customer_ids, watermark=watermark, at=at, zone=zone)
 
 
@@ -104,7 +104,7 @@ class HistoryQuery:
         in days, too, from the day on which they did.
 
         An answer in real time is given at once, without the check that messages pass when they
-        leave; so its limits are asked over what really happened.
+        leave; so its limits are checked against what really happened.
         """
         late = LATE_DAYS if as_sent else 0
         since: dict[

@@ -14,7 +14,7 @@ from journeys.decisions.run_inputs import RunInputs, load_inputs
 from journeys.decisions.save_decisions import next_contact_id
 from journeys.models import CapacityUse, DecisionRun
 
-N_SAMPLED = 20_000  # customers; of more, a sample spread over all ids stands for the others
+N_SAMPLED = 20_000  # customers; of more, a sample spread over all ids represents the others
 N_PLACES = 40  # at which it is taken
 
 

@@ -46,7 +46,7 @@ def expect_near(as_of: date, now: datetime) -> None:
 def queue_run(as_of: date) -> DecisionRun:
     """The day's run; its task is queued unless the run has begun or the task waits already.
 
-    Asked twice or at once, from any number of places, one run is made and one task queued: the
+    Requested twice or at once, from any number of places, one run is made and one task queued: the
     others wait for the row and then see the task. A failed run is queued again.
     Raises RunRefused for a new run of a day before one that was decided: its messages would go
     out today, chosen on what was known then.

@@ -54,7 +54,7 @@ def start_run(run: DecisionRun) -> DecisionRun:
 
     When the customers' state of the day has not been built, or nothing has been learned for it,
     only campaigns that are to run anyway are decided, on the latest that there is: all of them
-    where somebody asked for it. Without any, raises StaleState. The run says so, and can be started
+    if a user requested it. Without any, raises StaleState. The run says so, and can be started
     again once they are there.
     """
     if run.state_id:

@@ -51,9 +51,9 @@ def deliver_messages(
     now : the moment of sending: what is due later waits. limit : claim at most so many deliveries.
     owner : names the worker; two that run at once need different names.
     progress : called with how many deliveries were dealt with since the last call.
-    clock : says what time it is while the work goes on, so that limits are asked at the moment at
+    clock : says what time it is while the work goes on, so that limits are checked at the moment at
     which each group leaves; without it, as in a simulation, all of it is done at `now`.
-    has_time : asked before each group; when it says no, what is left waits for the next call.
+    has_time : called before each group; if it returns False, the rest waits for the next call.
     Returns a count per status. `new` are those put back to wait: a limit holds them, the other side
     could not be reached or asked for another time, the route was closed or sending stopped.
     """

@@ -66,7 +66,7 @@ def load_contacted(
 ) -> dict[int, list[Contacted]]:
     """What has really happened to customers, as far back as it can matter, by customer.
 
-    apart : deliveries that are left out, since they are what is asked for.
+    apart : deliveries that are left out, since they are the ones to check.
     """
     contacted: dict[int, list[Contacted]] = defaultdict(list)
     if not limits.days:

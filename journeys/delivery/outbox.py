@@ -2,7 +2,7 @@
 
     new → claimed → attempting → sent | failed | unknown;   claimed → suppressed | new, due later
 
-A batch is what one worker claimed together. Its id is the fence: whoever takes over what was
+A batch is what one worker claimed together. Its id is the fence: a worker that takes over what was
 claimed gives it a new one, and the first worker's statements then find nothing. Leases are on the
 database's clock; what is due, on the caller's. Every statement is a transaction of its own,
 committed before a message is handed over. The step to attempting is in begin_attempt.

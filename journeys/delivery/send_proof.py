@@ -37,7 +37,7 @@ NO_DELIVERY = 0  # the delivery_id of a message that is none of ours
 SAMPLE_LINKS = Links("https://example.com/unsubscribe", "https://example.com/preferences")
 
 _validate_phone = RegexValidator(r"^\+?[0-9][0-9 ()./-]{3,38}$")
-# What holds a typed address to its form, by the column that it would stand in.
+# What checks the form of a typed address, by the column that it belongs to.
 VALIDATORS: Mapping[str, Callable[[str], object]] = {
     "email": validate_email,
     "phone": _validate_phone,

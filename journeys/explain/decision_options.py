@@ -57,7 +57,7 @@ class Explanation:
     choice_draw: float | None = None
     control_draw: float | None = None
     control_share: float | None = None
-    live: LiveDecision | None = None  # of a decision in real time: what asked for it, and when
+    live: LiveDecision | None = None  # of a decision in real time: what requested it, and when
 
     @property
     def is_recomputed(self) -> bool:

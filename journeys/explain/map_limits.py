@@ -1,4 +1,4 @@
-"""What would keep a map's message from one customer at a moment, as things stand."""
+"""Which limits would hold a journey's message to one customer at a moment, by the rules of now."""
 
 from dataclasses import dataclass
 from datetime import datetime

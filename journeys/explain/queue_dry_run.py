@@ -1,4 +1,4 @@
-"""The dry run of an approval is queued when it is asked for; a worker makes it and keeps it."""
+"""The dry run of an approval is queued on request; a worker makes it and keeps it."""
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ DryRun = Approval.DryRun
 
 @transaction.atomic
 def queue_dry_run(approval: Approval) -> None:
-    """Let a worker see what the approval would do; asked again, it looks again."""
+    """Let a worker compute what the approval would do; a repeated request computes it again."""
     rows = Approval.objects.filter(pk=approval.pk)
     rows.update(dry_run_status=DryRun.WAITING, dry_run_error="", n_done=0, n_steps=0)
     async_task(TASK, approval.pk, task_name=f"dry run {approval.pk}")

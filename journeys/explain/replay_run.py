@@ -91,8 +91,9 @@ def recompute(
 ) -> DecidedBatch:
     """A batch decided again; `stored` are its n decisions. The chunk must be done.
 
-    alone : the batch is not the whole chunk. What was left of budgets and volumes at a customer's
-    turn followed from the others, so it is then taken from the stored verdicts.
+    alone : whether the batch is one customer instead of the whole chunk. What was left of budgets
+    and volumes at a customer's turn followed from the others, so it is then taken from the stored
+    verdicts.
     """
     verdicts = stored_verdicts(stored)
     facts, prediction = facts_of_codes(verdicts), predict_uplift(inputs, batch)

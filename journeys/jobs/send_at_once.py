@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def send_at_once(customer_ids: Sequence[int], *, now: datetime, owner: str) -> int:
-    """Decide for customers who stand at such a step; returns for how many it was decided.
+    """Decide for customers who are at such a step; returns for how many it was decided.
 
     Whatever hinders it (sending is stopped, the state is stale, a fault) leaves them where they
     are: they are tried again later, and take part in the day's run.

@@ -243,7 +243,7 @@ def _add_to_total(
 def _gate(model: UpliftModel, as_of: date, scaling: UpliftScaling, evidence: Evidence) -> None:
     """Tell customers apart only if that beats the best single action of the day's campaigns.
 
-    Asked once all of these have minimum evidence: before, different choices are how one learns.
+    Checked once all of these have minimum evidence: before, different choices are how one learns.
     """
     minimum = MinimumEvidences()
     actions = Action.objects.filter(campaign__in=Campaign.objects.active_on(as_of))

@@ -36,7 +36,7 @@ ENTERING = 0x0E  # advisory lock: one process lets customers in, others skip it
 Reentry = JourneyMap.Reentry
 
 # Not twice at once, and not before the map lets a customer come again, unless a journey may begin
-# beside another one.
+# in parallel with another one.
 INSERT = """
     INSERT INTO journeys_traveller (map_id, version_id, customer_id, entry_key, entered_at,
         counts_from, step, step_since, due_at, status, outcome, is_control, fault)
@@ -149,7 +149,7 @@ def _by_events(running: list[JourneyMap], now: datetime) -> Counter[str]:
             for journey in by_event:
                 try:
                     counts["entered"] += _enter_by_event(journey, events, now)
-                except RuleError as error:  # raised before the database is asked
+                except RuleError as error:  # raised before the database is queried
                     _tell(journey, problem_in_words(error))
         if len(events) < BATCH:
             return counts

@@ -1,4 +1,4 @@
-"""What a step asks of the travellers who stand at it, answered for all of them together.
+"""What a step needs to know of the travellers who are at it, for all of them together.
 
 Each answer is the port to take now, or None: not yet, and `due_at` says when to look again.
 """

@@ -137,14 +137,14 @@ class PassageLog:
 
 
 def park(traveller: TravellerRow, reason: str) -> None:
-    """Stands still until a person resumes it; nothing is sent meanwhile."""
+    """Parked until a person resumes it; nothing is sent meanwhile."""
     traveller.fault = reason[:LONGEST_FAULT]
     traveller.due_at = None
     clear_request(traveller)
 
 
 def clear_request(traveller: TravellerRow) -> None:
-    """No message is asked for any more."""
+    """No message is requested any more."""
     traveller.campaign_id, traveller.give_up_at, traveller.at_once = None, None, False
 
 

@@ -52,7 +52,7 @@ def wake_for_exit(journey: JourneyMap, today: date, now: datetime) -> int:
 
 
 def resume(travellers: Sequence[Traveller], now: datetime) -> int:
-    """Let parked travellers go on at the step where they stand; returns how many were parked."""
+    """Let parked travellers go on from their step; returns how many were parked."""
     with transaction.atomic():
         lock_customers(traveller.customer_id for traveller in travellers)
         parked = Traveller.objects.filter(pk__in=[t.pk for t in travellers], status="travelling")

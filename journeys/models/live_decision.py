@@ -6,7 +6,8 @@ from segments.channel_labels import channel_choices
 
 
 class LiveDecision(models.Model):
-    """Inputs of a real-time decision besides its run's rules: enough to explain and replay it.
+    """Inputs of a real-time decision in addition to its run's rules: enough to explain and replay
+    it.
 
     Partitioned by month of `as_of`.
     """

@@ -57,7 +57,7 @@ class ReasonCode(models.IntegerChoices):
     CONNECTION_LOST = 45, _("connection lost")
     FILE_UNCLEAR = 46, _("file possibly delivered")
     SESSION_OVER = 47, _("no more messages accepted")
-    # The other side was not asked.
+    # Nothing was sent to the other system.
     UNREACHABLE = 50, _("other system not reached")
     NOT_SET_UP = 51, _("channel not set up")
     PROVIDER_NOT_SET = 52, _("no e-mail service provider")

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SplitSearchState(models.Model):
-    """Where the search for a split of one micro-segment stands: a year of weekly looks.
+    """Progress of the search for a split of one micro-segment: a year of weekly looks.
 
     A level below 5 % is spent over the year and all its cuts; then a new search begins with new
     cuts, later contacts and a level of its own.

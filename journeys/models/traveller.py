@@ -8,7 +8,7 @@ from journeys.models.journey_map import JourneyMap, MapVersion
 class Traveller(models.Model):
     """One customer's way through one version of a map.
 
-    Whoever writes a row holds the lock of the customer's block. References are not checked row by
+    Code that writes a row holds the lock of the customer's block. References are not checked row by
     row, as of the other ledgers: writers take them from rows that they hold.
     """
 

@@ -67,7 +67,7 @@ class Document:
                 yield Link(str(token.attrs["src"]), token.content, line, is_image=True)
 
     def code(self) -> Iterator[tuple[int, str]]:
-        """What stands in backticks, with its line."""
+        """What is in backticks, with its line."""
         for line, token, _text in self._inline():
             if token.type == "code_inline":
                 yield line, token.content

@@ -43,7 +43,7 @@ DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+(?:\(\))?")
 FIELD = re.compile(r"([A-Z]\w*)\.(\w+)")
 ADDRESS = re.compile(r"(?:([A-Z]{3,7}) )?(/(?:api|admin|docs|u|p|i18n)/[^\s?#…]*)(?:[?#].*)?")
 SHELLS = ("sh", "bash")
-RUN = (*SHELLS, "python", "liquid", "env")  # what tests/docs/story.py runs as it stands
+RUN = (*SHELLS, "python", "liquid", "env")  # what tests/docs/story.py runs unchanged
 FILE_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 NOT_RUN = re.compile(r"not-run: \S.*")
 

@@ -24,7 +24,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def page(request: HttpRequest, address: str) -> HttpResponseBase:
-    """A page or an image. Only what the folder was found to hold can be asked for by name."""
+    """A page or an image. Only files that were found in the folder can be requested."""
     site = Site()
     file = site.files.get(address)
     suffix = file.suffix if file else ""

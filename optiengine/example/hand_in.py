@@ -46,7 +46,7 @@ def hand_in_events(events: Events, folder: Path, name: str, *, at: datetime) -> 
 
 
 def hand_in_withdrawals(events: Events, folder: Path, name: str, *, at: datetime) -> None:
-    """Consents that were taken back, a row per customer; an empty cell leaves a consent alone."""
+    """Consents that were withdrawn, a row per customer; an empty cell changes nothing."""
     withdrawn = withdrawals(events)
     if not withdrawn:
         return

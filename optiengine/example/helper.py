@@ -47,7 +47,7 @@ class Helpers:
             self._jobs.put(("deliver", now))
 
     def wait(self) -> None:
-        """Until all that was asked for is done."""
+        """Until all tasks are done."""
         if self._processes:
             self._jobs.join()
 

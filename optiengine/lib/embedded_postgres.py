@@ -20,7 +20,7 @@ random_page_cost = 1.1     # solid-state disks
 def start(data_dir: Path) -> str:
     """Start the server that keeps its files in `data_dir`, or join it; returns its URL.
 
-    The server stops with the last process that called this. It listens on a Unix socket alone,
+    The server stops with the last process that called this. It only listens on a Unix socket,
     which only this machine's users can reach.
     """
     data_dir.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ MAX_ROWS = 50_000  # a file is built in memory; users filter the list for more
 
 
 class ExportAdmin(ExportActionModelAdmin):
-    """Whoever may see the rows may take them along, up to a number that memory bears."""
+    """Users who may see the rows may download them, up to a number that fits into memory."""
 
     export_form_class = ExportForm
     formats = [CSV, XLSX, JSON]

@@ -1,4 +1,4 @@
-"""Values that stand on one line of plain text: no line break can start a mail header."""
+"""Values on one line of plain text: no line break can start a mail header."""
 
 _CONTROL_CHARACTERS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
 

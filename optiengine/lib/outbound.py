@@ -1,4 +1,4 @@
-"""HTTP to addresses that a user of ours typed in: to public ones alone, pinned, and bounded.
+"""HTTP to addresses that a user typed in: only to public ones, pinned, and bounded.
 
 The name is resolved once for a destination. All of its addresses must be public, and connections
 go to just these: a name that answers differently the next time (DNS rebinding) changes nothing.

@@ -58,8 +58,9 @@ def partition_by_month(
 ) -> str:
     """SQL that makes an empty table, as Django created it, a partitioned one.
 
-    column : date or timestamptz that says the month. unique : the table's unique keys beside its
-    `id`; every key gets `column` added where it lacks it, as PostgreSQL requires of partitions.
+    column : date or timestamptz that says the month. unique : the table's unique keys in addition
+    to its `id`; every key gets `column` added where it lacks it, as PostgreSQL requires of
+    partitions.
     indexes : what follows the table's name in CREATE INDEX.
 
     Columns, defaults and checks are kept. References to other tables are left to the writers,

@@ -1,7 +1,7 @@
 """Secrets that we must be able to read again, such as a peer's password: encrypted at rest.
 
 Fernet (AES-128 with HMAC-SHA-256) of the cryptography package, under keys that come from the
-settings by HKDF: the first of SECRETS_KEYS seals, all of them open. Whoever changes the key puts
+settings by HKDF: the first of SECRETS_KEYS seals, all of them open. To change the key, put
 the new one in front and keeps the old one until every secret has been entered again.
 """
 

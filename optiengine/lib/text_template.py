@@ -7,7 +7,7 @@ The language has no way to a file, a clock, a setting or the insides of an objec
 are those listed here and no other. Every limit counts work, not time, so that a text that is
 rendered for one customer today is rendered tomorrow.
 
-Values are data: what stands in braces in a value stays in braces, and in HTML it is escaped.
+Values are data: what is in braces in a value stays in braces, and in HTML it is escaped.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -64,7 +64,7 @@ _TAGS = (
 
 
 class _Context(RenderContext):
-    """Counts loops and filters over the whole text: Liquid itself counts nested loops alone."""
+    """Counts loops and filters over the whole text: Liquid itself only counts nested loops."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -175,7 +175,7 @@ def read_text(source: str, variables: Variables, *, is_html: bool = False) -> Te
 
 
 def _unknown(source: str, analysis: TemplateAnalysis, variables: Variables) -> Iterator[str]:
-    """Variables and filters that nobody knows, each once, where it is first asked for."""
+    """Unknown variables and filters, each once, where it is first used."""
     used = [each for places in analysis.globals.values() for each in places]
     unknown = {str(each): each for each in reversed(used) if not variables.know(each)}
     for name, each in sorted(unknown.items(), key=lambda item: item[1].span.index):

@@ -29,7 +29,7 @@ class DayInput(forms.DateInput):
 
 
 class ReportForm(forms.Form):
-    """What a report is asked for. `as_of` defaults to the newest day there are figures for."""
+    """The parameters of a report. `as_of` defaults to the newest day there are figures for."""
 
     since = forms.DateField(label=_("from"), required=False, widget=DayInput)
     as_of = forms.DateField(label=_("as of"), required=False, widget=DayInput)

@@ -1,4 +1,4 @@
-"""What if: a change of the rules is asked about, waited for, and shown with its limits."""
+"""What if: a change of the rules is entered, computed and shown with its limits."""
 
 from typing import Any
 

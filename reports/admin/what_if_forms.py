@@ -166,7 +166,7 @@ class QuestionForms:
         self.period = PeriodForm(data)
 
     def is_valid(self) -> bool:
-        """Each is asked, so that all that is wrong is said at once."""
+        """Each is checked, so that all errors are shown at once."""
         return not [form for form in [*self.changing, self.period] if not form.is_valid()]
 
     def changes(self) -> Changes:

@@ -24,7 +24,7 @@ def whole(report: type[Serializer]) -> OpenApiResponse:
 
 
 class UpliftReportViewSet(StrictView, GenericViewSet):
-    """What messages changed. Whoever may see the page in the admin may read it here."""
+    """What messages changed, for users who may see the page in the admin."""
 
     queryset = Uplift.objects.none()  # says which permission
     serializer_class = UpliftReportSerializer
@@ -60,7 +60,7 @@ class UpliftReportViewSet(StrictView, GenericViewSet):
 
 
 class ArmReportViewSet(StrictView, GenericViewSet):
-    """What the engine is worth. Whoever may see the page in the admin may read it here."""
+    """Engine impact, for users who may see the page in the admin."""
 
     queryset = ArmWorth.objects.none()
     serializer_class = ArmReportSerializer

@@ -53,7 +53,7 @@ def read_passages() -> dict[int, list[Row]]:
 
 
 def _check_way(findings: Findings, traveller: Row, way: list[Row], drawing: Drawing) -> None:
-    """From the entry, by links, without a gap, to where the traveller stands or left."""
+    """From the entry, by links, without a gap, to where the traveller is or left."""
     at, name = traveller["entered_at"], f"traveller {traveller['id']}"
     step: str | None = drawing.entry
     since = at

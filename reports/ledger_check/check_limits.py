@@ -1,4 +1,4 @@
-"""Caps, gaps, exclusions, durations, quiet hours: asked of each message at the moment it arrived.
+"""Caps, gaps, exclusions, durations, quiet hours: checked for each message when it arrived.
 
 The slow reading of the help texts: one message at a time, against what had happened before.
 """
@@ -228,7 +228,7 @@ def _check_quiet_hours(
 
 
 def quiet_hours_for(rules: Rules, channel: str, country: str) -> list[Row]:
-    """The most specific alone: of channel and country, the country, the channel, of neither."""
+    """Only the most specific: of channel and country, the country, the channel, of neither."""
     for wanted in ((channel, country), ("", country), (channel, ""), ("", "")):
         matching = [r for r in rules.quiet_hours if (r["channel"], r["country"]) == wanted]
         if matching:
@@ -270,7 +270,7 @@ def _count_quiet_ends(evidence: Evidence, findings: Findings) -> None:
 def _check_flags(
     findings: Findings, rules: Rules, contact: Contact, before: Sequence[Contact]
 ) -> None:
-    """What stands outside was used as such: else a checker that lets it pass proves nothing."""
+    """Messages outside of the limits really are: else passing them would prove nothing."""
     at, campaign = _when(contact), rules.campaigns[contact.campaign]
     marks = {
         "transactional": contact.transactional,

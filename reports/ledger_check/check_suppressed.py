@@ -17,7 +17,7 @@ from segments.channels import address_fields, inbound_channels
 
 def normal_email(address: str) -> str:
     local, at, domain = address.strip().lower().rpartition("@")
-    with suppress(UnicodeError):  # it is compared as it stands: no message could reach it
+    with suppress(UnicodeError):  # it is compared unchanged: no message could reach it
         domain = domain if address.isascii() else domain.encode("idna").decode()
     return f"{local}{at}{domain}"
 

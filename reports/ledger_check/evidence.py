@@ -1,4 +1,4 @@
-"""What the checker goes by: rows by plain SQL, and the rules that were in force.
+"""What the checker uses: rows by plain SQL, and the rules that were in force.
 
 Nothing of the engine is imported but the declaration of channels. Moments are aware datetimes in
 UTC.

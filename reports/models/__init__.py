@@ -1,4 +1,4 @@
-"""What it was worth: pages over the tables of the earlier apps, and the questions asked of them."""
+"""Reports: pages over the tables of the earlier apps, and what-if questions."""
 
 from reports.models.page import ArmWorth, ClvBacktest, SegmentMigration, Uplift
 from reports.models.what_if import WhatIf

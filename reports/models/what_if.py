@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class WhatIf(models.Model):
-    """A question somebody asked, what would other rules have been worth, and its answer."""
+    """A question: what would other rules have earned? With its answer."""
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("waiting")

@@ -46,7 +46,7 @@ class ChainValue:
     margin_cents: Array  # (s,), per customer and period
     strength: float  # customers that a parent's row counts for
     lifetime_cents: Array  # (s,), without end; nan where it has no bound
-    horizon_cents: Array  # (s,), over the horizon alone
+    horizon_cents: Array  # (s,), over the horizon only
 
 
 def chain_value(
@@ -100,7 +100,7 @@ def dirichlet_strength(counts: Array, groups: Groups) -> float:
     """How many customers a parent's row is worth when it speaks for one of its segments.
 
     Rows are drawn around their parent's by a Dirichlet distribution of this concentration; it
-    maximises the likelihood of each row given its siblings alone, the Dirichlet-multinomial
+    maximises the likelihood of each row given only its siblings, the Dirichlet-multinomial
     (empirical Bayes). Between LEAST_STRENGTH, also where no parent has two observed segments,
     and MOST_STRENGTH, where segments do not differ.
     """

@@ -179,8 +179,8 @@ class DecisionLog:
 def changed_facts(inputs: RunInputs, book: Rulebook, batch: CustomerBatch, facts: Codes) -> Codes:
     """The codes by facts under another rulebook on the same actions, as far as they differ.
 
-    What only the changed target groups reach is asked of today's consents and addresses: those of
-    the day are not kept where another reason was stored first.
+    Customers whom only the changed target groups reach are judged by today's consents and
+    addresses: those of the day are not kept where another reason was stored first.
     """
     facts = facts.copy()
     scheduled = np.array([c.runs_today for c in book.campaigns], dtype=bool)[book.campaign_of]
@@ -198,7 +198,7 @@ def changed_facts(inputs: RunInputs, book: Rulebook, batch: CustomerBatch, facts
 
 
 def _is_of_group(facts: Codes) -> NDArray[np.bool_]:
-    """Codes that target group and schedule alone decide: all other facts are in order."""
+    """Codes that only target group and schedule decide: all other facts are in order."""
     by_schedule = [Verdict.ALLOWED, Verdict.NOT_IN_TARGET_GROUP, Verdict.NOT_SCHEDULED]
     return np.isin(facts, by_schedule) | is_upcoming(facts)
 

@@ -17,7 +17,7 @@ e-mail B and none. Every row has probability 1/3 and control_share 1/2 (and so a
 2/3); a member of "none" has two control rows, one for A and one for B.
 
 **What is read.** One choice per customer and day: the action of the test row, or none where there
-are control rows alone. All control rows of a customer and day speak of the same event, that nothing
+are only control rows. All control rows of a customer and day speak of the same event, that nothing
 was sent, and so must carry the same probability. Decisions of our own engine are not read:
 the control share of a decision's campaign is not the probability that nothing at all is sent.
 """

@@ -95,7 +95,7 @@ class SegmentValue:
 
     @property
     def difference(self) -> Interval:
-        """By the moves less by the models; the limits are those of the moves alone."""
+        """By the moves less by the models; the limits are only those of the moves."""
         low, high = (limit - self.model_cents for limit in (self.chain.low, self.chain.high))
         return Interval(self.chain.estimate - self.model_cents, low, high)
 

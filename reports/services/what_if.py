@@ -79,8 +79,8 @@ def what_if(
 ) -> Answer:
     """Value changes from the decisions of a period whose windows have closed by as_of.
 
-    goal : what a decision earns; None is the main goal over window_days. progress : told runs
-    done and to do, once for each batch of customers. Raises ReportError where there is nothing
+    goal : what a decision earns; None is the main goal over window_days. progress : called with
+    runs done and to do, once for each batch of customers. Raises ReportError where there is nothing
     to value, or the change concerns no rule of the period.
     """
     reward = DecisionReward.of(goal) if goal else DecisionReward(window_days)

@@ -27,8 +27,8 @@ ALSO_ERASED: Hook[Callable[[int], None]] = Hook()
 def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
     """Blank what is known of a person; False where it was done before.
 
-    source : who asked, kept with the proof of consents. What waits in the outbox is stopped by
-    its last check. Withheld is what others may not read either: the addresses' hashes.
+    source : who requested it, kept with the proof of consents. What waits in the outbox is stopped
+    by its last check. Withheld is what others may not read either: the addresses' hashes.
     """
     locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     if locked.erased_at is not None:

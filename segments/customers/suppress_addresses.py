@@ -1,7 +1,7 @@
 """The list of suppressed addresses, and its marks on the customers who have them.
 
 A customer's `suppressed_channels` say which of the addresses in the row are on the list, so that
-decisions and the outbox compare words and hash nothing. Whoever writes addresses sets the marks
+decisions and the outbox compare words and hash nothing. Code that writes addresses sets the marks
 again in the same transaction; a change of the list sets them on all customers with the address.
 
 Order of locks: rows of customers, then the list.
@@ -56,7 +56,7 @@ def suppress_addresses(
             defaults={"reason": reason, "source": source[:100], "since": at},
         )
         made += [row] if is_new else []
-    # Asked again: under the lock of the list nobody else can come to have the address unmarked.
+    # Read again: under the lock of the list nobody else can get the address without a mark.
     mark_customers("c.id = ANY(%s)", [sorted(with_them | _ids(pairs))], at=at)
     return made
 

@@ -54,7 +54,7 @@ def spellings(column: str, normal: str) -> list[str]:
 
 
 def _spoken(domain: str) -> str:
-    """A domain in ASCII with the letters it stands for."""
+    """A domain in ASCII, decoded."""
     try:
         return domain.encode().decode("idna")
     except UnicodeError:

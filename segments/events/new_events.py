@@ -43,7 +43,7 @@ def start_cursor(name: str) -> EventCursor:
 def events_after(
     cursor: str, kinds: Collection[str], limit: int, *, since: datetime | None = None
 ) -> list[Event]:
-    """What was recorded since the reader asked last, at most `limit` events, in order of id.
+    """What was recorded since the reader's last call, at most `limit` events, in order of id.
 
     cursor : the reader's name; its place moves in the caller's transaction, so an event is
     handled and done with at once, or comes again. One reader asks at a time, the next one waits.

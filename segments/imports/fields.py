@@ -21,7 +21,7 @@ from segments.imports.values.moments import Moments
 from segments.imports.values.yes_no import NO, YES
 from segments.shapes import EMAIL
 
-UNREADABLE = "\ufffd"  # stands in a cell where bytes were not of the file's encoding
+UNREADABLE = "\ufffd"  # replaces bytes in a cell that were not of the file's encoding
 
 DATES = ("auto", "iso", "dmy", "mdy")  # what 03/04/2026 means; auto: what the column says
 MOMENT = r"^[12]\d{3}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|z|[+-]\d\d(:?\d\d)?))?)?$"

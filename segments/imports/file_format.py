@@ -24,7 +24,7 @@ BOMS = [  # longest first: UTF-32 begins like UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 ]
-BAD_BYTES = "\udcff"  # stands in decoded text where bytes were not of the encoding
+BAD_BYTES = "\udcff"  # replaces bytes in decoded text that were not of the encoding
 
 
 def _mark_bad_bytes(error: UnicodeError) -> tuple[str, int]:
@@ -117,7 +117,7 @@ def detect_encoding(sample: bytes) -> str:
 
 
 def _single_byte(telling: bytes) -> str:
-    """Short names alone rarely tell Western from Central Europe: in doubt it is the commoner.
+    """Short names rarely distinguish Western from Central Europe: in doubt it is the commoner.
 
     The encoding is shown in the preview, and can be given instead.
     """

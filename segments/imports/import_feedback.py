@@ -101,7 +101,7 @@ def act_on_gathered(cursor: CursorWrapper, plan: ImportPlan) -> None:
 
 
 def _withdraw_consents(cursor: CursorWrapper, plan: ImportPlan) -> None:
-    """Whoever complained or unsubscribed said no to these channels, at the time of the event."""
+    """Withdraw these channels of customers who complained or unsubscribed, as of the event."""
     cursor.execute(
         "INSERT INTO segments_consentstatement (customer_id, channel, says_yes, said_at, "
         "recorded_at, kind, source, by_customer, brings_back, proof) "
@@ -164,7 +164,7 @@ def _hash_addresses(cursor: CursorWrapper) -> None:
     cursor.execute(f"ANALYZE {LISTED}")
 
 
-# Whoever has one of the addresses. More than those do no harm: marks are set by the list.
+# Customers with one of the addresses. More of them do no harm: marks are set by the list.
 WITH_ADDRESS = f"""
     SELECT c.id FROM {LISTED} l JOIN segments_customer c ON upper(c.email) = l.spelt
     WHERE l.address_column = 'email'

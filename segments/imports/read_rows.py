@@ -2,7 +2,7 @@
 
 Parsing each cell in Python would cost more than PostgreSQL's whole COPY. So a chunk of about a
 MiB without quotes and other hazards is only cut into lines, whose delimiters are counted; the
-`csv` module looks at the other chunks alone. Either way one bad row costs one row.
+`csv` module only looks at the other chunks. Either way one bad row costs one row.
 """
 
 import codecs

@@ -313,7 +313,7 @@ def _warning(field: Field, plan: ImportPlan) -> str:
 
 
 def _extra_warning(name: str, plan: ImportPlan) -> str:
-    """As a field's warning; an extra column goes by the name of its cell: c7."""
+    """As a field's warning; an extra column has the name of its cell: c7."""
     cell = as_written(plan.cells[name], plan)
     condition = f"length({cell}) > {MAX_EXTRA} OR NOT {is_readable(cell)}"
     return f"CASE WHEN {condition} THEN {quote(cell_name(plan.cells[name]))} END"

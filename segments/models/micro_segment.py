@@ -3,7 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Stage(models.TextChoices):
-    """Where a customer stands in the life cycle, by the days since the last order."""
+    """A customer's stage in the life cycle, by the days since the last order."""
 
     PROSPECT = "prospect", _("prospect")
     NEW = "new", _("new")

@@ -35,7 +35,7 @@ class FreshQuery:
         organisation: Organisation,
         fields: Collection[str] = (),
     ) -> Self:
-        """Features and stage come from the events until the moment that is asked for.
+        """Features and stage come from the events until the moment in question.
 
         state : of the day, or of the last one before. What it says of value and micro-segment
         stands, for these are of a day; a customer who came since has neither: no value,

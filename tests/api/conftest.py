@@ -74,7 +74,7 @@ def run(campaign) -> DecisionRun:
 
 @pytest.fixture
 def measured(run, campaign) -> DecisionRun:
-    """An older experiment beside the run, with its outcomes: something to report."""
+    """An older experiment, apart from the run, with its outcomes: something to report."""
     action = campaign.actions.get()
     for is_control, n_responders in ((False, 30), (True, 15)):
         make_contacts(

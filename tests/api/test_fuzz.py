@@ -1,4 +1,4 @@
-"""Whatever is asked, the answer is an answer: never an error of ours."""
+"""No request, however odd, leads to a server error."""
 
 import json
 from collections import Counter

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-# Playwright runs an event loop; our calls to the database beside it are plain, and in order.
+# Playwright runs an event loop; our own calls to the database are plain, and in order.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

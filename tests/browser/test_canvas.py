@@ -160,7 +160,7 @@ def test_a_map_is_drawn_without_a_mouse(page):
     field(page, "by").select_option(label="around a date of the customer")
     page.locator("[data-add=exit]").press("Enter")
     expect(step(page, 2)).to_be_visible()
-    page.locator("[data-add=wait]").press("Enter")  # an exit has no port: it stands alone
+    page.locator("[data-add=wait]").press("Enter")  # an exit has no port: it is not connected
     step(page, 1).press("Enter")
     page.get_by_label("Next step").select_option(label="Wait 1 hour")
     step(page, 3).press("Enter")

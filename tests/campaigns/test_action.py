@@ -1,4 +1,4 @@
-"""What an action's texts are told before anything is sent."""
+"""Which faults of an action's texts are shown before anything is sent."""
 
 import html
 

@@ -1,4 +1,4 @@
-"""Rules that stand in each other's way: found, told in words, and kept from launching."""
+"""Rules that contradict each other: found, described, and kept from launching."""
 
 from dataclasses import replace
 from datetime import time
@@ -64,11 +64,15 @@ def test_a_duration_blocks_other_campaigns_except_those_that_ignore_it():
 @pytest.mark.parametrize(
     ("source", "target", "limits"),
     [
-        ({"rank": 1}, {"in_addition": True}, {}),  # goes beside it
+        ({"rank": 1}, {"in_addition": True}, {}),  # goes in addition to it
         ({"rank": 1}, {"exempt_from_caps": True}, {"caps": (cap(1, "days", 30),)}),
         ({"rank": 1, "runs_today": False}, {}, {}),  # starts later
         ({"rank": 1}, {"opened_by": EVENT}, {}),  # a newcomer's event comes before the first run
-        ({"rank": 1}, {"run_anyway": True}, {}),  # runs alone on a day whose data is missing
+        (
+            {"rank": 1},
+            {"run_anyway": True},
+            {},
+        ),  # is the only one to run on a day whose data is missing
         # Reaches nobody on a day whose state lacks the feature.
         ({"rank": 1, "rule": {"any": [LAPSED, VISITS]}}, {"rule": LAPSED}, {}),
         ({"rank": 1, "tags": (5,)}, {"tags": (6,)}, {}),  # who declined topic 5 gets the target
@@ -467,7 +471,7 @@ def test_the_list_of_all_conflicts_takes_drafts_one_by_one():
     MinimumGap.objects.create(name="Gap", hours=12)
     FrequencyCap.objects.create(name="Cap", limit=3, window="hours", length=24)
 
-    # Neither draft stands in the way of the other, or of the active one, before it is launched.
+    # Neither draft blocks the other, or the active one, before it is launched.
     assert [conflict.text for conflict in find_conflicts(DAY)] == [
         (
             "The cap “Cap” allows 3, but the minimum gap “Gap” leaves room for only 2 "

@@ -1,4 +1,4 @@
-"""What limits count, asked for many at once and one by one: the same answers."""
+"""What limits count, for many at once and one by one: the same answers."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

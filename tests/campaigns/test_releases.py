@@ -82,7 +82,7 @@ def past_of(rules: Rulebook, customer, action, days_ago) -> History:
 
 
 def first_days(rules: Rulebook, past: History) -> np.ndarray:
-    """(N, A) the first day from today on that limits allow, asked day by day."""
+    """(N, A) the first day from today on that limits allow, computed day by day."""
     first = np.full((N, A), NEVER)
     for day in reversed(range(DAYS)):
         then = replace(past, days_ago=past.days_ago + day)

@@ -22,7 +22,7 @@ from tests.factories import DAY, make_action, make_campaign
 
 pytestmark = pytest.mark.django_db
 
-# Of campaigns: what was decided, learned or asked, not what is to be.
+# Of campaigns: what was decided, learned or requested, not what is to be.
 NO_RULES = {"approval", "armmembership"}
 
 

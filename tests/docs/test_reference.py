@@ -77,7 +77,7 @@ def rows(page: str, *, head: str, heading: str = "") -> list[list[str]]:
 
 
 def as_written(default: ast.expr | None) -> set[str]:
-    """How a default that is a plain value stands in the table; nothing for one that is computed."""
+    """A default that is a plain value, as the table shows it; nothing for one that is computed."""
     try:
         value = ast.literal_eval(default) if default else ""
     except ValueError:

@@ -83,7 +83,7 @@ def test_six_days_from_files_to_worth(folders):
     n_sent = Delivery.objects.filter(status="sent").count()
     assert n_sent == lived.worth.n_messages.sum()
     assert n_sent > 0
-    # Whoever left is no longer written to by that channel.
+    # Customers who left get no more messages through that channel.
     for event in Event.objects.filter(kind__in=["unsubscribe", "complaint"]):
         channel = {"app": "push"}.get(event.properties["channel"], event.properties["channel"])
         assert channel not in event.customer.consents
@@ -124,7 +124,7 @@ def test_an_interrupted_demo_lives_on_as_if_nothing_had_happened(folders):
 
 @pytest.mark.django_db
 def test_what_a_message_gains_is_counted_against_the_same_luck_without_it(folders):
-    # The two worlds differ in the messages alone, so nobody without one may differ.
+    # The two worlds only differ in the messages, so nobody without one may differ.
     lived = live_days(folders, 4)
 
     untouched = lived.worth.n_messages == 0

@@ -1,6 +1,6 @@
 """A slow reading of a journey map, one traveller at a time, in plain Python without a database.
 
-Written from the words of the map's settings alone; it shares no code with the engine.
+Written only from the words of the map's settings; it shares no code with the engine.
 """
 
 from dataclasses import dataclass, field

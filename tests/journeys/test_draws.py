@@ -9,7 +9,7 @@ from journeys.draws import keyed_uniform, pick
 
 
 def test_a_draw_follows_its_written_definition():
-    # Spelled out once more with hashlib alone, as a partner who audits a run would.
+    # Computed once more with only hashlib, as a partner who audits a run would.
     key = hashlib.blake2b(b"42\0choice", digest_size=32).digest()
     digest = hashlib.blake2b((7).to_bytes(8, "little"), key=key, digest_size=8).digest()
 

@@ -91,7 +91,7 @@ def test_public_addresses_are_public():
 
 
 def answers(monkeypatch, *addresses: str) -> None:
-    """Let every name resolve to these, one lookup after the other; the last for ever."""
+    """Let every name resolve to these, one lookup after the other; the last one stays."""
     left = list(addresses)
 
     def look_up(host, port, **kwargs):

@@ -231,7 +231,7 @@ def test_a_long_text_grows_to_its_limit_and_no_further():
 
 @pytest.mark.parametrize("name", sorted(FILTERS))
 def test_no_filter_lets_a_customers_value_into_the_html(name):
-    """Alone, with an argument of the text's and with one of the customer's."""
+    """Without an argument, with one of the text's and with one of the customer's."""
     values = {**VALUES, "offer": EVIL, "customer": {"attributes": {"x": [EVIL, {EVIL: EVIL}]}}}
     value = "customer.attributes.x"
     for text in (

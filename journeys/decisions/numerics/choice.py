@@ -44,7 +44,7 @@ def choice_probabilities(
 
     Options get the probability with which they are the best one, as in Thompson sampling, with all
     s.d. divided by `sharpness`: equal values give equal shares, and no draws of a posterior are
-    needed. Beside the option b of highest value, the s.d. of option k is the root of
+    needed. Compared with the option b of highest value, the s.d. of option k is the root of
     own_k^2 + (shared_k - shared_b)^2, b's is own_b: so each difference to b has its own s.d.
     `floor` is then spread evenly, so every allowed option has at least floor / (number allowed).
 

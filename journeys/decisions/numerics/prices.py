@@ -62,8 +62,8 @@ def solve_prices(
     value : (n, A), -inf where an option is not possible; none is worth 0 and uses nothing.
     use : (L, A), 0 or more. maximum : (L,), inf where there is none. minimum : (L,), default 0.
     seed : breaks ties between options that are worth the same at the prices.
-    Returns prices, the bound they prove, and a choice that keeps every maximum. Memory beside the
-    arguments: some numbers per customer and a block of rows.
+    Returns prices, the bound they prove, and a choice that keeps every maximum. Memory in addition
+    to the arguments: some numbers per customer and a block of rows.
 
     With pi = price - subsidy the dual function
 

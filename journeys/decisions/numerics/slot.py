@@ -1,4 +1,4 @@
-"""What a contact today stands in the way of: the opportunity cost of the slot that it uses."""
+"""The opportunity cost of the slot that a contact today uses."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ class Upcoming:
 
     action: int
     rows: NDArray[np.int64]  # (r,)
-    first: Days  # (r,) the first day from today on, 0 included, that nothing but limits stands in
+    first: Days  # (r,) the first day from today on, 0 included, that nothing but limits blocks
     last: Days  # (r,) the last such day
     prob: Values  # (r,) that it comes to that
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 NONE = -1
 BLOCK = 4096  # customers at a time: what is computed on the way stays in the cache
 N_PASSES = 4  # what rounding left over is little, and less after each pass
-N_MOVES = 20_000  # customers who are asked to change, at most, in a pass
+N_MOVES = 20_000  # customers whose choice may change, at most, in a pass
 ROUNDING = 1e-9  # of a limit: sums of use in floating point are not exact
 
 

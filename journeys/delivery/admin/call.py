@@ -131,7 +131,7 @@ def _waiting(day: date) -> QuerySet[Call]:
 
 
 def _day(request: HttpRequest) -> date:
-    """The day that is asked for; otherwise the last that has calls; otherwise today."""
+    """The requested day; otherwise the last that has calls; otherwise today."""
     if text := request.GET.get("day"):
         try:
             return date.fromisoformat(text)

@@ -144,7 +144,7 @@ def _may_proof(request: HttpRequest) -> bool:
 
 
 def _chosen(request: HttpRequest, campaign: Campaign) -> tuple[Customer | None, str]:
-    """The customer asked for, or one of the target group; and why there is none."""
+    """The requested customer, or one of the target group; and why there is none."""
     external_id, go = request.GET.get("customer", "").strip(), request.GET.get("go", "")
     customer = Customer.objects.filter(external_id=external_id).first() if external_id else None
     if external_id and customer is None:

@@ -82,7 +82,7 @@ class Unreachable(Exception):
 
 
 class NotReady(Unreachable):
-    """Nobody was asked: the other side is switched off here, or not set up."""
+    """Nothing was sent: the other system is switched off here, or not set up."""
 
     @classmethod
     def because(cls, fault: object) -> "NotReady":

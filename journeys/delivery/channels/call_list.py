@@ -1,7 +1,7 @@
 """Calls for people to make: a message is sent when it is on the list (journeys.models.Call).
 
-Whoever calls sees the list in the admin, writes down there what came of each call, or takes the
-list along as CSV. A key is on the list once.
+The person who calls sees the list in the admin, writes down there what came of each call, or takes
+the list along as CSV. A key is on the list once.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """May a message leave at this moment? One customer's limits over what has really happened.
 
 A decision counts what is planned. Between it and the hand-over moments move: quiet hours, a
-throttle, a server that does not answer. So the limits are asked once more when a message is about
+throttle, a server that does not answer. So the limits are checked once more when a message is about
 to leave, and what is counted then are the moments at which messages did leave, and those that were
 planned for control members' withheld ones. What counts, and until when, is that of
 campaigns.numerics.counting, as it is for a decision.
@@ -63,7 +63,7 @@ class ShutOut:
 
 @dataclass(frozen=True)
 class Limits:
-    """What is asked of every message: the rules as they are now."""
+    """What every message is checked against: the rules as they are now."""
 
     caps: tuple[CapEntry, ...] = ()
     gaps: tuple[GapEntry, ...] = ()

@@ -29,7 +29,7 @@ N_DAYS = 31  # newest runs that the day filter offers
 
 
 class RunFilter(admin.SimpleListFilter):
-    """The newest run, unless another, or a customer, is asked for: no list scans all days."""
+    """The newest run, unless another run or a customer is requested: no list scans all days."""
 
     title = gettext_lazy("day")
     parameter_name = "run"

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, BAR, LABEL = 860, 12, 230  # pixels; labels stand outside of the bars
+WIDTH, BAR, LABEL = 860, 12, 230  # pixels; labels are outside of the bars
 ROW, GAP, LEAST = 260, 10, 3  # height of all bars together, between two, of the smallest
 N_COLOURS = 6
 

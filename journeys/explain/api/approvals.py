@@ -122,7 +122,7 @@ def _decides(summary: str, description: str) -> Callable:
     ),
 )
 class ApprovalViewSet(StrictView, ReadOnlyModelViewSet):
-    """The same rules as in the admin: nobody decides on what they asked for or changed last."""
+    """The same rules as in the admin: nobody decides on their own request or change."""
 
     queryset = Approval.objects.select_related("requested_by", "decided_by")
     serializer_class = ApprovalSerializer

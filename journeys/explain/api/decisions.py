@@ -92,7 +92,7 @@ class DecisionViewSet(StrictView, ListModelMixin, GenericViewSet):
 
     @property
     def is_history(self) -> bool:
-        """Whether one customer's decisions of all days are asked for."""
+        """Whether one customer's decisions of all days are requested."""
         return "customer" in self.asked and "as_of" not in self.asked
 
     @property

@@ -171,7 +171,7 @@ class CanvasPages(ModelAdmin):
         )
 
     def counts_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        """Travellers at each step and past it, of the version asked for, else of the live one."""
+        """Travellers at each step and past it, of the requested version, else of the live one."""
         journey = self.journey(request, pk)
         wanted = request.GET.get("version", "")
         version = None

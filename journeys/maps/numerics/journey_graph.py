@@ -180,7 +180,7 @@ def _link(raw: object, number: int) -> Link:
 def problems(graph: Graph) -> list[Problem]:
     """Everything in the drawing itself that keeps it from being launched, in its order.
 
-    Whether campaigns and target groups exist is asked elsewhere: `services.check_map`.
+    Whether campaigns and target groups exist is checked elsewhere: `services.check_map`.
     """
     faults = _entry_problems(graph)
     for step in graph.steps.values():

@@ -1,4 +1,4 @@
-"""The list of suppressed addresses: asked and changed, never read."""
+"""The list of suppressed addresses: one can check and change an address, never read the list."""
 
 from typing import Any
 

@@ -176,7 +176,7 @@ class MappingForm(forms.Form):
 
 
 def options_in_words(job: ImportJob) -> list[tuple[Any, Any]]:
-    """What was chosen in the form beside the columns, under the form's labels."""
+    """What was chosen in the form in addition to the columns, under the form's labels."""
     chosen = []
     for name, field in MappingForm.base_fields.items():
         value = job.options.get(name)

@@ -29,7 +29,7 @@ class Reader:
         """See distinct cells of the column and how often each occurs. May be called repeatedly."""
 
     def wants_plain(self) -> bool:
-        """Whether cells that need no respelling could settle something; asked after the look."""
+        """Whether cells that need no respelling could settle something; called after the look."""
         return False
 
     def look_at_plain(self, n: int) -> None:

@@ -31,7 +31,7 @@ class RuleAhead:
 
     ageing : names of fields that grow by one a day until the next event, as days since the last
     order do. These, days since registration and days to the birthday move; all others stay.
-    Conditions that stay are looked at once, whatever the number of days asked for.
+    Conditions that stay are looked at once, whatever the number of days.
     Raises RuleError where a field of the rule has no column.
     """
 

@@ -204,7 +204,7 @@ def name_clusters(
     """A readable, unique name for each centre of one stage, such as "frequent, high spend".
 
     centers : (k, d) in standardised units, 0 being the stage's mean. labels : per feature its word
-    for low and for high. alone : the name of a single cluster; average : of one near the mean.
+    for low and for high. alone : the name of the only cluster; average : of one near the mean.
     A name says the two features in which a centre is farthest from the mean, the second if at least
     half as far; between equal names, what tells these apart; and a number where words run out.
     """

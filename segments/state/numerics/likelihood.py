@@ -62,7 +62,7 @@ def as_columns(**columns: ArrayLike) -> list[Array]:
 
 
 def require(holds: NDArray[np.bool_], sentence: str, *values: Array) -> None:
-    """Raise `sentence` with the first row where it does not hold, and what stands there."""
+    """Raise `sentence` with the first row where it does not hold, and its values."""
     if not holds.all():
         row = int(np.argmin(holds))
         shown = ", ".join(f"{value[row]:g}" for value in values)
@@ -96,7 +96,7 @@ def climb(
     """Parameters (d,), all positive, that maximise a likelihood.
 
     mean_log_likelihood : of parameters (d,), with its gradient (d,) in the parameters.
-    starts : parameter vectors; the climb begins at the likeliest, the others stand by.
+    starts : parameter vectors; the climb begins at the likeliest, the others are in reserve.
     Works on log-parameters, so every step is a legal one. Raises NotConverged.
     """
 

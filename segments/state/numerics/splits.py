@@ -1,6 +1,6 @@
 """The search for a split of one micro-segment: many cuts, many looks, one error rate.
 
-Each look adds a batch of contacts. Beside the true sums of scores walk random ones, in which chance
+Each look adds a batch of contacts. Next to the true sums of scores are random ones, in which chance
 gives out test and control anew: they show how far the largest of all statistics wanders where the
 effect is the same on both sides of every cut, whatever the outcomes' tails. The level of a whole
 year is spent over its looks, on all cuts at once.

@@ -158,7 +158,10 @@ def test_an_answer_that_is_undone_leaves_nothing_behind_in_the_process(monkeypat
         patch.setattr("journeys.decisions.decide_now.settle_due", fail)
         with pytest.raises(OperationalError):
             answer_events(NOON)
-        with pytest.raises(OperationalError), transaction.atomic():  # whoever else opens one
+        with (
+            pytest.raises(OperationalError),
+            transaction.atomic(),
+        ):  # another transaction that opens one
             decide_now([anna.pk], at=NOON, request=Request("event", trigger_kind="restock"))
     assert not Contact.objects.exists()
 

@@ -1,4 +1,4 @@
-"""The same day asked for from two places: it is prepared once, and nobody sees it half prepared."""
+"""The same day requested from two places: it is prepared once, and nobody sees it half prepared."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ def test_two_who_run_a_day_at_once_prepare_it_once(monkeypatch):
     make_plan()
     make_customers(5)
     make_action(make_campaign())
-    make_action(make_campaign(run_anyway=True))  # half prepared, it alone would be decided
+    make_action(make_campaign(run_anyway=True))  # half prepared, only this one would be decided
     fit_uplift, learned, failed = module.fit_uplift, [], []
 
     def learn_slowly(day):

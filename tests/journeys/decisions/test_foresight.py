@@ -1,4 +1,4 @@
-"""What a slot is kept for, told from a customer's page down to the replay."""
+"""What a slot is kept for, from a customer's page down to the replay."""
 
 from datetime import timedelta
 

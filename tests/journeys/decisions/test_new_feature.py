@@ -53,7 +53,7 @@ def make_feature():
 
 
 def launch_for_frequent_visitors(channel):
-    """A campaign that would go first, for whoever visited less than once in a week: everyone."""
+    """A campaign that would go first, for all with less than one visit in a week: everyone."""
     rule = {"field": "feature.visits_7d", "op": "lt", "value": 1}
     group = TargetGroup.objects.create(name="Rare visitors", rule=rule)
     campaign = make_campaign(name="Come back", control_share=0, rank=1, target_group=group)

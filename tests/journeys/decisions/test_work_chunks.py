@@ -1,4 +1,4 @@
-"""The ledger under fire: chunks are decided once, whoever dies, doubles or comes late."""
+"""The ledger under fire: chunks are decided once, whichever worker dies, doubles or comes late."""
 
 import os
 import signal

@@ -46,7 +46,7 @@ def lock_at_eleven():
 
 
 def begin(customer, steps: dict, links: str, *, since: datetime, **fields) -> Traveller:
-    """Entry, a message of the day's run, then some steps; the traveller stands at the message."""
+    """Entry, a message of the day's run, then some steps; the traveller is at the message."""
     campaign = make_step_campaign(control_share=0)
     graph = draw({"e": ENTRY, "m": send(campaign), **steps}, f"e>m {links}")
     journey = launch(graph, at=since, **fields)

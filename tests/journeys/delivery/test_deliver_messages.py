@@ -98,7 +98,7 @@ def test_a_campaign_sends_on_its_last_day_and_not_after_it():
 
 
 def test_a_withdrawal_reaches_messages_that_are_already_claimed(monkeypatch):
-    """Consent is asked for again for each small group, not when the batch is claimed."""
+    """Consent is checked again for each small group, not when the batch is claimed."""
     monkeypatch.setattr(EmailServer, "group_size", 1)
     first, second = make_delivery(), make_delivery()
     begin = begin_attempt
@@ -243,7 +243,7 @@ def test_sending_a_hundred_costs_the_queries_of_their_groups(django_assert_max_n
     for _ in range(100):
         make_delivery(action=action)
 
-    # Five groups, eight statements each; claims, limits, routes and leftovers beside them.
+    # Five groups, eight statements each; claims, limits, routes and leftovers in addition.
     with django_assert_max_num_queries(5 * 10 + 40):
         assert deliver_messages(now=NOW, owner="a")["sent"] == 100
 

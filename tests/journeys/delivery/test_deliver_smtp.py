@@ -1,4 +1,4 @@
-"""E-mail leaves at most once, whoever dies when. The peer is a real SMTP server."""
+"""E-mail leaves at most once, whichever side dies when. The peer is a real SMTP server."""
 
 import subprocess
 import sys
@@ -161,7 +161,7 @@ def test_an_address_that_the_server_refuses_is_written_to_no_more(peer: SmtpPeer
 def test_a_bounce_that_cannot_be_stored_is_listed_and_ends_nothing_else(
     peer: SmtpPeer, monkeypatch, caplog
 ):
-    """Its delivery is not told as settled without it; the other message and channel go on."""
+    """Its delivery is not reported as settled without it; the other message and channel go on."""
     gone, other = make_deliveries(2)
     text = make_delivery(action=make_action(channel="sms"))
     peer.replies = {gone.customer.email: "550 no such mailbox"}

@@ -1,4 +1,4 @@
-"""One effect a key, whoever dies when. The peer is a real HTTP server."""
+"""One effect a key, whichever side dies when. The peer is a real HTTP server."""
 
 import socket
 import subprocess

@@ -175,7 +175,7 @@ def test_an_exclusion_is_checked_again_with_the_real_day():
 
 @pytest.mark.django_db
 def test_the_clock_of_the_last_check_moves_on_while_messages_are_sent():
-    """The second batch leaves an hour later than the first, and is asked at that moment."""
+    """The second batch leaves an hour later than the first, and is checked at that moment."""
     QuietHours.objects.create(name="Night", starts_at=time(10), ends_at=time(8))
     for _ in range(2):
         make_delivery(action=make_action(channel="sms"))

@@ -80,7 +80,7 @@ def test_the_database_does_what_the_table_says(row):
 
 
 def attempting(*, is_repeat: bool, is_last: bool) -> tuple[outbox.Batch, int]:
-    """A delivery that is being handed over: the batch of it alone, and which attempt this is."""
+    """A delivery that is being handed over: its batch of one, and which attempt this is."""
     make_delivery()
     batch = outbox.claim_batch("email", "smtp", owner="a", size=1, now=NOW)
     assert batch

@@ -30,7 +30,7 @@ def maker(db) -> User:
 
 @pytest.fixture
 def campaigns(db) -> list[Campaign]:
-    """Sixty customers in all arms; one ranked campaign, three Auto, one beside."""
+    """Sixty customers in all arms; one ranked campaign, three Auto, one in addition."""
     make_plan(holdout_share=0.1, baseline_share=0.2)
     make_customers(60)
     made = [make_campaign(rank=2, control_share=0.2, repeat_after_days=3)]
@@ -44,7 +44,7 @@ def campaigns(db) -> list[Campaign]:
 
 
 def change_of(maker, edit, **options) -> Approval:
-    """What an edit would become in the admin: looked at, rolled back, asked for."""
+    """What an edit becomes in the admin: looked at, rolled back, requested."""
     with transaction.atomic():
         before = snapshot()
         edit()

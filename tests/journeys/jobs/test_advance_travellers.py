@@ -146,7 +146,7 @@ def test_a_split_by_rule_reads_present_attributes():
 @pytest.mark.parametrize(
     ("minutes", "order_at", "port"),
     [
-        (30, 29, "no"),  # asked at 60: the last 30 minutes begin after 30
+        (30, 29, "no"),  # evaluated at 60: the last 30 minutes begin after 30
         (30, 31, "yes"),
         (None, 1, "yes"),
         (None, -1, "no"),  # before the entry

@@ -46,7 +46,7 @@ def group(db) -> TargetGroup:
 
 
 def map_for(group: TargetGroup, *, by: str = "maker", **fields) -> JourneyMap:
-    """Whoever is in the group gets a message at once, and another after an hour."""
+    """Customers in the group get a message at once, and another after an hour."""
     first, then = make_step_campaign(control_share=0, rank=None), make_step_campaign()
     entry = {"kind": "entry", "by": "target_group", "target_group": group.pk}
     graph = draw({"e": entry, "s": send(first), "w": wait(60), "t": send(then)}, "e>s s>w w>t")

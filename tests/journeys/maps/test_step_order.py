@@ -1,4 +1,4 @@
-"""Where the steps of journey maps stand in a day: after what is ranked, before what is Auto."""
+"""The order of journey steps in a day: after what is ranked, before what is Auto."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta

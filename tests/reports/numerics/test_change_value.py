@@ -34,8 +34,8 @@ def evidence_of(log: LoggedDecisions) -> ChangeEvidence:
 def by_hand() -> LoggedDecisions:
     """200 customers, two decisions each: none or a message at 1/2; the change sends always.
 
-    Whoever gets the message in the first decision gets it in the second. It earns 3 and costs 1,
-    nothing earns 1.
+    Customers who get the message in the first decision get it in the second. It earns 3 and costs
+    1, nothing earns 1.
     """
     sent = np.repeat(np.arange(200) % 4 < 2, 2)
     return log_of(

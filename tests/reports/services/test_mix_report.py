@@ -1,4 +1,4 @@
-"""The state of a mix, told from hand-made counts."""
+"""The state of a mix, from hand-made counts."""
 
 from datetime import timedelta
 

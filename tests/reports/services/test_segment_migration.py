@@ -1,4 +1,4 @@
-"""The matrix of moves, counted by hand from the history, and the values beside it."""
+"""The matrix of moves, counted by hand from the history, and its values."""
 
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo

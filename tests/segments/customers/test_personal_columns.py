@@ -1,4 +1,4 @@
-"""Whoever adds a column to Customer is told here what else it needs.
+"""If you add a column to Customer, this says what else it needs.
 
 A column is personal (blanked by erasure) or kept for a reason; what is said of a person can be
 imported, written and read by the API, edited in the admin, and named in messages.
@@ -40,7 +40,7 @@ ANNA = {
 }
 NOT_IN_IMPORTS = {"attributes"}  # made of the columns that no field is found for
 NOT_IN_MESSAGES = {
-    "email",  # a message that shows its own address helps whoever finds it
+    "email",  # a message that shows its own address helps the person who finds it
     "phone",
     "time_zone",
     "registered_on",

@@ -29,7 +29,7 @@ def marks(customer: Customer) -> list[str]:
 
 
 def test_the_hash_is_hmac_sha_256(settings):
-    # RFC 4231, test case 2, whose text is one that normalising leaves alone.
+    # RFC 4231, test case 2, whose text is one that normalising does not change.
     settings.SUPPRESSION_KEY = "Jefe"
     assert address_hash("email", "what do ya want for nothing?").hex() == (
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"

@@ -136,7 +136,7 @@ def test_events_of_the_same_import_lie_in_the_partitions_of_their_months(tmp_pat
 
 def test_the_online_retail_file_adds_up(tmp_path, capsys):
     """Its first 100,000 lines, many without a customer id, some of them cancellations, counted
-    by a plain reading of the file beside. Source: UCI Machine Learning Repository, data set 352.
+    by a plain reading of the file. Source: UCI Machine Learning Repository, data set 352.
     """
     path = tmp_path / "online_retail.csv"
     with gzip.open(shared_file("online_retail/online_retail_2010_2011.csv.gz"), "rt") as file:

@@ -1,4 +1,4 @@
-"""Imports at once, a killed import, writers beside one: nothing doubled, all counted."""
+"""Imports at once, a killed import, writers during one: nothing doubled, all counted."""
 
 import contextlib
 import os

@@ -49,7 +49,7 @@ def test_a_batch_holds_what_the_rows_say(state):
     assert_array_equal(batch.p_alive, np.array([row.p_alive for row in rows], float))
     assert_array_equal(batch.time_zones, [customer.time_zone for customer in customers])
     for channel in CHANNELS:
-        # Whoever came to us gets an answer without a consent.
+        # Customers who come to us get an answer without a consent.
         consents = [channel == "web" or channel in customer.consents for customer in customers]
         assert_array_equal(batch.consents[channel], consents)
     assert batch.addresses["email"].tolist() == [True, False, True, True]

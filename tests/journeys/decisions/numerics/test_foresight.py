@@ -1,4 +1,5 @@
-"""Whole small worlds: the engine's choices, day by day, beside the best plan, found by trying all.
+"""Whole small worlds: the engine's choices, day by day, compared with the best plan, found by
+trying all.
 
 One customer, campaigns that each go out once, on some days, and one contact within some days. What
 a campaign brings is known, so all that is left to do well is to choose when to send which.
@@ -220,7 +221,7 @@ def test_the_better_series_goes_before_the_better_message():
 
 
 def test_the_next_step_of_a_series_that_the_customer_is_in_keeps_its_slot():
-    # 0 opens 1, which runs on day 3 alone. On day 2 the small 2 would take its slot.
+    # 0 opens 1, which runs only on day 3. On day 2 the small 2 would take its slot.
     world = SmallWorld(
         values=(1.0, 8.0, 2.0),
         days=((0,), (3,), tuple(range(10))),

@@ -1,4 +1,4 @@
-"""By hand, from 3GPP TS 23.038 and 23.040: 160 or 70 alone, 153 or 67 in parts."""
+"""By hand, from 3GPP TS 23.038 and 23.040: 160 or 70 in one message, 153 or 67 in parts."""
 
 import pytest
 

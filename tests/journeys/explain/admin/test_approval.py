@@ -35,7 +35,7 @@ def second(db) -> User:
 
 @pytest.fixture
 def approval(maker) -> Approval:
-    """A draft that goes first, beside one that everybody gets today."""
+    """A draft that goes first, and a campaign that everybody gets today."""
     make_plan()
     make_customers(10)
     make_action(make_campaign(name="Old offer", rank=2, control_share=0))

@@ -1,4 +1,4 @@
-"""The list of suppressed addresses is asked and changed by who may, and read by nobody."""
+"""The list of suppressed addresses: users with permission check and change it, nobody reads it."""
 
 import pytest
 from django.contrib.admin.models import LogEntry

@@ -117,7 +117,7 @@ def test_the_chosen_number_is_the_largest_that_is_reproduced():
     ("strengths", "n_in_use", "expected"),
     [
         ([1, 0.9, 0.85, 0.6], 1, 3),
-        ([1, 0.7, 0.85, np.nan], 1, 3),  # a weak number below does not stand in the way
+        ([1, 0.7, 0.85, np.nan], 1, 3),  # a weak number below does not matter
         ([1, 0.79, 0.6, 0.5], 1, 1),
         ([1, 0.9, 0.75, 0.6], 3, 3),  # in use, and not so bad that everybody be regrouped
         ([1, 0.9, 0.69, 0.6], 3, 2),
