@@ -36,7 +36,7 @@ class UpliftReportViewSet(StrictView, GenericViewSet):
         summary=gettext_lazy("Uplift"),
         description=gettext_lazy(
             "Test compared with control per campaign, action and micro-segment: counts, "
-            "rates, money, and the difference with a 95 % interval. If there is no "
+            "rates, money, and the difference with its interval (95 %). If there is no "
             "difference to show, it is null and `explanation` says why."
         ),
         responses={200: whole(UpliftReportSerializer)},
@@ -72,7 +72,7 @@ class ArmReportViewSet(StrictView, GenericViewSet):
         summary=gettext_lazy("Engine impact"),
         description=gettext_lazy(
             "Value and orders per customer of each group, by intention to treat, and the "
-            "differences with 95 % intervals."
+            "differences with their intervals (95 %)."
         ),
         responses={200: whole(ArmReportSerializer)},
     )
