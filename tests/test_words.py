@@ -107,7 +107,7 @@ def texts_of_the_api() -> Iterator[Text]:
 def pages(*, portuguese: bool) -> Iterator[Text]:
     for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]):
         is_portuguese = "pt" in path.relative_to(ROOT).parts
-        if path.name != "CHANGELOG.md" and path != BANNED and is_portuguese is portuguese:
+        if path != BANNED and is_portuguese is portuguese:
             yield Text(str(path.relative_to(ROOT)), without_code(path.read_text()))
 
 
