@@ -170,7 +170,10 @@ class Site:
             "sections": [
                 (
                     section.title,
-                    [(e, root + self.address(e.page, language)) for e in section.entries],
+                    [
+                        (e, root + self.address(e.page, language), self.source(e.page, language)[1])
+                        for e in section.entries
+                    ],
                 )
                 for section in sections
             ],

@@ -24,10 +24,11 @@ def test_every_page_fits_a_phone_and_asks_nobody_else(phone, live_server):
     )
     wide = []
 
-    for page in Site().pages:
-        phone.goto(f"{live_server.url}/docs/{page}.html")
+    site = Site()
+    for address in [site.address(p, code) for p in site.pages for code in site.languages]:
+        phone.goto(f"{live_server.url}/docs/{address}")
         if phone.evaluate("document.documentElement.scrollWidth") > WIDTH:
-            wide.append(page)
+            wide.append(address)
 
     assert (wide, complaints, strangers) == ([], [], [])
 
