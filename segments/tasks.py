@@ -17,7 +17,7 @@ def run_import_task(job_id: int) -> str:
         return _("%(job)s failed: %(error)s") % {"job": job, "error": job.error}
     text = _(
         "%(job)s: %(n_rows)d rows, %(n_created)d created, %(n_updated)d updated, "
-        "%(n_unchanged)d unchanged, %(n_rejected)d rejected"
+        "%(n_unchanged)d unchanged, %(n_rejected)d rejected, %(n_kept)d kept withdrawn"
     )
     return text % {
         "job": job,
@@ -26,4 +26,5 @@ def run_import_task(job_id: int) -> str:
         "n_updated": job.n_updated,
         "n_unchanged": job.n_unchanged,
         "n_rejected": job.n_rejected,
+        "n_kept": job.n_kept_withdrawn,
     }

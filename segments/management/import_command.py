@@ -43,6 +43,7 @@ class ImportCommand(FiguresCommand):
         "n_unchanged": "rows without a change",
         "n_rejected": "rows rejected; these four add up to n_rows",
         "n_warnings": "cells that could not be read, in rows that were imported without them",
+        "n_kept_withdrawn": "rows with a yes for a consent that was withdrawn and stays so",
         "warnings": "the same by column, with the first of the cells",
         "rejected_file": "file of the rejected rows and of those with warnings, with line, level\n"
         + " " * 25
@@ -99,6 +100,13 @@ class ImportCommand(FiguresCommand):
             "--at", type=parse_datetime, help="Moment of the import, with time zone (default: now)."
         )
 
+        parser.add_argument(
+            "--made-at",
+            type=parse_datetime,
+            help="When the file was made, with time zone: what it says about consents counts as "
+            "said then (default: --at if it is given, otherwise when the file was last changed).",
+        )
+
     def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The import's options from the command's."""
         return {name: options[name] for name in ("dates", "decimal", "strict", "empty")} | {
@@ -110,8 +118,10 @@ class ImportCommand(FiguresCommand):
 
     def compute(self, **options: Any) -> dict[str, Any]:
         at = options["at"] or timezone.now()
-        if timezone.is_naive(at):
-            raise CommandError("--at needs a time zone, for example 2026-03-01T09:00+00:00.")
+        made_at = options["made_at"] or options["at"]
+        for name, moment in (("--at", at), ("--made-at", made_at)):
+            if moment is not None and timezone.is_naive(moment):
+                raise CommandError(f"{name} needs a time zone: 2026-03-01T09:00+00:00.")
         started = time.monotonic()
         try:
             job = create_import(
@@ -123,6 +133,7 @@ class ImportCommand(FiguresCommand):
                 encoding=options["encoding"],
                 options=ImportOptions(**self.options_of(options)),
                 at=at,
+                made_at=made_at,
             )
             with tqdm(total=job.n_bytes, unit="B", unit_scale=True, disable=None) as bar:
                 job = run_import(job, progress=lambda n, _total: show(bar, n))
@@ -141,6 +152,7 @@ class ImportCommand(FiguresCommand):
             "n_unchanged": job.n_unchanged,
             "n_rejected": job.n_rejected,
             "n_warnings": job.n_warnings,
+            "n_kept_withdrawn": job.n_kept_withdrawn,
             "warnings": job.warnings,
             "rejected_file": job.rejected_path,
             "seconds": round(time.monotonic() - started, 2),

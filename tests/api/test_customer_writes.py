@@ -1,12 +1,15 @@
 """Customers written, allowed and erased by partner systems."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import suppress_address
 from segments.models import ConsentStatement, Customer
+from segments.models.consent import ConsentSource
 from tests.api.conftest import client_of
 from tests.factories import NOW, make_customer
 
@@ -118,3 +121,37 @@ def test_who_may_change_and_not_add_makes_nobody():
     assert put(client, WRITTEN).status_code == 403
     make_customer(external_id="K-9")
     assert put(client, WRITTEN).status_code == 200
+
+
+def test_a_partner_brings_back_a_withdrawal_only_with_its_time_and_a_proof(superuser):
+    anna = make_customer(external_id="K-9", consents=["email"])
+    page = ConsentSource.PREFERENCE_PAGE
+    record_consents(anna, {"email": False}, kind=page, source="t", said_at=NOW, at=NOW)
+    address, body = "/api/v1/customers/K-9/consents/", {"consents": {"email": True}, "source": "s"}
+    later = (NOW + timedelta(hours=1)).isoformat()
+    proof = {"wording": "Yes, please (4)", "ip": "192.0.2.7"}
+
+    for more in ({}, {"proof": proof}, {"by_customer": True}, {"at": later},
+                 {"at": (NOW - timedelta(hours=1)).isoformat(), "proof": proof}):  # fmt: skip
+        kept = superuser.patch(address, body | more, format="json").json()
+        assert (kept["consents"], kept["kept_withdrawn"]) == ([], ["email"]), more
+    back = superuser.patch(address, body | {"at": later, "proof": proof}, format="json").json()
+    assert (back["consents"], back["kept_withdrawn"]) == (["email"], [])
+
+    record = superuser.get(address).json()
+    assert [(each["channel"], each["allowed"]) for each in record["holds"]] == [("email", True)]
+    assert len(record["statements"]) == 7
+    proven = [each for each in record["statements"] if each["brings_back"]]
+    assert [each["proof"] for each in proven] == [proof, proof]
+    assert {each["kind"] for each in record["statements"]} == {"api", "preference_page"}
+
+
+@pytest.mark.parametrize(
+    "proof", [[], {"wording": ""}, {"": "x"}, {"x": "y" * 1001}, {str(n): "x" for n in range(21)}]
+)
+def test_a_proof_that_is_none_is_refused(superuser, proof):
+    make_customer(external_id="K-9")
+    body = {"consents": {"email": True}, "source": "s", "proof": proof}
+    answer = superuser.patch("/api/v1/customers/K-9/consents/", body, format="json")
+    assert answer.status_code == 400
+    assert not ConsentStatement.objects.exists()

@@ -53,6 +53,7 @@ def test_answers_are_what_the_schema_promises(schema, superuser, measured, campa
     addresses = {
         "/api/v1/customers/": "",
         "/api/v1/customers/{external_id}/": "K-1",
+        "/api/v1/customers/{external_id}/consents/": "K-1/consents",
         "/api/v1/campaigns/": "",
         "/api/v1/campaigns/{id}/": campaign.pk,
         "/api/v1/capacity-limits/": "",

@@ -16,6 +16,7 @@ from segments.channels import CHANNELS
 from segments.shapes import EARLIEST_BIRTH, EMAIL, MAX_EXTRA, PHONE
 
 MAX_ATTRIBUTES = 100
+MAX_PROOF = 20  # entries
 
 
 class BirthField(serializers.DateField):
@@ -105,13 +106,26 @@ class ConsentsWrite(Strict):
     )
     source = serializers.CharField(  # type: ignore[assignment]
         max_length=80,
-        help_text=gettext_lazy(
-            "Proof: where the customer gave or withdrew consent, and the wording."
-        ),
+        help_text=gettext_lazy("Where the customer gave or withdrew consent."),
     )
     at = MomentField(
         required=False,
-        help_text=gettext_lazy("When the customer gave or withdrew consent (default: now)."),
+        help_text=gettext_lazy(
+            "When the customer gave or withdrew consent (default: now). Without it a yes never "
+            "ends a withdrawal by the customer."
+        ),
+    )
+    by_customer = serializers.BooleanField(
+        default=False,
+        help_text=gettext_lazy("True if the customer did this in person, such as in your app."),
+    )
+    proof = serializers.DictField(
+        child=serializers.CharField(max_length=MAX_EXTRA),
+        required=False,
+        help_text=gettext_lazy(
+            "Evidence by name, such as wording, address and IP address. With `at` it ends an "
+            "earlier withdrawal."
+        ),
     )
 
     def validate_consents(self, consents: dict[str, bool]) -> dict[str, bool]:
@@ -120,6 +134,14 @@ class ConsentsWrite(Strict):
                 _("Unknown channel: %s.") % ", ".join(sorted(unknown))
             )
         return consents
+
+    def validate_proof(self, proof: dict[str, str]) -> dict[str, str]:
+        if len(proof) > MAX_PROOF:
+            raise serializers.ValidationError(_("At most 20 entries are allowed."))
+        check = serializers.CharField(max_length=100)
+        for name in proof:
+            check.run_validation(name)
+        return proof
 
     def validate_at(self, moment: Any) -> Any:
         if moment > self.context["at"]:

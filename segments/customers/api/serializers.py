@@ -94,3 +94,67 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
         """On the newest day for which all states are complete; null for who came later."""
         states = customer.latest_states
         return StateSerializer(states[0], context=self.context).data if states else None
+
+
+@extend_schema_serializer(description=_("The customer as it is now, and what did not take effect."))
+class ConsentsAnswer(CustomerSerializer):
+    kept_withdrawn = serializers.SerializerMethodField()
+
+    class Meta(CustomerSerializer.Meta):
+        fields = [*CustomerSerializer.Meta.fields, "kept_withdrawn"]
+
+    @extend_schema_field(serializers.ListField(child=ChannelField()))
+    def get_kept_withdrawn(self, customer: Any) -> list[str]:
+        """Channels with a yes that stay closed: a later withdrawal, or one by the customer."""
+        return list(self.context.get("kept_withdrawn", ()))
+
+
+@extend_schema_serializer(
+    description=_(
+        "A yes or no to a channel or a topic. What files repeat is one, with its first time."
+    )
+)
+class StatementSerializer(ReadOnly, serializers.Serializer):
+    channel = ChannelField(allow_null=True, help_text=_("Null for a topic."))
+    topic = serializers.IntegerField(allow_null=True, help_text=_("Tag ID of a topic."))
+    says_yes = serializers.BooleanField(
+        allow_null=True, help_text=_("Null: the statement could not be read.")
+    )
+    said_at = MomentField(help_text=_("When it was said, the last time."))
+    first_said_at = MomentField(
+        allow_null=True, help_text=_("When it was said first, if repeated.")
+    )
+    recorded_at = MomentField(help_text=_("When it was received."))
+    kind = serializers.CharField(help_text=_("By what: file, api, unsubscribe_page and so on."))
+    source = serializers.CharField()
+    by_customer = serializers.BooleanField(help_text=_("Said by the customer in person."))
+    brings_back = serializers.BooleanField(
+        help_text=_("A yes that counts even though the customer withdrew earlier.")
+    )
+    proof = serializers.DictField(child=serializers.CharField())
+
+    def to_representation(self, statement: Any) -> dict[str, Any]:
+        fields = super().to_representation(statement)
+        return fields | {
+            "kind": statement.kind.name.lower(),
+            "channel": statement.channel or None,
+        }
+
+
+@extend_schema_serializer(description=_("Whether a channel or topic is allowed, and why."))
+class HoldingSerializer(ReadOnly, serializers.Serializer):
+    channel = ChannelField(allow_null=True)
+    topic = serializers.IntegerField(allow_null=True)
+    allowed = serializers.BooleanField(allow_null=True, help_text=_("Null: unclear, held."))
+    why = serializers.CharField()
+    said_at = MomentField(help_text=_("Time of the statement that decides."))
+
+
+@extend_schema_serializer(
+    description=_(
+        "Everything that was said about a customer's consents, newest first, and what holds."
+    )
+)
+class ConsentRecordSerializer(ReadOnly, serializers.Serializer):
+    holds = HoldingSerializer(many=True)
+    statements = StatementSerializer(many=True)

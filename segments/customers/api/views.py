@@ -23,8 +23,14 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 from optiengine.lib.parameters import StrictView
 from segments.channels import EMAIL, SMS
 from segments.customers.api.customer_writes import ConsentsWrite, CustomerWrite
-from segments.customers.api.serializers import CustomerParameters, CustomerSerializer
+from segments.customers.api.serializers import (
+    ConsentRecordSerializer,
+    ConsentsAnswer,
+    CustomerParameters,
+    CustomerSerializer,
+)
 from segments.customers.erase_customer import erase_customer
+from segments.customers.read_statements import holdings_of, statements_of
 from segments.customers.write_customer import say_consents, write_customer
 from segments.errors import CustomerRefused
 from segments.models import Customer, CustomerState, StateBuild
@@ -124,18 +130,26 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
     @extend_schema(
         summary=gettext_lazy("Change consents"),
         description=gettext_lazy(
-            "Gives consent for channels set to true and withdraws it for those set to "
-            "false. The source is stored with the change as proof. A withdrawal also "
-            "stops messages that have not been sent yet."
+            "Stores a statement for each channel; the newest by the time it was given holds. "
+            "What a customer withdrew in person comes back only with `at` later than the "
+            "withdrawal and either `by_customer` or a `proof`; otherwise the answer lists the "
+            "channel in `kept_withdrawn`. A withdrawal also stops messages that have not been "
+            "sent yet."
         ),
         request=ConsentsWrite,
         responses={
-            200: OpenApiResponse(CustomerSerializer, description=gettext_lazy("The updated row."))
+            200: OpenApiResponse(ConsentsAnswer, description=gettext_lazy("The updated row."))
         },
         examples=[
             OpenApiExample(
                 "A form",
-                {"consents": {EMAIL: True, SMS: False}, "source": "account page, wording 4"},
+                {
+                    "consents": {EMAIL: True, SMS: False},
+                    "source": "account page",
+                    "at": "2026-03-01T09:00:00Z",
+                    "by_customer": True,
+                    "proof": {"wording": "Yes, send me offers (4)", "ip": "192.0.2.7"},
+                },
                 request_only=True,
                 summary=gettext_lazy("A form"),
             )
@@ -149,8 +163,42 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         said, by = serializer.validated_data, request.user.get_username()
         source = f"{said['source']} (API: {by})"[:100]
         with refusals_as_validation_errors():
-            say_consents(self.get_object(), said["consents"], source=source, at=said.get("at", at))
-        return self._answer(external_id, status.HTTP_200_OK)
+            recorded = say_consents(
+                self.get_object(),
+                said["consents"],
+                source=source,
+                at=at,
+                said_at=said.get("at"),
+                by_customer=said["by_customer"],
+                proof=said.get("proof"),
+            )
+        customer = self.filter_queryset(self.get_queryset()).get(external_id=external_id)
+        context = self.get_serializer_context() | {"kept_withdrawn": recorded.kept_withdrawn}
+        return Response(ConsentsAnswer(customer, context=context).data)
+
+    @extend_schema(
+        summary=gettext_lazy("Statements about consent"),
+        description=gettext_lazy(
+            "All statements about the customer's consents, newest first, with their source and "
+            "proof; and what holds, and why."
+        ),
+        responses={200: ConsentRecordSerializer},
+    )
+    @consents.mapping.get
+    def read_consents(self, request: Request, external_id: str) -> Response:
+        statements = statements_of(self.get_object())
+        holds = [
+            {
+                "channel": channel or None,
+                "topic": topic,
+                "allowed": holding.allowed,
+                "why": holding.why.value,
+                "said_at": holding.said and holding.said.said_at,
+            }
+            for (channel, topic), holding in holdings_of(statements).items()
+        ]
+        record = {"holds": holds, "statements": statements}
+        return Response(ConsentRecordSerializer(record).data)
 
     @extend_schema(
         summary=gettext_lazy("Erase a customer"),

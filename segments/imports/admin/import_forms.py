@@ -1,8 +1,10 @@
 """The forms of an import: the file, then how its columns and cells are understood."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -49,6 +51,17 @@ class UploadForm(forms.Form):
         allow_empty_file=True,  # the format's own sentence says more
         help_text=_("CSV, plain or gzip. Encoding and delimiter are detected."),
     )
+    # When the file was last changed, in milliseconds since 1970: the browser fills it in.
+    last_modified = forms.IntegerField(
+        required=False, min_value=0, max_value=1 << 43, widget=forms.HiddenInput
+    )
+
+    def made_at(self, *, now: datetime) -> datetime:
+        """When the file was made; now where the browser does not say, or says the future."""
+        milliseconds = self.cleaned_data.get("last_modified")
+        if milliseconds is None:
+            return now
+        return min(datetime.fromtimestamp(milliseconds / 1000, UTC), now)
 
 
 class MappingForm(forms.Form):
@@ -80,6 +93,14 @@ class MappingForm(forms.Form):
     encoding = forms.CharField(
         label=_("Encoding"), required=False, max_length=20, widget=UnfoldAdminTextInputWidget
     )
+    file_made_at = forms.DateTimeField(
+        label=_("File made at"),
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local", "step": "1"}),
+        help_text=_(
+            "What the file says about consents counts as said at this time. A withdrawal after "
+            "it stays."
+        ),
+    )
     default_kind = forms.CharField(
         label=_("Event kind"),
         max_length=40,
@@ -102,13 +123,14 @@ class MappingForm(forms.Form):
     )
 
     ONLY_FOR = {
+        "file_made_at": {"customers"},
         "default_kind": {"events"},
         "create_customers": {"events", "contacts"},
         "create_campaigns": {"contacts"},
         "ignore": {"customers", "events"},
     }
 
-    def __init__(self, data: Any = None, *, kind: str, preview: Preview) -> None:
+    def __init__(self, data: Any = None, *, kind: str, preview: Preview, made_at: datetime) -> None:
         super().__init__(data)
         for name, kinds in self.ONLY_FOR.items():
             if kind not in kinds:
@@ -122,6 +144,7 @@ class MappingForm(forms.Form):
             "empty": "keep",
             "encoding": preview.format.encoding,
             "default_kind": "order",
+            "file_made_at": timezone.localtime(made_at).strftime("%Y-%m-%dT%H:%M:%S"),
         }
         columns = [(column, column) for column in preview.columns]
         if "ignore" in self.fields:
@@ -143,6 +166,12 @@ class MappingForm(forms.Form):
             widget=UnfoldAdminSelectWidget,
         )
         self.initial[name] = initial
+
+    def clean_file_made_at(self) -> datetime:
+        moment = self.cleaned_data["file_made_at"]
+        if moment > timezone.now():
+            raise forms.ValidationError(gettext("The time is in the future."))
+        return moment
 
     @property
     def mapping_fields(self) -> list[forms.BoundField]:

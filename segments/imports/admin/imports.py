@@ -1,6 +1,7 @@
 """Imports: choose a file, confirm what was understood of it, watch it being imported."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         "unchanged",
         "rejected",
         "warnings",
+        "kept_withdrawn",
         "created_at",
         "created_by",
     ]
@@ -98,6 +100,10 @@ class ImportJobAdmin(ReadOnlyAdmin):
     def warnings(self, job: ImportJob) -> str:
         return number(job.n_warnings)
 
+    @admin.display(description=gettext_lazy("kept withdrawn"), ordering="n_kept_withdrawn")
+    def kept_withdrawn(self, job: ImportJob) -> str:
+        return number(job.n_kept_withdrawn)
+
     def add_view(
         self,
         request: HttpRequest,
@@ -122,7 +128,8 @@ class ImportJobAdmin(ReadOnlyAdmin):
                 upload_path(name).unlink()
                 form.add_error("file", str(refusal))
             else:
-                said = [name, sha256, upload.name[-255:], kind, request.user.pk]
+                made_at = form.made_at(now=timezone.now()).timestamp()
+                said = [name, sha256, upload.name[-255:], kind, request.user.pk, made_at]
                 token = signing.dumps(said, salt=SALT, compress=True)
                 return redirect("admin:segments_import_confirm", token)
         return self._page(request, "segments/import_upload.html", _("Import a file"), form=form)
@@ -132,11 +139,11 @@ class ImportJobAdmin(ReadOnlyAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         try:
-            name, sha256, file_name, kind, user_id = signing.loads(
+            name, sha256, file_name, kind, user_id, made_at = signing.loads(
                 token, salt=SALT, max_age=CONFIRM_WITHIN
             )
             file = upload_path(name)
-        except signing.BadSignature:
+        except (signing.BadSignature, ValueError):  # or signed by an earlier release
             return self._refused(request, _("This upload has expired. Upload the file again."))
         except ImportRefused as refusal:
             return self._refused(request, str(refusal))
@@ -144,7 +151,8 @@ class ImportJobAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         at = timezone.now()
         shown = preview_file(file, kind, at=at)
-        form = MappingForm(request.POST or None, kind=kind, preview=shown)
+        moment = datetime.fromtimestamp(made_at, UTC)
+        form = MappingForm(request.POST or None, kind=kind, preview=shown, made_at=moment)
         if request.method == "POST" and form.is_valid():
             said = form.cleaned_data
             try:
@@ -165,6 +173,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
                         mapping=mapping,
                         options=options,
                         by=request.user,
+                        made_at=said.get("file_made_at", moment),
                         at=at,
                     )
                     return redirect("admin:segments_importjob_change", job.pk)

@@ -1,11 +1,14 @@
 """The pages of an import: what the preview asks has to be answered before anything is stored."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from segments.imports.admin.import_forms import options_in_words
-from segments.models import ImportJob
+from segments.imports.import_file import run_import
+from segments.models import FileConsents, ImportJob
 
 pytestmark = pytest.mark.django_db
 
@@ -103,3 +106,32 @@ def test_options_of_other_kinds_of_files_are_not_shown():
     shown = words("customers", dates="iso", default_kind="order", strict=True)
 
     assert shown == {"Date format": "2026-12-31", "Unreadable cells": "reject the row"}
+
+
+def test_a_file_says_what_it_says_as_of_when_its_browser_saw_it_changed(admin_client):
+    file = SimpleUploadedFile("file.csv", b"id,consent_email\n1,yes\n")
+    form = {"kind": "customers", "file": file, "last_modified": "1772355600000"}
+    address = admin_client.post(reverse("admin:segments_importjob_add"), form).url
+    page = admin_client.get(address)
+    assert page.context["form"].initial["file_made_at"] == "2026-03-01T09:00:00"
+
+    late = admin_client.post(address, said(page, file_made_at="2999-01-01T00:00", confirm="1"))
+    assert "The time is in the future." in late.text
+    admin_client.post(address, said(page, file_made_at="2026-02-01T08:30:00", confirm="1"))
+    job = ImportJob.objects.get()
+    assert job.file_made_at == datetime(2026, 2, 1, 8, 30, tzinfo=UTC)
+    run_import(job)
+    assert FileConsents.objects.get().said_at == job.file_made_at
+    assert "Kept withdrawn" in admin_client.get(job_page(job)).text
+
+
+@pytest.mark.parametrize("odd", ["", "tomorrow", "-1", "99999999999999999"])
+def test_a_browser_without_a_usable_time_makes_it_the_upload(admin_client, odd):
+    file = SimpleUploadedFile("file.csv", b"id,consent_email\n1,yes\n")
+    form = {"kind": "customers", "file": file, "last_modified": odd}
+    answer = admin_client.post(reverse("admin:segments_importjob_add"), form)
+    assert answer.status_code == (302 if odd == "" else 200)
+
+
+def job_page(job):
+    return reverse("admin:segments_importjob_change", args=[job.pk])
