@@ -25,7 +25,7 @@ class ArmWorthPage(ReportPage):
         course_of = report.cumulative(Arm.OPTIMISED, Arm.HOLDOUT)
         return {
             "groups": [(g, g.value.interval(), g.orders.interval()) for g in groups],
-            "bars": bars([(g.label, g.value.interval()) for g in groups]),
+            "bars": bars([(g.label, g.value.interval()) for g in groups], width=540),
             "course": course([(day, comparison.value) for day, comparison in course_of]),
             "comparisons": report.comparisons,
             "headline": report.comparisons[0],
