@@ -31,7 +31,7 @@ def start_cursor(name: str) -> EventCursor:
     """The reader's place; a new reader's is at the present, past all events so far."""
     reader = EventCursor.objects.filter(pk=name).select_for_update().first()
     if reader is None:
-        drawn, _writers = _drawn()
+        drawn, _writers = drawn_ids()
         EventCursor.objects.get_or_create(
             pk=name, defaults={"settled_id": drawn, "marked_id": drawn}
         )
@@ -51,19 +51,14 @@ def events_after(
     Needs READ COMMITTED, the default: each statement has to see what was committed before it.
     """
     reader = start_cursor(cursor)
-    drawn, writers = _drawn()  # before the events are read: what is settled now is then seen
+    drawn, writers = drawn_ids()  # before the events are read: what is settled now is then seen
     newer = Event.objects.filter(pk__gt=reader.settled_id, kind__in=kinds).exclude(
         pk__in=reader.seen
     )
     if since is not None:
         newer = newer.filter(occurred_at__gte=since)
     events = list(newer.order_by("pk")[:limit])
-    settled = reader.settled_id
-    if not writers:
-        settled = drawn
-    elif writers.isdisjoint(reader.writers):
-        settled = reader.marked_id
-        reader.marked_id, reader.writers = drawn, sorted(writers)
+    settled = settled_after(reader, drawn, writers)
     if len(events) == limit:
         settled = min(settled, events[-1].pk)
     reader.settled_id = max(settled, reader.settled_id)
@@ -73,7 +68,18 @@ def events_after(
     return events
 
 
-def _drawn() -> tuple[int, set[str]]:
+def settled_after(reader: EventCursor, drawn: int, writers: set[str]) -> int:
+    """Up to which id all is visible by now; marks the place for the next time where it is not."""
+    if not writers:
+        return drawn
+    settled = reader.settled_id
+    if writers.isdisjoint(reader.writers):
+        settled = reader.marked_id
+        reader.marked_id, reader.writers = drawn, sorted(writers)
+    return settled
+
+
+def drawn_ids() -> tuple[int, set[str]]:
     """The largest id drawn so far, and who may hold ids up to it that cannot be seen yet."""
     with connection.cursor() as cursor:
         cursor.execute(DRAWN)

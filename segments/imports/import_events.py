@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
 
 from optiengine.lib.partitions import ensure_partitions
+from segments.events.changed_facts import note_corrections
 from segments.imports import fields as read
 from segments.imports.fields import Field
 from segments.imports.import_customers import CHANGES, CUSTOMER_ID_ALIASES, TEXTS, reject_by_mode
@@ -304,7 +305,8 @@ def _update_events(cursor: CursorWrapper, plan: ImportPlan) -> int:
     cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
     cursor.execute(
         f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT e.id, e.occurred_at AS occurred_before, "
-        f"c.id AS customer_id, {', '.join(f'{sql} AS {name}' for name, sql in columns.items())}, "
+        "e.customer_id AS customer_before, c.id AS customer_id, "
+        f"{', '.join(f'{sql} AS {name}' for name, sql in columns.items())}, "
         f"(e.customer_id, {report_in('e')}) IS DISTINCT FROM (c.id, {report_in('v')}) AS is_news "
         f"FROM {CHECKED} v "
         "JOIN segments_customer c ON c.external_id = v.customer JOIN segments_event e "
@@ -312,6 +314,11 @@ def _update_events(cursor: CursorWrapper, plan: ImportPlan) -> int:
         f"WHERE e.customer_id <> c.id OR {differs} FOR UPDATE OF e"
     )
     gather(cursor, f"SELECT * FROM {CHANGES} WHERE is_news")
+    note_corrections(
+        cursor,
+        f"SELECT customer_before, occurred_before FROM {CHANGES} "
+        f"UNION SELECT customer_id, occurred_at FROM {CHANGES}",
+    )
     settings = ", ".join(f"{name} = n.{name}" for name in ("customer_id", *columns))
     cursor.execute(
         f"UPDATE segments_event e SET {settings}, recorded_at = {quote(plan.at.isoformat())} "

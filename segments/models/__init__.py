@@ -3,7 +3,7 @@
 from segments.models.clv_model import ClvModel
 from segments.models.consent import ConsentSource, ConsentStatement, FileConsents
 from segments.models.customer import Customer
-from segments.models.event import Event, EventKind
+from segments.models.event import Event, EventCorrection, EventKind
 from segments.models.event_cursor import EventCursor
 from segments.models.exchange_rate import ExchangeRate
 from segments.models.feature import FeatureDefinition, FeatureSet
@@ -27,6 +27,7 @@ __all__ = [
     "Customer",
     "CustomerState",
     "Event",
+    "EventCorrection",
     "EventCursor",
     "EventKind",
     "ExchangeRate",

@@ -20,6 +20,24 @@ class EventKind(models.TextChoices):
     BOUNCE = "bounce", _("bounce")
 
 
+class EventCorrection(models.Model):
+    """A customer and a moment of which an event said something else before, or says it now.
+
+    Noted where events are changed or deleted, and taken by whoever follows up what rests on them.
+    """
+
+    customer = models.ForeignKey(
+        "segments.Customer", models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {self.occurred_at}"
+
+
 class Event(models.Model):
     """One thing a customer did. Partitioned by month of `occurred_at`."""
 

@@ -68,6 +68,15 @@ class Organisation(models.Model):
             "lower the margin, with or without a minus sign."
         ),
     )
+    late_event_days = models.PositiveSmallIntegerField(
+        _("late events count (days)"),
+        default=90,
+        validators=[MaxValueValidator(365)],
+        help_text=_(
+            "Days after the end of a window in which late or corrected events still "
+            "change its outcome. 0: never."
+        ),
+    )
     half_life_days = models.PositiveSmallIntegerField(
         _("half-life of learning"),
         default=180,

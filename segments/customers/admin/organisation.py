@@ -23,7 +23,7 @@ class OrganisationAdmin(ModelAdmin):
             _("Customer value"),
             {"fields": [("clv_horizon_weeks", "yearly_discount"), "return_kinds"]},
         ),
-        (_("Learning"), {"fields": ["half_life_days"]}),
+        (_("Learning"), {"fields": ["half_life_days", "late_event_days"]}),
     ]
 
     def changelist_view(

@@ -1,0 +1,62 @@
+"""Whose past changed: events that came in, were corrected or went since a reader asked last.
+
+New events are found by the reader's cursor (see new_events). Of a corrected event, what it said
+before is lost, so whoever corrects events notes the customers and moments, before and after.
+"""
+
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from segments.events.new_events import drawn_ids, settled_after
+from segments.models import EventCursor
+
+FACTS = "changed_facts"  # temporary, of the caller's transaction
+EMPTY = f"""
+CREATE TEMPORARY TABLE {FACTS}
+    (customer_id int8 NOT NULL, first_at timestamptz NOT NULL, last_at timestamptz NOT NULL)
+    ON COMMIT DROP
+"""
+FILL = f"""
+WITH corrected AS (
+    DELETE FROM segments_eventcorrection RETURNING customer_id, occurred_at
+)
+INSERT INTO {FACTS}
+SELECT customer_id, min(occurred_at), max(occurred_at)
+FROM (
+    SELECT customer_id, occurred_at FROM segments_event
+    WHERE id > %(settled)s AND occurred_at >= %(since)s
+    UNION ALL
+    SELECT customer_id, occurred_at FROM corrected WHERE occurred_at >= %(since)s
+) fact
+GROUP BY customer_id
+"""
+
+
+def gather_changed_facts(cursor_name: str, *, since: datetime) -> None:
+    """Fill the temporary table FACTS with a row per customer: the span of what changed.
+
+    Of events that happened since a moment. In the caller's transaction, with which the reader's
+    place moves; there is one such reader. A new reader's place is before all events. What a writer
+    may not have committed yet comes again: the reader must not mind being told twice.
+    """
+    assert transaction.get_connection().in_atomic_block
+    EventCursor.objects.get_or_create(pk=cursor_name)
+    reader = EventCursor.objects.select_for_update().get(pk=cursor_name)
+    drawn, writers = drawn_ids()  # before the events are read: what is settled now is then seen
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {FACTS}")
+        cursor.execute(EMPTY)
+        cursor.execute(FILL, {"settled": reader.settled_id, "since": since})
+        cursor.execute(f"ANALYZE {FACTS}")
+    reader.settled_id = max(settled_after(reader, drawn, writers), reader.settled_id)
+    reader.save()
+
+
+def note_corrections(cursor: CursorWrapper, facts: str) -> None:
+    """Note whose past is corrected; facts : a query of customers' ids and moments.
+
+    In the transaction that changes or deletes the events: what they said and what they say.
+    """
+    cursor.execute(f"INSERT INTO segments_eventcorrection (customer_id, occurred_at) {facts}")
