@@ -145,10 +145,13 @@ class VerdictWords:
 
     def _repetition(self, days: int | None) -> str:
         if days is None:
-            return _("The customer got it before, and it is only sent once.")
+            return _(
+                "It was sent to the customer before, or is reserved for them, and it is "
+                "only sent once."
+            )
         return ngettext(
-            "The customer got it within the last day.",
-            "The customer got it within the last %(n)d days.",
+            "It was sent to the customer, or reserved for them, within the last day.",
+            "It was sent to the customer, or reserved for them, within the last %(n)d days.",
             days,
         ) % {"n": days}
 

@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db import transaction
+
 from campaigns.models import Action
 from journeys.decisions.decide_now import Request, decide_now
+from journeys.delivery.release_contacts import release_deliveries
 from journeys.delivery.render_message import Recipient, Words, render_message
-from journeys.models import Delivery, LiveDecision, ReasonCode, make_reason
+from journeys.locks import lock_block
+from journeys.models import Delivery, LiveDecision, Reason, ReasonCode, make_reason
 from optiengine.lib.text_scan import TextError
 from segments.channels import inbound_channels
 from segments.models import Customer
+from segments.models.customer import BLOCK_BITS
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,7 @@ def answer_customer(
     except TextError as fault:
         reason = make_reason(ReasonCode.TEXT_FAULT, fault=str(fault))
         if answer.contact_id:
-            deliveries = Delivery.objects.filter(as_of=answer.as_of, contact_id=answer.contact_id)
-            deliveries.update(
-                status=Delivery.Status.FAILED,
-                reason_code=reason.code,
-                reason_params=reason.params,
-                sent_at=None,
-            )
+            _take_back(customer, answer.contact_id, answer.as_of, reason, at=at)
         return nothing
     return SpokenAnswer(
         answer.decision_id,
@@ -71,3 +70,17 @@ def answer_customer(
         action.offer,
         words,
     )
+
+
+@transaction.atomic
+def _take_back(
+    customer: Customer, contact_id: int, as_of: date, reason: Reason, *, at: datetime
+) -> None:
+    """An answer that could not be given has failed, and uses no slot."""
+    lock_block(customer.pk >> BLOCK_BITS)
+    delivery = Delivery.objects.filter(as_of=as_of, contact_id=contact_id).first()
+    if delivery is None:
+        return
+    delivery.status, delivery.reason, delivery.sent_at = Delivery.Status.FAILED, reason, None
+    delivery.save(update_fields=["status", "reason_code", "reason_params", "sent_at"])
+    release_deliveries([delivery.pk], as_of, as_of, at)

@@ -41,8 +41,15 @@ FROM ({contacts}) k
 """
 AS_PLANNED = """
 SELECT k.*, k.reserved_at AS moment FROM journeys_contact k
-WHERE k.customer_id {theirs} AND k.id < %(watermark)s
+WHERE k.customer_id {theirs} AND k.id < %(watermark)s AND {kept}
   AND {oldest} AND ({matters})
+"""
+# A reservation whose message will not leave does not count from its release on. Both have their ids
+# from one sequence, drawn under the block's lock: what was released when a batch was decided is
+# below its watermark. Read once for all contacts of a batch, whose customers the releases name.
+KEPT = """
+k.id NOT IN (SELECT r.contact_id FROM journeys_release r
+             WHERE r.customer_id {theirs} AND r.id < %(watermark)s)
 """
 # What left later than planned counts from then on: what left much later is found by when it left.
 # Nothing after the decision is looked at, so that a replay sees the same. The contact is read
@@ -52,7 +59,7 @@ SELECT k.*, greatest(k.reserved_at, d.left_at) AS moment FROM journeys_contact k
 LEFT JOIN LATERAL (
     SELECT {left_at} AS left_at FROM journeys_delivery d
     WHERE d.contact_id = k.id AND d.as_of = k.as_of AND {left} LIMIT 1) d ON true
-WHERE k.customer_id {theirs} AND k.id < %(watermark)s
+WHERE k.customer_id {theirs} AND k.id < %(watermark)s AND {kept}
   AND {oldest} AND ({matters})
 UNION ALL
 SELECT k.*, {left_at} AS moment FROM journeys_delivery d
@@ -61,7 +68,7 @@ CROSS JOIN LATERAL (
     WHERE k.id = d.contact_id AND k.as_of = d.as_of LIMIT 1) k
 WHERE d.customer_id {theirs} AND {left_since}
   AND d.attempted_at > d.as_of + interval '1 day' AND {left}
-  AND k.id < %(watermark)s AND NOT ({matters})
+  AND k.id < %(watermark)s AND {kept} AND NOT ({matters})
 """
 # For one customer, the server keeps one plan for all: over the months' partitions planning
 # takes longer than the reading.
@@ -144,7 +151,8 @@ class HistoryQuery:
         texts = []
         for theirs in (THEIRS, ONES):
             contacts = sql.SQL(AS_SENT if as_sent else AS_PLANNED)
-            chosen = contacts.format(theirs=sql.SQL(theirs), **wanted)
+            kept = sql.SQL(KEPT).format(theirs=sql.SQL(theirs))
+            chosen = contacts.format(theirs=sql.SQL(theirs), kept=kept, **wanted)
             texts.append(sql.SQL(HISTORY).format(contacts=chosen, **columns))
         return cls(channels, tags, *texts)
 
@@ -157,13 +165,14 @@ class HistoryQuery:
         at: datetime,
         zone: str,
     ) -> History:
-        """Contacts of a batch that can still matter: sends and withheld ones alike.
+        """Contacts of a batch that can still matter: sends and withheld ones alike, but for those
+        released before.
 
         A contact that a run of a later day has already made, or that is planned for tomorrow,
         counts too, as one of today: whichever decision comes second must not exceed a cap.
-        customer_ids : (n,) ascending. watermark : contacts of this id or later are left out, which
-        is how a replay sees what the run saw. at : the moment of decision, on the day as_of of the
-        organisation's zone.
+        customer_ids : (n,) ascending. watermark : contacts and releases of this id or later are
+        left out, which is how a replay sees what the run saw. at : the moment of decision, on the
+        day as_of of the organisation's zone.
         """
         params = {
             "as_of": as_of,

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,23 +12,25 @@ from django.db import connection, transaction
 from journeys.delivery.channel_throttle import next_minute, take
 from journeys.delivery.load_limits import load_contacted, reason_of, waiting_of
 from journeys.delivery.numerics.last_check import Limits, hold
-from journeys.delivery.outbox import LEASE, MAY_SEND, MINE, Batch, reason_columns
+from journeys.delivery.outbox import LEASE, MAY_SEND, MINE, Batch, lock_customers, reason_columns
+from journeys.delivery.release_contacts import HOLDS, release_deliveries
 from journeys.delivery.render_message import COLUMNS
-from journeys.locks import lock_blocks
 from journeys.models import Delivery, Reason, ReasonCode
 from segments.channels import ADDRESS_FIELDS, address_field
 from segments.customers.suppress_addresses import SUPPRESSED_SQL
-from segments.models.customer import BLOCK_BITS
 
 Row = dict[str, Any]
+HELD_FOR = timedelta(minutes=5)  # then a message is asked again whether what holds it is over
 
 # A step's message belongs to a map by the passage that was settled with its contact. Found by the
 # customer, who has few journeys. A traveller on an older version of a map that runs gets theirs.
-MAP_STOPPED = """EXISTS (
+MAP_IS = """EXISTS (
     SELECT FROM journeys_traveller t
-    JOIN journeys_journeymap m ON m.id = t.map_id AND m.status <> 'active'
+    JOIN journeys_journeymap m ON m.id = t.map_id AND m.status {status}
     JOIN journeys_steppassage p ON p.traveller_id = t.id
     WHERE t.customer_id = d.customer_id AND p.contact_id = d.contact_id)"""
+MAP_STOPPED = MAP_IS.format(status="NOT IN ('active', 'paused')")
+MAP_PAUSED = MAP_IS.format(status="= 'paused'")
 
 # Of customer c: where the batch's messages go to; NULL for channels without addresses.
 COLUMN_OF_ADDRESS = " ".join(f"WHEN '{field}' THEN c.{field}" for field in ADDRESS_FIELDS)
@@ -48,7 +50,7 @@ REFUSALS = [
         ReasonCode.NO_ADDRESS,
     ),
     (
-        "k.id IS NULL OR k.status <> 'active' OR k.ends_on < %(today)s",
+        "k.id IS NULL OR k.status NOT IN ('active', 'paused') OR k.ends_on < %(today)s",
         ReasonCode.CAMPAIGN_INACTIVE,
     ),
     (MAP_STOPPED, ReasonCode.JOURNEY_INACTIVE),
@@ -57,17 +59,16 @@ REFUSALS = [
         "(SELECT t.tag_id FROM campaigns_campaign_tags t WHERE t.campaign_id = k.id)",
         ReasonCode.TOPIC_DECLINED,
     ),
-    ("NOT a.is_active", ReasonCode.ACTION_INACTIVE),
     ("d.expires_at < %(now)s", ReasonCode.EXPIRED),
+    # These hold it, for as long as it is valid.
+    ("k.status = 'paused'", ReasonCode.CAMPAIGN_PAUSED),
+    (MAP_PAUSED, ReasonCode.JOURNEY_PAUSED),
+    ("NOT a.is_active", ReasonCode.ACTION_INACTIVE),
 ]
 CASES = " ".join(f"WHEN {condition} THEN {code:d}" for condition, code in REFUSALS)
-BLOCKS = f"""
-SELECT DISTINCT d.customer_id >> {BLOCK_BITS} FROM journeys_delivery d
-WHERE {MINE} AND d.status = %(status)s
-"""
 # By id, so that two who lock some of the same rows never wait in a circle.
 MESSAGES = f"""
-SELECT d.id, d.key, d.as_of, d.customer_id, d.action_id, d.due_at, d.expires_at,
+SELECT d.id, d.key, d.as_of, d.customer_id, d.action_id, d.due_at, d.expires_at, d.reason_code,
     CASE {CASES} END AS refusal,
     coalesce({ADDRESS}, '') AS address,
     {", ".join(f"c.{column}" for column in COLUMNS)}, c.time_zone,
@@ -122,9 +123,10 @@ def begin_attempt(
     Under the locks of the customers' blocks the limits are counted over what really happened by
     `now`; so that of two workers with messages for one customer the second sees the first's. A
     message that a limit holds waits again (new, due later), or is suppressed where it would be too
-    late. A repeat that a limit holds stays attempting and waits, too: it may not have arrived the
-    first time. All of a repeat leave together, or none does: they may be one file, which a part of
-    them would replace; where the minute has no room for all, they wait for the next one.
+    late. What is paused waits, too, as long as it is valid. A repeat that is held stays attempting
+    and waits: it may not have arrived the first time. All of a repeat leave together, or none does:
+    they may be one file, which a part of them would replace; where the minute has no room for all,
+    they wait for the next one. What is suppressed is released in the same transaction.
 
     Returns who to write to, by delivery id, and how many left with which status. The others stay
     claimed: sending is stopped, the route closed, or the minute's messages are used up.
@@ -137,8 +139,7 @@ def begin_attempt(
     }
     # durable: inside another transaction the attempt would be forgotten by a crash.
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute(BLOCKS, parameters)
-        lock_blocks(block for (block,) in cursor.fetchall())
+        lock_customers(batch, ids)
         cursor.execute(MESSAGES, parameters)
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -162,6 +163,8 @@ def begin_attempt(
                 **reason_columns(fate.reason for fate in written),
             },
         )
+        suppressed = [fate.id for fate in written if fate.status == Delivery.Status.SUPPRESSED]
+        release_deliveries(suppressed, batch.first_day, batch.last_day, now)
     stopped = Counter(fate.status for fate in written if not fate.leaves)
     return [row for row in rows if row["id"] in leaving], stopped
 
@@ -175,9 +178,8 @@ def _fates(batch: Batch, rows: Sequence[Row], limits: Limits, now: datetime) -> 
     )  # others are not attempted yet
     contacted = load_contacted(customers, limits, now=now, apart=attempted)
     for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
-        if row["refusal"]:  # a repeat may have left before
-            status = Delivery.Status.UNKNOWN if batch.is_repeat else Delivery.Status.SUPPRESSED
-            fates.append(Fate(row["id"], status, Reason(ReasonCode(row["refusal"])), row["due_at"]))
+        if row["refusal"]:
+            fates.append(_refused(batch, row, now))
             continue
         waiting, before = waiting_of(row, limits), contacted.setdefault(row["customer_id"], [])
         held = hold(limits, waiting, before, at=now)
@@ -196,6 +198,17 @@ def _fates(batch: Batch, rows: Sequence[Row], limits: Limits, now: datetime) -> 
             )
         )
     return fates
+
+
+def _refused(batch: Batch, row: Row, now: datetime) -> Fate:
+    """A message that may not leave: held while it may yet, else stopped, unless it is a repeat,
+    which may have left before. What held it until it expired is the reason that is kept."""
+    code = ReasonCode(row["refusal"])
+    is_over = code not in HOLDS
+    if code == ReasonCode.EXPIRED and row["reason_code"] in HOLDS:
+        code = ReasonCode(row["reason_code"])
+    due_at = row["due_at"] if is_over else now + HELD_FOR
+    return Fate(row["id"], _held_status(batch, is_over=is_over), Reason(code), due_at)
 
 
 def _held_status(batch: Batch, *, is_over: bool) -> str:

@@ -25,6 +25,7 @@ from journeys.delivery.load_limits import load_limits
 from journeys.delivery.message_links import links_for
 from journeys.delivery.numerics.last_check import Limits
 from journeys.delivery.outbox import Batch, other_side
+from journeys.delivery.release_contacts import expire_messages, release_controls
 from journeys.delivery.render_message import Recipient, render_message
 from journeys.delivery.report_bounces import record_bounces
 from journeys.models import ChannelRoute, Reason, ReasonCode, make_reason
@@ -65,9 +66,12 @@ def deliver_messages(
         has_time or (lambda: True),
     )
     worker.count(Counter(unknown=outbox.declare_unclear(now=now)))
+    worker.count(Counter(suppressed=expire_messages(now)))
     waiting = [channel] if channel else list(outbound_channels())
     while waiting:
         waiting = [each for each in waiting if worker.take_turn(each)]
+    if worker.counts["suppressed"] or worker.counts["failed"]:
+        release_controls(worker.clock())
     return {status: worker.counts[status] for status in STATUSES}
 
 

@@ -23,8 +23,8 @@ CODES = {
 }
 
 # What reached the customers, at the moment it was handed over at the latest; what is being handed
-# over or may have arrived among it. And contacts without a message: of control members, imported
-# ones, and those who came to us.
+# over or may have arrived among it. And contacts without a message, unless they were released: of
+# control members, imported ones, and those who came to us.
 CONTACTED = """
     SELECT k.customer_id, greatest(d.attempted_at, d.sent_at) AS at, k.campaign_id, k.channel,
            k.tags, k.takes_slot, k.counted, k.transactional
@@ -40,6 +40,7 @@ CONTACTED = """
         AND k.reserved_at > %(since)s AND k.reserved_at <= %(now)s
     WHERE NOT EXISTS (
           SELECT FROM journeys_delivery d WHERE d.contact_id = k.id AND d.as_of = k.as_of)
+      AND NOT EXISTS (SELECT FROM journeys_release r WHERE r.contact_id = k.id)
 """
 
 

@@ -16,10 +16,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from journeys.delivery.channels import TRANSPORTS, Receipt, SendResult
+from journeys.delivery.release_contacts import release_deliveries
+from journeys.locks import lock_blocks
 from journeys.models import Reason, ReasonCode
+from segments.models.customer import BLOCK_BITS
 
 LEASE = "interval '60 seconds'"
 MAX_ATTEMPTS = 5
@@ -73,6 +76,16 @@ OTHER_SIDE = "d.transport || ' ' || coalesce(d.peer_id::text, '')"
 # Some of a batch's deliveries, as long as it is the worker's.
 HELD = "d.batch = %(batch)s AND d.owner = %(owner)s"
 MINE = f"d.id = ANY(%(ids)s) AND d.as_of BETWEEN %(first)s AND %(last)s AND {HELD}"
+
+
+BLOCKS = f"""
+SELECT DISTINCT d.customer_id >> {BLOCK_BITS} FROM journeys_delivery d WHERE {MINE}
+"""
+
+
+def lock_customers(batch: Batch, ids: Sequence[int]) -> None:
+    """Hold the blocks of these deliveries' customers until the transaction ends."""
+    lock_blocks(block for (block,) in _rows(BLOCKS, batch.parameters(ids)))
 
 
 def claim_batch(
@@ -198,8 +211,9 @@ JOIN unnest(%(after)s::text[], %(is_last)s::boolean[], %(statuses)s::text[],
      ON became.result = receipt.result
 WHERE d.id = receipt.id AND became.is_last = (d.attempts >= {MAX_ATTEMPTS})
   AND {MINE} AND d.status IN ('attempting', 'unknown')
-RETURNING d.status
+RETURNING d.status, d.id
 """
+MAY_FAIL = frozenset(result for result, row in BECOMES.items() if "failed" in row)
 
 
 def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime) -> Counter[str]:
@@ -208,7 +222,11 @@ def record_receipts(batch: Batch, receipts: Sequence[Receipt], *, now: datetime)
     A worker that was given up knows better than the lease: its receipt replaces `unknown`.
     """
     rows = [(result, is_last) for result in SendResult for is_last in (False, True)]
-    return _counts(
+    failing = [receipt.delivery_id for receipt in receipts if receipt.result in MAY_FAIL]
+    return _settle(
+        batch,
+        failing,
+        now,
         RECORD,
         batch.parameters([receipt.delivery_id for receipt in receipts])
         | reason_columns(receipt.reason for receipt in receipts)
@@ -249,7 +267,10 @@ def put_off(
     it is not, as behind a closed route, those due first stay first. A repeat stays unclear; it
     waits for its back-off, so that it holds up nobody, and until its key may be forgotten.
     """
-    return _counts(
+    return _settle(
+        batch,
+        batch.delivery_ids if is_attempt else (),
+        now,
         f"""
         UPDATE journeys_delivery d
         SET status = CASE WHEN d.status = 'attempting' THEN d.status
@@ -263,7 +284,7 @@ def put_off(
                 WHEN %(is_attempt)s THEN %(now)s + {BACK_OFF.format(attempts="(attempts + 1)")}
                 ELSE due_at END
         WHERE {MINE} AND d.status IN ('claimed', 'attempting')
-        RETURNING d.status
+        RETURNING d.status, d.id
         """,
         batch.parameters(batch.delivery_ids)
         | {
@@ -312,6 +333,26 @@ def _rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()
+
+
+def _settle(
+    batch: Batch,
+    may_fail: Sequence[int],
+    now: datetime,
+    statement: str,
+    parameters: dict[str, Any],
+) -> Counter[str]:
+    """Run a statement that answers statuses and ids; what fails for good is released with it.
+
+    may_fail : deliveries whose customers are locked beforehand; most of the time there are none.
+    """
+    with transaction.atomic():
+        if may_fail:
+            lock_customers(batch, may_fail)
+        rows = _rows(statement, parameters)
+        failed = [pk for status, pk in rows if status == "failed"]
+        release_deliveries(failed, batch.first_day, batch.last_day, now)
+    return Counter(status for status, _pk in rows)
 
 
 def _counts(statement: str, parameters: dict[str, Any]) -> Counter[str]:

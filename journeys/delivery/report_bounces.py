@@ -9,7 +9,7 @@ from typing import Any
 from django.db import DatabaseError, transaction
 
 from journeys.delivery.channels import Receipt
-from journeys.delivery.outbox import Batch, record_receipts
+from journeys.delivery.outbox import Batch, lock_customers, record_receipts
 from segments.events.feedback import record_feedback
 from segments.models import Customer, EventKind
 
@@ -34,7 +34,9 @@ def record_bounces(
     statuses: Counter[str] = Counter()
     for row in bounced:
         try:
-            with transaction.atomic():  # customers are locked before deliveries, as in erasing one
+            # Blocks before customers, customers before deliveries, as in erasing one.
+            with transaction.atomic():
+                lock_customers(batch, [row["id"]])
                 if customer := customers.get(row["customer_id"]):
                     _record_bounce(customer, row, channel=batch.channel, at=now)
                 recorded = record_receipts(batch, [refused[row["id"]]], now=now)

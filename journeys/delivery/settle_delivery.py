@@ -4,8 +4,11 @@ from datetime import datetime
 
 from django.db import transaction
 
+from journeys.delivery.release_contacts import release_deliveries
 from journeys.errors import DeliveryNotUnclear
+from journeys.locks import lock_block
 from journeys.models import Delivery, Reason, ReasonCode, make_reason
+from segments.models.customer import BLOCK_BITS
 
 
 def settle(delivery: Delivery, *, sent: bool, by: str, at: datetime) -> Delivery:
@@ -27,6 +30,7 @@ def settle_by_report(delivery: Delivery, *, provider: str, at: datetime) -> Deli
 
 @transaction.atomic
 def _settle(delivery: Delivery, status: str, reason: Reason, at: datetime) -> Delivery:
+    lock_block(delivery.customer_id >> BLOCK_BITS)
     # as_of leads to the partition; the key is the same wherever the row is read from.
     delivery = Delivery.objects.select_for_update().get(pk=delivery.pk, as_of=delivery.as_of)
     if delivery.status != Delivery.Status.UNKNOWN:
@@ -36,4 +40,5 @@ def _settle(delivery: Delivery, status: str, reason: Reason, at: datetime) -> De
     is_sent = status == Delivery.Status.SENT
     delivery.sent_at = (delivery.attempted_at or at) if is_sent else None
     delivery.save(update_fields=["status", "sent_at", "reason_code", "reason_params"])
+    release_deliveries([delivery.pk], delivery.as_of, delivery.as_of, at)  # unless it was sent
     return delivery

@@ -19,6 +19,7 @@ class Option:
     verdict: str  # in words
     is_possible: bool
     is_outranked: bool = False
+    note: str = ""  # what became of an earlier reservation whose message was not sent
     now_cents: float | None = None  # uplift within the window, before the cost
     cost_cents: float | None = None
     later_cents: float | None = None

@@ -4,6 +4,7 @@ Where it cannot be computed again, the stored part is shown, with a note that th
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from journeys.decisions.save_decisions import DecidedBatch
 from journeys.errors import OtherDecisionVersion
 from journeys.explain.decision_options import Explanation, Option
 from journeys.explain.describe_worth import what_is_kept, what_opens
+from journeys.explain.earlier_reservations import earlier_reservations
 from journeys.explain.replay_run import recompute, recompute_live
 from journeys.explain.summarise_decision import summarise_decision
 from journeys.models import Decision, DecisionChunk, DecisionRun, LiveDecision
@@ -51,6 +53,7 @@ def explain_decision(decision: Decision) -> Explanation:
         )
         return _as_stored(decision, live, reason)
     options = _options(inputs, decision, again)
+    options = _with_notes(options, decision, live, inputs.run.decided_at)
     ids = batch.customer_ids
     draws: dict[str, float | None] = {}
     if decision.layer != HELD:
@@ -81,6 +84,7 @@ def _as_stored(decision: Decision, live: LiveDecision | None, reason: str) -> Ex
     words = VerdictWords(book)
     stored = [_stored_option(book, decision, words, i) for i in range(len(book.actions))]
     options = _in_order([_nothing(decision, _stored_none_prob(decision)), *stored])
+    options = _with_notes(options, decision, live, run.decided_at)
     states = CustomerState.objects.filter(as_of=run.state.as_of, customer=decision.customer_id)
     values = live.features if live else states.values_list("features", flat=True).first()
     labels = feature_labels(run.state.feature_set.names)
@@ -137,6 +141,14 @@ def _options(inputs: RunInputs, decision: Decision, again: DecidedBatch) -> list
     options = [_option(inputs, decision, again, words, i) for i in range(len(inputs.book.actions))]
     nothing = _nothing(decision, float(again.choice.option_probs[0, 0]))
     return _in_order([replace(nothing, total_cents=0.0, sd_cents=0.0), *options])
+
+
+def _with_notes(
+    options: list[Option], decision: Decision, live: LiveDecision | None, decided_at: datetime
+) -> list[Option]:
+    """What is said of earlier reservations, with the first option of each campaign they are of."""
+    notes = dict(earlier_reservations(decision, live, live.decided_at if live else decided_at))
+    return [replace(o, note=notes.pop(o.campaign_id, "")) for o in options]
 
 
 def _in_order(options: list[Option]) -> list[Option]:

@@ -9,8 +9,10 @@ from journeys.models.journey_map import JourneyMap, MapVersion
 from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.models.live_decision import LiveDecision
 from journeys.models.mix import ActionEvidence, MixDay, PairEvidence
+from journeys.models.outcome_change import OutcomeChange
 from journeys.models.peer import SftpTarget, WebhookEndpoint
 from journeys.models.reason import Reason, ReasonCode, make_reason
+from journeys.models.release import Release, StoppedDay
 from journeys.models.run import DecisionChunk, DecisionRun
 from journeys.models.split import SplitAttempt, SplitProof, SplitSearchState
 from journeys.models.traveller import MapCursor, StepPassage, StepTally, Traveller
@@ -34,9 +36,11 @@ __all__ = [
     "MapVersion",
     "MixDay",
     "Outcome",
+    "OutcomeChange",
     "PairEvidence",
     "Reason",
     "ReasonCode",
+    "Release",
     "RouteMinute",
     "SftpTarget",
     "SplitAttempt",
@@ -44,6 +48,7 @@ __all__ = [
     "SplitSearchState",
     "StepPassage",
     "StepTally",
+    "StoppedDay",
     "Traveller",
     "UpliftDay",
     "UpliftModelVersion",

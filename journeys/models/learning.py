@@ -14,8 +14,8 @@ class UpliftDay(models.Model):
     )
     n_test = models.PositiveIntegerField(_("test"))
     n_control = models.PositiveIntegerField(_("control"))
-    n_test_responders = models.PositiveIntegerField(_("test conversions"))
-    n_control_responders = models.PositiveIntegerField(_("control conversions"))
+    n_test_responders = models.IntegerField(_("test conversions"))  # less what was corrected
+    n_control_responders = models.IntegerField(_("control conversions"))
     statistics = models.BinaryField(_("statistics"))
 
     class Meta:

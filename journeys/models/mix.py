@@ -77,9 +77,10 @@ class ActionEvidence(_OfCampaign):
         verbose_name=_("action"),
     )
     n_test = models.PositiveIntegerField(_("test"))
-    n_test_responders = models.PositiveIntegerField(_("test conversions"))
+    # Differences to earlier days are among them, as faded by then as what they correct.
+    n_test_responders = models.FloatField(_("test conversions"))
     n_control = models.PositiveIntegerField(_("control"))
-    n_control_responders = models.PositiveIntegerField(_("control conversions"))
+    n_control_responders = models.FloatField(_("control conversions"))
 
     class Meta:
         verbose_name = _("daily evidence")

@@ -38,6 +38,11 @@ class ReasonCode(models.IntegerChoices):
     ACTION_INACTIVE = 10, _("action not active")
     EXPIRED = 11, _("too late")
     CONSENT_UNCLEAR = 12, _("consent unclear")
+    # It holds the message, which may leave once this is over; where it expires first, that is why.
+    CAMPAIGN_PAUSED = 13, _("campaign paused")
+    JOURNEY_PAUSED = 14, _("journey paused")
+    ROUTE_CLOSED = 15, _("channel closed")
+    SENDING_STOPPED = 16, _("sending stopped")
     # A limit lets it wait, or stops it where it would be too late afterwards.
     QUIET_HOURS = 20, _("quiet hours")
     FREQUENCY_CAP = 21, _("frequency cap")
@@ -97,6 +102,10 @@ SENTENCES: Mapping[ReasonCode, Any] = {
     ReasonCode.TOPIC_DECLINED: _("The customer opted out of a topic of the campaign."),
     ReasonCode.ACTION_INACTIVE: _("The action is no longer active."),
     ReasonCode.EXPIRED: _("The message has expired."),
+    ReasonCode.CAMPAIGN_PAUSED: _("The campaign is paused."),
+    ReasonCode.JOURNEY_PAUSED: _("The journey is paused."),
+    ReasonCode.ROUTE_CLOSED: _("The channel is closed."),
+    ReasonCode.SENDING_STOPPED: _("Sending is stopped."),
     ReasonCode.QUIET_HOURS: _("Quiet hours"),  # of a limit: the beginning, see _limit_sentence
     ReasonCode.FREQUENCY_CAP: _("Frequency cap “%(rule)s”"),
     ReasonCode.MINIMUM_GAP: _("Minimum gap “%(rule)s”"),

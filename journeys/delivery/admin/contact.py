@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -23,9 +24,10 @@ class ContactAdmin(ReadOnlyAdmin):
         "arm",
         "sort",
         "probability",
+        "released",
         "source",
     ]
-    list_select_related = ["customer", "campaign", "action"]
+    list_select_related = ["customer", "campaign", "action", "release"]
     list_filter = ["campaign"]
     search_fields = ["customer__external_id__exact"]
     search_help_text = _("The complete customer ID.")
@@ -40,6 +42,14 @@ class ContactAdmin(ReadOnlyAdmin):
     @display(description=_("test / control"), label={"test": "success", "control": "warning"})
     def sort(self, contact: Contact) -> tuple[str, object]:
         return ("control", _("control")) if contact.is_control else ("test", _("test"))
+
+    @admin.display(description=_("released"))
+    def released(self, contact: Contact) -> str:
+        """Since when and why the reservation no longer counts."""
+        release = getattr(contact, "release", None)
+        if release is None:
+            return "–"
+        return f"{date_format(release.released_at, 'SHORT_DATETIME_FORMAT')}: {release.reason_text}"
 
     @admin.display(description=_("probability"))
     def probability(self, contact: Contact) -> str:

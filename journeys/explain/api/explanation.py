@@ -20,6 +20,9 @@ class OptionSerializer(ReadOnly, serializers.Serializer):
     rank = serializers.IntegerField(allow_null=True, help_text=_("Null: Auto."))
     in_addition = serializers.BooleanField()
     verdict = serializers.CharField(help_text=_("Why it was possible or blocked."))
+    note = serializers.CharField(
+        help_text=_("What became of an earlier reservation whose message was not sent.")
+    )
     is_possible = serializers.BooleanField()
     is_outranked = serializers.BooleanField()
     is_chosen = serializers.BooleanField()

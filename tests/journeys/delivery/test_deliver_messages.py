@@ -51,30 +51,53 @@ REFUSED: dict[ReasonCode, tuple[str, dict[str, Any]]] = {
     ReasonCode.CUSTOMER_SUPPRESSED: ("customer", {"suppressed": True}),
     ReasonCode.CUSTOMER_ERASED: ("customer", {"erased_at": NOW}),
     ReasonCode.NO_ADDRESS: ("customer", {"email": ""}),
-    ReasonCode.CAMPAIGN_INACTIVE: ("campaign", {"status": "paused"}),
+    ReasonCode.CAMPAIGN_INACTIVE: ("campaign", {"status": "ended"}),
+}
+HELD: dict[ReasonCode, tuple[str, dict[str, Any]]] = {
+    ReasonCode.CAMPAIGN_PAUSED: ("campaign", {"status": "paused"}),
     ReasonCode.ACTION_INACTIVE: ("action", {"is_active": False}),
 }
 
 
-@pytest.mark.parametrize("reason", REFUSED, ids=str)
-def test_what_changed_after_the_decision_stops_the_message(reason):
-    delivery, other = make_delivery(), make_delivery()
-    subject, change = REFUSED[reason]
+def change(delivery: Delivery, subject: str, values: dict[str, Any]) -> None:
     rows: dict[str, Model] = {
         "customer": delivery.customer,
         "action": delivery.action,
         "campaign": delivery.action.campaign,
     }
     row = rows[subject]
-    for name, value in change.items():
+    for name, value in values.items():
         setattr(row, name, value)
     row.save()
+
+
+@pytest.mark.parametrize("reason", REFUSED, ids=str)
+def test_what_changed_after_the_decision_stops_the_message(reason):
+    delivery, other = make_delivery(), make_delivery()
+    change(delivery, *REFUSED[reason])
 
     counts = deliver_messages(now=NOW, owner="a")
 
     assert counts == {"sent": 1, "failed": 0, "unknown": 0, "suppressed": 1, "new": 0}
     delivery.refresh_from_db()
     assert (delivery.status, delivery.reason_code, delivery.attempts) == ("suppressed", reason, 0)
+    assert [message.to for message in mail.outbox] == [[other.customer.email]]
+
+
+@pytest.mark.parametrize("reason", HELD, ids=str)
+def test_what_may_be_taken_back_holds_the_message_until_it_expires(reason):
+    delivery, other = make_delivery(expires_at=NOW + timedelta(hours=1)), make_delivery()
+    change(delivery, *HELD[reason])
+
+    counts = deliver_messages(now=NOW, owner="a")
+
+    assert counts == {"sent": 1, "failed": 0, "unknown": 0, "suppressed": 0, "new": 1}
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.reason_code, delivery.attempts) == ("new", reason, 0)
+    assert delivery.due_at > NOW
+    assert deliver_messages(now=NOW + timedelta(hours=2), owner="a")["suppressed"] == 1
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.reason_code) == ("suppressed", reason)
     assert [message.to for message in mail.outbox] == [[other.customer.email]]
 
 

@@ -92,7 +92,10 @@ def test_every_obstacle_is_described_with_the_name_of_its_rule():
 
     decision = Decision.objects.get(customer=anna)
     said = {name: option.verdict for name, option in options_of(decision).items()}
-    assert said["Shop"] == "The customer got it within the last 30 days."
+    assert (
+        said["Shop"]
+        == "It was sent to the customer, or reserved for them, within the last 30 days."
+    )
     assert "“Not after the shop”" in said["Excluded"]
     assert "“Shop”" in said["Excluded"]
     assert said["By SMS"] == "No consent for this channel: SMS."
