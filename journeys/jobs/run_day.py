@@ -12,8 +12,10 @@ from journeys.decisions.reconcile_messages import reconcile_recent
 from journeys.decisions.start_run import request_run, start_run
 from journeys.decisions.work_chunks import work_chunks
 from journeys.delivery.deliver_messages import deliver_messages
+from journeys.delivery.release_contacts import release_contacts
 from journeys.errors import StaleState
 from journeys.learning.fit_uplift import fit_uplift
+from journeys.learning.follow_late_events import follow_late_events
 from journeys.learning.measure_outcomes import measure_outcomes
 from journeys.learning.split_segments import is_due, split_segments
 from journeys.models import DecisionRun
@@ -71,11 +73,13 @@ def run_day(
                 failure = error
         run = _start(run, failure)
     tell("decisions")
+    moment = clock() if clock else now or run.decided_at
+    release_contacts(moment)  # what expired meanwhile uses no slot of this day
     run = work_chunks(run.pk, owner=worker_name(), clock=clock)
     deliveries = {}
     if send:
         tell("deliveries")
-        moment = clock() if clock else now or run.decided_at
+        moment = clock() if clock else moment
         deliveries = deliver_messages(now=moment, clock=clock, owner=worker_name())
         reconcile_recent()
     return DayResult(run, n_measured, deliveries)
@@ -99,6 +103,7 @@ def _prepare(run: DecisionRun, tell: Callable[[str], None]) -> int:
     tell("state")
     build_state(run.as_of, seed=run.seed % 2**32)
     tell("outcomes")
+    follow_late_events(run.as_of)
     n_measured = measure_outcomes(run.as_of)
     tell("learning")
     fit_uplift(run.as_of)

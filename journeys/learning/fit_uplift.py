@@ -15,6 +15,7 @@ from journeys.errors import StaleState
 from journeys.learning.numerics.design import FeatureScaling
 from journeys.learning.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
 from journeys.learning.open_windows import open_contacts
+from journeys.learning.outcome_changes import LEARNED_ON
 from journeys.learning.record_mix import record_evidence
 from journeys.models import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from optiengine.lib.columns import read_columns
@@ -27,16 +28,16 @@ GATE_SAMPLE = 5_000  # customers on whom personal choices must be worth it
 
 Evidence = dict[str, list[float]]  # by action id: test, responders, control, responders
 
-CONTACTS = """
+CONTACTS = f"""
 SELECT k.action_id, coalesce(s.micro_segment_id, 0) AS segment_id, NOT k.is_control AS treated,
-       o.value_cents, o.n_responses > 0 AS responded, k.control_share, s.features
-FROM journeys_outcome o
+       o.value_cents, o.n_responses > 0 AS responded, k.control_share, o.weight, s.features
+FROM {LEARNED_ON} o
 JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
 JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.as_of
 JOIN segments_statebuild b ON b.as_of = s.as_of
-WHERE o.measured_on = {day} AND b.feature_set_id = {feature_set}
+WHERE b.feature_set_id = {{feature_set}}
   AND k.control_share > 0 AND k.control_share < 1
-ORDER BY k.as_of, k.customer_id, k.action_id, k.id
+ORDER BY k.as_of, k.customer_id, k.action_id, k.id, o.weight
 """
 
 
@@ -59,7 +60,7 @@ def fit_uplift(as_of: date) -> UpliftModelVersion:
         if splits_changed(as_of):
             _lay_out_anew(as_of, scaling, half_life)
         _learn_day(as_of, scaling, half_life)
-        record_evidence(as_of, winsor_cents=scaling.winsor_cents)
+        record_evidence(as_of, winsor_cents=scaling.winsor_cents, half_life=half_life)
         return _fit(as_of, scaling, half_life)
 
 
@@ -104,7 +105,7 @@ def _lay_out_anew(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
     known = UpliftDay.objects.filter(scaling=scaling, measured_on__lte=as_of)
     recent = known.filter(measured_on__gt=as_of - timedelta(days=2 * half_life))
     for day in recent.dates("measured_on", "day"):
-        _sum_up_day(day, scaling, leaves_on=as_of)
+        _sum_up_day(day, scaling, half_life, leaves_on=as_of)
     for action_id in known.order_by().values_list("action_id", flat=True).distinct():
         UpliftTotal.objects.filter(action_id=action_id).delete()
         total = _sum_of_days(action_id, scaling, as_of, half_life)
@@ -114,7 +115,7 @@ def _lay_out_anew(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
 def _learn_day(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
     """Sums of the day's outcomes per action, kept by the day and added to the total."""
     replaced = set(UpliftDay.objects.filter(measured_on=as_of).values_list("action_id", flat=True))
-    learned = _sum_up_day(as_of, scaling, leaves_on=as_of)
+    learned = _sum_up_day(as_of, scaling, half_life, leaves_on=as_of)
     for action_id in replaced:  # a day learned again: its old sums are in the total
         UpliftTotal.objects.filter(action_id=action_id).delete()
         learned[action_id] = _sum_of_days(action_id, scaling, as_of, half_life)
@@ -123,14 +124,20 @@ def _learn_day(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
 
 
 def _sum_up_day(
-    as_of: date, scaling: UpliftScaling, *, leaves_on: date
+    as_of: date, scaling: UpliftScaling, half_life: int, *, leaves_on: date
 ) -> dict[int, UpliftStatistics]:
-    """Sums of the day's outcomes per action, kept by the day, for the micro-segments of another."""
+    """Sums of the day's outcomes per action, kept by the day, for the micro-segments of another.
+
+    Of outcomes that late events changed on the day, the difference is added, as faded by then as
+    what it corrects.
+    """
     query = sql.SQL(CONTACTS).format(
-        day=sql.Literal(as_of), feature_set=sql.Literal(scaling.feature_set_id)
+        day=sql.Literal(as_of),
+        half_life=sql.Literal(half_life),
+        feature_set=sql.Literal(scaling.feature_set_id),
     )
     names = ["action_id", "segment_id", "treated", "value_cents", "responded", "control_share"]
-    rows = read_columns(query, [*names, "features"])
+    rows = read_columns(query, [*names, "weight", "features"])
     features = rows["features"].reshape(-1, len(scaling.feature_set.names))
     UpliftDay.objects.filter(measured_on=as_of).delete()
     learned = {}
@@ -143,7 +150,8 @@ def _sum_up_day(
         X = FeatureScaling.from_fitted(scaling.fitted).transform(features)
         limit = scaling.winsor_cents or np.inf
         for action_id in np.unique(rows["action_id"]).tolist():
-            learned[action_id] = _statistics(X, rows, rows["action_id"] == action_id, limit)
+            of_action = rows["action_id"] == action_id
+            learned[action_id] = _signed_statistics(X, rows, of_action, limit)
     UpliftDay.objects.bulk_create(
         UpliftDay(
             action_id=action_id,
@@ -151,13 +159,27 @@ def _sum_up_day(
             scaling=scaling,
             n_test=statistics.n[1],
             n_control=statistics.n[0],
-            n_test_responders=statistics.n_responded[1],
-            n_control_responders=statistics.n_responded[0],
+            n_test_responders=round(statistics.n_responded[1]),
+            n_control_responders=round(statistics.n_responded[0]),
             statistics=statistics.to_bytes(),
         )
         for action_id, statistics in learned.items()
     )
     return learned
+
+
+def _signed_statistics(
+    X: NDArray[np.float64], rows: dict[str, NDArray], chosen: NDArray[np.bool_], limit: float
+) -> UpliftStatistics:
+    """The sums of rows by their weights, of which those below zero are taken away."""
+    total = UpliftStatistics.empty(X.shape[1])
+    for weight in np.unique(np.abs(rows["weight"][chosen]))[::-1]:
+        gained, lost = (chosen & (rows["weight"] == sign * weight) for sign in (1, -1))
+        sums = _statistics(X, rows, gained, limit)
+        if lost.any():
+            sums -= _statistics(X, rows, lost, limit)
+        total = total + sums.scaled(float(weight))
+    return total
 
 
 def _learn_open(as_of: date, scaling: UpliftScaling) -> dict[int, UpliftStatistics]:

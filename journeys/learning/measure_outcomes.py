@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from django.db import connection
 
 from campaigns.services.outcome_value import EVENTS, VALUE
+from journeys.stopped_days import IS_OF_STOPPED_DAY
 from optiengine.lib.days import day_start
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import Organisation
@@ -38,7 +39,7 @@ CROSS JOIN LATERAL (
 ) v
 WHERE k.as_of BETWEEN %(oldest)s AND %(as_of)s
   AND k.reserved_at + make_interval(days => g.window_days) <= %(now)s
-  AND o.id IS NULL
+  AND o.id IS NULL AND NOT {IS_OF_STOPPED_DAY}
 ON CONFLICT (contact_id, as_of) DO NOTHING
 """
 

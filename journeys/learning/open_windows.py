@@ -21,6 +21,7 @@ from campaigns.services.outcome_value import (
     VALUE_OF_EVENTS,
 )
 from journeys.learning.numerics.delays import arrived_share
+from journeys.stopped_days import IS_OF_STOPPED_DAY
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 from segments.models import Organisation
@@ -85,7 +86,7 @@ WHERE k.as_of BETWEEN {oldest} AND {as_of} AND {sampled} % {every} = 0
   AND b.feature_set_id = {feature_set}
   AND k.control_share > 0 AND k.control_share < 1
   AND k.reserved_at + make_interval(days => g.window_days) > {now}
-  AND k.reserved_at < {now}
+  AND k.reserved_at < {now} AND NOT {of_stopped_day}
 ORDER BY k.as_of, k.customer_id, k.action_id, k.id
 """
 
@@ -124,6 +125,7 @@ def open_contacts(as_of: date, feature_set_id: int) -> OpenContacts | None:
         every=sql.Literal(_every(oldest, as_of, OPEN_CONTACTS)),
         sampled=sql.SQL(SAMPLED),
         events=sql.SQL(EVENTS),
+        of_stopped_day=sql.SQL(IS_OF_STOPPED_DAY),
         value_of_events=sql.SQL(VALUE_OF_EVENTS),
         value_of_clv_change=sql.SQL(VALUE_OF_CLV_CHANGE),
     )

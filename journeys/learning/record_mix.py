@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 
+from journeys.learning.outcome_changes import LEARNED_ON
 from journeys.models import ActionEvidence, MixDay, PairEvidence
 
 # Each sum per micro-segment and, in rows without one, over all. A contact that was imported
@@ -27,19 +28,21 @@ GROUP BY GROUPING SETS (
 {LEVELS}
 """
 
+LEARNED = LEARNED_ON.format(day="%(day)s", half_life="%(half_life)s")
+
 # As in learning, contacts whose assignment is not known teach nothing.
 EVIDENCE = f"""
 INSERT INTO journeys_actionevidence
     (measured_on, campaign_id, micro_segment_id, action_id,
      n_test, n_test_responders, n_control, n_control_responders)
 SELECT %(day)s::date, k.campaign_id, k.micro_segment_id, k.action_id,
-       count(*) FILTER (WHERE NOT k.is_control),
-       count(*) FILTER (WHERE NOT k.is_control AND o.n_responses > 0),
-       count(*) FILTER (WHERE k.is_control),
-       count(*) FILTER (WHERE k.is_control AND o.n_responses > 0)
-FROM journeys_outcome o
+       coalesce(round(sum(o.weight) FILTER (WHERE NOT k.is_control)), 0),
+       coalesce(sum(o.weight) FILTER (WHERE NOT k.is_control AND o.n_responses > 0), 0),
+       coalesce(round(sum(o.weight) FILTER (WHERE k.is_control)), 0),
+       coalesce(sum(o.weight) FILTER (WHERE k.is_control AND o.n_responses > 0), 0)
+FROM {LEARNED} o
 JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
-WHERE o.measured_on = %(day)s AND k.control_share > 0 AND k.control_share < 1
+WHERE k.control_share > 0 AND k.control_share < 1
 GROUP BY GROUPING SETS (
     (k.campaign_id, k.action_id, k.micro_segment_id), (k.campaign_id, k.action_id)
 )
@@ -51,23 +54,25 @@ INSERT INTO journeys_pairevidence
     (measured_on, campaign_id, micro_segment_id, first_action_id, second_action_id,
      n_first, n_second, h, hy, g, gy, g2, g2y, g2y2)
 SELECT %(day)s::date, k.campaign_id, k.micro_segment_id, k.first_id, k.second_id,
-       count(*) FILTER (WHERE k.g > 0), count(*) FILTER (WHERE k.g < 0),
-       sum(h), sum(h * y), sum(g), sum(g * y), sum(g * g), sum(g * g * y), sum(g * g * y * y)
+       coalesce(round(sum(w) FILTER (WHERE k.g > 0)), 0),
+       coalesce(round(sum(w) FILTER (WHERE k.g < 0)), 0),
+       sum(w * h), sum(w * h * y), sum(w * g), sum(w * g * y),
+       sum(w * g * g), sum(w * g * g * y), sum(w * g * g * y * y)
 FROM (
-    SELECT k.campaign_id, k.micro_segment_id,
+    SELECT k.campaign_id, k.micro_segment_id, o.weight AS w,
            least(k.action_id, other.action_id) AS first_id,
            greatest(k.action_id, other.action_id) AS second_id,
            CASE WHEN k.action_id < other.action_id THEN 1 ELSE -1 END
                * other.share / (other.share + own.share) AS g,
            own.share * other.share / (own.share + other.share) ^ 2 AS h,
            least(greatest(o.value_cents, -%(limit)s::float8), %(limit)s::float8) AS y
-    FROM journeys_outcome o
+    FROM {LEARNED} o
     JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
     CROSS JOIN LATERAL unnest(k.mix_action_ids, k.mix_shares) AS other (action_id, share)
     CROSS JOIN LATERAL (
         SELECT k.mix_shares[array_position(k.mix_action_ids, k.action_id)] AS share
     ) AS own
-    WHERE o.measured_on = %(day)s AND NOT k.is_control AND other.action_id <> k.action_id
+    WHERE NOT k.is_control AND other.action_id <> k.action_id
 ) k
 GROUP BY GROUPING SETS (
     (k.campaign_id, k.first_id, k.second_id, k.micro_segment_id),
@@ -83,13 +88,15 @@ def record_mix(as_of: date) -> None:
     _execute(MIX, {"as_of": as_of})
 
 
-def record_evidence(as_of: date, *, winsor_cents: float | None) -> None:
-    """Keep what the outcomes measured on a day show about actions; again replaces it."""
+def record_evidence(as_of: date, *, winsor_cents: float | None, half_life: int) -> None:
+    """Keep what the outcomes measured on a day show about actions, and what late events changed of
+    earlier ones on it; again replaces it."""
     ActionEvidence.objects.filter(measured_on=as_of).delete()
     PairEvidence.objects.filter(measured_on=as_of).delete()
     limit = float("inf") if winsor_cents is None else winsor_cents
-    _execute(EVIDENCE, {"day": as_of})
-    _execute(PAIRS, {"day": as_of, "limit": limit})
+    day = {"day": as_of, "half_life": half_life}
+    _execute(EVIDENCE, day)
+    _execute(PAIRS, day | {"limit": limit})
 
 
 def _execute(query: str, parameters: dict[str, Any]) -> None:

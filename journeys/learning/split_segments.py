@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from psycopg import sql
 
 from journeys.errors import StaleState
+from journeys.learning.outcome_changes import OUTCOMES_AS_OF
 from journeys.models import SplitAttempt, SplitProof, SplitSearchState, UpliftScaling
 from optiengine.lib.columns import read_columns
 from segments.models import MicroSegment, SegmentSplit, StateBuild
@@ -29,7 +30,7 @@ COLLECT = """
 CREATE TEMPORARY TABLE {measured} ON COMMIT DROP AS
 SELECT s.micro_segment_id, o.measured_on, k.action_id, NOT k.is_control AS treated,
        k.control_share, o.value_cents, k.customer_id, k.as_of
-FROM journeys_outcome o
+FROM {outcomes} o
 JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
 JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.as_of
 JOIN segments_statebuild b ON b.as_of = s.as_of
@@ -104,6 +105,7 @@ class _Measured:
             cursor.execute(
                 sql.SQL(COLLECT).format(
                     measured=sql.Identifier(MEASURED),
+                    outcomes=sql.SQL(OUTCOMES_AS_OF).format(as_of=sql.Literal(self.as_of)),
                     since=sql.Literal(self._since()),
                     until=sql.Literal(self.as_of),
                     feature_set=sql.Literal(state.feature_set_id),

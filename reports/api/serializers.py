@@ -43,11 +43,18 @@ class UpliftRowSerializer(ReadOnly, serializers.Serializer):
     test_contaminated_share = NumberField(
         help_text=_("Customers who also got another campaign's message.")
     )
+    test_late_share = NumberField(
+        help_text=_("Conversions that came after their window had been measured.")
+    )
+    test_unsent_share = NumberField(
+        help_text=_("Test messages that never left. They count by intention to treat.")
+    )
     n_control = serializers.IntegerField()
     n_control_open = serializers.IntegerField()
     n_control_responders = serializers.IntegerField()
     control_rate = NumberField()
     control_contaminated_share = NumberField()
+    control_late_share = NumberField()
     test_margin_cents = NumberField(help_text=_("Per message."))
     control_margin_cents = NumberField()
     test_value_cents = NumberField(help_text=_("Per message, as defined by the goal."))

@@ -22,6 +22,10 @@ REASONS = {
     "action_inactive": 10,
     "expired": 11,
     "consent_unclear": 12,
+    "campaign_paused": 13,
+    "journey_paused": 14,
+    "route_closed": 15,
+    "sending_stopped": 16,
     "quiet_hours": 20,
     "frequency_cap": 21,
     "minimum_gap": 22,
@@ -91,6 +95,7 @@ def _check_ledger(evidence: Evidence, findings: Findings) -> None:
             findings.check("a control gets no message", is_kept, at, text, tested=True)
             continue
         findings.check("one delivery for each message", len(deliveries) == 1, at, text, tested=True)
+        _check_release(findings, contact, deliveries)
         for delivery in deliveries:
             _check_state(evidence, findings, contact, delivery)
     for delivery in evidence.deliveries:
@@ -98,6 +103,14 @@ def _check_ledger(evidence: Evidence, findings: Findings) -> None:
             is_kept = delivery["contact_id"] in evidence.contacts
             text = f"delivery {delivery['id']}"
             findings.check("a delivery was decided", is_kept, delivery["due_at"], text)
+
+
+def _check_release(findings: Findings, contact: Contact, deliveries: list[Row]) -> None:
+    """Released is what will not leave, and all of that is."""
+    at, text = contact.reserved_at, f"contact {contact.id}"
+    stopped = any(delivery["status"] in ("failed", "suppressed") for delivery in deliveries)
+    is_kept = stopped == (contact.released_id is not None)
+    findings.check("what will not leave is released", is_kept, at, text, tested=stopped)
 
 
 def _check_state(evidence: Evidence, findings: Findings, contact: Contact, delivery: Row) -> None:
@@ -262,13 +275,15 @@ def _check_when(evidence: Evidence, findings: Findings) -> None:
 
 def _check_repeats(evidence: Evidence, findings: Findings) -> None:
     """A campaign does not come again before its days are over."""
-    latest: dict[tuple[int, int], Contact] = {}
+    latest: dict[tuple[int, int], list[Contact]] = defaultdict(list)
     for contact in evidence.contacts.values():
         campaign = evidence.rules[0].campaigns[contact.campaign]
         days, pair = campaign["repeat_after_days"], (contact.customer, contact.campaign)
-        earlier, latest[pair] = latest.get(pair), contact
-        if earlier is None or contact.is_imported or contact.reserved_at < evidence.since:
+        counted = [other for other in latest[pair] if other.counted_for(contact)]
+        latest[pair] = [*counted, contact]
+        if not counted or contact.is_imported or contact.reserved_at < evidence.since:
             continue
+        earlier = counted[-1]
         n_days = (contact.as_of - earlier.as_of).days
         findings.check(
             "a campaign comes again after its days", days is not None and n_days >= days,

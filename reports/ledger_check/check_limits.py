@@ -34,7 +34,8 @@ def check_limits(evidence: Evidence, findings: Findings) -> None:
         for index, contact in enumerate(history):
             if contact.is_control or contact.arrived_at is None:
                 continue
-            at, before = contact.arrived_at, history[:index]
+            at = contact.arrived_at
+            before = [other for other in history[:index] if other.counts_at(at)]
             if at < evidence.since:
                 continue
             if contact.channel in inbound_channels():
@@ -58,7 +59,11 @@ def check_limits(evidence: Evidence, findings: Findings) -> None:
 def _as_planned(evidence: Evidence, contact: Contact) -> list[Contact]:
     """What an answer counts: nothing can hold it back later, so as the manual says of decisions,
     what was decided before, at the moments for which it was planned, left or not."""
-    earlier = [other for other in evidence.planned[contact.customer] if other.id < contact.id]
+    earlier = [
+        other
+        for other in evidence.planned[contact.customer]
+        if other.id < contact.id and other.counted_for(contact)
+    ]
     return [replace(other, arrived_at=other.reserved_at) for other in earlier]
 
 

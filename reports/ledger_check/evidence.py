@@ -82,12 +82,21 @@ class Contact:
     key: str
     arrived_at: datetime | None = None
     n_arrived: int = 0  # times it reached the customer
+    released_id: int | None = None  # of its release, in the order of contacts' ids
+    released_at: datetime | None = None  # since when it no longer counts: it will not leave
 
     @property
     def happened_at(self) -> datetime | None:
         """For limits: when it arrived; a control's message, when it would have."""
         is_as_planned = self.is_control or self.is_imported
         return self.reserved_at if is_as_planned else self.arrived_at
+
+    def counted_for(self, later: "Contact") -> bool:
+        """Whether it still counted when a later one was decided."""
+        return self.released_id is None or self.released_id > later.id
+
+    def counts_at(self, moment: datetime) -> bool:
+        return self.released_at is None or self.released_at > moment
 
 
 @dataclass(frozen=True)
@@ -221,6 +230,10 @@ def read_contacts(first: date = date.min) -> dict[int, Contact]:
                 *(pk, as_of, at.astimezone(UTC), customer, campaign, channel, frozenset(tags)),
                 *flags,
             )
+    for row in rows("SELECT * FROM journeys_release WHERE as_of >= %s", first):
+        if contact := contacts.get(row["contact_id"]):
+            contact.released_id = row["id"]
+            contact.released_at = row["released_at"].astimezone(UTC)
     return contacts
 
 

@@ -25,7 +25,10 @@ class Group:
     responders: int = 0
     margin: Moments = field(default_factory=Moments)  # cents per measured contact
     value: Moments = field(default_factory=Moments)  # cents per measured contact
-    cost_cents: float = 0.0  # of measured contacts
+    cost_cents: float = 0.0  # of measured contacts whose message left
+    n_unsent: int = 0  # of all: reserved, but the message never left
+    n_events: int = 0  # conversions of measured contacts, several of one customer among them
+    n_late: int = 0  # of these, came after the window had been measured
 
     def __add__(self, other: "Group") -> "Group":
         return Group(
@@ -36,6 +39,9 @@ class Group:
             self.margin + other.margin,
             self.value + other.value,
             self.cost_cents + other.cost_cents,
+            self.n_unsent + other.n_unsent,
+            self.n_events + other.n_events,
+            self.n_late + other.n_late,
         )
 
     @property
@@ -45,6 +51,14 @@ class Group:
     @property
     def response(self) -> Proportion:
         return Proportion(self.n, self.responders)
+
+    @property
+    def unsent_share(self) -> float:
+        return self.n_unsent / self.n_all if self.n_all else math.nan
+
+    @property
+    def late_share(self) -> float:
+        return self.n_late / self.n_events if self.n_events else math.nan
 
     @property
     def contaminated_share(self) -> float:

@@ -43,6 +43,7 @@ WITH member AS (
     FROM journeys_contact c
     JOIN campaigns_action a ON a.id = c.action_id
     WHERE NOT c.is_control AND c.as_of >= %(since)s AND c.as_of < %(as_of)s
+      AND NOT EXISTS (SELECT FROM journeys_release r WHERE r.contact_id = c.id)
 ), daily AS MATERIALIZED (
     SELECT m.arm, m.customer_id, e.day, sum(e.cents) AS cents, sum(e.n_orders) AS n_orders
     FROM member m

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from campaigns.models import Action
+from journeys.learning.outcome_changes import OUTCOMES_AS_OF
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 from reports.errors import ReportError
@@ -58,8 +59,8 @@ ORDER BY k.customer_id, k.as_of, k.is_control, k.action_id
 MASK = (1 << 30) - 1  # bits of a customer's hash that say whether they are in the sample
 MAX_ROWS = 500_000  # contacts in memory; of more, a sample of whole customers is read
 OUTCOME = """
-JOIN (SELECT contact_id, as_of, value_cents AS reward FROM journeys_outcome
-      WHERE measured_on <= {as_of}) r ON r.contact_id = k.id AND r.as_of = k.as_of
+JOIN (SELECT contact_id, as_of, value_cents AS reward FROM {outcomes} known) r
+  ON r.contact_id = k.id AND r.as_of = k.as_of
 """
 EVENTS = """
 JOIN LATERAL (
@@ -91,7 +92,8 @@ class Reward:
 
     def joined(self, as_of: date) -> sql.Composable:
         if not self.event_kind:
-            return sql.SQL(OUTCOME).format(as_of=sql.Literal(as_of))
+            known = sql.SQL(OUTCOMES_AS_OF).format(as_of=sql.Literal(as_of))
+            return sql.SQL(OUTCOME).format(outcomes=known)
         return sql.SQL(EVENTS).format(
             measure=sql.SQL(MEASURES[self.measure]),
             kind=sql.Literal(self.event_kind),

@@ -12,6 +12,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from campaigns.models import Action, Campaign
+from journeys.learning.outcome_changes import OUTCOMES_AS_OF
 from reports.errors import ReportError
 from reports.numerics.experiment import Experiment, Group, Stratum, merged
 from reports.numerics.flags import discoveries
@@ -19,22 +20,30 @@ from reports.numerics.means import Moments
 from reports.services.uplift_row import Place, State, UpliftReport, UpliftRow
 from segments.models import MicroSegment
 
+OUTCOMES = OUTCOMES_AS_OF.format(as_of="%(as_of)s")
 LEVELS = ("campaign", "action", "micro_segment")
 UNKNOWN_SHARE = math.nan  # of contacts that were not randomised, or nobody knows how
 
 # One row per cell. The unit is the contact, reserved for test and control alike before anything
-# was sent: what happened to the delivery makes no difference to where a contact counts.
+# was sent: what happened to a single delivery makes no difference to where a contact counts. Days
+# of an action of which nothing was sent at all are left out, with their controls.
 CELLS = """
 WITH contact AS (
     SELECT c.id, c.as_of, c.customer_id, c.campaign_id, c.action_id, c.micro_segment_id,
-           c.is_control, c.reserved_at, goal.window_days, a.cost_cents::float8 AS cost_cents,
+           c.is_control, c.reserved_at, goal.window_days,
+           CASE WHEN r.id IS NULL THEN a.cost_cents::float8 ELSE 0 END AS cost_cents,
+           r.id IS NOT NULL AND NOT c.is_control AS is_unsent,
            CASE WHEN c.assignment_prob IS NOT NULL
                 THEN round(c.control_share::numeric, 6)::float8 END AS control_share
     FROM journeys_contact c
     JOIN campaigns_action a ON a.id = c.action_id
     JOIN campaigns_campaign campaign ON campaign.id = c.campaign_id
     JOIN campaigns_goal goal ON goal.id = campaign.goal_id
-    WHERE c.as_of >= coalesce(%(since)s::date, '-infinity') AND c.as_of <= %(until)s
+    LEFT JOIN journeys_release r ON r.contact_id = c.id
+    LEFT JOIN journeys_stoppedday t
+           ON t.as_of = c.as_of AND t.action_id = c.action_id AND t.id > c.id
+    WHERE t.id IS NULL
+      AND c.as_of >= coalesce(%(since)s::date, '-infinity') AND c.as_of <= %(until)s
       AND (%(campaign)s::bigint IS NULL OR c.campaign_id = %(campaign)s)
 ), contaminated AS (
     SELECT DISTINCT c.id
@@ -45,6 +54,7 @@ WITH contact AS (
      AND other.reserved_at >= c.reserved_at
      AND other.reserved_at < c.reserved_at + make_interval(days => c.window_days)
      AND other.as_of BETWEEN coalesce(%(since)s::date, '-infinity') AND %(as_of)s
+     AND NOT EXISTS (SELECT FROM journeys_release r WHERE r.contact_id = other.id)
 )
 SELECT {keys}, c.control_share, c.is_control,
        count(o.contact_id), count(*) - count(o.contact_id), count(x.id),
@@ -52,10 +62,11 @@ SELECT {keys}, c.control_share, c.is_control,
        coalesce(sum(o.margin_cents), 0)::float8,
        coalesce(sum(o.margin_cents::float8 ^ 2), 0),
        coalesce(sum(o.value_cents), 0), coalesce(sum(o.value_cents ^ 2), 0),
-       coalesce(sum(c.cost_cents) FILTER (WHERE o.contact_id IS NOT NULL AND NOT c.is_control), 0)
+       coalesce(sum(c.cost_cents) FILTER (WHERE o.contact_id IS NOT NULL AND NOT c.is_control), 0),
+       count(*) FILTER (WHERE c.is_unsent),
+       coalesce(sum(o.n_responses), 0)::int8, coalesce(sum(o.n_late), 0)::int8
 FROM contact c
-LEFT JOIN journeys_outcome o
-       ON o.contact_id = c.id AND o.as_of = c.as_of AND o.measured_on <= %(as_of)s
+LEFT JOIN {outcomes} o ON o.contact_id = c.id AND o.as_of = c.as_of
 LEFT JOIN contaminated x ON x.id = c.id
 GROUP BY {keys}, c.control_share, c.is_control
 """
@@ -107,15 +118,15 @@ def _cells(by: Sequence[str], **params: Any) -> dict[Key, list[Stratum]]:
     """Strata per key of `by`."""
     keys = ", ".join(f"c.{level}_id" for level in by)
     with connection.cursor() as cursor:
-        cursor.execute(CELLS.format(keys=keys), params)
+        cursor.execute(CELLS.format(keys=keys, outcomes=OUTCOMES), params)
         rows = cursor.fetchall()
     groups: dict[tuple[Key, float | None], dict[bool, Group]] = defaultdict(dict)
     for row in rows:
-        key, share, is_control, counts = row[: len(by)], row[-11], row[-10], row[-9:]
-        n, n_open, n_contaminated, responders, margin, margin2, value, value2, cost = counts
+        key, share, is_control, counts = row[: len(by)], row[-14], row[-13], row[-12:]
+        n, n_open, n_contaminated, responders, margin, margin2, value, value2, *more = counts
         groups[key, share][is_control] = Group(
             n, n_open, n_contaminated, responders,
-            Moments(n, margin, margin2), Moments(n, value, value2), cost,
+            Moments(n, margin, margin2), Moments(n, value, value2), *more,
         )  # fmt: skip
     cells: dict[Key, list[Stratum]] = defaultdict(list)
     for (key, share), pair in groups.items():

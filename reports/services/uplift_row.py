@@ -179,7 +179,9 @@ class UpliftRow:
                 f"n_{name}_responders": group.responders,
                 f"{name}_rate": rate,
                 f"{name}_contaminated_share": group.contaminated_share,
+                f"{name}_late_share": group.late_share,
             }
+        figures["test_unsent_share"] = experiment.test.unsent_share
         for money in ("margin", "value"):
             means = experiment.money_means(money)
             figures |= {f"test_{money}_cents": means[0], f"control_{money}_cents": means[1]}

@@ -137,6 +137,12 @@ class UpliftStatistics:
         }
         return UpliftStatistics(segment_ids=ids, **sums)
 
+    def __sub__(self, other: "UpliftStatistics") -> "UpliftStatistics":
+        """Without contacts that were added before: the same ones, so that nothing falls below 0."""
+        names = [field.name for field in fields(other) if field.name != "segment_ids"]
+        negative = {name: -getattr(other, name) for name in names}
+        return self + UpliftStatistics(segment_ids=other.segment_ids, **negative)
+
     def scaled(self, factor: float) -> "UpliftStatistics":
         """The same contacts, each worth `factor` of a contact: how old evidence fades.
 

@@ -24,6 +24,8 @@ class Command(FiguresCommand):
         "  n_test, n_control": "measured messages; …_open: window not closed; …_responders",
         "  test_rate, control_rate": "share of customers who responded",
         "  …_contaminated_share": "share who got another campaign's message within the window",
+        "  …_late_share": "share of conversions that came after the window was measured",
+        "  test_unsent_share": "share of test messages that never left, counted all the same",
         "  test_value_cents, …": "mean value and margin per message",
         "  uplift_rate, …": "test less control, _low and _high: 95 % limits (Newcombe)",
         "  uplift_value_cents, …": "the same for value and margin (Welch)",

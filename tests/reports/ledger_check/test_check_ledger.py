@@ -8,12 +8,13 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from campaigns.models import Exclusion, FrequencyCap, QuietHours
+from campaigns.models import Campaign, Exclusion, FrequencyCap, QuietHours
+from journeys.delivery.deliver_messages import deliver_messages
 from journeys.jobs.run_day import run_day
-from journeys.models import Delivery
+from journeys.models import Contact, Delivery
 from optiengine.lib.partitions import ensure_partitions
 from reports.ledger_check.check_ledger import NOT_CHECKED, default_since
-from tests.factories import DAY, make_action, make_campaign, make_contact, make_delivery
+from tests.factories import DAY, NOW, make_action, make_campaign, make_contact, make_delivery
 from tests.journeys.engine import make_customers, make_plan
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,6 +67,31 @@ def test_it_says_by_which_rules_and_what_it_leaves_out(day):
 
     assert "by the rules in force now" in out.getvalue()
     assert all(rule in out.getvalue() for rule in NOT_CHECKED)
+
+
+def test_a_message_that_failed_and_still_counts_is_found(day):
+    execute("UPDATE journeys_delivery SET status = 'failed', reason_code = 41 WHERE id = %(pk)s",
+            pk=day.pk)  # fmt: skip
+
+    assert "what will not leave is released" in violated(check()[1])
+
+
+def test_a_customer_who_is_decided_again_after_a_release_breaks_nothing(day):
+    """Never again, and two days later once more: the first message was stopped and released."""
+    Campaign.objects.update(repeat_after_days=None, status="paused")
+    other = make_campaign(control_share=0, repeat_after_days=None, rank=1)
+    make_action(other)
+    run_day(DAY + timedelta(days=1), send=False)
+    Campaign.objects.filter(pk=other.pk).update(status="paused")
+    deliver_messages(now=NOW + timedelta(days=1), owner="a")
+    Campaign.objects.filter(pk=other.pk).update(status="active")
+
+    run_day(DAY + timedelta(days=3))
+
+    assert Contact.objects.filter(campaign=other).count() == 40
+    status, rules = check()
+    assert (status, violated(rules)) == (0, set())
+    assert rules["what will not leave is released"]["put_to_test"] == 20
 
 
 def another_message(day, **fields):
