@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
@@ -17,7 +18,9 @@ from unfold.enums import ActionVariant
 
 from campaigns.errors import CampaignNotReady
 from campaigns.models import Campaign
+from campaigns.services.copy_campaign import copy_campaign
 from campaigns.services.launch_campaign import end_campaign, launch_campaign, pause_campaign
+from segments.models import Organisation
 
 Status = Campaign.Status
 
@@ -33,8 +36,8 @@ def _dialog(title: Any, description: Any, submit: Any) -> dict[str, Any]:
 
 
 class CampaignMoves(ModelAdmin):
-    actions = ["launch_selected", "pause_selected", "end_selected"]
-    actions_detail = ["launch_one", "pause_one", "end_one"]
+    actions = ["launch_selected", "pause_selected", "end_selected", "copy_selected"]
+    actions_detail = ["launch_one", "pause_one", "end_one", "copy_one"]
 
     @admin.action(description=gettext_lazy("Launch"), permissions=["launch"])
     def launch_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
@@ -71,8 +74,8 @@ class CampaignMoves(ModelAdmin):
         dialog=_dialog(
             gettext_lazy("Pause the campaign?"),
             gettext_lazy(
-                "Messages that are still waiting will not be sent. You can "
-                "launch the campaign again later."
+                "Messages that are still waiting are held. Launch the campaign again before "
+                "they expire, and they are sent."
             ),
             gettext_lazy("Pause"),
         ),
@@ -93,6 +96,46 @@ class CampaignMoves(ModelAdmin):
     )
     def end_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         return self._move_one(request, object_id, end_campaign, _("Ended."))
+
+    @admin.action(description=gettext_lazy("Copy as a draft"), permissions=["add"])
+    def copy_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        for campaign in queryset:
+            self._copy(request, campaign)
+
+    @action(
+        description=gettext_lazy("Copy"),
+        icon="content_copy",
+        permissions=["copy_one"],
+        url_path="copy",
+        dialog=_dialog(
+            gettext_lazy("Copy the campaign?"),
+            gettext_lazy(
+                "A draft is made with the same settings, actions, limits, exclusions and "
+                "follow-ups, and without results."
+            ),
+            gettext_lazy("Copy"),
+        ),
+    )
+    def copy_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        if not self.has_copy_one_permission(request, object_id):
+            raise PermissionDenied
+        copy = self._copy(request, Campaign.objects.get(pk=object_id))
+        page = reverse("admin:campaigns_campaign_change", args=[copy.pk])
+        return HttpResponse(headers={"HX-Redirect": page})
+
+    def has_copy_one_permission(self, request: HttpRequest, object_id: Any) -> bool:
+        exists = str(object_id).isdecimal() and Campaign.objects.filter(pk=object_id).exists()
+        return exists and self.has_add_permission(request)
+
+    def _copy(self, request: HttpRequest, campaign: Campaign) -> Campaign:
+        copy = copy_campaign(campaign, today=Organisation.current().today(timezone.now()))
+        self.log_addition(request, copy.campaign, _("Copied from “%s”.") % campaign)
+        text = _("“%s” was made as a draft. Check its dates before you launch it.")
+        self.message_user(request, text % copy.campaign, messages.SUCCESS)
+        if copy.left_out:
+            text = _("Not copied, since they need the approval of a second person: %s.")
+            self.message_user(request, text % ", ".join(copy.left_out), messages.WARNING)
+        return copy.campaign
 
     def has_launch_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("campaigns.launch_campaign")

@@ -30,7 +30,8 @@ def launch_campaign(campaign: Campaign, *, with_map: bool = False) -> Campaign:
 def pause_campaign(campaign: Campaign) -> Campaign:
     """Keep an active campaign out of runs until it is launched again.
 
-    Messages that still wait in the outbox are suppressed there. Raises CampaignNotReady.
+    Messages that still wait in the outbox wait on, as long as they are valid.
+    Raises CampaignNotReady.
     """
     return _move(campaign, Status.PAUSED, {Status.ACTIVE, Status.PAUSED})
 

@@ -90,8 +90,8 @@ def launch_map(
 def pause_map(journey: JourneyMap) -> JourneyMap:
     """Nobody enters, moves or is sent anything until the map is launched again.
 
-    What happens meanwhile begins no journey; a message that waits to leave is withdrawn when its
-    moment comes. Raises MapNotReady unless the map runs.
+    What happens meanwhile begins no journey; a message that waits to leave waits on, as long as it
+    is valid. Raises MapNotReady unless the map runs.
     """
     return _move(journey, Status.PAUSED, {Status.ACTIVE, Status.PAUSED})
 

@@ -6,11 +6,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -23,9 +25,11 @@ from campaigns.models import Approval
 from journeys.errors import MapNotReady
 from journeys.maps.admin.canvas import CanvasPages
 from journeys.maps.admin.new_map import NewMapPage
+from journeys.maps.copy_map import copy_map
 from journeys.maps.edit_map import end_map, pause_map
 from journeys.models import JourneyMap, MapCursor, Traveller
 from optiengine.lib.figures import number, percent
+from segments.models import Organisation
 from segments.rules.admin.rule_editor import RuleFormField, RuleWidget
 
 COLOURS = {"draft": "info", "active": "success", "paused": "warning"}
@@ -75,8 +79,8 @@ class JourneyMapAdmin(CanvasPages, NewMapPage, SecondPerson, LaunchApproval):
     autocomplete_fields = ["goal"]
     conditional_fields = {"reentry_days": "reentry == 'after'"}
     fields = ["name", "goal", "exit_rule", ("reentry", "reentry_days"), "control_share"]
-    actions = ["launch_selected", "pause_selected", "end_selected"]
-    actions_detail = ["open_canvas", "ask_for_launch", "try_launch"]
+    actions = ["launch_selected", "pause_selected", "end_selected", "copy_selected"]
+    actions_detail = ["open_canvas", "copy_one", "ask_for_launch", "try_launch"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JourneyMap]:
         """With who is on the way, how many are parked, and why nobody can enter."""
@@ -102,6 +106,57 @@ class JourneyMapAdmin(CanvasPages, NewMapPage, SecondPerson, LaunchApproval):
     )
     def open_canvas(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect("admin:journeys_journeymap_canvas", object_id)
+
+    @admin.action(description=gettext_lazy("Copy as a draft"), permissions=["copy"])
+    def copy_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:
+        for journey in queryset:
+            self._copy(request, journey)
+
+    @action(
+        description=gettext_lazy("Copy"),
+        icon="content_copy",
+        permissions=["copy_one"],
+        url_path="copy",
+        dialog={
+            "title": gettext_lazy("Copy the journey?"),
+            "description": gettext_lazy(
+                "A draft is made with the same drawing and settings, and with copies of its "
+                "campaigns, so that you can change their texts."
+            ),
+            "form_class": None,
+            "form_submit_text": gettext_lazy("Copy"),
+        },
+    )
+    def copy_one(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        if not self.has_copy_one_permission(request, object_id):
+            raise PermissionDenied
+        copy = self._copy(request, JourneyMap.objects.get(pk=object_id))
+        url = reverse("admin:journeys_journeymap_canvas", args=[copy.pk])
+        return HttpResponse(headers={"HX-Redirect": url})
+
+    def has_copy_permission(self, request: HttpRequest) -> bool:
+        """It makes campaigns, too."""
+        may_add = request.user.has_perm("campaigns.add_campaign")
+        return may_add and self.has_add_permission(request)
+
+    def has_copy_one_permission(self, request: HttpRequest, object_id: Any) -> bool:
+        exists = str(object_id).isdecimal() and JourneyMap.objects.filter(pk=object_id).exists()
+        return exists and self.has_copy_permission(request)
+
+    def _copy(self, request: HttpRequest, journey: JourneyMap) -> JourneyMap:
+        now, by = timezone.now(), request.user.get_username()
+        today = Organisation.current().today(now)
+        copy = copy_map(journey, by=by, at=now, today=today)
+        said = _("Copied from “%s”.") % journey
+        self.log_addition(request, copy.journey, said)
+        for campaign in copy.campaigns:
+            self.log_addition(request, campaign, said)
+        text = _("“%s” was made as a draft, with copies of its campaigns.")
+        self.message_user(request, text % copy.journey, messages.SUCCESS)
+        if copy.left_out:
+            text = _("Not copied, since they need the approval of a second person: %s.")
+            self.message_user(request, text % ", ".join(copy.left_out), messages.WARNING)
+        return copy.journey
 
     @admin.display(description=gettext_lazy("name"), ordering="name")
     def drawn(self, journey: JourneyMap) -> str:
