@@ -184,7 +184,7 @@ def test_what_befalls_single_messages_frees_their_customers_only(campaign):
 
     send(NOW)
 
-    assert Release.objects.get().customer == one
+    assert Release.objects.get().customer == customer
     assert not StoppedDay.objects.exists()
     customer.consents = ["email"]
     customer.save()
