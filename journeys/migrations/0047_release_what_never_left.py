@@ -15,5 +15,5 @@ ON CONFLICT (contact_id) DO NOTHING
 class Migration(migrations.Migration):
     """Messages that were stopped before there were releases no longer count as contacts."""
 
-    dependencies = [("journeys", "0045_releases")]
+    dependencies = [("journeys", "0046_releases")]
     operations = [migrations.RunSQL(RELEASE, migrations.RunSQL.noop)]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('journeys', '0046_release_what_never_left'),
+        ('journeys', '0047_release_what_never_left'),
     ]
 
     operations = [

@@ -24,7 +24,7 @@ def reason() -> models.SmallIntegerField:
 class Migration(migrations.Migration):
     dependencies = [
         ("campaigns", "0021_plain_texts"),
-        ("journeys", "0044_channels_from_code"),
+        ("journeys", "0045_plain_words"),
         ("segments", "0016_plain_texts"),
     ]
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0020_import_strict_as_it_was'),
+        ('segments', '0022_exchange_rates'),
     ]
 
     operations = [
