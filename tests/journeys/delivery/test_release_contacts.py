@@ -119,7 +119,7 @@ def test_a_day_that_stays_paused_is_released_with_its_controls_and_decided_again
     assert all(map(replays, runs))
     decision = Decision.objects.filter(run=runs[2]).first()
     notes = [option.note for option in explain_decision(decision).options]
-    assert "Reserved on March 1, 2026, not sent: campaign paused." in notes
+    assert "Reserved on 1 Mar 2026, not sent: campaign paused." in notes
 
 
 def test_while_it_is_held_it_is_not_decided_again_and_the_explanation_says_why(campaign):
@@ -135,7 +135,7 @@ def test_while_it_is_held_it_is_not_decided_again_and_the_explanation_says_why(c
     assert option.verdict == (
         "It was sent to the customer before, or is reserved for them, and it is only sent once."
     )
-    assert option.note == "Reserved on March 1, 2026; the message was still waiting."
+    assert option.note == "Reserved on 1 Mar 2026; the message was still waiting."
 
 
 def test_nobody_of_a_stopped_day_is_measured_and_all_others_are(campaign):
