@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0022_exchange_rates'),
+        ('segments', '0026_import_file_times'),
     ]
 
     operations = [
