@@ -24,7 +24,7 @@ urlpatterns = [
     path("docs/", include("optiengine.docs.views")),
 ]
 
-# What the e-mail service provider reports, of it alone, and not unless it has to prove itself.
+# Reports of the configured e-mail service provider, and only if it must authenticate.
 if settings.ANYMAIL_ESP and settings.ANYMAIL.get("WEBHOOK_SECRET"):
     tracking = f"{settings.ANYMAIL_ESP}_tracking_webhook"
     reports = [view for view in anymail.urls.urlpatterns if view.name == tracking]

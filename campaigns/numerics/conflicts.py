@@ -1,7 +1,7 @@
 """Rules that contradict each other, found without looking at any customer.
 
-What is called certain follows from the rules alone, whatever customers do, as far as schedules are
-looked ahead. Not seen here: whether anybody is in a target group, and who allowed what.
+What is called certain follows only from the rules, whatever customers do, as far ahead as schedules
+are known. Not considered: whether anybody is in a target group, and who gave which consent.
 """
 
 from collections.abc import Collection, Iterator

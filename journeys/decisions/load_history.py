@@ -76,8 +76,8 @@ THEIRS, ONES = "BETWEEN %(first)s AND %(last)s", "= %(first)s"
 LEFT_AT = "greatest(d.attempted_at, CASE WHEN d.sent_at < %(at)s THEN d.sent_at END)"
 LEFT = "d.attempted_at < %(at)s AND d.status IN ('attempting', 'sent', 'unknown')"
 DAY_LEFT = "(k.moment AT TIME ZONE %(zone)s::text)::date"
-# Planned so much earlier than the oldest that matters, a contact is still looked at; whoever is
-# looked for by when they left is then a day late at least, wherever the organisation's day begins.
+# A contact planned this much earlier than the oldest that matters is still read. Counted from when
+# it left, it is then at least a day too old, wherever the organisation's day begins.
 LATE_DAYS = 2
 FLAGS = ["takes_slot", "counted", "transactional"]
 NAMES = ["customer_id", "campaign_id", *FLAGS, "days_ago", "reserved_at", "responded"]

@@ -135,8 +135,8 @@ def take_over_batch(
     """Take over a batch of which it is unclear what was taken, where a repeat is safe.
 
     Its worker was lost while it handed it over, or the other side did not answer clearly. It goes
-    to where it went the first time, whatever the route says now. shut : other sides that are left
-    alone.
+    to where it went the first time, whatever the route says now. shut : other systems that are
+    skipped.
     """
     lost = """
         d.status = 'attempting' AND d.lease_until < clock_timestamp() AND d.due_at <= %(now)s

@@ -2,8 +2,8 @@
 
 Delivered, opened and clicked are events and no more. What follows from a bounce, a complaint and an
 unsubscribe is the same for every reporter: segments.events.feedback. A report that comes again
-changes nothing. One of a delivery that was unclear settles it: whoever reports on a message has
-taken it.
+changes nothing. A report on a delivery that was unclear settles it: the provider that reports has
+accepted it.
 """
 
 from dataclasses import dataclass

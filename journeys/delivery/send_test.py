@@ -15,7 +15,7 @@ def send_test(
 ) -> tuple[bool, str]:
     """Hand over a test message of no customer; whether that went well, and a sentence about it.
 
-    address : where it goes by e-mail. Never raises: what went wrong is the answer.
+    address : where it goes by e-mail. Never raises: the sentence says what went wrong.
     """
     if transport == Transport.CALL_LIST:
         return True, _("Calls are listed in OptiEngine, so there is no other system to test.")

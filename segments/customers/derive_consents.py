@@ -1,7 +1,7 @@
 """The one place that writes what customers allow: derived from all statements, for many at once.
 
 It does in SQL what numerics.what_holds says of one channel or topic; a property test holds the two
-together. Whoever stores statements locks the customers' rows before, and derives in the same
+together. Code that stores statements first locks the customers' rows, and derives in the same
 transaction, so that of two who write at once the second sees what the first said.
 """
 

@@ -140,8 +140,8 @@ def simulated(rng, n_customers: int) -> tuple[LoggedDecisions, float]:
     """Three decisions a customer, whose level of spending they share; skewed rewards.
 
     The effect of message k is e_k(x) = (0, 2 + x, 1 - x), each costs .5. The log prefers message
-    1 where x is high; the changed rules prefer message 2 there. A third of the decisions is left
-    alone. The level is among the features. Returns the log and the difference to expect from it.
+    1 where x is high; the changed rules prefer message 2 there. A third of the decisions stays
+    the same. The level is among the features. Returns the log and the difference to expect from it.
     """
     customer = np.repeat(np.arange(n_customers), 3)
     n = len(customer)

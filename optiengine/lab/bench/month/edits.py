@@ -120,7 +120,7 @@ class Edits:
             self.journal.write("erased", **{name: getattr(customer, name) for name in names})
 
     def _redraw(self) -> None:
-        """The cart's first wait is halved: whoever is on the way finishes on the old drawing."""
+        """The cart's first wait is halved: participants on the way finish on the old drawing."""
         journey = JourneyMap.objects.get(name__icontains="cart")
         drawn = newest_version(journey)
         assert drawn is not None

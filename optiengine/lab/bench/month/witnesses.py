@@ -68,7 +68,7 @@ def load_evidence(folder: Path) -> MonthEvidence:
 
 
 def _note_arrivals(evidence: MonthEvidence) -> None:
-    """Each contact learns when it reached the customer, from whoever took it."""
+    """Each contact learns when it reached the customer, from the side that took it."""
     by_key = {contact.key: contact for contact in evidence.contacts.values()}
 
     def arrive(key: str, at: datetime) -> None:
