@@ -66,6 +66,9 @@ def form_of(client, url: str) -> dict:
 
 def _values(form) -> dict:
     values = {form.add_prefix(name): form[name].value() for name in form.fields}
+    for name, field in form.fields.items():  # a default that is computed is posted with its field
+        if field.show_hidden_initial:
+            values[form.add_initial_prefix(name)] = form[name].value()
     texts = {name: v for name, v in values.items() if v is not None and v is not False}
     return {n: "on" if v is True else getattr(v, "pk", v) for n, v in texts.items()}
 

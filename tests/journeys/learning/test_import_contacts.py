@@ -7,7 +7,7 @@ import pytest
 from campaigns.models import Action, Campaign, Goal
 from journeys.models import Contact
 from segments.models import Customer
-from tests.segments.importing import counts, import_text, rejected
+from tests.segments.importing import counts, import_text, rejected, warned
 
 pytestmark = pytest.mark.django_db
 
@@ -87,18 +87,6 @@ def test_a_stored_contact_is_never_changed(tmp_path):
             "anna,Spring,Shoes,2026-02-01,perhaps,0.5",
             "” is not a valid group. Use test or control.",
         ),
-        (
-            "anna,Spring,Shoes,2026-02-01,test,0",
-            "” is not a valid probability. Use a number above 0 and up to 1.",
-        ),
-        (
-            "anna,Spring,Shoes,2026-02-01,test,1.01",
-            "” is not a valid probability. Use a number above 0 and up to 1.",
-        ),
-        (
-            "anna,Spring,Shoes,2026-02-01,test,NaN",
-            "” is not a valid probability. Use a number above 0 and up to 1.",
-        ),
     ],
 )
 def test_a_row_that_is_no_contact_is_rejected(tmp_path, row, reason):
@@ -106,6 +94,15 @@ def test_a_row_that_is_no_contact_is_rejected(tmp_path, row, reason):
 
     assert counts(job) == (1, 0, 0, 0, 1)
     assert reason in rejected(job)[2]
+
+
+@pytest.mark.parametrize("probability", ["0", "1.01", "NaN"])
+def test_a_contact_whose_probability_cannot_be_read_has_an_unknown_one(tmp_path, probability):
+    job = import_contacts(tmp_path, f"{HEAD}anna,Spring,Shoes,2026-02-01,test,{probability}\n")
+
+    assert counts(job) == (1, 1, 0, 0, 0)
+    assert "Use a number above 0 and up to 1." in warned(job)[2]
+    assert Contact.objects.get().assignment_prob is None
 
 
 def test_the_only_action_need_not_be_named(tmp_path, spring):
