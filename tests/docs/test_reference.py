@@ -1,10 +1,13 @@
 """The reference pages say what the code does: compared with the code itself."""
 
 import ast
+import inspect
 import json
 import re
 from argparse import Action
+from collections.abc import Callable
 from datetime import date
+from textwrap import dedent
 from uuid import UUID
 
 import pytest
@@ -39,6 +42,8 @@ from reports.api.serializers import (
     UpliftRowSerializer,
 )
 from reports.numerics.mix import State as MixState
+from reports.services.clv_backtest import ClvBacktest, agreement_figures
+from reports.services.segment_migration import MigrationReport
 from reports.services.uplift_row import State
 from segments.imports.spec import ImportOptions, ImportPlan, spec_of
 from segments.models import ImportJob
@@ -249,6 +254,29 @@ def test_every_figure_of_a_report_is_described():
     for serializer in serializers:
         names = {re.sub("_(low|high)$", "", name) for name in serializer().fields}
         assert names - NOT_FIGURES <= described, serializer
+
+
+def test_every_column_of_a_report_file_is_described():
+    described = {name for _line, name in read(REFERENCE / "statistics.md").code()}
+
+    for of_report in (MigrationReport.lines, ClvBacktest.lines, agreement_figures):
+        columns = {re.sub("_(low|high)$", "", name) for name in keys_in(of_report)}
+        assert columns
+        assert columns <= described, of_report
+    assert {
+        f"{kind}_{name}" for kind in ("predicted", "actual") for name in ("purchases", "cents")
+    } < (described)
+
+
+def keys_in(function: Callable[..., object]) -> set[str]:
+    """The keys of the dictionaries that a function writes down."""
+    return {
+        key.value
+        for node in ast.walk(ast.parse(dedent(inspect.getsource(function))))
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant)
+    }
 
 
 # Whom and when a figure is about, and sentences.
