@@ -15,7 +15,8 @@ MEANINGS = {
     "customer.language": gettext_lazy("language"),
     "customer.country": gettext_lazy("country, as an ISO 3166 code"),
     "customer.birth_date": gettext_lazy(
-        "birth date as YYYY-MM-DD; use the “date” filter for another format"
+        "birth date as YYYY-MM-DD, or --MM-DD if the year is unknown; use the “date” "
+        "filter for another format"
     ),
     "offer": gettext_lazy("the action's offer"),
     "campaign": gettext_lazy("the campaign's name"),

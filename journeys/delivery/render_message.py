@@ -14,6 +14,7 @@ from optiengine.lib.one_line import one_line
 from optiengine.lib.text_scan import TextError
 from optiengine.lib.text_template import read_text
 from segments.models import Customer
+from segments.shapes import birthday_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def _values(
             "last_name": one_line(recipient.last_name),
             "language": one_line(recipient.language),
             "country": one_line(recipient.country),
-            "birth_date": recipient.birth_date,
+            "birth_date": birthday_in_words(recipient.birth_date),
             "attributes": attributes,
         },
         "offer": action.offer,

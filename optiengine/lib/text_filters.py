@@ -24,6 +24,8 @@ LARGEST_NUMBER = 10**15
 
 _DAY_FORMAT = re.compile(r"(?:[^%]|%-?[dmyY]|%%)*")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY_OF_YEAR = re.compile(r"--(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$")
+_ANY_LEAP_YEAR = 2000
 
 Filter = Callable[..., Any]
 
@@ -34,7 +36,10 @@ def _refused(sentence: str) -> FilterArgumentError:
 
 @liquid_filter
 def day(value: Any, form: str = "%Y-%m-%d") -> str:
-    """A day by its numbers; text that is no day stays as it is."""
+    """A day by its numbers; text that is no day stays as it is.
+
+    A day without a year (--03-14) has none to show: nothing is shown where the format asks for it.
+    """
     if not _DAY_FORMAT.fullmatch(str(form)):
         raise _refused(_("a date format can only use %d, %m, %y and %Y"))
     if isinstance(value, str) and _DAY.match(value):
@@ -42,6 +47,10 @@ def day(value: Any, form: str = "%Y-%m-%d") -> str:
             value = date.fromisoformat(value[:10])
         except ValueError:
             return value
+    if isinstance(value, str) and _DAY_OF_YEAR.match(value):
+        if re.search("%-?[yY]", str(form)):
+            return ""
+        value = date(_ANY_LEAP_YEAR, int(value[2:4]), int(value[5:7]))
     return value.strftime(str(form)) if isinstance(value, date) else value or ""
 
 

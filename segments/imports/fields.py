@@ -19,7 +19,7 @@ from segments.imports.values.column import Reader
 from segments.imports.values.currencies import Currencies, currency_codes
 from segments.imports.values.moments import Moments
 from segments.imports.values.yes_no import NO, YES
-from segments.shapes import EMAIL
+from segments.shapes import EARLIEST_BIRTH, EMAIL, YEARLESS
 
 UNREADABLE = "\ufffd"  # replaces bytes in a cell that were not of the file's encoding
 
@@ -160,6 +160,15 @@ def day(first: date, last: date) -> str:
     )
 
 
+def birthday(last: date) -> str:
+    """A date of birth, or --03-14 where its year is not known."""
+    in_year = f"'{YEARLESS}' || substr({{x}}, 2)"
+    return (
+        f"CASE WHEN {{x}} LIKE '--__-__' AND pg_input_is_valid({in_year}, 'date') "
+        f"THEN ({in_year})::date ELSE {day(EARLIEST_BIRTH, last)} END"
+    )
+
+
 def moment(first: date, last: datetime) -> str:
     """A moment by ISO 8601; without a zone it is in the session's, which is the organisation's."""
     between = f"BETWEEN {quote(first)} AND {quote(last)}"
@@ -170,12 +179,18 @@ def moment(first: date, last: datetime) -> str:
 
 
 def dates_as_written(order: str, last: date, *, yearless: bool = False) -> Respelling:
-    """Dates and moments in other spellings than ISO 8601's; `last` is the latest that counts."""
+    """Dates and moments in other spellings than ISO 8601's; `last` is the latest that counts.
+
+    yearless : whether 14 March is a date, and a date of the year 1604 one without a year.
+    """
 
     def reader() -> Reader:
         return Moments(order, last_year=last.year, yearless=yearless)
 
-    return Respelling(f"NOT {IS_DAY} AND NOT ({{x}} ~ {quote(MOMENT)})", reader, option="dates")
+    is_odd = f"NOT {IS_DAY} AND NOT ({{x}} ~ {quote(MOMENT)})"
+    if yearless:
+        is_odd = f"{is_odd} OR starts_with({{x}}, '{YEARLESS}')"
+    return Respelling(is_odd, reader, option="dates")
 
 
 def decimal(x: str) -> str:

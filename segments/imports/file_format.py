@@ -5,12 +5,14 @@ import csv
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from charset_normalizer import from_bytes
 from django.utils.translation import gettext as _
 
 from segments.errors import ImportRefused
+from segments.imports.east_asian import east_asian
 from segments.imports.open_file import OpenFile
 
 SAMPLE_BYTES = 8 << 20  # looked at for the encoding
@@ -63,6 +65,19 @@ class FileFormat:
         )
 
 
+class EncodingNotClear(ImportRefused):
+    """The file is text in several encodings, and only a person can say which is right."""
+
+    def __init__(self, names: list[str], telling: bytes) -> None:
+        line = telling.strip().splitlines()[-1]
+        shown = [f"{name} ({line.decode(name, 'replace')[:40]})" for name in names]
+        super().__init__(
+            _("The encoding is not clear. Choose the one that reads well (--encoding): %s.")
+            % "; ".join(shown)
+        )
+        self.names = names
+
+
 def detect_format(path: Path | str, *, encoding: str = "") -> FileFormat:
     """The format of a CSV file, plain or gzip. `encoding`, when given, is taken at its word.
 
@@ -98,7 +113,8 @@ def detect_format(path: Path | str, *, encoding: str = "") -> FileFormat:
 def detect_encoding(sample: bytes) -> str:
     """A byte order mark; else UTF-8 where it fits; else what the bytes look like most.
 
-    A few stray bytes do not make a UTF-8 file something else: they cost their rows.
+    A few stray bytes do not make a UTF-8 file something else: they cost their cells. Raises
+    EncodingNotClear where several are as likely.
     """
     for mark, encoding in BOMS:
         if sample.startswith(mark):
@@ -110,10 +126,24 @@ def detect_encoding(sample: bytes) -> str:
     n_bad = text.count(BAD_BYTES)
     if n_bad == 0 or len(re.findall(r"[^\x00-\x7f]", text)) > 5 * n_bad:
         return "utf-8"
-    telling = b"\n".join(line for line in sample[: 1 << 20].splitlines() if not line.isascii())[
-        : 64 << 10
-    ]
-    return _single_byte(telling or sample[-(64 << 10) :])
+    lines = sample[: 1 << 20].splitlines()
+    if len(sample) > 1 << 20:
+        lines.pop()  # cut off in the middle
+    telling = _first_bytes([line for line in lines if not line.isascii()], 64 << 10)
+    telling = telling or sample[-(64 << 10) :]
+    names = east_asian(telling)
+    if len(names) > 1:
+        raise EncodingNotClear(names, telling)
+    return names[0] if names else _single_byte(telling)
+
+
+def _first_bytes(lines: list[bytes], n_bytes: int) -> bytes:
+    """Whole lines, as many as fit; a character of two bytes is not cut in half."""
+    n_lines = next(
+        (n for n, size in enumerate(accumulate(map(len, lines)), start=1) if size > n_bytes),
+        len(lines),
+    )
+    return b"\n".join(lines[:n_lines])
 
 
 def _single_byte(telling: bytes) -> str:

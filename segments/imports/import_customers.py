@@ -17,6 +17,7 @@ from psycopg.sql import quote
 
 from optiengine.lib.days import known_zones
 from segments.channels import ADDRESS_FIELDS
+from segments.country_codes import country_codes
 from segments.customers.suppress_addresses import mark_customers
 from segments.imports import fields as read
 from segments.imports.consent_cells import (
@@ -35,7 +36,7 @@ from segments.imports.spec import (
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, cell_name, count, reject
-from segments.imports.values.countries import Countries, country_codes
+from segments.imports.values.countries import Countries
 from segments.imports.values.languages import Languages, common_codes
 from segments.imports.values.time_zones import TimeZones
 from segments.models.customer import PROFILE
@@ -118,13 +119,13 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "birth_date",
             gettext_lazy("birth date"),
-            read.day(EARLIEST_BIRTH, today),
+            read.birthday(today),
             gettext_lazy(
                 "“%s” is not a valid date from 1900 to today. Use YYYY-MM-DD or "
                 "choose another date format."
             ),
             ("birthday", "dateofbirth", "dob", "bornon"),
-            respelling=read.dates_as_written(order, today),
+            respelling=read.dates_as_written(order, today, yearless=True),
         ),
         Field(
             "registered_on",

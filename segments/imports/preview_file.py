@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segments.errors import ImportRefused
 from segments.imports.cell_warnings import warned_rows
-from segments.imports.file_format import FileFormat, detect_format
+from segments.imports.file_format import EncodingNotClear, FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
 from segments.imports.respell_columns import ColumnRead, respell_columns
 from segments.imports.spec import ImportOptions, ImportPlan, ImportSpec, spec_of
@@ -49,7 +49,13 @@ def preview_file(
     n_rows: int = 20,
 ) -> Preview:
     """The file's format, a mapping and its first rows, checked. Raises ImportRefused."""
-    file_format, spec = detect_format(path, encoding=encoding), spec_of(kind)
+    spec = spec_of(kind)
+    unclear: tuple[ColumnRead, ...] = ()
+    try:
+        file_format = detect_format(path, encoding=encoding)
+    except EncodingNotClear as refusal:
+        file_format = detect_format(path, encoding=refusal.names[0])
+        unclear = (ColumnRead("", "encoding", "", str(refusal), ()),)
     plan = make_plan(spec, file_format, mapping, options or ImportOptions(), at=at)
     problem = ""
     rows: tuple[PreviewRow, ...] = ()
@@ -69,7 +75,7 @@ def preview_file(
         fields,
         rows,
         problem,
-        read,
+        unclear + read,
     )
 
 

@@ -33,7 +33,12 @@ class Customer(models.Model):
         _("time zone"), max_length=64, blank=True, validators=[validate_time_zone]
     )
     language = models.CharField(_("language"), max_length=10, blank=True)
-    birth_date = models.DateField(_("birth date"), null=True, blank=True)
+    birth_date = models.DateField(
+        _("birth date"),
+        null=True,
+        blank=True,
+        help_text=_("A birthday without a year has the year 1604."),
+    )
     registered_on = models.DateField(_("registered on"), null=True, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     consents = ArrayField(

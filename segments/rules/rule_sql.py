@@ -17,6 +17,7 @@ from segments.rules.numerics.rule_tree import (
     Node,
     contains_pattern,
 )
+from segments.shapes import YEARLESS
 
 Sql = tuple[str, list[Any]]  # text with %s, and its parameters
 
@@ -68,14 +69,15 @@ def _registered_days(state: StateBuild) -> Sql:
 
 
 def _age_years(state: StateBuild) -> Sql:
-    """Whole years; who was born on 29 February turns a year older on 1 March of other years."""
+    """Whole years; who was born on 29 February turns a year older on 1 March of other years.
+
+    Of a birthday without a year it is not known.
+    """
     born = "date_part('{}', c.birth_date)"
     had_no_birthday = f"({born.format('month')} * 100 + {born.format('day')} > %s)::int"
     day = state.as_of
-    return f"(%s - {born.format('year')} - {had_no_birthday})", [
-        day.year,
-        day.month * 100 + day.day,
-    ]
+    year = f"NULLIF({born.format('year')}, {YEARLESS})"
+    return f"(%s - {year} - {had_no_birthday})", [day.year, day.month * 100 + day.day]
 
 
 def _days_to_birthday(state: StateBuild) -> Sql:

@@ -1,7 +1,7 @@
 """Customers written, allowed and erased by partner systems."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -10,6 +10,7 @@ from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import suppress_address
 from segments.models import ConsentStatement, Customer
 from segments.models.consent import ConsentSource
+from segments.shapes import YEARLESS
 from tests.api.conftest import client_of
 from tests.factories import NOW, make_customer
 
@@ -46,6 +47,12 @@ def test_a_customer_is_made_and_then_changed_by_the_fields_that_are_given(superu
     assert customer.consents == []
 
 
+def test_a_birthday_may_lack_its_year_and_a_country_may_be_called_uk(superuser):
+    answer = put(superuser, {"birth_date": "--02-29", "country": "UK"})
+    assert (answer.json()["birth_date"], answer.json()["country"]) == ("--02-29", "GB")
+    assert Customer.objects.get().birth_date == date(YEARLESS, 2, 29)
+
+
 def test_a_suppressed_address_stays_so(superuser):
     suppress_address("email", "anna@example.com", reason="bounce", source="test", at=NOW)
     assert put(superuser, WRITTEN).json()["suppressed_channels"] == ["email"]
@@ -58,6 +65,7 @@ def test_a_suppressed_address_stays_so(superuser):
         ("email", "anna"), ("email", "a..b@example.com"),
         ("phone", "call me"), ("country", "Portugal"), ("time_zone", "Lisbon"),
         ("language", "Portuguese"), ("birth_date", "1871-01-01"), ("birth_date", "tomorrow"),
+        ("country", "XX"), ("birth_date", "--02-30"), ("registered_on", "--02-28"),
         ("first_name", "a\nb"), ("first_name", "\x00"), ("first_name", "\ud800"),
         ("attributes", {"a": {}}), ("attributes", {"a": "\x00"}), ("attributes", {"\ud800": 1}),
         ("attributes", [1]), ("consents", ["email"]), ("external_id", "K-1"),

@@ -13,13 +13,14 @@ from optiengine.lib.days import known_zones
 from optiengine.lib.fields import MomentField
 from optiengine.lib.parameters import Strict
 from segments.channels import CHANNELS
-from segments.shapes import EARLIEST_BIRTH, EMAIL, MAX_EXTRA, PHONE
+from segments.country_codes import country_of
+from segments.shapes import EARLIEST_BIRTH, EMAIL, MAX_EXTRA, PHONE, YEARLESS
 
 MAX_ATTRIBUTES = 100
 MAX_PROOF = 20  # entries
 
 
-class BirthField(serializers.DateField):
+class DayField(serializers.DateField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(input_formats=["%Y-%m-%d"], required=False, allow_null=True, **kwargs)
 
@@ -36,6 +37,15 @@ def _text(max_length: int, pattern: str = r"^[^\n]*$", **kwargs: Any) -> seriali
     )
 
 
+class BirthField(DayField):
+    """Also --03-14, where the year is not known."""
+
+    def to_internal_value(self, value: Any) -> date:
+        if isinstance(value, str) and re.fullmatch(r"--\d\d-\d\d", value, re.ASCII):
+            return serializers.DateField.to_internal_value(self, f"{YEARLESS}{value[1:]}")
+        return super().to_internal_value(value)
+
+
 @extend_schema_serializer(
     description=gettext_lazy(
         "A customer's fields. Fields in the request replace stored values; the others stay."
@@ -49,8 +59,10 @@ class CustomerWrite(Strict):
     country = _text(2, "^[A-Za-z]{2}$", help_text=gettext_lazy("Country as an ISO 3166 code."))
     time_zone = _text(64, help_text=gettext_lazy("IANA time zone, such as Europe/Lisbon."))
     language = _text(10, "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?$")
-    birth_date = BirthField()
-    registered_on = BirthField()
+    birth_date = BirthField(
+        help_text=gettext_lazy("YYYY-MM-DD, or --MM-DD if the year is unknown.")
+    )
+    registered_on = DayField()
     attributes = serializers.DictField(
         required=False,
         help_text=gettext_lazy(
@@ -70,7 +82,10 @@ class CustomerWrite(Strict):
         return number
 
     def validate_country(self, country: str) -> str:
-        return country.upper()
+        code = country_of(country) if country else ""
+        if code is None:
+            raise serializers.ValidationError(_("Unknown country. Use an ISO 3166 code."))
+        return code
 
     def validate_time_zone(self, zone: str) -> str:
         if zone and zone not in known_zones():

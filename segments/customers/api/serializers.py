@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +10,7 @@ from optiengine.lib.parameters import PageParameters
 from segments.channel_field import ChannelField
 from segments.models import Customer, CustomerState, MicroSegment
 from segments.models.customer import PROFILE
+from segments.shapes import birthday_in_words
 
 
 class CustomerParameters(PageParameters):
@@ -57,8 +59,17 @@ class StateSerializer(ReadOnly, serializers.ModelSerializer):
         }
 
 
+@extend_schema_field({"type": "string", "example": "1984-05-17"})
+class BirthdayField(serializers.DateField):
+    def to_representation(self, value: date) -> str:
+        return str(birthday_in_words(value))
+
+
 @extend_schema_serializer(description=_("A customer, with the ID of your own systems."))
 class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
+    birth_date = BirthdayField(
+        allow_null=True, help_text=_("YYYY-MM-DD, or --MM-DD if the year is unknown.")
+    )
     consents = serializers.ListField(
         child=ChannelField(),
         help_text=_("Channels with consent."),

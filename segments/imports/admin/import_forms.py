@@ -135,6 +135,7 @@ class MappingForm(forms.Form):
         for name, kinds in self.ONLY_FOR.items():
             if kind not in kinds:
                 del self.fields[name]
+        is_unclear = any(column.option == "encoding" for column in preview.read)
         self.initial = {
             "mode": ImportJob.Mode.UPSERT,
             "source": "file",
@@ -142,7 +143,7 @@ class MappingForm(forms.Form):
             "decimal": "auto",
             "strict": "False",
             "empty": "keep",
-            "encoding": preview.format.encoding,
+            "encoding": "" if is_unclear else preview.format.encoding,
             "default_kind": "order",
             "file_made_at": timezone.localtime(made_at).strftime("%Y-%m-%dT%H:%M:%S"),
         }

@@ -8,6 +8,7 @@ from babel import Locale
 from babel.core import get_global
 from babel.localedata import locale_identifiers
 
+from segments.country_codes import country_codes, country_of
 from segments.imports.values.column import Reader, Spelling
 
 # Names are looked up in these languages first; what another language calls by the same name loses.
@@ -16,7 +17,6 @@ LARGE = (
     *("ro", "bg", "el", "hr", "sl", "sr", "uk", "ru", "tr", "et", "lv", "lt", "ga", "ca", "eu"),
     *("gl", "is", "mt", "ar", "he", "hi", "id", "ja", "ko", "vi", "th", "zh", "zh_Hant"),
 )
-CODES = {"UK": "GB", "EL": "GR"}  # what many people write, reserved for nobody else
 NAMES = {  # names in use that neither ISO 3166 nor CLDR has
     "england": "GB",
     "scotland": "GB",
@@ -75,12 +75,6 @@ def plain(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def country_codes() -> frozenset[str]:
-    """ISO 3166 codes of two letters, and XK, which banks and shops use for Kosovo."""
-    return frozenset(country.alpha_2 for country in pycountry.countries) | {"XK"}
-
-
-@lru_cache(maxsize=1)
 def _large_names() -> dict[str, str]:
     names = _names_in(LARGE)
     for country in pycountry.countries:
@@ -117,12 +111,11 @@ def _names_in(languages: tuple[str, ...]) -> dict[str, str]:
 def country_code(cell: str) -> str | None:
     """The ISO 3166 code of two letters that a cell means; None where it means no country."""
     code = cell.strip().upper().replace(".", "")
-    code = CODES.get(code, code)
-    if code in country_codes():
-        return code
+    if country := country_of(code):
+        return country
     if len(code) == 3 and code.isascii() and code.isalpha():
-        if country := pycountry.countries.get(alpha_3=code):
-            return country.alpha_2
+        if listed := pycountry.countries.get(alpha_3=code):
+            return listed.alpha_2
         replaced = get_global("territory_aliases").get(code, [])
         if len(replaced) == 1 and replaced[0] in country_codes():
             return replaced[0]

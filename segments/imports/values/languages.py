@@ -7,8 +7,9 @@ import pycountry
 from babel import Locale
 from babel.localedata import locale_identifiers
 
+from segments.country_codes import country_codes
 from segments.imports.values.column import Reader, Spelling
-from segments.imports.values.countries import LARGE, country_code, country_codes, plain
+from segments.imports.values.countries import LARGE, country_code, plain
 
 CODE = re.compile(r"^([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?$")
 MAX_LENGTH = 10  # of what the database keeps

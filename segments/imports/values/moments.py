@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from segments.imports.values.column import UNKNOWN, Reader, Spelling, Unclear, majority
 from segments.imports.values.countries import LARGE, plain
+from segments.shapes import YEARLESS
 
-YEARLESS = 1604  # a leap year that nobody is born in: address books keep birthdays in it
 ZEROS = str.maketrans("123456789", "0" * 9)
 
 TIME = (

@@ -237,10 +237,12 @@ def test_a_birthday_comes_round_each_year_at_nine_where_the_customer_is():
 def test_leap_days_and_days_before_and_attributes_that_are_no_dates():
     leap = make_customer(birth_date=date(2000, 2, 29))
     make_customer(birth_date=date(2000, 2, 28))
+    yearless = make_customer(birth_date=date(1604, 2, 29))
     launched = datetime(2026, 2, 27, 12, tzinfo=NOW.tzinfo)
     journey = date_map(launched, field="birth_date", yearly=True, days=-1)
     move(launched + timedelta(days=1))
-    assert entries(journey) == [(leap.pk, "date:2026")]  # on 28 February, for 1 March
+    # On 28 February, for 1 March.
+    assert entries(journey) == [(leap.pk, "date:2026"), (yearless.pk, "date:2026")]
 
     good = make_customer(attributes={"renewal": "2026-03-08T10:00"})
     for bad in ("2026-02-30", "soon", 20260308, None, ["2026-03-08"]):

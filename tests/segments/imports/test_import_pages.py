@@ -20,7 +20,8 @@ def data_dir(settings, tmp_path):
 
 def uploaded(client, text, kind="events"):
     """The address of the preview of a file."""
-    file = SimpleUploadedFile("file.csv", text.encode())
+    content = text if isinstance(text, bytes) else text.encode()
+    file = SimpleUploadedFile("file.csv", content)
     answer = client.post(reverse("admin:segments_importjob_add"), {"kind": kind, "file": file})
     return answer.url
 
@@ -135,3 +136,16 @@ def test_a_browser_without_a_usable_time_makes_it_the_upload(admin_client, odd):
 
 def job_page(job):
     return reverse("admin:segments_importjob_change", args=[job.pk])
+
+
+def test_an_encoding_that_is_not_clear_is_asked_before_the_import(admin_client):
+    content = "id,first_name\n1,김민\n".encode("cp949")
+    address = uploaded(admin_client, content, kind="customers")
+    page = admin_client.get(address)
+    assert "The encoding is not clear" in page.text
+    assert "cp949 (1,김민)" in page.text
+
+    assert admin_client.post(address, said(page, confirm="1")).status_code == 200
+    assert not ImportJob.objects.exists()
+    assert admin_client.post(address, said(page, encoding="cp949", confirm="1")).status_code == 302
+    assert ImportJob.objects.get().encoding == "cp949"

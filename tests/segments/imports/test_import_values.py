@@ -265,3 +265,23 @@ def test_an_exchange_rate_is_kept_in_the_admin(admin_client):
     assert admin_client.post(address, rate | {"currency": "USD"}).status_code == 302
     assert str(ExchangeRate.objects.get()) == "USD 2026-01-01: 0.90000000"
     assert "above zero" in admin_client.post(address, rate | {"currency": "GBP", "rate": "0"}).text
+
+
+def test_a_birthday_without_a_year_is_a_birthday(tmp_path):
+    text = (
+        "id,Birthday\n1,03/14\n2,12/25\n3,--02-29\n4,14.03.\n5,1990-05-04\n6,02/30\n7,1604-03-14\n"
+    )
+    job = import_text(tmp_path, text)
+
+    assert counts(job) == (7, 7, 0, 0, 0)
+    assert list(warned(job)) == [7]
+    assert stored("birth_date") == [
+        (date(1604, 3, 14),),
+        (date(1604, 12, 25),),
+        (date(1604, 2, 29),),
+        (date(1604, 3, 14),),
+        (date(1990, 5, 4),),
+        (None,),
+        (date(1604, 3, 14),),
+    ]
+    assert counts(import_text(tmp_path, text)) == (7, 0, 0, 7, 0)

@@ -17,6 +17,7 @@ from segments.models import FeatureSet, Stage, StateBuild
 from segments.rules.count_target_group import count_customers
 from segments.rules.numerics.rule import RuleError, parse_rule
 from segments.rules.rule_sql import rule_sql
+from segments.shapes import YEARLESS
 from tests.segments.sample_rules import AS_OF, add_customer, make_state
 
 FEATURES = ["recency_days", "n_orders"]
@@ -291,6 +292,15 @@ def test_ages_and_birthdays_by_the_calendar(db, born, as_of, age, to_birthday):
     }
 
     assert count_customers(parse_rule(rule), state) == 1
+
+
+def test_a_birthday_without_a_year_comes_round_and_has_no_age(db):
+    state = make_state(as_of=date(2026, 2, 27))
+    add_customer(state, birth_date=date(YEARLESS, 2, 28))
+    birthday = {"field": "days_to_birthday", "op": "eq", "value": 1}
+    assert count_customers(parse_rule(birthday), state) == 1
+    old = {"field": "age_years", "op": "ge", "value": 0}
+    assert count_customers(parse_rule(old), state) == 0
 
 
 def test_days_since_registration_count_from_the_states_day(state):

@@ -168,6 +168,7 @@ def test_features_that_users_define_follow_the_built_in_ones_by_name():
         (AS_OF + timedelta(days=1), np.nan),
         (date(1905, 3, 2), 120),
         (date(1905, 3, 1), np.nan),
+        (date(1604, 3, 1), np.nan),  # a birthday without a year
         (date(1900, 1, 1), np.nan),  # what forms put where nothing was said
         (None, np.nan),
     ],
