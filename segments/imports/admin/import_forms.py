@@ -208,7 +208,8 @@ class MappingForm(forms.Form):
 def options_in_words(job: ImportJob) -> list[tuple[Any, Any]]:
     """What was chosen in the form in addition to the columns, under the form's labels."""
     chosen = []
-    for name, field in MappingForm.base_fields.items():
+    fields: dict[str, Any] = MappingForm.base_fields
+    for name, field in fields.items():
         value = job.options.get(name)
         if not value or job.kind not in MappingForm.ONLY_FOR.get(name, {job.kind}):
             continue
