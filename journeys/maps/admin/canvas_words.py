@@ -126,7 +126,7 @@ def acts_of(journey: JourneyMap, newest: MapVersion | None) -> list[dict[str, st
                 "explanation": _(
                     "Until you launch it again, nobody enters, moves on or gets "
                     "messages. Events in the meantime do not start the journey, and "
-                    "messages due in the meantime are withdrawn."
+                    "messages due in the meantime wait until they expire."
                 ),
             }
         )
