@@ -10,8 +10,8 @@ from journeys.explain.dry_run import dry_run
 from journeys.maps.edit_map import launch_map, pause_map, save_graph
 from journeys.models import JourneyMap
 from segments.models import TargetGroup
-from tests.campaigns.test_approvals import limit_to, make_user
-from tests.campaigns.test_second_person import change_page, form_of
+from tests.campaigns.admin.test_second_person import change_page, form_of
+from tests.campaigns.services.test_approvals import limit_to, make_user
 from tests.factories import NOW, make_action, make_campaign
 from tests.journeys.drawn_maps import ENTRY, draw, make_step_campaign, send, wait
 from tests.journeys.engine import decide_day, make_customers, make_plan

@@ -19,7 +19,7 @@ from campaigns.numerics.verdict_codes import Verdict, upcoming_codes
 from campaigns.numerics.verdicts import limit_verdicts
 from journeys.decisions.numerics.worth import DAILY_DISCOUNT, Worth, with_slot_cost, worth_of
 from journeys.learning.numerics.uplift import Prediction
-from tests.campaigns.test_verdicts import book, campaign
+from tests.campaigns.numerics.test_verdicts import book, campaign
 
 START = datetime(2026, 3, 11, 9, tzinfo=UTC)
 ZONES = np.array(["UTC"])

@@ -24,7 +24,7 @@ from journeys.delivery.numerics.last_check import (
     Waiting,
     hold,
 )
-from tests.campaigns.test_verdicts import book, campaign, history
+from tests.campaigns.numerics.test_verdicts import book, campaign, history
 
 DAY = timedelta(days=1)
 ZONES = ("UTC", "Pacific/Auckland", "America/Los_Angeles", "Europe/Berlin", "America/Sao_Paulo")

@@ -13,8 +13,8 @@ from journeys.explain.admin.flow_chart import flow_chart
 from journeys.explain.queue_dry_run import make_dry_run
 from journeys.tasks import dry_run_task
 from segments.models import StateBuild
-from tests.campaigns.test_approvals import limit_to, make_user
-from tests.campaigns.test_second_person import change_page, form_of
+from tests.campaigns.admin.test_second_person import change_page, form_of
+from tests.campaigns.services.test_approvals import limit_to, make_user
 from tests.factories import DAY, NOW, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_plan
 

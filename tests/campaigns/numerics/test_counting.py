@@ -33,7 +33,7 @@ from campaigns.numerics.rulebook_entries import (
     GapEntry,
 )
 from campaigns.numerics.time_zones import utc64
-from tests.campaigns.test_verdicts import campaign, cap
+from tests.campaigns.numerics.test_verdicts import campaign, cap
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from campaigns.models import (
 from campaigns.services.approvals import approve, refuse
 from segments.models import FeatureDefinition, Organisation, TargetGroup
 from segments.state.build_state import build_state
-from tests.campaigns.test_approvals import limit_to, make_user
+from tests.campaigns.services.test_approvals import limit_to, make_user
 from tests.factories import DAY, NOW, make_action, make_campaign
 from tests.journeys.engine import make_customers
 

@@ -13,7 +13,7 @@ from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import CapEntry, ExclusionEntry, GapEntry
 from campaigns.numerics.verdict_codes import Verdict
 from campaigns.numerics.verdicts import limit_verdicts
-from tests.campaigns.test_verdicts import NOW, book, campaign
+from tests.campaigns.numerics.test_verdicts import NOW, book, campaign
 
 N, A, DAYS = 6, 4, 40
 ZONES = np.array(["UTC", "Pacific/Auckland", "America/Los_Angeles"] * 2)

@@ -22,7 +22,7 @@ from campaigns.services.find_conflicts import NEVER, WARNING, conflicts_of, find
 from campaigns.services.launch_campaign import launch_campaign
 from segments.models import TargetGroup
 from segments.state.build_state import build_state
-from tests.campaigns.test_verdicts import book, campaign, cap
+from tests.campaigns.numerics.test_verdicts import book, campaign, cap
 from tests.factories import DAY, make_action, make_campaign, make_customer
 
 EVERY_DAY = {"runs_today": True, "runs_in_days": tuple(range(1, 91))}

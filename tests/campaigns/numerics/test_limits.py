@@ -17,7 +17,7 @@ from campaigns.numerics.rulebook_entries import CapEntry, ExclusionEntry, Follow
 from campaigns.numerics.verdict_codes import Verdict
 from campaigns.numerics.verdicts import limit_verdicts
 from campaigns.services.describe_limit import cap_in_words
-from tests.campaigns.test_verdicts import NOW, at, book, campaign, cap, history, verdicts
+from tests.campaigns.numerics.test_verdicts import NOW, at, book, campaign, cap, history, verdicts
 
 YESTERDAY = at("2026-03-10T09:00")  # NOW is Wednesday, 11 March 2026, 9:00 UTC
 

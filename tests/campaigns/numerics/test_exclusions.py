@@ -9,7 +9,7 @@ from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.verdict_codes import Verdict
 from campaigns.services.describe_verdict import VerdictWords
 from campaigns.services.load_rulebook import load_rulebook
-from tests.campaigns.test_verdicts import NOW, history, verdicts
+from tests.campaigns.numerics.test_verdicts import NOW, history, verdicts
 from tests.factories import make_action, make_campaign
 
 pytestmark = pytest.mark.django_db
