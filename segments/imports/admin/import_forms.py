@@ -208,15 +208,15 @@ class MappingForm(forms.Form):
 def options_in_words(job: ImportJob) -> list[tuple[Any, Any]]:
     """What was chosen in the form in addition to the columns, under the form's labels."""
     chosen = []
-    fields: dict[str, Any] = MappingForm.base_fields
-    for name, field in fields.items():
+    for name, field in MappingForm.base_fields.items():
         value = job.options.get(name)
         if not value or job.kind not in MappingForm.ONLY_FOR.get(name, {job.kind}):
             continue
         if isinstance(value, list):
             value = ", ".join(value)
         elif isinstance(field, forms.ChoiceField):
-            value = dict(field.choices).get(str(value), value)
+            words: dict[Any, Any] = dict(field.choices)  # type: ignore[arg-type]
+            value = words.get(str(value), value)
         elif value is True:
             value = gettext("yes")
         chosen.append((field.label, value))
