@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import (
@@ -41,7 +42,7 @@ PROBLEMS = OpenApiResponse(
 )
 
 
-def refusal(description: str, sentence: str) -> OpenApiResponse:
+def refusal(description: str | Promise, sentence: str) -> OpenApiResponse:
     example = OpenApiExample("A sentence", {"detail": sentence}, summary=gettext_lazy("A sentence"))
     return OpenApiResponse(Refusal, description=description, examples=[example])
 

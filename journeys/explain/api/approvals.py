@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -94,7 +95,7 @@ ASKED = OpenApiExample(
 )
 
 
-def _decides(summary: str, description: str) -> Callable:
+def _decides(summary: Promise, description: Promise) -> Callable:
     return extend_schema(
         summary=summary,
         description=description,
