@@ -5,6 +5,7 @@ from journeys.delivery.admin import call, contact, delivery, peer, route
 from journeys.explain.admin import approval, decision, rehearsal
 from journeys.learning.admin import learning, split
 from journeys.maps.admin import traveller
+from journeys.signups.admin import sign_up
 
 __all__ = [
     "approval",
@@ -19,6 +20,7 @@ __all__ = [
     "rehearsal",
     "route",
     "run",
+    "sign_up",
     "split",
     "traveller",
 ]

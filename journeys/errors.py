@@ -17,6 +17,10 @@ class LeaseLost(JourneyError):
     """Another worker took the chunk over; what was decided here is not kept."""
 
 
+class SignUpRefused(JourneyError):
+    """Nobody can sign up in this way."""
+
+
 class RunRefused(JourneyError):
     """The day cannot be run now."""
 

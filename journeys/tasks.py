@@ -24,6 +24,9 @@ from journeys.jobs.advance_travellers import advance_travellers
 from journeys.jobs.run_day import run_day
 from journeys.maps.enter_maps import enter_maps
 from journeys.models import DecisionRun
+from journeys.signups.send_confirmations import (
+    send_confirmations as send_messages_of_sign_ups,
+)
 from optiengine.lib.worker import worker_name
 from segments.models import Organisation
 
@@ -42,9 +45,16 @@ def deliver_task() -> str:
         counts = deliver_messages(
             now=now(), clock=now, owner=worker_name(), has_time=lambda: time.monotonic() < end
         )
+    if n_confirmations := send_messages_of_sign_ups(now=now()):
+        counts["confirmations"] = n_confirmations
     if time.monotonic() >= end:
         ring_for_delivery()
     return ", ".join(f"{n} {status}" for status, n in counts.items())
+
+
+def send_confirmations() -> str:
+    """Messages of sign-ups. Woken twice, each still leaves once."""
+    return f"{send_messages_of_sign_ups(now=now())} sent"
 
 
 def ring_for_delivery() -> None:

@@ -20,6 +20,7 @@ from journeys.delivery.api.deliveries import DeliveryViewSet
 from journeys.explain.api.approvals import ApprovalViewSet
 from journeys.explain.api.decisions import DecisionViewSet
 from journeys.maps.api.maps import JourneyMapViewSet
+from journeys.signups.api.sign_ups import SignUpViewSet
 from optiengine.login import LoginViewSet
 from reports.api.mix import MixViewSet
 from reports.api.views import ArmReportViewSet, UpliftReportViewSet
@@ -44,6 +45,7 @@ router.register("campaigns/(?P<campaign_pk>[0-9]{1,18})/mix", MixViewSet, "campa
 router.register("decisions", DecisionViewSet, "decision")
 router.register("deliveries", DeliveryViewSet, "delivery")
 router.register("approvals", ApprovalViewSet, "approval")
+router.register("sign-ups", SignUpViewSet, "sign-up")
 router.register("runs", RunViewSet, "run")
 router.register("reports/uplift", UpliftReportViewSet, "uplift-report")
 router.register("reports/arms", ArmReportViewSet, "arm-report")

@@ -210,7 +210,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["optiengine.lib.json_body.SmallJson"],
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
     # For an address, per server process.
-    "DEFAULT_THROTTLE_RATES": {"login": "10/min", "pages": "120/min"},
+    "DEFAULT_THROTTLE_RATES": {"login": "10/min", "pages": "120/min", "sign_ups": "10/min"},
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),  # else a header could dodge the throttle
     "URL_FORMAT_OVERRIDE": None,  # no parameter works unless an operation names it
     "STRICT_JSON": True,

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from campaigns.pages import views
+from journeys.signups.pages import confirm_page, sign_up_page
 from optiengine.dashboard import stop_view, worth_view
 
 admin.site.index_title = _("Dashboard")
@@ -20,6 +21,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("u/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("p/<str:token>/", views.preferences, name="preferences"),
+    path("s/<slug:name>/", sign_up_page, name="sign_up"),
+    path("c/<str:token>/", confirm_page, name="confirm_sign_up"),
     path("api/", include("optiengine.api")),
     path("docs/", include("optiengine.docs.views")),
 ]

@@ -27,5 +27,10 @@ def outbound_choices() -> Choices:
     return _choices(outbound_channels())
 
 
+def typed_choices() -> Choices:
+    """Channels with an address that somebody can type."""
+    return _choices(name for name, channel in CHANNELS.items() if channel.can_be_typed)
+
+
 def _choices(names: Iterable[str]) -> Choices:
     return [(name, gettext_lazy(CHANNELS[name].title)) for name in names]

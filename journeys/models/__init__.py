@@ -14,6 +14,7 @@ from journeys.models.peer import SftpTarget, WebhookEndpoint
 from journeys.models.reason import Reason, ReasonCode, make_reason
 from journeys.models.release import Release, StoppedDay
 from journeys.models.run import DecisionChunk, DecisionRun
+from journeys.models.sign_up import SignUp, SignUpForm
 from journeys.models.split import SplitAttempt, SplitProof, SplitSearchState
 from journeys.models.traveller import MapCursor, StepPassage, StepTally, Traveller
 from journeys.models.waiting_trigger import WaitingTrigger
@@ -43,6 +44,8 @@ __all__ = [
     "Release",
     "RouteMinute",
     "SftpTarget",
+    "SignUp",
+    "SignUpForm",
     "SplitAttempt",
     "SplitProof",
     "SplitSearchState",

@@ -7,6 +7,7 @@ Encryption without a random part: the same link each time. Source: RFC 5297 (AES
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha512
 
@@ -14,7 +15,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from django.conf import settings
 
-UNSUBSCRIBE, PREFERENCES = "u", "p"  # also where the pages are: /u/TOKEN/ and /p/TOKEN/
+# Also where the pages are: /u/TOKEN/, /p/TOKEN/, /c/TOKEN/.
+UNSUBSCRIBE, PREFERENCES, CONFIRM = "u", "p", "c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +36,33 @@ def page_url(page: str, reader: Reader) -> str:
 
 
 def make_token(page: str, reader: Reader) -> str:
-    text = f"{reader.customer_id} {reader.channel} {reader.campaign_id or ''}"
-    sealed = _cipher(settings.SECRET_KEY).encrypt(text.encode(), [page.encode()])
-    return urlsafe_b64encode(sealed).decode().rstrip("=")
+    return seal(page, f"{reader.customer_id} {reader.channel} {reader.campaign_id or ''}")
 
 
 def read_token(page: str, token: str) -> Reader | None:
     """Whose token it is; None for what was not made here, or for another page."""
+    text = unseal(page, token)
+    if text is None:
+        return None
+    customer_id, channel, campaign_id = text.split(" ")
+    return Reader(int(customer_id), channel, int(campaign_id) if campaign_id else None)
+
+
+def seal(page: str, text: str) -> str:
+    """A token that only `unseal` reads, and only for the same page."""
+    sealed = _cipher(settings.SECRET_KEY).encrypt(text.encode(), [page.encode()])
+    return urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def unseal(page: str, token: str) -> str | None:
+    """The text of a token; None for what was not made here, or for another page."""
     try:
         sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
     except (binascii.Error, ValueError):
         return None
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        try:
-            text = _cipher(key).decrypt(sealed, [page.encode()]).decode()
-        except (InvalidTag, ValueError):
-            continue
-        customer_id, channel, campaign_id = text.split(" ")
-        return Reader(int(customer_id), channel, int(campaign_id) if campaign_id else None)
+        with suppress(InvalidTag, ValueError):
+            return _cipher(key).decrypt(sealed, [page.encode()]).decode()
     return None
 
 

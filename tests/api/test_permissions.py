@@ -20,12 +20,13 @@ WRITES = {
     ("customer-consents", "patch"),
     ("customer-detail", "put"),
     ("customer-detail", "delete"),
+    ("sign-up-list", "post"),
     ("approval-approve", "post"),
     ("approval-refuse", "post"),
 }
 SUCCEEDS = {("customer-detail", "put"): 200, ("customer-detail", "delete"): 204}  # without a body
 WRITTEN_ALONE = {  # cannot be read
-    *("event-list", "customer-consents", "approval-approve", "approval-refuse")
+    *("event-list", "sign-up-list", "approval-approve", "approval-refuse")
 }
 ADDRESSES = {
     "login-list": "/api/v1/login/",
@@ -56,6 +57,7 @@ ADDRESSES = {
     "approval-detail": "/api/v1/approvals/{approval}/",
     "approval-approve": "/api/v1/approvals/{approval}/approve/",
     "approval-refuse": "/api/v1/approvals/{approval}/refuse/",
+    "sign-up-list": "/api/v1/sign-ups/",
     "run-list": "/api/v1/runs/",
     "run-detail": f"/api/v1/runs/{DAY}/",
     "uplift-report-list": "/api/v1/reports/uplift/",
