@@ -82,7 +82,6 @@ class Lab:
         self.coming_cents = np.zeros((days, n))
         self.p_lost = np.zeros((days, n))
         self.realised_cents = 0.0  # margin beside that of the world without messages
-        self.lost_own = 0
 
     def situation(self, day: int) -> Situation:
         """Customers with a free slot only: for all others every verdict would be the cap's."""
