@@ -37,7 +37,8 @@ class CallQuerySet(models.QuerySet):
             customer__erased_at=None,
             customer__consents__contains=[CALL],
         ).exclude(
-            models.Q(customer__phone="") | models.Q(customer__suppressed_channels__contains=[CALL])
+            models.Q(customer__phone_key="")
+            | models.Q(customer__suppressed_channels__contains=[CALL])
         )
 
 

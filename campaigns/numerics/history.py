@@ -1,7 +1,7 @@
 """What customers got before, as arrays, and how far back a rulebook needs to know it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,11 @@ class History:
     days_ago: NDArray[np.int64]  # (h,) calendar days of the organisation, 0 for those to come
     reserved_at: NDArray[np.datetime64]  # (h,) planned moment in UTC, microseconds
     responded: Mask  # (h,) so far; used where a series depends on it
+    # (h,) False for what others with the same address got: it counts only where a limit names the
+    # channel, and of no campaign. None: all are the customers' own.
+    is_own: Mask | None = None
+    # By channel, (n,): another customer with the address got the message of today's slot.
+    reached_today: Mapping[str, Mask] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.customer)
@@ -35,7 +40,11 @@ class History:
         return self._all if tag is None else self.by_tag[tag]
 
     def through(self, channel: str) -> Mask:
-        return self.by_channel[channel] if channel else self._all
+        return self.by_channel[channel] if channel else self.own
+
+    @property
+    def own(self) -> Mask:
+        return self._all if self.is_own is None else self.is_own
 
     @cached_property
     def _all(self) -> Mask:

@@ -50,7 +50,7 @@ def free_in(book: Rulebook, action: int, history: History, n: int) -> Days:
 
     for index in np.flatnonzero(book.masks.excluded[:, action]).tolist():
         exclusion = book.exclusions[index]
-        hold(starts_exclusion(exclusion, history), exclusion.days)
+        hold(starts_exclusion(exclusion, history) & history.own, exclusion.days)
     for index in book.with_duration:
         if book.masks.respects_duration[index, action]:
             other = book.campaigns[index]

@@ -42,6 +42,7 @@ class Verdict(IntEnum):
     STALE_FEATURES = 17  # the day's state was missing, and it is not to run anyway
     UNKNOWN_FEATURE = 18  # the state does not hold one that the target group asks for
     REPEATED_TOO_SOON = 20
+    SHARED_ADDRESS = 21  # somebody else with the address got the day's message through the channel
     OUTRANKED = 30
     # Kinds of limits: see `limit_code`.
     CAPPED = 1000
@@ -53,7 +54,12 @@ class Verdict(IntEnum):
 
 
 # What comes from earlier contacts and from ranks; all else follows from facts about the customer.
-NOT_FACTS = (Verdict.SERIES_NOT_OPEN, Verdict.REPEATED_TOO_SOON, Verdict.OUTRANKED)
+NOT_FACTS = (
+    Verdict.SERIES_NOT_OPEN,
+    Verdict.REPEATED_TOO_SOON,
+    Verdict.SHARED_ADDRESS,
+    Verdict.OUTRANKED,
+)
 
 
 @dataclass(frozen=True)

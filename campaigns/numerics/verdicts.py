@@ -118,7 +118,7 @@ def limit_verdicts(
     _block_repeated(book, codes, history)
     for index, exclusion in enumerate(book.exclusions):
         lasts = days_left(exclusion.days, history.days_ago) > 0
-        hit = history.has_any(starts_exclusion(exclusion, history) & lasts, n)
+        hit = history.has_any(starts_exclusion(exclusion, history) & history.own & lasts, n)
         code = limit_code(Verdict.EXCLUDED, index)
         block(codes, hit[:, None] & book.masks.excluded[index], code)
     for index in book.with_duration:
@@ -132,6 +132,9 @@ def limit_verdicts(
             full = count_in_window(cap, history, time_zones, at) >= cap.limit
             code = limit_code(Verdict.CAPPED, index)
             block(codes, full[:, None] & book.masks.stopped_by_cap[index], code)
+    for channel, reached in history.reached_today.items():
+        regular = book.flags.takes_slot & ~book.flags.transactional & book.flags.through(channel)
+        block(codes, reached[:, None] & regular, Verdict.SHARED_ADDRESS)
     now = utc64(at)
     for index, gap in enumerate(book.gaps):
         runs = gap_ends_at(gap, history.reserved_at) > now

@@ -85,6 +85,10 @@ class VerdictWords:
                 return self._series(self.book.actions[action].campaign)
             case Verdict.REPEATED_TOO_SOON:
                 return self._repetition(campaign.repeat_after_days)
+            case Verdict.SHARED_ADDRESS:
+                return _("Another customer with the same address got today's message: %s.") % (
+                    self._channel(action)
+                )
             case Verdict.OUTRANKED:
                 return _("Possible, but a campaign with a higher priority was chosen.")
             case Verdict.CAPPED:

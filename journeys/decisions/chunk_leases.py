@@ -6,6 +6,7 @@ import numpy as np
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
+from journeys.decisions.shared_contacts import Pinned
 from journeys.errors import LeaseLost
 from journeys.models import DecisionChunk
 
@@ -61,11 +62,17 @@ def hold_chunk(chunk: ClaimedChunk) -> None:
 
 
 def finish_chunk(
-    chunk: ClaimedChunk, *, n_decisions: int, watermark: int, left: NDArray[np.int64] | None = None
+    chunk: ClaimedChunk,
+    *,
+    n_decisions: int,
+    watermark: int,
+    left: NDArray[np.int64] | None = None,
+    shared: Pinned | None = None,
 ) -> None:
     """Mark a held chunk done, inside the transaction that holds its decisions.
 
-    left : (L,) of the limits that all customers share, as it was found.
+    left : (L,) of the limits that all customers share, as it was found. shared : who shared
+    addresses.
     """
     DecisionChunk.objects.filter(pk=chunk.id).update(
         done=True,
@@ -74,6 +81,7 @@ def finish_chunk(
         n_decisions=n_decisions,
         contact_watermark=watermark,
         capacity_left=None if left is None else left.tolist(),
+        shared=shared or [],
     )
 
 

@@ -1,18 +1,22 @@
 """One chunk of a run: load, compute, lock, compute, save; in one transaction."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
 
 from journeys.decisions.capacity_accounts import book_use, take_left
 from journeys.decisions.chunk_leases import ClaimedChunk, finish_chunk, hold_chunk
+from journeys.decisions.numerics.sharing import Sharing
 from journeys.decisions.pipeline import choose, judge_customers, with_due_steps, with_limit_verdicts
 from journeys.decisions.plan_moments import earliest
 from journeys.decisions.run_inputs import pinned_inputs
 from journeys.decisions.save_decisions import DecisionContext, next_contact_id, save_decisions
+from journeys.decisions.shared_contacts import as_pinned
 from journeys.decisions.step_results import results_of
 from journeys.locks import lock_block
 from journeys.maps.due_steps import load_due, settle_due
+from segments.customers.shared_addresses import lock_shared_addresses
 from segments.models.customer import BLOCK_BITS
 
 
@@ -37,6 +41,10 @@ def decide_chunk(chunk: ClaimedChunk, *, now: datetime | None = None) -> int:
     with transaction.atomic():
         hold_chunk(chunk)
         lock_block(chunk.first_id >> BLOCK_BITS)
+        ids = judged.batch.customer_ids
+        groups = lock_shared_addresses("c.id BETWEEN %s AND %s", [int(ids[0]), int(ids[-1])])
+        pinned = as_pinned(groups, ids)
+        judged = replace(judged, sharing=Sharing.of(pinned, ids))
         watermark = next_contact_id()
         judged = with_due_steps(inputs, judged, load_due(judged.batch.customer_ids, at=present))
         judged = with_limit_verdicts(inputs, judged, watermark=watermark)
@@ -51,5 +59,7 @@ def decide_chunk(chunk: ClaimedChunk, *, now: datetime | None = None) -> int:
         settle_due(decided.due, results_of(inputs.book, decided, saved), present)
         if inputs.capacity:
             book_use(inputs.capacity, used)
-        finish_chunk(chunk, n_decisions=len(judged.batch), watermark=watermark, left=left)
+        finish_chunk(
+            chunk, n_decisions=len(judged.batch), watermark=watermark, left=left, shared=pinned
+        )
     return len(judged.batch)

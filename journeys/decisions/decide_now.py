@@ -18,6 +18,7 @@ from journeys.decisions.capacity_accounts import book_use, take_left
 from journeys.decisions.live_rules import LiveRules, live_rules
 from journeys.decisions.numerics.arbitration import NONE
 from journeys.decisions.numerics.occasion import Occasion
+from journeys.decisions.numerics.sharing import Sharing
 from journeys.decisions.pipeline import (
     JudgedBatch,
     choose,
@@ -32,12 +33,14 @@ from journeys.decisions.save_decisions import (
     next_contact_id,
     save_decisions,
 )
+from journeys.decisions.shared_contacts import Pinned, as_pinned
 from journeys.decisions.step_results import results_of
 from journeys.errors import SendingStopped
 from journeys.locks import lock_block
 from journeys.maps.due_steps import load_due, settle_due
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Decision, LiveDecision
+from segments.customers.shared_addresses import lock_shared_addresses
 from segments.models.customer import BLOCK_BITS
 from segments.state.load_batch import CustomerBatch
 
@@ -107,6 +110,9 @@ def _decide_block(
     inputs, book = rules.inputs, rules.inputs.book
     with transaction.atomic():
         lock_block(block)
+        here = judged.batch.customer_ids
+        pinned = as_pinned(lock_shared_addresses("c.id = ANY(%s)", [here.tolist()]), here)
+        judged = replace(judged, sharing=Sharing.of(pinned, here))
         watermark = next_contact_id()
         due = DueSteps.none()  # what is not requested here waits on
         if request.reason == Reason.STEP:
@@ -126,7 +132,7 @@ def _decide_block(
         settle_due(decided.due, results_of(book, decided, saved), at)
         if inputs.capacity:
             book_use(inputs.capacity, used)
-        _remember(context, decided, decision_ids, request, seed, left)
+        _remember(context, decided, decision_ids, request, seed, left, pinned)
     return _answers(context, rules, decided, saved, decision_ids)
 
 
@@ -180,6 +186,7 @@ def _remember(
     request: Request,
     seed: int,
     left: NDArray[np.int64] | None,
+    pinned: Pinned,
 ) -> None:
     """Store what only this moment knows; see LiveDecision."""
     batch = decided.batch
@@ -197,6 +204,7 @@ def _remember(
             features=features.tolist(),
             micro_segment_id=int(segment),
             capacity_left=None if left is None else left.tolist(),
+            shared=[(field, ids) for field, ids in pinned if int(customer_id) in ids],
             request_key=request.key or f"#{decision_id}",
         )
         for decision_id, customer_id, features, segment in zip(

@@ -1,8 +1,9 @@
 """What customers got before, as arrays: the crossing from the contact ledger to the limits."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,10 @@ from campaigns.numerics.history_needs import (
     own_history_days,
 )
 from campaigns.numerics.rulebook import Rulebook
+from journeys.decisions.numerics.sharing import Sharing
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
+from segments.channels import address_fields
 
 # Moments are counted back from the decision's, so that the text depends only on the rulebook. Days
 # of contacts yet to come, of a later day's run or planned for tomorrow, are today's: within no days
@@ -73,12 +76,14 @@ WHERE d.customer_id {theirs} AND {left_since}
 # For one customer, the server keeps one plan for all: over the months' partitions planning
 # takes longer than the reading.
 THEIRS, ONES = "BETWEEN %(first)s AND %(last)s", "= %(first)s"
+OTHERS = "= ANY(%(others)s)"  # who share an address with one of them
 LEFT_AT = "greatest(d.attempted_at, CASE WHEN d.sent_at < %(at)s THEN d.sent_at END)"
 LEFT = "d.attempted_at < %(at)s AND d.status IN ('attempting', 'sent', 'unknown')"
 DAY_LEFT = "(k.moment AT TIME ZONE %(zone)s::text)::date"
 # A contact planned this much earlier than the oldest that matters is still read. Counted from when
 # it left, it is then at least a day too old, wherever the organisation's day begins.
 LATE_DAYS = 2
+NO_CAMPAIGN = -1  # of what others got
 FLAGS = ["takes_slot", "counted", "transactional"]
 NAMES = ["customer_id", "campaign_id", *FLAGS, "days_ago", "reserved_at", "responded"]
 
@@ -104,6 +109,7 @@ class HistoryQuery:
     tags: tuple[int, ...]
     text: sql.Composed
     text_of_one: sql.Composed  # for a single customer
+    text_of_others: sql.Composed  # with the channels that have addresses
 
     @classmethod
     def of(cls, book: Rulebook, *, as_sent: bool = False) -> Self:
@@ -154,6 +160,14 @@ class HistoryQuery:
             kept = sql.SQL(KEPT).format(theirs=sql.SQL(theirs))
             chosen = contacts.format(theirs=sql.SQL(theirs), kept=kept, **wanted)
             texts.append(sql.SQL(HISTORY).format(contacts=chosen, **columns))
+        with_addresses = [
+            _flag("k.channel = {}", channel, f"sent by {channel}") for channel in address_fields()
+        ]
+        columns["flags"] = sql.SQL("").join([*flags, *with_addresses])
+        contacts = sql.SQL(AS_SENT if as_sent else AS_PLANNED)
+        kept = sql.SQL(KEPT).format(theirs=sql.SQL(OTHERS))
+        chosen = contacts.format(theirs=sql.SQL(OTHERS), kept=kept, **wanted)
+        texts.append(sql.SQL(HISTORY).format(contacts=chosen, **columns))
         return cls(channels, tags, *texts)
 
     def read(
@@ -164,6 +178,7 @@ class HistoryQuery:
         watermark: int,
         at: datetime,
         zone: str,
+        sharing: Sharing | None = None,
     ) -> History:
         """Contacts of a batch that can still matter: sends and withheld ones alike, but for those
         released before.
@@ -172,7 +187,8 @@ class HistoryQuery:
         counts too, as one of today: whichever decision comes second must not exceed a cap.
         customer_ids : (n,) ascending. watermark : contacts and releases of this id or later are
         left out, which is how a replay sees what the run saw. at : the moment of decision, on the
-        day as_of of the organisation's zone.
+        day as_of of the organisation's zone. sharing : what others with the same address got
+        through it is added.
         """
         params = {
             "as_of": as_of,
@@ -192,7 +208,7 @@ class HistoryQuery:
         known = row < len(customer_ids)
         known[known] = customer_ids[row[known]] == columns["customer_id"][known]
         columns = {name: values[known] for name, values in columns.items()}
-        return History(
+        history = History(
             customer=row[known],
             campaign_id=columns["campaign_id"],
             by_channel={channel: columns[f"channel {channel}"] for channel in self.channels},
@@ -201,6 +217,56 @@ class HistoryQuery:
             days_ago=columns["days_ago"].astype(np.int64),
             reserved_at=columns["reserved_at"].astype("datetime64[us]"),
             responded=columns["responded"],
+        )
+        if sharing is None or not sharing.others:
+            return history
+        return self._with_others(history, sharing, params)
+
+    def _with_others(self, history: History, sharing: Sharing, params: dict[str, Any]) -> History:
+        """With what others got through the addresses that they share with customers of the batch.
+
+        It has no campaign, so that only limits of a channel count it.
+        """
+        sent_by = {channel: f"sent by {channel}" for channel in address_fields()}
+        flags = [f"channel {c}" for c in self.channels] + [f"tag {t}" for t in self.tags]
+        names = [*NAMES, *flags, *sent_by.values()]
+        params = {**params, "others": sharing.other_ids}
+        theirs = read_columns(self.text_of_others, names, params)
+        rows_of: dict[int, list[int]] = defaultdict(list)
+        for index, pk in enumerate(theirs["customer_id"].tolist()):
+            rows_of[pk].append(index)
+        customer, index_of = [], []
+        reached = {channel: np.zeros(sharing.n, dtype=bool) for channel in sent_by}
+        is_regular = theirs["takes_slot"] & ~theirs["transactional"]
+        for row, pairs in sharing.others.items():
+            for written_to, pk in pairs:
+                for index in rows_of[pk]:
+                    for channel, its_field in address_fields().items():
+                        if its_field == written_to and theirs[sent_by[channel]][index]:
+                            customer.append(row)
+                            index_of.append(index)
+                            is_todays = is_regular[index] and theirs["days_ago"][index] == 0
+                            reached[channel][row] |= is_todays
+        picked = np.array(index_of, dtype=np.int64)
+        n_own, n_others = len(history), len(picked)
+
+        def both(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+            return np.concatenate([first, second.astype(first.dtype)])
+
+        return History(
+            customer=both(history.customer, np.array(customer, dtype=np.int64)),
+            campaign_id=both(history.campaign_id, np.full(n_others, NO_CAMPAIGN)),
+            by_channel={
+                c: both(history.by_channel[c], theirs[f"channel {c}"][picked])
+                for c in self.channels
+            },
+            by_tag={t: both(history.by_tag[t], theirs[f"tag {t}"][picked]) for t in self.tags},
+            **{flag: both(getattr(history, flag), theirs[flag][picked]) for flag in FLAGS},
+            days_ago=both(history.days_ago, theirs["days_ago"][picked]),
+            reserved_at=both(history.reserved_at, theirs["reserved_at"][picked]),
+            responded=both(history.responded, np.zeros(n_others, dtype=bool)),
+            is_own=np.arange(n_own + n_others) < n_own,
+            reached_today=reached,
         )
 
 

@@ -11,8 +11,9 @@ from campaigns.numerics.time_zones import main_zones
 from campaigns.numerics.verdict_codes import Codes
 from campaigns.numerics.verdicts import Facts, fact_verdicts, limit_verdicts
 from campaigns.services.load_arms import load_arms
-from journeys.decisions.numerics.arbitration import arbitrate
+from journeys.decisions.numerics.arbitration import Choice, arbitrate
 from journeys.decisions.numerics.occasion import DAILY, Occasion
+from journeys.decisions.numerics.sharing import MailboxesOfToday, Sharing
 from journeys.decisions.numerics.within_limits import arbitrate_within
 from journeys.decisions.numerics.worth import Worth, with_slot_cost, worth_of
 from journeys.decisions.run_inputs import RunInputs, predict_uplift
@@ -31,6 +32,7 @@ class JudgedBatch:
     codes: Codes  # (n, A) verdicts
     worth: Worth
     due: DueSteps = field(default_factory=DueSteps.none)  # known once the customers are locked
+    sharing: Sharing | None = None  # likewise
 
 
 def judge_customers(inputs: RunInputs, first_id: int, last_id: int) -> JudgedBatch | None:
@@ -74,7 +76,12 @@ def with_limit_verdicts(
     watermark. at : the moment of decision, by default the run's."""
     batch, book, at = judged.batch, inputs.book, at or inputs.run.decided_at
     history = inputs.history.read(
-        inputs.run.as_of, batch.customer_ids, watermark=watermark, at=at, zone=inputs.time_zone
+        inputs.run.as_of,
+        batch.customer_ids,
+        watermark=watermark,
+        at=at,
+        zone=inputs.time_zone,
+        sharing=judged.sharing,
     )
     zones = main_zones(batch.time_zones, batch.countries, inputs.time_zone)
     codes = limit_verdicts(book, judged.codes, history, zones, at=at)
@@ -95,22 +102,63 @@ def choose(
     seed : of the draws, by default the run's.
     """
     seed = inputs.run.seed if seed is None else seed
+    waves = judged.sharing.waves() if judged.sharing else []
+    if len(waves) < 2:
+        choice, used = _choose(inputs, judged, judged.codes, None, left=left, seed=seed)
+    else:
+        choice, used = _choose_in_waves(inputs, judged, waves, left=left, seed=seed)
+    return DecidedBatch(judged.batch, judged.arms, judged.worth, choice, judged.due), used
+
+
+def _choose(
+    inputs: RunInputs,
+    judged: JudgedBatch,
+    codes: Codes,
+    rows: NDArray[np.int64] | None,
+    *,
+    left: NDArray[np.int64] | None,
+    seed: int,
+) -> tuple[Choice, NDArray[np.int64]]:
+    """For some rows of a batch, or all of them (None)."""
+    worth, due, everybody = judged.worth, judged.due, slice(None)
+    if rows is not None:
+        worth, due, everybody = worth.of(rows), due.of(rows, len(codes)), rows
     arguments = (
         inputs.book,
-        judged.codes,
-        judged.worth,
+        codes[everybody],
+        worth,
         inputs.evidence_ok,
-        judged.arms == Arm.BASELINE,
-        judged.batch.customer_ids,
+        judged.arms[everybody] == Arm.BASELINE,
+        judged.batch.customer_ids[everybody],
     )
-    used = np.zeros(0, dtype=np.int64)
     if left is None or inputs.capacity is None:
-        choice = arbitrate(*arguments, seed=seed, due=judged.due)
-    else:
-        choice, used = arbitrate_within(
-            *arguments, seed=seed, use=inputs.capacity.use, left=left, due=judged.due
+        return arbitrate(*arguments, seed=seed, due=due), np.zeros(0, dtype=np.int64)
+    return arbitrate_within(*arguments, seed=seed, use=inputs.capacity.use, left=left, due=due)
+
+
+def _choose_in_waves(
+    inputs: RunInputs,
+    judged: JudgedBatch,
+    waves: list[NDArray[np.int64]],
+    *,
+    left: NDArray[np.int64] | None,
+    seed: int,
+) -> tuple[Choice, NDArray[np.int64]]:
+    """Of customers who share an address one after the other: each knows what those before got."""
+    assert judged.sharing is not None
+    codes, mailboxes = judged.codes.copy(), MailboxesOfToday(inputs.book, judged.sharing)
+    choices = []
+    used = np.zeros(0 if left is None or inputs.capacity is None else len(left), dtype=np.int64)
+    for rows in waves:
+        mailboxes.block(codes, rows)
+        choice, spent = _choose(
+            inputs, judged, codes, rows, left=None if left is None else left - used, seed=seed
         )
-    return DecidedBatch(judged.batch, judged.arms, judged.worth, choice, judged.due), used
+        used = used + spent
+        mailboxes.note(rows, choice.action)
+        choices.append(choice)
+    order = np.argsort(np.concatenate(waves), kind="stable")
+    return Choice.joined(choices, order), used
 
 
 def facts_of(batch: CustomerBatch, arms: NDArray[np.str_], time_zone: str) -> Facts:

@@ -11,13 +11,15 @@ from django.db import connection, transaction
 
 from journeys.delivery.channel_throttle import next_minute, take
 from journeys.delivery.load_limits import load_contacted, reason_of, waiting_of
-from journeys.delivery.numerics.last_check import Limits, hold
+from journeys.delivery.numerics.last_check import Contacted, Limits, hold
 from journeys.delivery.outbox import LEASE, MAY_SEND, MINE, Batch, lock_customers, reason_columns
 from journeys.delivery.release_contacts import HOLDS, release_deliveries
 from journeys.delivery.render_message import COLUMNS
 from journeys.models import Delivery, Reason, ReasonCode
 from segments.channels import ADDRESS_FIELDS, address_field
+from segments.customers.shared_addresses import SharedBy, lock_shared_addresses
 from segments.customers.suppress_addresses import SUPPRESSED_SQL
+from segments.models.customer import KEY_COLUMNS
 
 Row = dict[str, Any]
 HELD_FOR = timedelta(minutes=5)  # then a message is asked again whether what holds it is over
@@ -36,6 +38,9 @@ MAP_PAUSED = MAP_IS.format(status="= 'paused'")
 COLUMN_OF_ADDRESS = " ".join(f"WHEN '{field}' THEN c.{field}" for field in ADDRESS_FIELDS)
 ADDRESS = f"(CASE %(address_field)s::text {COLUMN_OF_ADDRESS} END)"
 
+COLUMN_OF_KEY = " ".join(f"WHEN '{field}' THEN c.{key}" for field, key in KEY_COLUMNS.items())
+COMPARED = f"(CASE %(address_field)s::text {COLUMN_OF_KEY} END)"
+
 # Why a message may not leave. The first that holds is the reason. d: delivery, c: customer,
 # a: action, k: campaign.
 REFUSALS = [
@@ -49,6 +54,7 @@ REFUSALS = [
         f"{ADDRESS} = ''",
         ReasonCode.NO_ADDRESS,
     ),
+    (f"{COMPARED} = ''", ReasonCode.ADDRESS_UNSETTLED),
     (
         "k.id IS NULL OR k.status NOT IN ('active', 'paused') OR k.ends_on < %(today)s",
         ReasonCode.CAMPAIGN_INACTIVE,
@@ -66,6 +72,10 @@ REFUSALS = [
     ("NOT a.is_active", ReasonCode.ACTION_INACTIVE),
 ]
 CASES = " ".join(f"WHEN {condition} THEN {code:d}" for condition, code in REFUSALS)
+CUSTOMERS = f"""
+SELECT DISTINCT d.customer_id FROM journeys_delivery d
+WHERE {MINE} AND d.status = %(status)s
+"""
 # By id, so that two who lock some of the same rows never wait in a circle.
 MESSAGES = f"""
 SELECT d.id, d.key, d.as_of, d.customer_id, d.action_id, d.due_at, d.expires_at, d.reason_code,
@@ -140,10 +150,13 @@ def begin_attempt(
     # durable: inside another transaction the attempt would be forgotten by a crash.
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         lock_customers(batch, ids)
+        cursor.execute(CUSTOMERS, parameters)
+        ids_of_customers = [pk for (pk,) in cursor.fetchall()]
+        groups = lock_shared_addresses("c.id = ANY(%s)", [ids_of_customers])
         cursor.execute(MESSAGES, parameters)
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        fates = _fates(batch, rows, limits, now)
+        fates = _fates(batch, rows, limits, now, _neighbours(batch, groups))
         if batch.is_repeat:
             fates = _together(fates)
         may_leave = [fate.id for fate in fates if fate.leaves]
@@ -169,22 +182,49 @@ def begin_attempt(
     return [row for row in rows if row["id"] in leaving], stopped
 
 
-def _fates(batch: Batch, rows: Sequence[Row], limits: Limits, now: datetime) -> list[Fate]:
+def _neighbours(batch: Batch, groups: Sequence[SharedBy]) -> dict[int, list[int]]:
+    """By customer, who else is reached by the address that the batch's channel writes to."""
+    field = address_field(batch.channel)
+    neighbours: dict[int, list[int]] = {}
+    for group in groups:
+        if group.address_field == field:
+            for pk in group.customer_ids:
+                neighbours[pk] = [other for other in group.customer_ids if other != pk]
+    return neighbours
+
+
+def _fates(
+    batch: Batch,
+    rows: Sequence[Row],
+    limits: Limits,
+    now: datetime,
+    neighbours: Mapping[int, Sequence[int]],
+) -> list[Fate]:
     """What becomes of each message, those due first first: each counts for the next ones."""
     fates = []
     customers = {row["customer_id"] for row in rows}
     attempted = (
         [row["id"] for row in rows] if batch.is_repeat else []
     )  # others are not attempted yet
-    contacted = load_contacted(customers, limits, now=now, apart=attempted)
+    everybody = customers.union(*(neighbours.get(pk, ()) for pk in customers))
+    by_customer = load_contacted(everybody, limits, now=now, apart=attempted)
+    contacted = {
+        pk: [
+            *by_customer.get(pk, ()),
+            *_through_the_address(batch, by_customer, neighbours.get(pk, ())),
+        ]
+        for pk in customers
+    }
     for row in sorted(rows, key=lambda row: (row["due_at"], row["id"])):
         if row["refusal"]:
             fates.append(_refused(batch, row, now))
             continue
-        waiting, before = waiting_of(row, limits), contacted.setdefault(row["customer_id"], [])
+        waiting, before = waiting_of(row, limits), contacted[row["customer_id"]]
         held = hold(limits, waiting, before, at=now)
         if held is None:
             before.append(waiting.sent(now))
+            for other in neighbours.get(row["customer_id"], ()):
+                contacted.setdefault(other, []).append(waiting.sent(now, is_own=False))
             status = Delivery.Status.ATTEMPTING
             fates.append(Fate(row["id"], status, None, row["due_at"], leaves=True))
             continue
@@ -209,6 +249,18 @@ def _refused(batch: Batch, row: Row, now: datetime) -> Fate:
         code = ReasonCode(row["reason_code"])
     due_at = row["due_at"] if is_over else now + HELD_FOR
     return Fate(row["id"], _held_status(batch, is_over=is_over), Reason(code), due_at)
+
+
+def _through_the_address(
+    batch: Batch, by_customer: Mapping[int, Sequence[Contacted]], others: Sequence[int]
+) -> list[Contacted]:
+    """What others with the same address got by the batch's channel."""
+    return [
+        replace(contact, is_own=False)
+        for other in others
+        for contact in by_customer.get(other, ())
+        if contact.channel == batch.channel
+    ]
 
 
 def _held_status(batch: Batch, *, is_over: bool) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from campaigns.numerics.verdict_codes import Codes, Verdict, facts_of_codes, is_kind
 from campaigns.services.load_arms import load_arms
 from journeys.decisions.numerics.arbitration import NONE
+from journeys.decisions.numerics.sharing import Sharing
 from journeys.decisions.pipeline import JudgedBatch, choose, value_actions, with_limit_verdicts
 from journeys.decisions.run_inputs import RunInputs, pinned_inputs, predict_uplift
 from journeys.decisions.save_decisions import DecidedBatch
@@ -158,8 +159,10 @@ def stored_verdicts(stored: Sequence[Decision]) -> Codes:
 
 
 def over_budget_of(verdicts: Codes) -> Codes:
-    """The codes of actions that a budget or volume had too little left for, 0 elsewhere."""
-    return np.where(is_kind(verdicts, Verdict.OVER_BUDGET), verdicts, np.int16(0))
+    """The codes of actions that a budget or volume had too little left for, or that somebody else
+    with the address took, 0 elsewhere: what followed from others who were decided before."""
+    followed = is_kind(verdicts, Verdict.OVER_BUDGET) | (verdicts == Verdict.SHARED_ADDRESS)
+    return np.where(followed, verdicts, np.int16(0))
 
 
 def decide_again(
@@ -182,7 +185,9 @@ def decide_again(
     """
     assert chunk.contact_watermark is not None
     arms = load_arms(inputs.run.plan_id, batch.customer_ids)
-    judged = JudgedBatch(batch, arms, facts, value_actions(inputs, prediction, facts), due)
+    worth = value_actions(inputs, prediction, facts)
+    sharing = Sharing.of(chunk.shared, batch.customer_ids)
+    judged = JudgedBatch(batch, arms, facts, worth, due, sharing)
     judged = with_limit_verdicts(inputs, judged, watermark=chunk.contact_watermark, at=at)
     left = None
     if over_budget is not None:

@@ -37,10 +37,10 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "customer",
             gettext_lazy("customer ID"),
-            read.identifier(),
+            read.identifier(is_customer=True),
             gettext_lazy(
-                "“%s” is not a valid ID: it is longer than 100 characters or "
-                "was altered by a spreadsheet."
+                "“%s” is not a valid ID: it is longer than 100 characters, was altered by a "
+                "spreadsheet or stands for nobody."
             ),
             (*CUSTOMER_ID_ALIASES, "householdid"),
             is_required=True,

@@ -45,6 +45,12 @@ class LiveDecision(models.Model):
     )
     micro_segment_id = models.BigIntegerField(_("micro-segment"))
     capacity_left = ArrayField(models.BigIntegerField(), verbose_name=_("capacity left"), null=True)
+    shared = models.JSONField(
+        _("shared addresses"),
+        default=list,
+        db_default=[],
+        help_text=_("Customers who shared an address with the customer at that moment."),
+    )
     request_key = models.CharField(
         _("request key"),
         max_length=100,

@@ -38,6 +38,7 @@ class ReasonCode(models.IntegerChoices):
     ACTION_INACTIVE = 10, _("action not active")
     EXPIRED = 11, _("too late")
     CONSENT_UNCLEAR = 12, _("consent unclear")
+    ADDRESS_UNSETTLED = 17, _("address unclear")
     # It holds the message, which may leave once this is over; where it expires first, that is why.
     CAMPAIGN_PAUSED = 13, _("campaign paused")
     JOURNEY_PAUSED = 14, _("journey paused")
@@ -106,6 +107,10 @@ SENTENCES: Mapping[ReasonCode, Any] = {
     ReasonCode.JOURNEY_PAUSED: _("The journey is paused."),
     ReasonCode.ROUTE_CLOSED: _("The channel is closed."),
     ReasonCode.SENDING_STOPPED: _("Sending is stopped."),
+    ReasonCode.ADDRESS_UNSETTLED: _(
+        "The address cannot be compared with the suppression list. "
+        "Set the customer's country or write the number with its country code."
+    ),
     ReasonCode.QUIET_HOURS: _("Quiet hours"),  # of a limit: the beginning, see _limit_sentence
     ReasonCode.FREQUENCY_CAP: _("Frequency cap “%(rule)s”"),
     ReasonCode.MINIMUM_GAP: _("Minimum gap “%(rule)s”"),

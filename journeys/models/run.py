@@ -153,6 +153,12 @@ class DecisionChunk(models.Model):
         null=True,
         help_text=_("Capacity left of each limit when the chunk was decided."),
     )
+    shared = models.JSONField(
+        _("shared addresses"),
+        default=list,
+        db_default=[],
+        help_text=_("Customers who shared an address when the chunk was decided."),
+    )
     error = models.TextField(_("error"), blank=True)
 
     class Meta:

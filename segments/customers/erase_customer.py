@@ -17,7 +17,7 @@ from segments.customers.suppress_addresses import suppress_addresses
 from segments.customers.with_address import is_address
 from segments.models import ConsentStatement, Customer, Event, Suppression
 from segments.models.consent import ConsentSource
-from segments.models.customer import FROM_MESSAGES, PROFILE
+from segments.models.customer import FROM_ADDRESSES, FROM_MESSAGES, PROFILE
 
 # What later apps keep of a customer: called with the customer's key, inside the transaction.
 ALSO_ERASED: Hook[Callable[[int], None]] = Hook()
@@ -34,9 +34,9 @@ def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
     if locked.erased_at is not None:
         return False
     addresses = [
-        (channel, getattr(locked, column))
+        (channel, locked.reached_by(column))
         for channel, column in address_fields().items()
-        if is_address(column, getattr(locked, column))
+        if is_address(column, locked.reached_by(column))
     ]
     reason = Suppression.Reason.ERASURE
     suppress_addresses(addresses, reason=reason, source=source, at=at)
@@ -44,7 +44,7 @@ def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
     record_consents(locked, withdrawn, kind=ConsentSource.ERASURE, source=source, said_at=at, at=at)
     ConsentStatement.objects.filter(customer=locked).exclude(proof={}).update(proof={})
     Customer.objects.filter(pk=locked.pk).update(
-        **PROFILE, **FROM_MESSAGES, erased_at=at, updated_at=at
+        **PROFILE, **FROM_ADDRESSES, **FROM_MESSAGES, erased_at=at, updated_at=at
     )
     Event.objects.filter(customer=locked).exclude(properties={}).update(properties={})
     for erase in ALSO_ERASED:

@@ -17,16 +17,17 @@ from django.db import connection, transaction
 from segments.channels import ADDRESS_FIELDS, address_fields
 from segments.customers.address_hash import (
     address_column,
-    address_hash,
     address_hasher,
+    compared,
 )
 from segments.customers.with_address import customers_with
 from segments.models import Customer, Suppression
+from segments.models.customer import KEY_COLUMNS
 
 # Of customers c and deliveries d: the address that the message would go to is on the list.
 SUPPRESSED_SQL = "d.channel = ANY (c.suppressed_channels)"
 
-COLUMNS = ("id", *ADDRESS_FIELDS, "suppressed_channels")
+COLUMNS = ("id", *ADDRESS_FIELDS, *KEY_COLUMNS.values(), "suppressed_channels")
 CHUNK = 20_000  # customers whose addresses are hashed at a time
 LIST_LOCK = "hashtext('suppressed addresses')"
 
@@ -52,7 +53,7 @@ def suppress_addresses(
     for channel, address in pairs:
         row, is_new = Suppression.objects.get_or_create(
             channel=channel,
-            address_hash=address_hash(address_column(channel), address),
+            address_hash=_hashes(channel, address)[0],
             defaults={"reason": reason, "source": source[:100], "since": at},
         )
         made += [row] if is_new else []
@@ -66,15 +67,34 @@ def lift_suppression(channel: str, address: str, *, at: datetime) -> bool:
     """Take an address off the list; False where it was not on it."""
     pairs = [(channel, address)]
     with_it = _locked(pairs)
-    hashed = address_hash(address_column(channel), address)
-    n_gone, _by_model = Suppression.objects.filter(channel=channel, address_hash=hashed).delete()
+    # Also by the former spellings of those who have it: else their marks would stay.
+    hashes = set(_hashes(channel, address))
+    column = address_column(channel)
+    hasher = address_hasher(column, _forms())
+    for pair in Customer.objects.filter(pk__in=with_it).values_list(column, KEY_COLUMNS[column]):
+        hashes.update(hasher(*pair))
+    listed = Suppression.objects.filter(channel=channel, address_hash__in=hashes)
+    n_gone, _by_model = listed.delete()
     mark_customers("c.id = ANY(%s)", [sorted(with_it)], at=at)
     return n_gone > 0
 
 
 def find_suppression(channel: str, address: str) -> Suppression | None:
-    hashed = address_hash(address_column(channel), address)
-    return Suppression.objects.filter(channel=channel, address_hash=hashed).first()
+    """Why an address is on the list; None where it is not. Raises AddressRefused."""
+    hashes = _hashes(channel, address)
+    return Suppression.objects.filter(channel=channel, address_hash__in=hashes).first()
+
+
+def _hashes(channel: str, address: str) -> list[bytes]:
+    """By what a named address is, or may be, on the list; the first is what it is added by."""
+    column = address_column(channel)
+    return address_hasher(column, _forms())(address, compared(column, address))
+
+
+def _forms() -> set[str]:
+    """Of hashes that came from others, where there are any: most lists have none."""
+    forms = Suppression.objects.exclude(form="").order_by().values_list("form", flat=True)
+    return set(forms.distinct())
 
 
 def mark_customer(customer: Customer, *, at: datetime) -> None:
@@ -112,9 +132,11 @@ def mark_customers(where: str, params: Sequence[Any], *, at: datetime) -> int:
 
 def _mark(rows: list[tuple[Any, ...]], columns: Collection[str], at: datetime) -> int:
     marks: dict[int, set[str]] = defaultdict(set)  # by row
+    forms = _forms()
     for column in columns:
-        addresses = [row[COLUMNS.index(column)] for row in rows]
-        for index, channel in _listed(column, addresses):
+        written, key = COLUMNS.index(column), COLUMNS.index(KEY_COLUMNS[column])
+        addresses = [(row[written], row[key]) for row in rows]
+        for index, channel in _listed(column, addresses, forms):
             marks[index].add(channel)
     changed = []
     for index, (pk, *_addresses, before) in enumerate(rows):
@@ -132,18 +154,24 @@ def _mark(rows: list[tuple[Any, ...]], columns: Collection[str], at: datetime) -
     return len(changed)
 
 
-def _listed(column: str, addresses: Sequence[str]) -> list[tuple[int, str]]:
-    """Which of the addresses are on the list: each one's place and the channel."""
-    hashed = address_hasher(column)
-    hashes = ",".join([hashed(address).hex() for address in addresses])
+def _listed(
+    column: str, addresses: Sequence[tuple[str, str]], forms: Collection[str]
+) -> list[tuple[int, str]]:
+    """Which of the addresses (written, compared) are on the list: each one's index and channel."""
+    hasher = address_hasher(column, forms)
+    indexes, hashes = [], []
+    for index, pair in enumerate(addresses):
+        for hashed in hasher(*pair):
+            indexes.append(index)
+            hashes.append(hashed.hex())
     channels = [channel for channel, its in address_fields().items() if its == column]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT n.place - 1, s.channel "
-            "FROM string_to_table(%s, ',') WITH ORDINALITY AS n (hash, place) "
+            "SELECT n.index, s.channel "
+            "FROM unnest(%s::int[], string_to_array(%s, ',')) AS n (index, hash) "
             "JOIN segments_suppression s ON s.address_hash = decode(n.hash, 'hex') "
             "WHERE s.channel = ANY(%s)",
-            [hashes, channels],
+            [indexes, ",".join(hashes), channels],
         )
         return cursor.fetchall()
 

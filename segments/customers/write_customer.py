@@ -5,12 +5,13 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from segments.channels import ADDRESS_FIELDS
+from segments.customers.find_customer import find_customer, new_id
 from segments.customers.record_consents import Recorded, record_consents
 from segments.customers.suppress_addresses import mark_customer
 from segments.errors import CustomerRefused
 from segments.models import Customer
 from segments.models.consent import ConsentSource
+from segments.models.customer import KEY_FOLLOWS
 
 
 @transaction.atomic
@@ -20,14 +21,18 @@ def write_customer(
     """Set what is known of a customer, who is made where there is none; and whether so.
 
     fields : those that replace what was known; None for a new customer who may not be made.
-    Raises CustomerRefused for an erased one.
+    Raises CustomerRefused for an erased one, and for what can be no id of a new one.
     """
     customers = Customer.objects.select_for_update(no_key=True)
-    customer: Customer | None
     is_new = False
-    if may_create:
-        customer, is_new = customers.get_or_create(external_id=external_id, defaults=dict(fields))
-    elif (customer := customers.filter(external_id=external_id).first()) is None:
+    known = find_customer(external_id)
+    external_id = known.external_id if known else external_id
+    customer = customers.filter(external_id=external_id).first()
+    if customer is None and may_create:
+        customer, is_new = customers.get_or_create(
+            external_id=new_id(external_id), defaults=dict(fields)
+        )
+    if customer is None:
         return None, False
     if customer.erased_at is not None:
         raise CustomerRefused(_("This customer was erased and cannot be changed."))
@@ -36,7 +41,7 @@ def write_customer(
         for name in changed:
             setattr(customer, name, fields[name])
         customer.save(update_fields=[*changed, "updated_at"])
-    if is_new or not set(ADDRESS_FIELDS).isdisjoint(changed):
+    if is_new or not KEY_FOLLOWS.keys().isdisjoint(changed):
         mark_customer(customer, at=at)
     return customer, is_new
 

@@ -95,7 +95,7 @@ def act_on_feedback(event: Event, *, at: datetime, address: str = "") -> None:
         is_lasting = event.properties.get("hard") or _keeps_bouncing(event)
         reason = Suppression.Reason.BOUNCE if is_lasting else None
     column = address_field(channel)
-    address = address or (getattr(customer, column) if column else "")
+    address = address or (customer.reached_by(column) if column else "")
     if reason and column and is_address(column, address):  # a provider may report anything
         suppress_address(channel, address, reason=reason, source=source, at=at)
 

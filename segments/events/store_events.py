@@ -9,7 +9,9 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from optiengine.lib.partitions import ensure_partitions, month_start
+from segments.customers.find_customer import find_customers
 from segments.events.feedback import FEEDBACK, act_on_feedback
+from segments.ids import read_id
 from segments.models import Customer, Event
 
 
@@ -28,7 +30,7 @@ class NewEvent:
         return (
             (self.kind, self.occurred_at, self.amount_cents, self.properties)
             == (other.kind, other.occurred_at, other.amount_cents, other.properties)
-        ) and self.customer == other.customer.external_id
+        ) and other.customer.external_id in (self.customer, read_id(self.customer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,7 @@ def _store(events: Sequence[NewEvent], *, source: str, at: datetime) -> list[Sto
     ids = [event.external_id for event in events]
     stored = Event.objects.filter(source=source, external_id__in=ids).select_related("customer")
     known = {event.external_id: event for event in stored}
-    customers = {
-        customer.external_id: customer
-        for customer in Customer.objects.filter(external_id__in={e.customer for e in events})
-    }
+    customers = find_customers({event.customer for event in events})
     results, new = [], []
     for event in events:
         customer = customers.get(event.customer)

@@ -13,13 +13,15 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from psycopg.sql import quote
 
+from segments import ids
+from segments.addresses import BLANK_CLASS, INVISIBLE_CLASS, MIXED_SCRIPTS_PATTERN
 from segments.channel_labels import channel_choices
 from segments.imports.values.amounts import Amounts
 from segments.imports.values.column import Reader
 from segments.imports.values.currencies import Currencies, currency_codes
 from segments.imports.values.moments import Moments
 from segments.imports.values.yes_no import NO, YES
-from segments.shapes import EARLIEST_BIRTH, EMAIL, YEARLESS
+from segments.shapes import EARLIEST_BIRTH, EMAIL, EMAIL_IDNA, PHONE, YEARLESS
 
 UNREADABLE = "\ufffd"  # replaces bytes in a cell that were not of the file's encoding
 
@@ -44,6 +46,11 @@ class Respelling:
     reader: Callable[[], Reader]
     plain: str = "false"
     option: str = ""
+
+
+EDGES = f"^[{INVISIBLE_CLASS}{BLANK_CLASS}]+|[{INVISIBLE_CLASS}{BLANK_CLASS}]+$"
+# Ids that are as they are, which is nearly all: nothing in them that a spreadsheet makes.
+PLAIN_ID = r"^[A-Za-z0-9_:/|~@ -]{1,100}$"
 
 
 @dataclass(frozen=True)
@@ -105,19 +112,71 @@ def shape(pattern: str, max_length: int, value: str = "{x}") -> str:
     )
 
 
-def identifier(max_length: int = 100) -> str:
-    """An id, kept as it is with its leading zeros; not what a spreadsheet made of a long number."""
-    return (
-        f"CASE WHEN length({{x}}) <= {max_length} AND {{x}} !~ '[[:cntrl:]{UNREADABLE}]' "
-        r"AND NOT (strpos(upper({x}), 'E+') > 0 AND {x} ~* '^\d+([.,]\d+)?E\+\d+$') THEN {x} END"
+def identifier(*, is_customer: bool = False) -> str:
+    """An id with its leading zeros, as segments.ids.read_id reads it.
+
+    is_customer : a customer who is stored under just what the cell says is meant by it; and what
+    stands for nobody is no id.
+    """
+    nobody = f"lower({{x}}) = ANY (ARRAY[{', '.join(map(quote, sorted(ids.NOBODY)))}])"
+    is_plain = f'{{x}} COLLATE "C" ~ {quote(PLAIN_ID)}'
+    refused = [f"length(a) > {ids.MAX_ID}", "a = ''", f"a ~ '[[:cntrl:]{UNREADABLE}]'"]
+    refused.append(f"a ~ {quote(ids.SPREADSHEET_ERROR)}")
+    known = "NULL"
+    if is_customer:
+        is_plain += f" AND NOT {nobody}"
+        refused.append(nobody.replace("{x}", "a"))
+        known = "(SELECT c.external_id FROM segments_customer c WHERE c.external_id = {x})"
+    parts = f"regexp_match(a, {quote(ids.WHOLE_EXPONENT)})"
+    odd = (
+        f"(SELECT CASE WHEN {' OR '.join(refused)} THEN NULL "
+        f"WHEN a ~ {quote(ids.DECIMAL)} THEN substring(a FROM {quote(ids.DECIMAL)}) "
+        f"WHEN a ~ {quote(ids.EXPONENT)} THEN CASE WHEN a ~ {quote(ids.WHOLE_EXPONENT)} "
+        f"THEN CASE WHEN length(({parts})[2]) = ({parts})[3]::int "
+        f"THEN ({parts})[1] || ({parts})[2] END END ELSE a END FROM "
+        f"(SELECT btrim(coalesce(substring(b FROM {quote(ids.FORMULA)}), "
+        f"substring(b FROM {quote(ids.MARKED_AS_TEXT)}), b)) AS a FROM "
+        f"(SELECT normalize(regexp_replace({{x}}, {quote(EDGES)}, '', 'g'), NFC) AS b) m) n)"
     )
+    return f"CASE WHEN {is_plain} THEN {{x}} ELSE coalesce({known}, {odd}) END"
+
+
+# Of an address a: no label of its domain mixes Latin letters with look-alikes.
+IS_OF_ONE_SCRIPT = f"lower(split_part(a, '@', 2)) !~ {quote(MIXED_SCRIPTS_PATTERN)}"
 
 
 def email() -> str:
-    value = "split_part({x}, '@', 1) || '@' || lower(split_part({x}, '@', 2))"
+    """An address in ASCII as it is; one with other letters without its invisible characters, if
+    its domain can be one.
+    """
+    cleaned = (
+        f"(SELECT {_email('a', EMAIL_IDNA, also=IS_OF_ONE_SCRIPT)} FROM "
+        f"(SELECT {bare('{x}')} AS a) m)"
+    )
+    is_ascii = "octet_length({x}) = length({x})"
+    return f"CASE WHEN {is_ascii} THEN {_email('{x}', EMAIL)} ELSE {cleaned} END"
+
+
+def _email(x: str, pattern: str, also: str = "true") -> str:
+    local, domain = f"split_part({x}, '@', 1)", f"split_part({x}, '@', 2)"
     return (
-        "CASE WHEN length({x}) <= 254 AND strpos({x}, '@') <= 65 AND strpos({x}, '..') = 0 "
-        f'THEN CASE WHEN {{x}} COLLATE "C" ~ {quote(EMAIL)} THEN {value} END END'
+        f"CASE WHEN length({x}) <= 254 AND strpos({x}, '@') <= 65 AND strpos({x}, '..') = 0 "
+        f'THEN CASE WHEN {x} COLLATE "C" ~ {quote(pattern)} AND {also} '
+        f"THEN {local} || '@' || lower({domain}) END END"
+    )
+
+
+def bare(x: str) -> str:
+    """SQL of a text without its invisible characters, and the blanks around it."""
+    unseen = f"regexp_replace({x}, {quote(f'[{INVISIBLE_CLASS}]')}, '', 'g')"
+    return f"normalize(regexp_replace({unseen}, {quote(EDGES)}, '', 'g'), NFC)"
+
+
+def phone() -> str:
+    """A number as it is written, but for the apostrophe that a spreadsheet puts before it."""
+    return (
+        f"CASE WHEN length({{x}}) <= 40 AND {{x}} ~ {quote(PHONE)} "
+        "AND {x} !~ '[[:cntrl:]]' THEN ltrim({x}, chr(39)) END"
     )
 
 

@@ -18,6 +18,7 @@ from psycopg.sql import quote
 from optiengine.lib.days import known_zones
 from segments.channels import ADDRESS_FIELDS
 from segments.country_codes import country_codes
+from segments.customers.settle_addresses import plain_key_sql, settle_customers, settle_rows
 from segments.customers.suppress_addresses import mark_customers
 from segments.imports import fields as read
 from segments.imports.consent_cells import (
@@ -39,8 +40,9 @@ from segments.imports.staging import CHECKED, cell_name, count, reject
 from segments.imports.values.countries import Countries
 from segments.imports.values.languages import Languages, common_codes
 from segments.imports.values.time_zones import TimeZones
-from segments.models.customer import PROFILE
-from segments.shapes import EARLIEST_BIRTH, LANGUAGE, PHONE
+from segments.models import Organisation
+from segments.models.customer import KEY_COLUMNS, PROFILE
+from segments.shapes import EARLIEST_BIRTH, LANGUAGE
 
 TEXTS = [name for name, blank in PROFILE.items() if blank == ""]
 DATES = [name for name, blank in PROFILE.items() if blank is None]
@@ -62,10 +64,10 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "external_id",
             gettext_lazy("customer ID"),
-            read.identifier(),
+            read.identifier(is_customer=True),
             gettext_lazy(
-                "“%s” is not a valid ID: it is longer than 100 characters or "
-                "was altered by a spreadsheet."
+                "“%s” is not a valid ID: it is longer than 100 characters, was altered by a "
+                "spreadsheet or stands for nobody."
             ),
             (*CUSTOMER_ID_ALIASES, "id", "customer"),
             is_required=True,
@@ -74,13 +76,13 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             "email",
             gettext_lazy("e-mail"),
             read.email(),
-            gettext_lazy("“%s” is not a valid e-mail address (ASCII only)."),
+            gettext_lazy("“%s” is not a valid e-mail address."),
             ("emailaddress", "mail"),
         ),
         Field(
             "phone",
             gettext_lazy("phone"),
-            read.shape(PHONE, 40),
+            read.phone(),
             gettext_lazy("“%s” is not a valid phone number."),
             ("phonenumber", "mobile", "mobilephone", "telephone", "tel"),
         ),
@@ -171,9 +173,38 @@ def customer_outputs(plan: ImportPlan) -> dict[str, str]:
     consents = [f"consent_{channel}" for channel in channels_of(plan)]
     read = (*TEXTS, *DATES, *consents, TIME, PROOF)
     columns |= {name: f"s.{name}" for name in read if name in plan.used}
+    for column, key in _keys(plan).items():
+        columns[key] = plain_key_sql(column, f"coalesce(s.{column}, '')")
     if plan.extras:
         columns["extra_columns"] = "s.extra_columns"
     return columns
+
+
+def _keys(plan: ImportPlan) -> dict[str, str]:
+    """The compared addresses of those that the file has."""
+    return {column: key for column, key in KEY_COLUMNS.items() if column in plan.used}
+
+
+def prepare_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Addresses as they are compared, where their spelling is not plain: each one read once.
+
+    A number without its country code is read in the customer's country, else the file's, else the
+    organisation's.
+    """
+    cell = "nullif(v.country, ''), " if "country" in plan.used else ""
+    default = plan.options.country or Organisation.current().phone_country
+    for column, key in _keys(plan).items():
+        settle_rows(
+            cursor,
+            column,
+            f"SELECT v.line AS place, v.{column} AS written, "
+            f"coalesce({cell}nullif(c.country, ''), %s) AS country FROM {CHECKED} v "
+            "LEFT JOIN segments_customer c ON c.external_id = v.external_id "
+            f"WHERE v.{key} IS NULL",
+            [default],
+            table=CHECKED,
+            key="line",
+        )
 
 
 def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
@@ -181,6 +212,7 @@ def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     reject_by_mode(cursor, plan.mode, known.format(""))
     erased = quote(_("This customer was erased and cannot be changed."))
     reject(cursor, known.format(" AND c.erased_at IS NOT NULL"), erased)
+    reject_case_twins(cursor, "external_id", known.format(""))
     n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
     n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known.format('')}")
     newest_before = count(cursor, "SELECT coalesce(max(id), 0) FROM segments_customer")
@@ -223,6 +255,29 @@ def reject_by_mode(cursor: CursorWrapper, mode: str, is_known: str) -> None:
         reject(cursor, f"NOT {is_known}", reason)
 
 
+def reject_case_twins(cursor: CursorWrapper, name: str, is_known: str) -> None:
+    """Rows of new customers whose id differs from another one only in upper and lower case.
+
+    name : of the column of ids; is_known : SQL over v.
+    """
+    if Organisation.current().ids_differ_by_case:
+        return
+    same = f"lower(c.external_id) = lower(v.{name})"
+    reason = quote(_("The ID “%s” differs from “%s” only in upper and lower case."))
+    first = f"(SELECT min(c.external_id) FROM segments_customer c WHERE {same})"
+    reject(
+        cursor,
+        f"NOT {is_known} AND EXISTS (SELECT FROM segments_customer c WHERE {same})",
+        f"format({reason}, v.{name}, {first})",
+    )
+    others = f"FROM {CHECKED} o WHERE lower(o.{name}) = lower(v.{name}) AND o.{name} <> v.{name}"
+    reject(
+        cursor,
+        f"NOT {is_known} AND EXISTS (SELECT {others} AND o.line < v.line)",
+        f"format({reason}, v.{name}, (SELECT o.{name} {others} ORDER BY o.line LIMIT 1))",
+    )
+
+
 def _create_customers(cursor: CursorWrapper, plan: ImportPlan, known: str) -> int:
     """Insert the customers that are new.
 
@@ -233,6 +288,7 @@ def _create_customers(cursor: CursorWrapper, plan: ImportPlan, known: str) -> in
     columns = dict.fromkeys(TEXTS, "''") | consents_of_new(plan)
     columns |= {name: f"coalesce(v.{name}, '')" for name in TEXTS if name in plan.used}
     columns |= {name: f"v.{name}" for name in DATES if name in plan.used}
+    columns |= {key: f"v.{key}" for key in _keys(plan).values()}
     columns["attributes"] = "v.extra_columns" if plan.extras else "'{}'"
     columns |= {"external_id": "v.external_id", "suppressed": "false"}
     columns |= {"created_at": _at(plan), "updated_at": _at(plan)}
@@ -250,6 +306,7 @@ def _create_customers(cursor: CursorWrapper, plan: ImportPlan, known: str) -> in
 def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
     """Change the customers that a row says something new about; consents are derived afterwards."""
     columns = {name: _after(name, plan) for name in (*TEXTS, *DATES) if name in plan.used}
+    columns |= {key: _key_after(column, key, plan) for column, key in _keys(plan).items()}
     differs = [f"c.{name} IS DISTINCT FROM {value}" for name, value in columns.items()]
     if plan.extras:
         columns["attributes"] = f"{_attributes_kept(plan)} || v.extra_columns"
@@ -258,10 +315,11 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
         cursor.execute(f"CREATE TEMPORARY TABLE {CHANGES} (id bigint)")
         return 0
     news = ", ".join(f"{value} AS {name}" for name, value in columns.items())
-    moves = [f"c.{name} <> {_after(name, plan)}" for name in ADDRESS_FIELDS if name in plan.used]
+    moves = [f"c.{name} <> {columns[name]}" for name in (*_keys(plan), *_keys(plan).values())]
+    has_emigrated = f"c.country <> {columns['country']}" if "country" in columns else "false"
     cursor.execute(
         f"CREATE TEMPORARY TABLE {CHANGES} AS SELECT c.id, {news}, "
-        f"{' OR '.join(moves) or 'false'} AS has_moved "
+        f"{' OR '.join(moves) or 'false'} AS has_moved, {has_emigrated} AS has_emigrated "
         f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.external_id "
         f"WHERE {' OR '.join(differs)} FOR NO KEY UPDATE OF c"
     )
@@ -273,6 +331,9 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
     n_updated = cursor.rowcount
     moved = f"c.id IN (SELECT id FROM {CHANGES} WHERE has_moved)"
     _suppress_listed(moved, [], plan)
+    if "country" in plan.used:  # in which a number without its country code is read
+        emigrated = f"c.id IN (SELECT id FROM {CHANGES} WHERE has_emigrated)"
+        settle_customers(f"{emigrated} AND c.phone <> '' AND c.phone !~ '^[+]'", [], at=plan.at)
     return n_updated
 
 
@@ -283,6 +344,14 @@ def _after(name: str, plan: ImportPlan) -> str:
     empty = "''" if name in TEXTS else "NULL"
     is_unreadable = f"v.{name} IS NULL AND {quote(name)} = ANY (v.warned)"
     return f"CASE WHEN {is_unreadable} THEN c.{name} ELSE coalesce(v.{name}, {empty}) END"
+
+
+def _key_after(column: str, key: str, plan: ImportPlan) -> str:
+    """SQL of a known customer's (c) compared address after a row (v)."""
+    return (
+        f"CASE WHEN v.{column} IS NOT NULL THEN v.{key} "
+        f"WHEN c.{column} = {_after(column, plan)} THEN c.{key} ELSE '' END"
+    )
 
 
 def _attributes_kept(plan: ImportPlan) -> str:
@@ -309,6 +378,6 @@ CUSTOMERS = ImportSpec(
     outputs=customer_outputs,
     key=("external_id",),
     extras="attributes",
-    prepare=lambda cursor, plan: None,
+    prepare=prepare_customers,
     merge=merge_customers,
 )

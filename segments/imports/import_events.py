@@ -16,7 +16,13 @@ from optiengine.lib.partitions import ensure_partitions
 from segments.events.changed_facts import note_corrections
 from segments.imports import fields as read
 from segments.imports.fields import Field
-from segments.imports.import_customers import CHANGES, CUSTOMER_ID_ALIASES, TEXTS, reject_by_mode
+from segments.imports.import_customers import (
+    CHANGES,
+    CUSTOMER_ID_ALIASES,
+    TEXTS,
+    reject_by_mode,
+    reject_case_twins,
+)
 from segments.imports.import_feedback import (
     act_on_gathered,
     forget_gathered,
@@ -50,10 +56,10 @@ def event_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "customer",
             gettext_lazy("customer ID"),
-            read.identifier(),
+            read.identifier(is_customer=True),
             gettext_lazy(
-                "“%s” is not a valid ID: it is longer than 100 characters or "
-                "was altered by a spreadsheet."
+                "“%s” is not a valid ID: it is longer than 100 characters, was altered by a "
+                "spreadsheet or stands for nobody."
             ),
             (*CUSTOMER_ID_ALIASES, "customerexternalid"),
             is_required=True,
@@ -234,6 +240,7 @@ def reject_unknown_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
     """Rows of customers that are erased or, unless they may be made, not known."""
     same = "SELECT FROM segments_customer c WHERE c.external_id = v.customer"
     if plan.options.create_customers:
+        reject_case_twins(cursor, "customer", f"EXISTS ({same})")
         at = quote(plan.at.isoformat())
         empty = ", ".join("''" for _name in TEXTS)
         cursor.execute(

@@ -12,18 +12,20 @@ from django.utils.translation import gettext as _
 from psycopg.sql import quote
 
 from segments.channels import ADDRESS_FIELDS, address_fields, outbound_channels
-from segments.customers.address_hash import NORMAL, address_hasher
+from segments.customers.address_hash import address_hasher
 from segments.customers.derive_consents import derive_consents
 from segments.customers.suppress_addresses import CHUNK, LIST_LOCK, mark_customers
-from segments.customers.with_address import is_address, spellings
+from segments.customers.with_address import is_address, unsettled_spellings
 from segments.events.feedback import FEEDBACK, MAX_SOFT_BOUNCES, SOFT_BOUNCES_COUNT_FOR
 from segments.imports.fields import yes_or_no
 from segments.imports.spec import ImportPlan
 from segments.imports.staging import CHECKED, count, reject
 from segments.models import EventKind, Suppression
 from segments.models.consent import ConsentSource
+from segments.models.customer import KEY_COLUMNS
 
 NEWS, LASTING, LISTED = "import_feedback", "import_lasting", "import_listed"  # temporary
+UNSETTLED = "unsettled phone"
 KINDS = ", ".join(quote(kind.value) for kind in FEEDBACK)
 SAYS_NO = "kind IN ('complaint', 'unsubscribe')"
 REASONS = {  # the first is used where both are reported for an address
@@ -93,7 +95,7 @@ def act_on_gathered(cursor: CursorWrapper, plan: ImportPlan) -> None:
     if not count(cursor, f"SELECT count(*) FROM {NEWS}"):
         return
     cursor.execute(f"ANALYZE {NEWS}")
-    _lock_customers(cursor, f"SELECT customer_id FROM {NEWS}")
+    lock_customers(cursor, f"SELECT customer_id FROM {NEWS}")
     _withdraw_consents(cursor, plan)
     _find_lasting(cursor)
     _hash_addresses(cursor)
@@ -133,19 +135,29 @@ def _find_lasting(cursor: CursorWrapper) -> None:
     )
 
 
+def make_listed(cursor: CursorWrapper) -> None:
+    """The table of addresses that are about to be suppressed: by their hashes, and as they are
+    compared; `kind` says why.
+    """
+    cursor.execute(f"DROP TABLE IF EXISTS {LISTED}")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {LISTED} (channel text, address_hash bytea, form text DEFAULT '', "
+        "kind text, address_column text, spelt text) ON COMMIT DROP"
+    )
+
+
 def _hash_addresses(cursor: CursorWrapper) -> None:
-    """The customers' addresses by their hashes, and as they may be spelt in others' rows.
+    """The customers' addresses by their hashes, and as others' rows have them.
 
     Hashed here, for the database sees no key.
     """
-    cursor.execute(
-        f"CREATE TEMPORARY TABLE {LISTED} (channel text, address_hash bytea, "
-        "kind text, address_column text, spelt text) ON COMMIT DROP"
-    )
+    make_listed(cursor)
     columns = address_fields()
     hashers = {column: address_hasher(column) for column in ADDRESS_FIELDS}
     into = f"COPY {LISTED} (channel, address_hash, kind, address_column, spelt) FROM STDIN"
-    listed = ", ".join(f"c.{column}" for column in ADDRESS_FIELDS)
+    listed = ", ".join(
+        f"c.{name}" for column in ADDRESS_FIELDS for name in (column, KEY_COLUMNS[column])
+    )
     with connection.chunked_cursor() as reader:
         reader.execute(
             f"SELECT n.channel, n.kind, {listed} FROM {LASTING} n "
@@ -155,31 +167,41 @@ def _hash_addresses(cursor: CursorWrapper) -> None:
             with cursor.copy(into) as copy:
                 for channel, kind, *addresses in rows:
                     column = columns[channel]
-                    address = dict(zip(ADDRESS_FIELDS, addresses, strict=True))[column]
-                    if not is_address(column, address):
+                    first = 2 * ADDRESS_FIELDS.index(column)
+                    written, key = addresses[first : first + 2]
+                    if not is_address(column, key or written):
                         continue
-                    hashed = hashers[column](address)
-                    for spelt in spellings(column, NORMAL[column](address)):
-                        copy.write_row((channel, hashed, kind, column, spelt))
+                    hashed = hashers[column](written, key)[0]
+                    if key:
+                        copy.write_row((channel, hashed, kind, column, key))
+                        continue
+                    for spelt in unsettled_spellings(written):
+                        copy.write_row((channel, hashed, kind, UNSETTLED, spelt))
     cursor.execute(f"ANALYZE {LISTED}")
 
 
 # Customers with one of the addresses. More of them do no harm: marks are set by the list.
-WITH_ADDRESS = f"""
-    SELECT c.id FROM {LISTED} l JOIN segments_customer c ON upper(c.email) = l.spelt
-    WHERE l.address_column = 'email'
-    UNION
-    SELECT c.id FROM {LISTED} l
-    JOIN segments_customer c ON translate(c.phone, '+ ()./-', '') = l.spelt AND c.phone <> ''
-    WHERE l.address_column = 'phone'
-"""
+WITH_ADDRESS = " UNION ".join(
+    [
+        *(
+            f"SELECT c.id FROM {LISTED} l JOIN segments_customer c "
+            f"ON c.{key} = l.spelt AND c.{key} <> '' WHERE l.address_column = '{column}'"
+            for column, key in KEY_COLUMNS.items()
+        ),
+        f"""
+        SELECT c.id FROM {LISTED} l JOIN segments_customer c
+        ON translate(c.phone, '+ ()./-', '') = l.spelt AND c.phone_key = '' AND c.phone <> ''
+        WHERE l.address_column = '{UNSETTLED}'
+        """,
+    ]
+)
 
 
 def _suppress(cursor: CursorWrapper, plan: ImportPlan) -> None:
     """As suppress_addresses does: rows of customers are locked before the list."""
     if not count(cursor, f"SELECT count(*) FROM {LISTED}"):
         return
-    _lock_customers(cursor, WITH_ADDRESS)
+    lock_customers(cursor, WITH_ADDRESS)
     cursor.execute(f"SELECT pg_advisory_xact_lock({LIST_LOCK})")
     for kind, reason in REASONS.items():
         cursor.execute(
@@ -191,7 +213,7 @@ def _suppress(cursor: CursorWrapper, plan: ImportPlan) -> None:
     mark_customers(f"c.id IN ({WITH_ADDRESS})", [], at=plan.at)
 
 
-def _lock_customers(cursor: CursorWrapper, ids: str) -> None:
+def lock_customers(cursor: CursorWrapper, ids: str) -> None:
     count(
         cursor,
         "SELECT count(*) FROM (SELECT FROM segments_customer c "

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
+from optiengine.lib.countries import country_of_zones
 from optiengine.lib.hooks import Hook
 from segments.channels import EMAIL
 from segments.errors import ImportRefused
@@ -26,6 +27,7 @@ class ImportOptions:
     create_customers: bool = False  # of events and contacts: make customers that are not known
     create_campaigns: bool = False  # of contacts: make campaigns that are not known, as ended
     channel: str = EMAIL  # of the actions that are made with them
+    country: str = ""  # ISO 3166: of phone numbers without a country code; else the organisation's
     ignore: tuple[str, ...] = ()  # columns of the file that are not wanted
     strict: bool = False  # a cell that cannot be read rejects its row, whatever its column
     empty: str = "keep"  # or clear: what an empty cell does to a value that is stored
@@ -39,6 +41,10 @@ class ImportOptions:
             raise ImportRefused(_("The decimal mark must be a point, a comma or auto."))
         if self.empty not in ("keep", "clear"):
             raise ImportRefused(_("“%s” is not valid. Empty cells keep or clear.") % self.empty)
+        if self.country and self.country not in set(country_of_zones().values()):
+            raise ImportRefused(
+                _("“%s” is not a valid country. Use a two-letter ISO 3166 code.") % self.country
+            )
         if bool(self.return_column) != bool(self.return_prefix):
             raise ImportRefused(_("Specify both a column and a prefix to identify returns."))
 

@@ -15,6 +15,8 @@ from segments.imports.import_file import create_import, run_import
 from segments.imports.spec import ImportOptions
 from segments.models import ImportJob
 
+NAMES = ("dates", "decimal", "strict", "empty", "country")  # of options of every kind
+
 
 def pair(text: str) -> tuple[str, str]:
     """Type of an argument FIELD=COLUMN: argparse refuses a value without "="."""
@@ -97,6 +99,13 @@ class ImportCommand(FiguresCommand):
             help="What an empty cell does to a stored value (default: keep).",
         )
         parser.add_argument(
+            "--country",
+            type=str.upper,
+            default="",
+            help="Country (ISO 3166) of phone numbers without a country code (default: the "
+            "organisation's).",
+        )
+        parser.add_argument(
             "--at", type=parse_datetime, help="Moment of the import, with time zone (default: now)."
         )
 
@@ -109,9 +118,7 @@ class ImportCommand(FiguresCommand):
 
     def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The import's options from the command's."""
-        return {name: options[name] for name in ("dates", "decimal", "strict", "empty")} | {
-            "ignore": tuple(options["ignore"])
-        }
+        return {name: options[name] for name in NAMES} | {"ignore": tuple(options["ignore"])}
 
     def mapping_of(self, options: Mapping[str, Any]) -> dict[str, str]:
         return dict(options["map"])

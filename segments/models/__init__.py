@@ -16,6 +16,7 @@ from segments.models.micro_segment import (
     Stage,
 )
 from segments.models.organisation import Organisation
+from segments.models.shared_address import SharedAddress
 from segments.models.state import CustomerState, StateBuild
 from segments.models.suppression import Suppression
 from segments.models.target_group import TargetGroup
@@ -40,6 +41,7 @@ __all__ = [
     "SegmentMove",
     "SegmentSplit",
     "Segmentation",
+    "SharedAddress",
     "Stage",
     "StateBuild",
     "Suppression",

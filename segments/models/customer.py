@@ -1,21 +1,54 @@
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Upper
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from optiengine.lib.days import validate_time_zone
+from segments.addresses import KEYS, MAX_EMAIL_KEY, MAX_PHONE_KEY
 from segments.channel_labels import channel_choices
+from segments.models.organisation import Organisation
 from segments.querysets import CustomerQuerySet
 
+KEY_COLUMNS = {"email": "email_key", "phone": "phone_key"}  # as an address is compared
+KEY_FOLLOWS = {**KEY_COLUMNS, "country": "phone_key"}  # numbers may be read by the country
+# Of addresses that could not be settled: characters other than digits do not count.
+PHONE_DIGITS = Func(F("phone"), Value("+ ()./-"), Value(""), function="translate")
 BLOCK_BITS = 12  # customers with the same id >> 12 share a lock: 4,096 to a block
 
 
-# Characters other than digits are removed from phone numbers, so that spellings compare.
-PHONE_DIGITS = Func(F("phone"), Value("+ ()./-"), Value(""), function="translate")
+class AddressKey(models.CharField):
+    """An address of the same row as it is compared (segments.addresses); follows what is written.
+
+    Writers in SQL set it themselves: segments.customers.settle_addresses.
+    """
+
+    def __init__(self, *, of: str = "", **kwargs: Any) -> None:
+        defaults: dict[str, Any] = {
+            "default": "",
+            "db_default": "",
+            "blank": True,
+            "editable": False,
+        }
+        super().__init__(**{**defaults, **kwargs})
+        self.of = of
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
+
+    def pre_save(self, instance: models.Model, add: bool) -> str:
+        written = getattr(instance, self.of)
+        country = getattr(instance, "country", "")
+        if written and self.of == "phone" and not country and not written.startswith("+"):
+            country = Organisation.current().phone_country
+        key = KEYS[self.of](written, country) if written else ""
+        setattr(instance, self.attname, key)
+        return key
 
 
 class Customer(models.Model):
@@ -24,6 +57,8 @@ class Customer(models.Model):
     external_id = models.CharField(_("customer ID"), max_length=100, unique=True)
     email = models.CharField(_("e-mail"), max_length=254, blank=True)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
+    email_key = AddressKey(of="email", verbose_name=_("compared e-mail"), max_length=MAX_EMAIL_KEY)
+    phone_key = AddressKey(of="phone", verbose_name=_("compared phone"), max_length=MAX_PHONE_KEY)
     first_name = models.CharField(_("first name"), max_length=100, blank=True)
     last_name = models.CharField(_("last name"), max_length=100, blank=True)
     country = models.CharField(
@@ -90,8 +125,18 @@ class Customer(models.Model):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         indexes = [
-            models.Index(Upper("email"), name="customer_email_upper"),
-            models.Index(PHONE_DIGITS, name="customer_phone_digits", condition=~Q(phone="")),
+            models.Index(Lower("external_id"), name="customer_id_lower"),
+            models.Index(
+                fields=["email_key"], name="customer_email_key", condition=~Q(email_key="")
+            ),
+            models.Index(
+                fields=["phone_key"], name="customer_phone_key", condition=~Q(phone_key="")
+            ),
+            models.Index(
+                PHONE_DIGITS,
+                name="customer_phone_unsettled",
+                condition=Q(phone_key="") & ~Q(phone=""),
+            ),
             GinIndex(fields=["consents"], name="customer_consents"),
             GinIndex(
                 fields=["topics_declined"],
@@ -103,6 +148,17 @@ class Customer(models.Model):
     def __str__(self) -> str:
         return self.external_id
 
+    def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """The compared addresses are written with what they are made of."""
+        if update_fields is not None:
+            update_fields = set(update_fields)
+            update_fields |= {KEY_FOLLOWS[name] for name in update_fields & KEY_FOLLOWS.keys()}
+        super().save(update_fields=update_fields, **kwargs)
+
+    def reached_by(self, column: str) -> str:
+        """An address as it is compared; one that cannot be settled, as it is written."""
+        return getattr(self, KEY_COLUMNS[column]) or getattr(self, column)
+
     @property
     def block(self) -> int:
         """The number of the lock under which this customer's contacts are counted and made."""
@@ -110,7 +166,7 @@ class Customer(models.Model):
 
 
 # What becomes of each column of a customer at erasure: a personal one is set to the value here, the
-# others stay, for the reason given. A new column is named in exactly one of the three; a new one in
+# others stay, for the reason given. A new column is named in exactly one of these; a new one in
 # PROFILE also wants a field in imports and in the API.
 PROFILE: dict[str, Any] = {  # what imports, the API and people in the admin say of a person
     "email": "",
@@ -124,6 +180,7 @@ PROFILE: dict[str, Any] = {  # what imports, the API and people in the admin say
     "registered_on": None,
     "attributes": {},
 }
+FROM_ADDRESSES: dict[str, Any] = {"email_key": "", "phone_key": ""}  # how they are compared
 FROM_MESSAGES: dict[str, Any] = {  # what the person's answers and addresses brought
     "consents": [],
     "consents_unclear": [],

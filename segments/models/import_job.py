@@ -10,6 +10,7 @@ class ImportJob(models.Model):
         CUSTOMERS = "customers", _("customers")
         EVENTS = "events", _("events")
         CONTACTS = "contacts", _("contact history")
+        SUPPRESSIONS = "suppressions", _("suppression list")
 
     class Mode(models.TextChoices):
         CREATE = "create", _("create only")
@@ -22,7 +23,7 @@ class ImportJob(models.Model):
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
 
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     mode = models.CharField(_("mode"), max_length=6, choices=Mode, default=Mode.UPSERT)
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.WAITING)
     file_name = models.CharField(_("file"), max_length=255)

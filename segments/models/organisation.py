@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from optiengine.lib.countries import country_of_zone, validate_country
 from optiengine.lib.days import validate_time_zone
 from segments.models.event import EventKind
 
@@ -27,6 +28,24 @@ class Organisation(models.Model):
         help_text=_(
             "The engine's day starts at midnight in this zone. Also used for "
             "customers without a time zone."
+        ),
+    )
+    country = models.CharField(
+        _("country"),
+        max_length=2,
+        blank=True,
+        validators=[validate_country],
+        help_text=_(
+            "Phone numbers without a country code are read in this country, unless the "
+            "customer or the file names another. Empty: the country of the time zone."
+        ),
+    )
+    ids_differ_by_case = models.BooleanField(
+        _("IDs differ by case"),
+        default=False,
+        help_text=_(
+            "IDs such as “a7” and “A7” are different customers. Otherwise the second one is "
+            "rejected as a spelling of the first."
         ),
     )
     currency = models.CharField(_("currency"), max_length=3, default="EUR")
@@ -144,6 +163,11 @@ class Organisation(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    @property
+    def phone_country(self) -> str:
+        """ISO 3166: in which numbers without a country code are read; empty where unknown."""
+        return self.country or country_of_zone(self.time_zone)
 
     def today(self, now: datetime) -> date:
         """Which day it is for the engine, in the organisation's zone."""

@@ -18,6 +18,14 @@ class Suppression(models.Model):
 
     channel = models.CharField(_("channel"), choices=channel_choices)
     address_hash = models.BinaryField(_("hash of the address"), max_length=32)
+    form = models.CharField(
+        _("form"),
+        max_length=6,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("How the list that it came from had hashed the address, if it had."),
+    )
     reason = models.CharField(_("reason"), max_length=9, choices=Reason)
     source = models.CharField(_("source"), max_length=100)
     since = models.DateTimeField(_("since"))
@@ -28,6 +36,9 @@ class Suppression(models.Model):
         permissions = [
             ("check_suppression", _("Can check whether an address is suppressed")),
             ("lift_suppression", _("Can lift the suppression of an address")),
+        ]
+        indexes = [
+            models.Index(fields=["form"], name="suppression_form", condition=~models.Q(form="")),
         ]
         constraints = [
             models.UniqueConstraint(

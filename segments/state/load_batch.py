@@ -14,6 +14,7 @@ from psycopg import sql
 from optiengine.lib.columns import read_columns
 from segments.channels import CHANNELS, address_field, address_fields
 from segments.models import StateBuild
+from segments.models.customer import KEY_COLUMNS
 from segments.rules.numerics.rule import Kind, kinds_of
 from segments.rules.rule_sql import field_sql
 
@@ -92,9 +93,14 @@ def batch_sql(
 
 
 def has_address_sql(channel: str) -> str:
-    """SQL over customers c: there is something that a message could be sent to."""
+    """SQL over customers c: there is something that a message could be sent to.
+
+    An address that cannot be settled is none: nobody could say whether it is suppressed.
+    """
     field = address_field(channel)
-    return f"c.{field} <> ''" if field else "TRUE"  # without addresses the consent is enough
+    return (
+        f"c.{KEY_COLUMNS[field]} <> ''" if field else "TRUE"
+    )  # without addresses the consent is enough
 
 
 def _columns() -> dict[str, str]:

@@ -50,7 +50,12 @@ from segments.models import ImportJob
 
 REFERENCE = FOLDER / "reference"
 CODE = re.compile(r"`([^`]+)`")
-HEADINGS = {"customers": "## Customers", "events": "## Events", "contacts": "## Message history"}
+HEADINGS = {
+    "customers": "## Customers",
+    "events": "## Events",
+    "contacts": "## Message history",
+    "suppressions": "## Suppression lists",
+}
 
 
 # What Django gives every command, and what ours have in common.

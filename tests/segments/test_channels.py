@@ -7,6 +7,7 @@ import pytest
 
 from journeys.delivery.channels import TRANSPORTS
 from journeys.delivery.send_proof import VALIDATORS
+from segments.addresses import KEYS
 from segments.channel_labels import channel_choices, channel_label
 from segments.channels import (
     ADDRESS_FIELDS,
@@ -16,9 +17,10 @@ from segments.channels import (
     inbound_channels,
     outbound_channels,
 )
-from segments.customers.address_hash import NORMAL
+from segments.customers.address_hash import FORMER
 from segments.customers.with_address import REFUSALS
 from segments.models import Customer
+from segments.models.customer import KEY_COLUMNS
 from segments.state.load_batch import has_address_sql
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +31,7 @@ def test_what_todays_channels_need():
     assert inbound_channels() == ("web",)
     assert address_fields() == {"email": "email", "sms": "phone", "call": "phone"}
     assert [name for name, channel in CHANNELS.items() if channel.can_be_typed] == ["email", "sms"]
-    assert has_address_sql("call") == "c.phone <> ''"
+    assert has_address_sql("call") == "c.phone_key <> ''"
     assert has_address_sql("push") == "TRUE"
 
 
@@ -42,7 +44,8 @@ def test_an_entry_is_found_by_its_own_name_and_leaves_by_a_known_transport():
 
 def test_every_column_of_addresses_can_be_compared_refused_and_typed():
     assert set(ADDRESS_FIELDS) <= {field.name for field in Customer._meta.get_fields()}
-    assert NORMAL.keys() == REFUSALS.keys() == VALIDATORS.keys() == set(ADDRESS_FIELDS)
+    assert KEYS.keys() == FORMER.keys() == KEY_COLUMNS.keys() == set(ADDRESS_FIELDS)
+    assert REFUSALS.keys() == VALIDATORS.keys() == set(ADDRESS_FIELDS)
 
 
 @pytest.mark.parametrize("name", ["", "Whats App", "x'; --", "a" * 21, "1st"])

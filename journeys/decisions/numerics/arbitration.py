@@ -1,6 +1,7 @@
 """Layers 4 to 6: what each customer gets, among what is allowed, and with which probability."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,16 @@ class Choice:
     additions: NDArray[np.bool_]  # (n, A) sent alongside the day's campaign
     addition_probs: NDArray[np.float64]  # (n, A) of each of those, had it been picked
     addition_control: NDArray[np.bool_]  # (n, A)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Choice"], order: NDArray[np.int64]) -> "Choice":
+        """Choices of some customers each, one below the other, then in an order."""
+        return cls(
+            **{
+                each.name: np.concatenate([getattr(part, each.name) for part in parts])[order]
+                for each in fields(cls)
+            }
+        )
 
 
 def arbitrate(

@@ -107,6 +107,11 @@ class Contacted(_Message):
     takes_slot: bool
     counted: bool  # by caps
     transactional: bool
+    is_own: bool = True  # False: another customer with the same address got it
+
+    def through(self, channel: str) -> bool:
+        """What others got counts only where a limit names the channel."""
+        return channel == self.channel or (channel == "" and self.is_own)
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class Waiting(_Message):
     def ignores_duration_of(self, campaign_id: int) -> bool:
         return campaign_id in self.ignores_durations_of
 
-    def sent(self, at: datetime) -> Contacted:
+    def sent(self, at: datetime, *, is_own: bool = True) -> Contacted:
         return Contacted(
             at,
             self.campaign_id,
@@ -137,6 +142,7 @@ class Waiting(_Message):
             self.takes_slot,
             self.counted,
             self.transactional,
+            is_own,
         )
 
 
@@ -219,7 +225,7 @@ def _by_shut_outs(
         days_ago = [
             (today - contact.at.astimezone(zone).date()).days
             for contact in contacted
-            if _starts(rule, contact)
+            if contact.is_own and _starts(rule, contact)
         ]
         if not days_ago:
             continue

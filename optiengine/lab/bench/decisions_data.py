@@ -28,10 +28,12 @@ RULES: dict[str, dict[str, Any]] = {
 }
 
 CUSTOMERS = """
-INSERT INTO segments_customer (external_id, email, phone, first_name, last_name, country,
-    time_zone, language, registered_on, attributes, consents, suppressed, created_at, updated_at)
-SELECT 'C' || n, n || '@example.com', '+4917' || n, 'Anna', 'Nym', 'PT', '', 'pt',
-    %(as_of)s::date - 400 - n %% 1000, '{}', '{email,sms}', false, %(at)s, %(at)s
+INSERT INTO segments_customer (external_id, email, email_key, phone, phone_key, first_name,
+    last_name, country, time_zone, language, registered_on, attributes, consents, suppressed,
+    created_at, updated_at)
+SELECT 'C' || n, n || '@example.com', n || '@example.com', '+4917' || n, '+4917' || n, 'Anna',
+    'Nym', 'PT', '', 'pt', %(as_of)s::date - 400 - n %% 1000, '{}', '{email,sms}', false,
+    %(at)s, %(at)s
 FROM generate_series(1, %(n)s) n
 """
 # One to six orders and no to three visits in the year before.

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -23,13 +23,17 @@ from optiengine.lib.export import ExportAdmin
 from optiengine.lib.figures import money
 from optiengine.lib.panel import Panel
 from segments.channel_labels import channel_choices, channel_label
+from segments.channels import ADDRESS_FIELDS
 from segments.currency import with_currency
 from segments.customers.admin.consent_panels import answer_label
 from segments.customers.admin.customer_panels import customer_panels
 from segments.customers.admin.import_links import ImportLink
 from segments.customers.erase_customer import erase_customer
+from segments.customers.find_customer import new_id
 from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import mark_customer
+from segments.customers.with_address import customers_like, is_address
+from segments.errors import CustomerRefused
 from segments.models import (
     ConsentStatement,
     Customer,
@@ -86,6 +90,16 @@ class CustomerForm(forms.ModelForm):
             self.add_error("consent_proof", _("Enter when and how the customer gave the consent."))
         return cleaned
 
+    def clean_external_id(self) -> str:
+        """Of a new customer, or a changed one: as imports read it."""
+        external_id = self.cleaned_data["external_id"]
+        if self.instance.pk and "external_id" not in self.changed_data:
+            return external_id
+        try:
+            return new_id(external_id)
+        except CustomerRefused as refused:
+            raise forms.ValidationError(str(refused)) from refused
+
 
 class ChannelFilter(admin.SimpleListFilter):
     title = gettext_lazy("consent")
@@ -115,8 +129,8 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
         "silence",
     ]
     list_filter = [ChannelFilter, "suppressed"]
-    search_fields = ["external_id__exact", "email__iexact"]
-    search_help_text = gettext_lazy("The complete customer ID or e-mail address.")
+    search_fields = ["external_id__exact"]
+    search_help_text = gettext_lazy("The complete customer ID, e-mail address or phone number.")
     ordering = ["-pk"]
     sortable_by = ["external_id"]
     readonly_fields = ["not_by", "erased_at", "created_at", "updated_at"]
@@ -151,6 +165,19 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
             )
         )
         return with_currency(customers)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
+    ) -> tuple[QuerySet[Customer], bool]:
+        """Addresses are found in any spelling; a phone number is one text, blanks included."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        is_meant = Q(external_id=text)
+        for column in ADDRESS_FIELDS:
+            if is_address(column, text):
+                is_meant |= Q(pk__in=customers_like(column, text).values("pk"))
+        return queryset.filter(is_meant), False
 
     def has_change_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
         allowed = super().has_change_permission(request, obj)

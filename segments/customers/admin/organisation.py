@@ -16,7 +16,8 @@ class OrganisationAdmin(ModelAdmin):
     list_display = ["name", "time_zone", "currency", "sending_stopped"]
     actions = None
     fieldsets = [
-        (None, {"fields": ["name", ("time_zone", "currency")]}),
+        (None, {"fields": ["name", ("time_zone", "country", "currency")]}),
+        (_("Customers"), {"fields": ["ids_differ_by_case"]}),
         (_("Sending"), {"fields": ["lock_time", "approval_audience", "sending_stopped"]}),
         (_("Lifecycle"), {"fields": [("new_days", "at_risk_days", "lapsed_days")]}),
         (

@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from optiengine.lib.admin import LargeTable
 from segments.channel_labels import Choices, channel_label
 from segments.channels import address_fields
+from segments.customers.admin.import_links import ImportLink
 from segments.customers.suppress_addresses import (
     find_suppression,
     lift_suppression,
@@ -57,7 +58,8 @@ class AddressForm(forms.Form):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(LargeTable, ModelAdmin):
+class SuppressionAdmin(ImportLink, LargeTable, ModelAdmin):
+    import_kind = "suppressions"
     list_display = ["since", "channel", "reason", "source"]
     list_display_links = None
     list_filter = ["channel", "reason"]

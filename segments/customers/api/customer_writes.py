@@ -1,6 +1,7 @@
 """What partner systems may say of a customer: the shapes that imports accept, field by field."""
 
 import re
+import unicodedata
 from datetime import date
 from typing import Any
 
@@ -12,9 +13,10 @@ from rest_framework import serializers
 from optiengine.lib.days import known_zones
 from optiengine.lib.fields import MomentField
 from optiengine.lib.parameters import Strict
+from segments.addresses import INVISIBLE, email_key
 from segments.channels import CHANNELS
 from segments.country_codes import country_of
-from segments.shapes import EARLIEST_BIRTH, EMAIL, MAX_EXTRA, PHONE, YEARLESS
+from segments.shapes import EARLIEST_BIRTH, EMAIL_IDNA, MAX_EXTRA, PHONE, YEARLESS
 
 MAX_ATTRIBUTES = 100
 MAX_PROOF = 20  # entries
@@ -71,13 +73,15 @@ class CustomerWrite(Strict):
     )
 
     def validate_email(self, address: str) -> str:
+        address = unicodedata.normalize("NFC", INVISIBLE.sub("", address).strip())
         local, at, domain = address.rpartition("@")
-        if address and (len(local) > 64 or ".." in address or not re.match(EMAIL, address)):
-            raise serializers.ValidationError(_("Enter a valid e-mail address (ASCII only)."))
+        is_sound = len(local) <= 64 and ".." not in address and email_key(address)
+        if address and not (is_sound and re.match(EMAIL_IDNA, address)):
+            raise serializers.ValidationError(_("Enter a valid e-mail address."))
         return f"{local}{at}{domain.lower()}"
 
     def validate_phone(self, number: str) -> str:
-        if number and not re.match(PHONE, number, re.ASCII):
+        if number and not re.search(PHONE, number):
             raise serializers.ValidationError(_("Enter a valid phone number."))
         return number
 

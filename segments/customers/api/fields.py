@@ -3,11 +3,11 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from segments.models import Customer
+from segments.customers.find_customer import find_customer
 
 
 class CustomerField(serializers.CharField):
-    """A customer named by the id of the customer's own systems, exactly as it is written there."""
+    """A customer named by the id of the customer's own systems, as it is written there."""
 
     default_error_messages = {"unknown": _("There is no customer with this ID.")}
 
@@ -18,5 +18,4 @@ class CustomerField(serializers.CharField):
         external_id = super().run_validation(data)
         if not isinstance(external_id, str):
             return external_id
-        customer = Customer.objects.filter(external_id=external_id).first()
-        return customer or self.fail("unknown")
+        return find_customer(external_id) or self.fail("unknown")

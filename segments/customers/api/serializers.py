@@ -23,7 +23,10 @@ class CustomerParameters(PageParameters):
         ),
     )
     email = serializers.CharField(
-        required=False, max_length=254, help_text=_("Customers with this address.")
+        required=False, max_length=254, help_text=_("Customers with this address, in any spelling.")
+    )
+    phone = serializers.CharField(
+        required=False, max_length=40, help_text=_("Customers with this number, in any spelling.")
     )
     updated_since = MomentField(
         required=False,

@@ -1,4 +1,3 @@
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,20 +29,12 @@ from segments.customers.api.serializers import (
     CustomerSerializer,
 )
 from segments.customers.erase_customer import erase_customer
+from segments.customers.find_customer import find_customer
 from segments.customers.read_statements import holdings_of, statements_of
+from segments.customers.with_address import filter_by_address
 from segments.customers.write_customer import say_consents, write_customer
 from segments.errors import CustomerRefused
 from segments.models import Customer, CustomerState, StateBuild
-
-ODD_ID = re.compile(r"[\x00-\x1f\x7f]|^\s|\s$")
-
-
-def check_id(external_id: str) -> None:
-    """Of a customer who is to be made. Raises ValidationError."""
-    if ODD_ID.search(external_id):
-        raise ValidationError(
-            {"external_id": [_("Remove spaces and control characters around the ID.")]}
-        )
 
 
 @contextmanager
@@ -80,12 +71,20 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
     lookup_field = "external_id"
     lookup_value_regex = r"[^/\x00]{1,100}"
 
+    def get_object(self) -> Customer:
+        """Also by an id that came out of a spreadsheet."""
+        if known := find_customer(self.kwargs["external_id"]):
+            self.kwargs["external_id"] = known.external_id
+        return super().get_object()
+
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         filters = self.asked
         if "external_id" in filters:
             queryset = queryset.filter(external_id=filters["external_id"])
         if "email" in filters:
-            queryset = queryset.filter(email__iexact=filters["email"])
+            queryset = filter_by_address(queryset, "email", filters["email"])
+        if "phone" in filters:
+            queryset = filter_by_address(queryset, "phone", filters["phone"])
         if "updated_since" in filters:
             queryset = queryset.filter(updated_at__gte=filters["updated_since"])
         states = CustomerState.objects.select_related("micro_segment")
@@ -119,13 +118,12 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         serializer.is_valid(raise_exception=True)
         fields = serializer.validated_data
         may_create = request.user.has_perm("segments.add_customer")
-        check_id(external_id)
         with refusals_as_validation_errors():
             customer, is_new = write_customer(external_id, fields, at=at, may_create=may_create)
         if customer is None:
             raise PermissionDenied(_("You can update customers but not create them."))
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-        return self._answer(external_id, code)
+        return self._answer(customer.external_id, code)
 
     @extend_schema(
         summary=gettext_lazy("Change consents"),
@@ -163,8 +161,9 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
         said, by = serializer.validated_data, request.user.get_username()
         source = f"{said['source']} (API: {by})"[:100]
         with refusals_as_validation_errors():
+            customer = self.get_object()
             recorded = say_consents(
-                self.get_object(),
+                customer,
                 said["consents"],
                 source=source,
                 at=at,
@@ -172,7 +171,7 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
                 by_customer=said["by_customer"],
                 proof=said.get("proof"),
             )
-        customer = self.filter_queryset(self.get_queryset()).get(external_id=external_id)
+        customer = self.filter_queryset(self.get_queryset()).get(pk=customer.pk)
         context = self.get_serializer_context() | {"kept_withdrawn": recorded.kept_withdrawn}
         return Response(ConsentsAnswer(customer, context=context).data)
 

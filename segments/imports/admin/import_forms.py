@@ -90,6 +90,15 @@ class MappingForm(forms.Form):
     empty = forms.ChoiceField(
         label=_("Empty cells"), choices=EMPTY_CELLS, widget=UnfoldAdminSelectWidget
     )
+    country = forms.CharField(
+        label=_("Country of phone numbers"),
+        required=False,
+        max_length=2,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_(
+            "ISO 3166 code, for numbers without a country code. Empty: the organisation's."
+        ),
+    )
     encoding = forms.CharField(
         label=_("Encoding"), required=False, max_length=20, widget=UnfoldAdminTextInputWidget
     )
@@ -127,6 +136,7 @@ class MappingForm(forms.Form):
         "default_kind": {"events"},
         "create_customers": {"events", "contacts"},
         "create_campaigns": {"contacts"},
+        "country": {"customers", "events", "contacts", "suppressions"},
         "ignore": {"customers", "events"},
     }
 
@@ -202,6 +212,7 @@ class MappingForm(forms.Form):
             *("default_kind", "create_customers", "create_campaigns"),
         )
         choices = {name: said[name] for name in names if name in said}
+        choices["country"] = said.get("country", "").upper()
         return ImportOptions(**choices, ignore=tuple(said.get("ignore", ())))
 
 

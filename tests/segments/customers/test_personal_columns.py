@@ -18,7 +18,12 @@ from segments.customers.erase_customer import erase_customer
 from segments.imports.import_customers import customer_fields
 from segments.imports.spec import ImportOptions, ImportPlan
 from segments.models import Customer
-from segments.models.customer import FROM_MESSAGES, KEPT_AFTER_ERASURE, PROFILE
+from segments.models.customer import (
+    FROM_ADDRESSES,
+    FROM_MESSAGES,
+    KEPT_AFTER_ERASURE,
+    PROFILE,
+)
 from tests.factories import NOW, make_customer
 
 # A value of each personal column that erasure has to take away.
@@ -52,7 +57,7 @@ def columns() -> set[str]:
 
 
 def test_every_column_is_blanked_or_kept_for_a_reason():
-    declared = [*PROFILE, *FROM_MESSAGES, *KEPT_AFTER_ERASURE]
+    declared = [*PROFILE, *FROM_ADDRESSES, *FROM_MESSAGES, *KEPT_AFTER_ERASURE]
     assert sorted(declared) == sorted(columns())
     assert all(KEPT_AFTER_ERASURE.values())
 
@@ -70,8 +75,8 @@ def test_erasure_blanks_every_personal_column():
 
     assert erase_customer(anna, source="letter", at=NOW)
 
-    erased = Customer.objects.values(*ANNA).get(pk=anna.pk)
-    assert erased == PROFILE | FROM_MESSAGES
+    erased = Customer.objects.values(*ANNA, *FROM_ADDRESSES).get(pk=anna.pk)
+    assert erased == PROFILE | FROM_ADDRESSES | FROM_MESSAGES
     assert all(erased[name] != value for name, value in ANNA.items())
 
 
@@ -86,7 +91,7 @@ def test_what_is_said_of_a_person_can_be_imported():
 def test_what_is_said_of_a_person_goes_through_the_api():
     assert CustomerWrite().fields.keys() == PROFILE.keys()
     shown = CustomerSerializer().fields.keys()
-    assert columns() - shown == {"id", "topics_declined"}
+    assert columns() - shown == {"id", "topics_declined", *FROM_ADDRESSES}
 
 
 def test_the_admins_form_has_a_place_for_each_field():

@@ -127,7 +127,6 @@ def test_modes_create_only_and_update_only(tmp_path):
     [
         ("email", "anna@"),
         ("email", "anna@exаmple.com"),  # a Cyrillic letter
-        ("email", "anna\u200b@example.com"),
         ("email", "a@b..example"),
         ("email", f"{'a' * 65}@b.example"),
         ("phone", "call me"),

@@ -1,0 +1,97 @@
+"""Which customers share an address, and the locks under which their messages are counted.
+
+Whoever counts and makes contacts holds the lock of each address that the customers share with
+others, so of two workers the second sees what the first sent there. The list of these addresses
+changes only while nobody decides: deciders hold READING shared, and who changes it holds it alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from segments.models.customer import KEY_COLUMNS
+from segments.models.shared_address import MOST_SHARING
+
+READING = "hashtext('shared addresses')"
+ADDRESS_SPACE = 0x0D  # first key of the advisory locks of addresses
+
+COUNTED = " UNION ALL ".join(
+    f"SELECT '{column}' AS address_field, {key} AS key, count(*) AS n FROM segments_customer "
+    f"WHERE {key} <> '' AND erased_at IS NULL GROUP BY {key} HAVING count(*) > 1"
+    for column, key in KEY_COLUMNS.items()
+)
+MEMBERS = " UNION ALL ".join(
+    f"SELECT s.id, s.address_field, c.id AS customer_id FROM segments_sharedaddress s "
+    f"JOIN segments_customer c ON c.{key} = s.key AND c.{key} <> '' "
+    f"WHERE s.address_field = '{column}' AND NOT s.is_placeholder AND c.erased_at IS NULL"
+    for column, key in KEY_COLUMNS.items()
+)
+OF_THEM = " UNION ".join(
+    f"SELECT s.id FROM segments_sharedaddress s JOIN segments_customer c "
+    f"ON c.{key} = s.key AND c.{key} <> '' "
+    f"WHERE s.address_field = '{column}' AND NOT s.is_placeholder AND {{those}}"
+    for column, key in KEY_COLUMNS.items()
+)
+
+
+@dataclass(frozen=True)
+class SharedBy:
+    """The customers who share an address, in order of id."""
+
+    address_field: str
+    customer_ids: tuple[int, ...]
+
+
+@transaction.atomic
+def refresh_shared_addresses(*, at: datetime) -> int:
+    """List the addresses that several customers have by now; returns how many there are.
+
+    Counting takes as long as it takes; only what has changed is written while deciders wait.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS shared_counted")
+        cursor.execute(f"CREATE TEMPORARY TABLE shared_counted ON COMMIT DROP AS {COUNTED}")
+        cursor.execute(f"SELECT pg_advisory_xact_lock({READING})")
+        cursor.execute(
+            "DELETE FROM segments_sharedaddress s WHERE NOT EXISTS (SELECT FROM shared_counted n "
+            "WHERE n.address_field = s.address_field AND n.key = s.key)"
+        )
+        cursor.execute(
+            "INSERT INTO segments_sharedaddress (address_field, key, n_customers, is_placeholder, "
+            "since) SELECT address_field, key, n, n > %(most)s, %(at)s FROM shared_counted "
+            "ON CONFLICT (address_field, key) DO UPDATE SET n_customers = EXCLUDED.n_customers, "
+            "is_placeholder = EXCLUDED.is_placeholder "
+            "WHERE segments_sharedaddress.n_customers <> EXCLUDED.n_customers",
+            {"most": MOST_SHARING, "at": at},
+        )
+        cursor.execute("SELECT count(*) FROM shared_counted")
+        return cursor.fetchone()[0]
+
+
+def lock_shared_addresses(those: str, params: Sequence[Any]) -> list[SharedBy]:
+    """Hold the locks of the addresses that customers share with others, until the transaction ends.
+
+    those : SQL over segments_customer c. To be called after the locks of their blocks. The locks
+    are taken in one order by everybody, so nobody waits in a circle.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({READING})")
+        cursor.execute(f"SELECT id FROM ({OF_THEM.format(those=those)}) s", list(params) * 2)
+        ids = sorted(pk for (pk,) in cursor.fetchall())
+        if not ids:
+            return []
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, (id %% 2147483647)::int4) "
+            "FROM unnest(%s::bigint[]) WITH ORDINALITY AS s (id, place) ORDER BY place",
+            [ADDRESS_SPACE, ids],
+        )
+        cursor.execute(
+            f"SELECT address_field, array_agg(customer_id ORDER BY customer_id) "
+            f"FROM ({MEMBERS}) m WHERE id = ANY(%s) GROUP BY id, address_field "
+            "HAVING count(*) > 1 ORDER BY id",
+            [ids],
+        )
+        return [SharedBy(field, tuple(members)) for field, members in cursor.fetchall()]
