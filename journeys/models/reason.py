@@ -95,7 +95,7 @@ SENTENCES: Mapping[ReasonCode, Any] = {
     ReasonCode.ADDRESS_SUPPRESSED: _("The address is suppressed."),
     ReasonCode.NO_CONSENT: _("No consent for this channel."),
     ReasonCode.CONSENT_UNCLEAR: _(
-        "Consent for this channel is unclear: the newest statement could not be read."
+        "Consent for this channel is unclear: the latest statement could not be read."
     ),
     ReasonCode.NO_ADDRESS: _("No address for this channel."),
     ReasonCode.CAMPAIGN_INACTIVE: _("The campaign is no longer active."),

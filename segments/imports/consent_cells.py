@@ -198,7 +198,7 @@ def _list_kept(cursor: CursorWrapper, channels: list[str]) -> None:
     """Rows whose yes brought nothing back: KEPT, with the reason."""
     for channel in channels:
         reason = quote(
-            _("Consent kept withdrawn (%s): a later withdrawal stands.") % channel_label(channel)
+            _("Consent stays withdrawn (%s): there is a later withdrawal.") % channel_label(channel)
         )
         cursor.execute(
             f"INSERT INTO {KEPT} SELECT s.line, {reason} FROM {SAID} s JOIN {KEYS} k "

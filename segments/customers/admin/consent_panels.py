@@ -33,16 +33,18 @@ HOLDS: Mapping[bool | None, Any] = {
     None: gettext_lazy("unclear, nothing is sent"),
 }
 REASONS: Mapping[Why, str | Promise] = {
-    Why.NEWEST: gettext_lazy("It is the newest statement, said on %(moment)s."),
+    Why.NEWEST: gettext_lazy("This is the latest statement, of %(moment)s."),
     Why.NO_AT_THE_SAME_TIME: gettext_lazy(
-        "Yes and no were said at the same time, on %(moment)s: no wins."
+        "Consent was given and withdrawn at the same time, on %(moment)s, so the "
+        "withdrawal applies."
     ),
     Why.WITHDRAWN_BY_CUSTOMER: gettext_lazy(
-        "The customer withdrew it on %(moment)s. Only the customer, or a later statement with "
-        "proof, brings it back."
+        "The customer withdrew consent on %(moment)s. Only the customer, or a later "
+        "statement with proof, can give it again."
     ),
     Why.UNREADABLE: gettext_lazy(
-        "The newest statement, of %(moment)s, could not be read. The next readable one decides."
+        "The latest statement, of %(moment)s, could not be read. The next readable "
+        "statement decides."
     ),
 }
 
@@ -59,13 +61,13 @@ def consent_panels(customer: Customer) -> list[Panel]:
 
 def _what_holds(statements: list[Statement], titles: Mapping[int, str]) -> Panel:
     return Panel(
-        _("Consent: what holds, and why"),
+        _("Current consent"),
         [
             (subject_label(subject, titles), HOLDS[holding.allowed], reason_of(holding))
             for subject, holding in holdings_of(statements).items()
         ],
         headers=[_("Channel or topic"), _("Holds"), _("Why")],
-        empty=_("Nothing was said about consent yet: nothing is sent."),
+        empty=_("There is no statement about consent yet, so nothing is sent."),
     )
 
 

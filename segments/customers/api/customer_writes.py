@@ -130,8 +130,8 @@ class ConsentsWrite(Strict):
     at = MomentField(
         required=False,
         help_text=gettext_lazy(
-            "When the customer gave or withdrew consent (default: now). Without it a yes never "
-            "ends a withdrawal by the customer."
+            "When the customer gave or withdrew consent (default: now). Without it, a "
+            "yes never ends a withdrawal by the customer."
         ),
     )
     by_customer = serializers.BooleanField(

@@ -110,7 +110,9 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
         return StateSerializer(states[0], context=self.context).data if states else None
 
 
-@extend_schema_serializer(description=_("The customer as it is now, and what did not take effect."))
+@extend_schema_serializer(
+    description=_("The updated customer, and the changes that did not take effect.")
+)
 class ConsentsAnswer(CustomerSerializer):
     kept_withdrawn = serializers.SerializerMethodField()
 
@@ -125,7 +127,8 @@ class ConsentsAnswer(CustomerSerializer):
 
 @extend_schema_serializer(
     description=_(
-        "A yes or no to a channel or a topic. What files repeat is one, with its first time."
+        "A yes or no to a channel or a topic. Repetitions in files count as one "
+        "statement, with the time of the first."
     )
 )
 class StatementSerializer(ReadOnly, serializers.Serializer):
@@ -134,14 +137,14 @@ class StatementSerializer(ReadOnly, serializers.Serializer):
     says_yes = serializers.BooleanField(
         allow_null=True, help_text=_("Null: the statement could not be read.")
     )
-    said_at = MomentField(help_text=_("When it was said, the last time."))
+    said_at = MomentField(help_text=_("Time of the statement; if repeated, the last one."))
     first_said_at = MomentField(
-        allow_null=True, help_text=_("When it was said first, if repeated.")
+        allow_null=True, help_text=_("Time of the first statement, if repeated.")
     )
-    recorded_at = MomentField(help_text=_("When it was received."))
-    kind = serializers.CharField(help_text=_("By what: file, api, unsubscribe_page and so on."))
+    recorded_at = MomentField(help_text=_("Time at which it was received."))
+    kind = serializers.CharField(help_text=_("Source: file, api, unsubscribe_page and so on."))
     source = serializers.CharField()
-    by_customer = serializers.BooleanField(help_text=_("Said by the customer in person."))
+    by_customer = serializers.BooleanField(help_text=_("Stated by the customer in person."))
     brings_back = serializers.BooleanField(
         help_text=_("A yes that counts even though the customer withdrew earlier.")
     )
@@ -159,14 +162,16 @@ class StatementSerializer(ReadOnly, serializers.Serializer):
 class HoldingSerializer(ReadOnly, serializers.Serializer):
     channel = ChannelField(allow_null=True)
     topic = serializers.IntegerField(allow_null=True)
-    allowed = serializers.BooleanField(allow_null=True, help_text=_("Null: unclear, held."))
+    allowed = serializers.BooleanField(
+        allow_null=True, help_text=_("Null: unclear, so nothing is sent.")
+    )
     why = serializers.CharField()
     said_at = MomentField(help_text=_("Time of the statement that decides."))
 
 
 @extend_schema_serializer(
     description=_(
-        "Everything that was said about a customer's consents, newest first, and what holds."
+        "All statements about a customer's consents, newest first, and the current consents."
     )
 )
 class ConsentRecordSerializer(ReadOnly, serializers.Serializer):

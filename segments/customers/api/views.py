@@ -178,8 +178,8 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
     @extend_schema(
         summary=gettext_lazy("Statements about consent"),
         description=gettext_lazy(
-            "All statements about the customer's consents, newest first, with their source and "
-            "proof; and what holds, and why."
+            "All statements about the customer's consents, newest first, with source and "
+            "proof, and the current consents with the reason."
         ),
         responses={200: ConsentRecordSerializer},
     )

@@ -106,8 +106,7 @@ class MappingForm(forms.Form):
         label=_("File made at"),
         widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local", "step": "1"}),
         help_text=_(
-            "What the file says about consents counts as said at this time. A withdrawal after "
-            "it stays."
+            "Consents in the file count as given at this time. Later withdrawals stay in force."
         ),
     )
     default_kind = forms.CharField(

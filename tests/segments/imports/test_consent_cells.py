@@ -55,7 +55,7 @@ def test_the_nightly_file_brings_back_nobody_who_unsubscribed(tmp_path, client):
         job = import_text(tmp_path, NIGHTLY, at=datetime.now(UTC) + night * DAY)
         assert counts(job) == (2, 0, 0, 2, 0)
         assert job.n_kept_withdrawn == 1
-        assert kept(job) == {2: "Consent kept withdrawn (e-mail): a later withdrawal stands."}
+        assert kept(job) == {2: "Consent stays withdrawn (e-mail): there is a later withdrawal."}
     assert (allowed("C01-1"), allowed("C01-2")) == ([], [EMAIL])
 
 
