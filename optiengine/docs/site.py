@@ -26,9 +26,6 @@ ORIGINAL = "en"
 # code, or against it, and are in English only.
 ENGLISH_ONLY = {
     "benchmarks",
-    "explanation/architecture",
-    "explanation/ledger",
-    "explanation/principles",
     "explanation/style",
     "explanation/words",
     "reference/api",
