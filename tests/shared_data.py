@@ -19,3 +19,11 @@ def shared_file(relative: str) -> Path:
             allow_module_level=True,
         )
     return path
+
+
+def field_case(relative: str) -> Path:
+    """A file of the cases from the field; skips the test where it is missing."""
+    path = shared_file("").parent / "cases" / relative
+    if not path.exists():
+        pytest.skip(f"needs the case {relative}: not found in {path.parent}")
+    return path

@@ -15,7 +15,7 @@ from segments.channels import address_fields
 from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import suppress_addresses
 from segments.customers.with_address import is_address
-from segments.models import ConsentStatement, Customer, Event, Suppression
+from segments.models import ConsentStatement, Customer, Event, ImportJob, Suppression
 from segments.models.consent import ConsentSource
 from segments.models.customer import FROM_ADDRESSES, FROM_MESSAGES, PROFILE
 
@@ -47,6 +47,14 @@ def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
         **PROFILE, **FROM_ADDRESSES, **FROM_MESSAGES, erased_at=at, updated_at=at
     )
     Event.objects.filter(customer=locked).exclude(properties={}).update(properties={})
+    _forget_samples()
     for erase in ALSO_ERASED:
         erase(locked.pk)
     return True
+
+
+def _forget_samples() -> None:
+    """Cells that imports could not read, of whomever: nothing says whose they are."""
+    for job in ImportJob.objects.filter(warnings__contains=[{"samples": [{}]}]):
+        job.warnings = [warning | {"samples": []} for warning in job.warnings]
+        job.save(update_fields=["warnings"])

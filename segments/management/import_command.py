@@ -1,7 +1,9 @@
 """Base class of the import commands."""
 
+import sys
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -12,6 +14,7 @@ from tqdm import tqdm
 from optiengine.lib.command import FiguresCommand
 from segments.errors import ImportRefused
 from segments.imports.import_file import create_import, run_import
+from segments.imports.preview_file import preview_file
 from segments.imports.spec import ImportOptions
 from segments.models import ImportJob
 
@@ -123,6 +126,22 @@ class ImportCommand(FiguresCommand):
     def mapping_of(self, options: Mapping[str, Any]) -> dict[str, str]:
         return dict(options["map"])
 
+    def ask(self, options: dict[str, Any], at: datetime) -> None:
+        """Ask the person at the terminal what the file leaves open; answers go into `options`."""
+        shown = preview_file(
+            options["file"],
+            self.kind,
+            self.mapping_of(options),
+            at=at,
+            options=ImportOptions(**self.options_of(options)),
+            encoding=options["encoding"],
+            n_rows=1,
+        )
+        for column in shown.read:
+            if column.question:
+                self.stderr.write(column.question)
+                options[column.option] = input(f"--{column.option} ").strip()
+
     def compute(self, **options: Any) -> dict[str, Any]:
         at = options["at"] or timezone.now()
         made_at = options["made_at"] or options["at"]
@@ -131,6 +150,8 @@ class ImportCommand(FiguresCommand):
                 raise CommandError(f"{name} needs a time zone: 2026-03-01T09:00+00:00.")
         started = time.monotonic()
         try:
+            if sys.stdin.isatty():
+                self.ask(options, at)
             job = create_import(
                 kind=self.kind,
                 path=options["file"],

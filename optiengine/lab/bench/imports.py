@@ -12,7 +12,8 @@ from optiengine.lab.bench.process import BenchFailed, Measured, measure
 from segments.imports.import_file import create_import, run_import
 
 N_ROWS = 1_000_000
-N_STEPS = 5
+N_STEPS = 7
+ODD_SHARE = 0.05
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 COLUMNS = {
     "import_rows": "rows of the generated file, 13 columns",
@@ -21,6 +22,8 @@ COLUMNS = {
     "import_peak_mb": "most memory of the importing process, in MiB",
     "import_again_seconds": "wall time of the same file again: no row is new",
     "import_again_peak_mb": "memory of that",
+    "import_odd_seconds": "wall time of the same customers, new again, with 5 % odd cells",
+    "import_odd_ratio": "import_odd_seconds / import_seconds",
     "import_limit_seconds": "bare COPY into a staging table and one INSERT … ON CONFLICT of the\n"
     + " " * 27
     + "same columns, unchecked; mean of once before and once after ours",
@@ -66,8 +69,14 @@ def bench_import(
     after = measured("import_limit")
     step("again")
     again = measured("import")
+    step("odd file")
+    write_customers(path, n, odd_share=ODD_SHARE)
+    measured("import_forget")
+    step("odd import")
+    odd = measured("import")
     path.unlink()
-    for done, outcome in ((first, "n_created"), (again, "n_unchanged")):
+    outcomes = ((first, "n_created"), (again, "n_unchanged"), (odd, "n_created"))
+    for done, outcome in outcomes:
         if done.found[0][outcome] != n:
             raise BenchFailed(f"Of {n} rows {done.found[0][outcome]} were {outcome}.")
     limit = (before.seconds + after.seconds) / 2
@@ -78,6 +87,8 @@ def bench_import(
         "import_peak_mb": round(first.peak_mb, 1),
         "import_again_seconds": round(again.seconds, 2),
         "import_again_peak_mb": round(again.peak_mb, 1),
+        "import_odd_seconds": round(odd.seconds, 2),
+        "import_odd_ratio": round(odd.seconds / first.seconds, 2),
         "import_limit_seconds": round(limit, 2),
         "import_ratio": round(first.seconds / limit, 2),
     }
@@ -88,6 +99,12 @@ def task_import(path: str) -> dict[str, int]:
     if job.error:
         raise BenchFailed(job.error)
     return {"n_created": job.n_created, "n_unchanged": job.n_unchanged}
+
+
+def task_import_forget(path: str) -> None:
+    """No customers, as before the first import."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE segments_customer CASCADE")
 
 
 def task_import_limit(path: str) -> None:

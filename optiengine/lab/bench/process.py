@@ -21,6 +21,7 @@ from typing import IO, Any, cast
 ENV = {"OPENBLAS_NUM_THREADS": "1"}  # workers share the processors by chunks, not by threads
 TASKS = {
     "import": "optiengine.lab.bench.imports",
+    "import_forget": "optiengine.lab.bench.imports",
     "import_limit": "optiengine.lab.bench.imports",
     "prepare": "optiengine.lab.bench.decisions_data",
     "ready": "optiengine.lab.bench.decisions",

@@ -10,7 +10,7 @@ from journeys.models import ReasonCode, make_reason
 from optiengine.lib.partitions import ensure_partitions
 from segments.customers.erase_customer import erase_customer
 from segments.customers.record_consents import record_consents
-from segments.models import ConsentStatement, Customer, Event
+from segments.models import ConsentStatement, Customer, Event, ImportJob
 from segments.models.consent import ConsentSource
 from tests.factories import DAY, NOW, make_customer, make_delivery
 from tests.segments.importing import counts, import_text, rejected
@@ -132,3 +132,17 @@ def test_a_customer_without_any_address_can_be_erased():
     assert erase_customer(nobody, source="letter", at=NOW)
     nobody.refresh_from_db()
     assert (nobody.phone, nobody.erased_at) == ("", NOW)
+
+
+@pytest.mark.django_db
+def test_cells_that_an_import_could_not_read_are_forgotten():
+    job = ImportJob.objects.create(
+        kind="customers",
+        file_name="file.csv",
+        n_warnings=1,
+        warnings=[{"column": "phone", "n_cells": 1, "samples": [{"line": 2, "cell": "555 x 12"}]}],
+        created_at=NOW,
+    )
+    erase_customer(make_customer(), source="test", at=NOW)
+    job.refresh_from_db()
+    assert job.warnings == [{"column": "phone", "n_cells": 1, "samples": []}]

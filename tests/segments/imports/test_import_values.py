@@ -158,6 +158,20 @@ def test_an_order_that_the_column_leaves_open_is_asked_for(tmp_path, capsys):
     assert Event.objects.earliest("occurred_at").occurred_at == datetime(2025, 3, 4, tzinfo=UTC)
 
 
+def test_a_person_at_a_terminal_is_asked(tmp_path, monkeypatch):
+    path = tmp_path / "file.csv"
+    path.write_text("customer;date;amount\nanna;03/04/2025;1.234\n")
+    answers = {"--dates ": "mdy", "--decimal ": ","}
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", answers.__getitem__)
+
+    call_command("import_events", str(path), "--create-customers")
+
+    event = Event.objects.get()
+    assert event.occurred_at == datetime(2025, 3, 4, tzinfo=UTC)
+    assert event.amount_cents == 123_400
+
+
 def test_of_a_moment_a_date_is_its_day_in_the_organisations_zone(tmp_path):
     Organisation.current()
     Organisation.objects.update(time_zone="America/New_York")
