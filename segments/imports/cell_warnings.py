@@ -11,6 +11,7 @@ from segments.imports.fields import UNREADABLE, Field
 from segments.imports.spec import ImportPlan, ImportSpec
 from segments.imports.staging import (
     CHECKED,
+    STAGED,
     as_written,
     cell_name,
     cells_read,
@@ -35,6 +36,11 @@ class CellWarnings:
         return {"column": self.column, "n_cells": self.n_cells, "samples": samples}
 
 
+# Cut out before any join, of which there may be more than the planner reorders.
+WARNED_ROWS = (
+    f"(SELECT s.* FROM {STAGED} s "
+    f"WHERE s.line IN (SELECT line FROM {CHECKED} WHERE warned IS NOT NULL))"
+)
 # One row per warned cell: its line, and the name of its field or, of an extra column, its cell.
 WARNED_CELLS = f"SELECT v.line, w.name FROM {CHECKED} v CROSS JOIN unnest(v.warned) AS w (name)"
 
@@ -56,7 +62,7 @@ def count_warnings(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) ->
         f"SELECT w.name, w.n_cells, w.line, left(CASE w.name {' '.join(shown)} END, 60) FROM "
         "(SELECT line, name, count(*) OVER (PARTITION BY name) AS n_cells, "
         f"row_number() OVER (PARTITION BY name ORDER BY line) AS place FROM ({WARNED_CELLS}) w) w "
-        f"JOIN {source_of(plan)} s USING (line) WHERE w.place <= {N_SAMPLES} ORDER BY w.line"
+        f"JOIN {source_of(plan, WARNED_ROWS)} s USING (line) WHERE w.place <= {N_SAMPLES} ORDER BY w.line"
     )
     samples_of: dict[str, tuple[int, list[tuple[int, str]]]] = {}
     for name, n_cells, line, cell in cursor.fetchall():
@@ -92,7 +98,7 @@ def warned_rows(spec: ImportSpec, plan: ImportPlan) -> str:
         return "SELECT NULL::bigint AS line, NULL::text AS reason WHERE false"
     return (
         f"SELECT w.line, string_agg(CASE w.name {' '.join(whens)} END, ' ') AS reason "
-        f"FROM ({WARNED_CELLS}) w JOIN {source_of(plan)} s USING (line) GROUP BY w.line"
+        f"FROM ({WARNED_CELLS}) w JOIN {source_of(plan, WARNED_ROWS)} s USING (line) GROUP BY w.line"
     )
 
 

@@ -133,14 +133,14 @@ def respelt_table(cell: str) -> str:
     return RESPELT + cell_name(cell)
 
 
-def source_of(plan: ImportPlan) -> str:
-    """SQL of the staged rows with their cells as they are to be read.
+def source_of(plan: ImportPlan, rows: str = STAGED) -> str:
+    """SQL of staged rows with their cells as they are to be read; rows : a table or query of them.
 
     Of a column with other spellings raw_c5 is the cell as it is written, and why_c5 why it cannot
     be read, in a sentence, where that has one of its own.
     """
     if not plan.respelt:
-        return STAGED
+        return rows
     columns, joins = ["s.line", "s.problem"], []
     for cell in plan.cells.values():
         name, table = cell_name(cell), respelt_table(cell)
@@ -152,7 +152,7 @@ def source_of(plan: ImportPlan) -> str:
         )
         columns += [f"{cell} AS raw_{name}", f"{table}.reason AS why_{name}"]
         joins.append(f"LEFT JOIN {table} ON {table}.cell = {cell}")
-    return f"(SELECT {', '.join(columns)} FROM {STAGED} s {' '.join(joins)})"
+    return f"(SELECT {', '.join(columns)} FROM {rows} s {' '.join(joins)})"
 
 
 def as_written(cell: str, plan: ImportPlan) -> str:

@@ -25,7 +25,7 @@ def customers(*names):
     return list(Customer.objects.order_by("external_id").values_list(*names))
 
 
-def test_withdrawals_beside_bad_cells():
+def test_withdrawals_in_rows_with_bad_cells():
     import_case("customers", "withdrawal_beside_a_bad_cell/before.csv", "--at=2026-01-01T00:00Z")
     job = import_case(
         "customers", "withdrawal_beside_a_bad_cell/after.csv", "--at=2026-01-02T00:00Z"
