@@ -62,7 +62,8 @@ def count_warnings(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) ->
         f"SELECT w.name, w.n_cells, w.line, left(CASE w.name {' '.join(shown)} END, 60) FROM "
         "(SELECT line, name, count(*) OVER (PARTITION BY name) AS n_cells, "
         f"row_number() OVER (PARTITION BY name ORDER BY line) AS place FROM ({WARNED_CELLS}) w) w "
-        f"JOIN {source_of(plan, WARNED_ROWS)} s USING (line) WHERE w.place <= {N_SAMPLES} ORDER BY w.line"
+        f"JOIN {source_of(plan, WARNED_ROWS)} s USING (line) "
+        f"WHERE w.place <= {N_SAMPLES} ORDER BY w.line"
     )
     samples_of: dict[str, tuple[int, list[tuple[int, str]]]] = {}
     for name, n_cells, line, cell in cursor.fetchall():
@@ -98,7 +99,8 @@ def warned_rows(spec: ImportSpec, plan: ImportPlan) -> str:
         return "SELECT NULL::bigint AS line, NULL::text AS reason WHERE false"
     return (
         f"SELECT w.line, string_agg(CASE w.name {' '.join(whens)} END, ' ') AS reason "
-        f"FROM ({WARNED_CELLS}) w JOIN {source_of(plan, WARNED_ROWS)} s USING (line) GROUP BY w.line"
+        f"FROM ({WARNED_CELLS}) w JOIN {source_of(plan, WARNED_ROWS)} s USING (line) "
+        "GROUP BY w.line"
     )
 
 
