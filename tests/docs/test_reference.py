@@ -280,7 +280,7 @@ def keys_in(function: Callable[..., object]) -> set[str]:
         for node in ast.walk(ast.parse(dedent(inspect.getsource(function))))
         if isinstance(node, ast.Dict)
         for key in node.keys
-        if isinstance(key, ast.Constant)
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
     }
 
 

@@ -39,7 +39,9 @@ class SignUpWrite(Strict):
 
 @extend_schema_serializer(description=_("The sign-up waits for its confirmation."))
 class SignUpBegun(ReadOnly, serializers.Serializer):
-    status = serializers.CharField(help_text=_("Always “begun”, whoever the address belongs to."))
+    status = serializers.CharField(
+        help_text=_("Always “begun”, whether the address is known or not.")
+    )
 
 
 class SignUpViewSet(StrictView, GenericViewSet):
