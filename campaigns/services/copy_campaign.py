@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import CharField, Model, Q
 from django.utils.translation import gettext as _
 
 from campaigns.models import (
@@ -67,7 +67,7 @@ def copy_campaign(original: Campaign, *, today: date) -> CampaignCopy:
 
 def free_name(model: type[Model], name: str) -> str:
     """Of a copy: “Spring (copy)”, “Spring (copy 2)” and so on, as long as the column allows."""
-    longest = model._meta.get_field("name").max_length or 100
+    longest = cast(CharField, model._meta.get_field("name")).max_length or 100
     number = 1
     while True:
         mark = _("copy") if number == 1 else f"{_('copy')} {number}"

@@ -34,12 +34,14 @@ def expect_near(as_of: date, now: datetime) -> None:
     if runs.filter(as_of=as_of).exists():
         return
     last = runs.order_by("-as_of").values_list("as_of", flat=True).first()
-    words = {"day": as_of, "last": last, "today": Organisation.current().today(now)}
+    today, near = Organisation.current().today(now), timedelta(days=NEAR_DAYS)
     if last is None:
-        if as_of < words["today"] - timedelta(days=NEAR_DAYS):
-            raise RunRefused(_("%(day)s is far from today, %(today)s.") % words)
-    elif not last < as_of <= last + timedelta(days=NEAR_DAYS):
-        raise RunRefused(_("%(day)s is far from the last day that was run, %(last)s.") % words)
+        if as_of < today - near:
+            text = _("%(day)s is far from today, %(today)s.")
+            raise RunRefused(text % {"day": as_of, "today": today})
+    elif not last < as_of <= last + near:
+        text = _("%(day)s is far from the last day that was run, %(last)s.")
+        raise RunRefused(text % {"day": as_of, "last": last})
 
 
 @transaction.atomic

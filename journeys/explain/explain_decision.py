@@ -148,7 +148,7 @@ def _with_notes(
 ) -> list[Option]:
     """What is said of earlier reservations, with the first option of each campaign they are of."""
     notes = dict(earlier_reservations(decision, live, live.decided_at if live else decided_at))
-    return [replace(o, note=notes.pop(o.campaign_id, "")) for o in options]
+    return [replace(o, note=notes.pop(o.campaign_id or 0, "")) for o in options]
 
 
 def _in_order(options: list[Option]) -> list[Option]:

@@ -20,9 +20,18 @@ from segments.models import FeatureSet, Organisation
 from segments.state.build_state import build_state
 from segments.state.customer_facts import FACTS, collect_facts
 from segments.state.features import active_features
-from tests.factories import DAY, make_action, make_campaign, make_contact, make_customer, make_goal
+from tests.factories import (
+    DAY,
+    NOW,
+    make_action,
+    make_campaign,
+    make_contact,
+    make_customer,
+    make_goal,
+)
 from tests.journeys.engine import make_plan
 from tests.reports.ledger import make_members
+from tests.segments.importing import counts, import_text
 from tests.segments.stories import days_before, event, features_of, store
 
 pytestmark = pytest.mark.django_db
@@ -139,6 +148,38 @@ def test_an_order_of_100_less_30_given_back_is_70_whatever_the_file_wrote(kind, 
     assert features["orders_total"] == outcome.n_responses == 1
     assert features["recency_days"] == (CLOSED - DAY).days - 1
     assert features["mean_order_cents"] == 10_000
+
+
+FILE = """customer,date,kind,amount,id
+A,{d1},order,100,1
+A,{d2},return,30,2
+B,{d1},order,100,3
+B,{d2},return,-30,4
+C,{d1},order,100,5
+C,{d2},order,-30,6
+D,{d1},order,100,7
+D,{d2},refund,30,8
+"""
+
+
+def test_a_file_with_returns_in_two_signs_is_70_in_features_and_outcomes(tmp_path):
+    ensure_partitions("journeys_outcome", DAY, CLOSED)
+    action = make_action(make_campaign(goal=make_goal(window_days=WINDOW)))
+    customers = [make_customer(external_id=name) for name in "ABCD"]
+    for customer in customers:
+        make_contact(customer, action)
+    days = {"d1": DAY + timedelta(days=1), "d2": DAY + timedelta(days=2)}
+    job = import_text(
+        tmp_path, FILE.format(**days), kind="events", source="shop", at=NOW + timedelta(days=5)
+    )
+    assert counts(job)[1] == 8
+
+    build = build_state(CLOSED)
+    measure_outcomes(CLOSED)
+
+    states = [features_of(c.states.get(as_of=CLOSED), build) for c in customers]
+    assert [state["margin_90d_cents"] for state in states] == [7_000] * 4
+    assert list(Outcome.objects.values_list("margin_cents", flat=True)) == [7_000] * 4
 
 
 def test_no_query_of_its_own_knows_what_a_return_is():

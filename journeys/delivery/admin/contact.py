@@ -1,13 +1,13 @@
 """The contact ledger and what came of it: read, never edited."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from journeys.models import Contact, Outcome
+from journeys.models import Contact, Outcome, OutcomeChange
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import money, number, percent
 from segments.currency import with_currency
@@ -58,7 +58,16 @@ class ContactAdmin(ReadOnlyAdmin):
 
 @admin.register(Outcome)
 class OutcomeAdmin(ReadOnlyAdmin):
-    list_display = ["as_of", "customer", "campaign", "responses", "margin", "clv_change", "value"]
+    list_display = [
+        "as_of",
+        "customer",
+        "campaign",
+        "responses",
+        "margin",
+        "clv_change",
+        "value",
+        "late",
+    ]
     list_select_related = ["contact__customer", "contact__campaign"]
     fields = ["contact", "as_of", "measured_on", "responses", "margin", "clv_change", "value"]
     readonly_fields = ["responses", "margin", "clv_change", "value"]
@@ -67,7 +76,11 @@ class OutcomeAdmin(ReadOnlyAdmin):
     raw_id_fields = ["contact"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Outcome]:
-        return with_currency(super().get_queryset(request))
+        newest = OutcomeChange.objects.filter(contact=OuterRef("contact")).order_by("-changed_on")
+        return with_currency(super().get_queryset(request)).annotate(
+            late_value=Subquery(newest.values("value_cents")[:1]),
+            late_on=Subquery(newest.values("changed_on")[:1]),
+        )
 
     @admin.display(description=_("customer"))
     def customer(self, outcome: Outcome) -> str:
@@ -92,3 +105,12 @@ class OutcomeAdmin(ReadOnlyAdmin):
     @admin.display(description=_("value"))
     def value(self, outcome: Outcome) -> str:
         return money(outcome.value_cents, outcome.currency)  # type: ignore[attr-defined]
+
+    @admin.display(description=_("late or corrected events"))
+    def late(self, outcome: Outcome) -> str:
+        """To which value they changed it last, and on which day."""
+        if outcome.late_on is None:  # type: ignore[attr-defined]
+            return "–"
+        value = money(outcome.late_value, outcome.currency)  # type: ignore[attr-defined]
+        day = date_format(outcome.late_on, "SHORT_DATE_FORMAT")  # type: ignore[attr-defined]
+        return f"{value}, {day}"

@@ -14,6 +14,7 @@ from journeys.explain.explain_decision import explain_decision
 from journeys.explain.replay_run import replay_live, replay_run
 from journeys.jobs.run_day import run_day
 from journeys.learning.measure_outcomes import measure_outcomes
+from journeys.maps.edit_map import launch_map, pause_map
 from journeys.models import (
     ChannelRoute,
     Contact,
@@ -37,6 +38,8 @@ from tests.factories import (
     make_customer,
     make_delivery,
 )
+from tests.journeys.drawn_maps import ENTRY, draw, launch, make_step_campaign, move, put_in
+from tests.journeys.drawn_maps import send as send_step
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
 pytestmark = pytest.mark.django_db
@@ -150,6 +153,26 @@ def test_nobody_of_a_stopped_day_is_measured_and_all_others_are(campaign):
     assert measure_outcomes(day(9)) == 0  # the windows of the stopped day have closed
     assert measure_outcomes(day(12)) == N
     assert set(Outcome.objects.values_list("as_of", flat=True)) == {day(3)}
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_paused_journey_holds_the_messages_of_its_steps(resumed):
+    make_plan()
+    (anna,) = make_customers(1)
+    journey = launch(draw({"e": ENTRY, "m": send_step(make_step_campaign(control_share=0))}, "e>m"))
+    put_in(journey, anna, at=NOW)
+    move(NOW)
+    decide_day()
+    pause_map(journey)
+
+    assert send(NOW) == {"new": 1}
+    assert Delivery.objects.get().reason_code == ReasonCode.JOURNEY_PAUSED
+    if resumed:
+        launch_map(journey, by="anna", at=NOW)
+        assert send(NOW + MINUTES) == {"sent": 1}
+    else:
+        assert send(at(3)) == {"suppressed": 1}
+        assert Release.objects.get().reason_code == ReasonCode.JOURNEY_PAUSED
 
 
 @pytest.mark.parametrize(
