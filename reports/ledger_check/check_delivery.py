@@ -44,6 +44,7 @@ REASONS = {
     "journey_paused": 14,
     "route_closed": 15,
     "sending_stopped": 16,
+    "address_unsettled": 17,
     "quiet_hours": 20,
     "frequency_cap": 21,
     "minimum_gap": 22,

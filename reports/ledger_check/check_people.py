@@ -2,7 +2,8 @@
 
 The list of suppressed addresses holds hashes, so addresses are hashed once more here. A customer's
 row does not say which addresses it held before: a message says something only where the row was
-not written since, for then it went to the address that is there now.
+not written since, for then it went to the address that is there now. That is looked for by its
+normal form, and as the row says that it is compared.
 """
 
 import hmac

@@ -201,10 +201,9 @@ def read_people(
     """erased : people as they were before, with the second (`at`) at which they were erased."""
     of_countries, fields = _zones_of_countries(), address_fields()
     columns = {"id", "external_id", "country", "time_zone", "topics_declined", "updated_at"}
-    keys = {f"{field}_key" for field in fields.values()}
+    columns |= {"erased_at", *fields.values(), *(f"{field}_key" for field in fields.values())}
     stored = rows(
-        f"SELECT {', '.join(columns | keys | {'erased_at', *fields.values()})} FROM segments_customer"
-        " WHERE id BETWEEN %s AND %s",
+        f"SELECT {', '.join(columns)} FROM segments_customer WHERE id BETWEEN %s AND %s",
         *ids,
     )
     people = {}

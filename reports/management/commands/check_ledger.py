@@ -66,19 +66,7 @@ class Command(FiguresCommand):
         return {
             "since": moment,
             "until": now,
-            "rules": [
-                {
-                    "rule": finding.name,
-                    "checked": finding.n_checked,
-                    "put_to_test": finding.n_tested,
-                    "unclear": finding.n_unclear,
-                    "violated": finding.n_violated,
-                    "examples": [
-                        f"{at:%Y-%m-%d %H:%M:%S} {text}" for at, text in finding.violations
-                    ],
-                }
-                for finding in self.findings
-            ],
+            "rules": [_as_figures(finding) for finding in self.findings],
             "not_checked": list(NOT_CHECKED),
         }
 
