@@ -276,7 +276,7 @@ class TestRuns:
         make_customers(3)
         make_action(make_campaign(control_share=0))
         run = decide_day()
-        Delivery.objects.update(status="suppressed", reason_code=ReasonCode.CAMPAIGN_INACTIVE)
+        Delivery.objects.update(status="unknown", reason_code=ReasonCode.INTERRUPTED)
         DecisionRun.objects.filter(pk=run.pk).update(**fields)
         return run
 
