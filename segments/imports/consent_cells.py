@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 from psycopg.sql import quote
 
 from segments.channel_labels import channel_label
-from segments.channels import CHANNELS
+from segments.channels import CHANNELS, address_field
 from segments.customers.derive_consents import derive_consents
 from segments.imports.fields import Field
 from segments.imports.spec import ImportPlan
 from segments.imports.staging import CHECKED, KEPT, REJECTED, as_written, count, source_of
 from segments.models.consent import SET_BITS, ConsentSource
+from segments.models.customer import KEY_COLUMNS
 
 # Temporary tables of a merge.
 SAID, KEYS = "import_said", "import_consent_keys"
@@ -103,7 +104,23 @@ def _gather(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, Field]) -
     )
     if count(cursor, f"SELECT count(*) FROM {REJECTED}"):
         _gather_rejected(cursor, plan, fields)
+    for channel in channels:
+        _say_no_to_one_address(cursor, channel)
     cursor.execute(f"ANALYZE {SAID}")
+
+
+def _say_no_to_one_address(cursor: CursorWrapper, channel: str) -> None:
+    """Rows of one mailbox or number are about one person: if one says no, all of them do."""
+    field = address_field(channel)
+    if field is None:
+        return
+    key, says = KEY_COLUMNS[field], f"consent_{channel}"
+    cursor.execute(
+        f"UPDATE {SAID} s SET {says} = false FROM segments_customer c "
+        f"WHERE c.id = s.customer_id AND s.{says} AND c.{key} <> '' AND c.{key} IN "
+        f"(SELECT o.{key} FROM {SAID} n JOIN segments_customer o ON o.id = n.customer_id "
+        f"WHERE NOT n.{says} AND o.{key} <> '')"
+    )
 
 
 def _gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, Field]) -> None:
