@@ -68,7 +68,7 @@ def test_a_withdrawal_takes_effect_although_another_cell_is_bad(tmp_path):
     )
     after = (
         f"{head}C16-1,ola.c16@example.com,+48501000001,no\nC16-2,per.c16@example.com,n/a,no\n"
-        "C16-3,sam.c16@example.com,555-0100 ext. 12,no\n"
+        "C16-3,sam.c16@example.com,call me,no\n"
     )
     job = import_text(tmp_path, after, at=NOW + DAY)
     assert {name for name in Customer.objects.values_list("consents", flat=True) if name} == set()

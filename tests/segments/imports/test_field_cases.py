@@ -31,7 +31,7 @@ def test_withdrawals_in_rows_with_bad_cells():
         "customers", "withdrawal_beside_a_bad_cell/after.csv", "--at=2026-01-02T00:00Z"
     )
     assert [consents for (consents,) in customers("consents")] == [[], [], []]
-    assert (job.n_rejected, job.warnings[0]["column"], job.n_warnings) == (0, "phone", 2)
+    assert (job.n_rejected, [warning["column"] for warning in job.warnings]) == (0, ["phone"])
 
 
 def test_thousands_are_not_read_as_decimals():

@@ -38,8 +38,7 @@ GOOD = "id,first_name,note\n1,Anna,a\n2,Bruno,b\n"
         (",Eve,c", "customer ID is missing"),
         (
             "1.23E+15,Eve,c",
-            "” is not a valid ID: it is longer than 100 characters or was "
-            "altered by a spreadsheet.",
+            "altered by a spreadsheet",
         ),
         (f"{'9' * 101},Eve,c", "longer than 100"),
     ],
@@ -123,7 +122,7 @@ def test_a_cell_that_cannot_be_read_keeps_the_stored_value(tmp_path):
 
 
 def test_warnings_come_back_with_the_rejected_rows_to_be_corrected(tmp_path):
-    text = "id,phone,note\n1,n/a,x\n,1,y\n3,555-0100 ext. 12,z\n"
+    text = "id,phone,note\n1,n/a,x\n,1,y\n3,call me,z\n"
     job = import_text(tmp_path, text)
     assert counts(job) == (3, 2, 0, 0, 1)
     with Path(job.rejected_path).open(encoding="utf-8-sig", newline="") as file:
@@ -145,7 +144,7 @@ def test_warnings_of_rows_that_are_rejected_later_are_not_counted(tmp_path):
 
 
 def test_warnings_of_many_columns_are_grouped_by_column(tmp_path):
-    rows = "".join(f"{i},n/a,Mars,x@y\n" for i in range(30))
+    rows = "".join(f"{i},n/a,Mars,x@y\n" for i in range(1, 31))
     job = import_text(tmp_path, f"id,phone,time_zone,email\n{rows}")
     assert counts(job) == (30, 30, 0, 0, 0)
     assert [(w["column"], w["n_cells"], len(w["samples"])) for w in job.warnings] == [
@@ -156,7 +155,7 @@ def test_warnings_of_many_columns_are_grouped_by_column(tmp_path):
 
 
 def test_bytes_that_are_not_of_the_encoding_cost_their_cell(tmp_path):
-    text = "id,first_name,note\n" + "".join(f"{i},Çağla,ü\n" for i in range(20))
+    text = "id,first_name,note\n" + "".join(f"{i},Çağla,ü\n" for i in range(1, 21))
     content = text.encode() + b"99,Ren\xe9,x\n9\xe9,Eve,x\n"
     job = import_bytes(tmp_path, content)
 
@@ -168,7 +167,7 @@ def test_bytes_that_are_not_of_the_encoding_cost_their_cell(tmp_path):
 
 
 def test_bytes_that_are_not_of_the_encoding_cost_their_row_in_a_strict_import(tmp_path):
-    rows = "".join(f"{i},Çağla,ü\n" for i in range(20))
+    rows = "".join(f"{i},Çağla,ü\n" for i in range(1, 21))
     job = import_bytes(
         tmp_path, f"id,first_name,note\n{rows}".encode() + b"99,Ren\xe9,x\n", strict=True
     )
@@ -201,7 +200,9 @@ def test_a_cell_may_hold_line_breaks_delimiters_and_quotes(tmp_path):
 )
 def test_encodings_line_ends_and_delimiters_are_found(tmp_path, encoding, newline, delimiter):
     names = ["José", "Müller", "Zoë", "François", "Peña", "Ørsted", "Ångström", "Weiß"]
-    lines = ["id;first_name;note"] + [f"{i};{name};für später" for i, name in enumerate(names)]
+    lines = ["id;first_name;note"] + [
+        f"{i};{name};für später" for i, name in enumerate(names, start=1)
+    ]
     text = newline.join(lines).replace(";", delimiter)
     path = tmp_path / "file.csv"
     path.write_bytes(text.encode(encoding))
@@ -281,7 +282,9 @@ def test_rejected_cells_are_no_formulas_and_come_back_as_they_were(tmp_path):
     evil = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "＝1"]
     harmless = ["-12.5", "+351 912 345 678", "plain"]
     cells = evil + harmless
-    text = "id,email,note\n" + "".join(f"{i},nonsense,{cell}\n" for i, cell in enumerate(cells))
+    text = "id,email,note\n" + "".join(
+        f"{i},nonsense,{cell}\n" for i, cell in enumerate(cells, start=1)
+    )
     job = import_text(tmp_path, text, strict=True)
 
     with Path(job.rejected_path).open(encoding="utf-8-sig", newline="") as file:
@@ -291,8 +294,8 @@ def test_rejected_cells_are_no_formulas_and_come_back_as_they_were(tmp_path):
     corrected = Path(job.rejected_path).read_bytes().replace(b"nonsense", b"")
     assert counts(import_bytes(tmp_path, corrected)) == (8, 8, 0, 0, 0)
     stored = dict(Customer.objects.values_list("external_id", "attributes"))
-    assert [stored[str(i)]["note"] for i in range(5)] == evil
-    assert "rejected_line" not in stored["0"]
+    assert [stored[str(i)]["note"] for i in range(1, 6)] == evil
+    assert "rejected_line" not in stored["1"]
 
 
 def test_malformed_rows_among_good_ones_never_stop_an_import(tmp_path):
@@ -300,7 +303,7 @@ def test_malformed_rows_among_good_ones_never_stop_an_import(tmp_path):
     chance = random.Random(7)  # noqa: S311 - test data
     alphabet = ['"', ",", "\0", "\x1a", "é", "\u202e", "\u200b", "x", " ", "'", "\t", "1e999"]
     lines, good = ["id,email,birth_date"], []
-    for number in range(3_000):
+    for number in range(1, 3_001):
         if chance.random() < 0.4:
             rubbish = "".join(chance.choices(alphabet, k=chance.randint(1, 9)))
             lines.append(f'"{number}{rubbish}')  # a quote that no later good line can close
