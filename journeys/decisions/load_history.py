@@ -120,8 +120,9 @@ class HistoryQuery:
         leave; so its limits are checked against what really happened.
         """
         late = LATE_DAYS if as_sent else 0
-        # By days, None for without end: whose own contacts matter for so long.
-        since: dict[int | None, list[int]] = {}
+        since: dict[
+            int | None, list[int]
+        ] = {}  # days, None: without end; for campaigns' own contacts
         for step in book.follow_ups:
             since.setdefault(step.after_days + step.within_days + 1, []).append(step.source_id)
         for campaign in book.campaigns:
