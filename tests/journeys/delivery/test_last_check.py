@@ -310,7 +310,8 @@ def test_two_workers_at_once_break_no_cap(drop):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("part", "without"), [("hold", lambda *arguments, **how: None), ("lock_blocks", list)]
+    ("part", "without"),
+    [("hold", lambda *arguments, **how: None), ("lock_customers", lambda *arguments: None)],
 )
 def test_without_the_recheck_or_its_lock_the_cap_would_break(drop, monkeypatch, part, without):
     """The negative control of the test above."""
@@ -319,7 +320,9 @@ def test_without_the_recheck_or_its_lock_the_cap_would_break(drop, monkeypatch, 
 
     def load(*arguments, **how):
         contacted = load_contacted(*arguments, **how)
-        if part == "lock_blocks":  # nothing makes the second wait: it reads before the first writes
+        if (
+            part == "lock_customers"
+        ):  # nothing makes the second wait: it reads before the first writes
             with suppress(BrokenBarrierError):
                 both_have_read.wait(timeout=2)
         return contacted

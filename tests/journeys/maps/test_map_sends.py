@@ -133,10 +133,9 @@ def decided_before_the_lock(customer) -> Traveller:
     return traveller
 
 
-@pytest.mark.parametrize("stop", [pause_map, end_map])
-def test_a_message_that_waits_leaves_no_more_once_its_map_was_stopped(anna, stop):
+def test_a_message_that_waits_leaves_no_more_once_its_map_has_ended(anna):
     traveller, other = decided_before_the_lock(anna), make_delivery()
-    stop(traveller.map)
+    end_map(traveller.map)
 
     counts = deliver_messages(now=NOON, owner="a")
 
@@ -145,9 +144,19 @@ def test_a_message_that_waits_leaves_no_more_once_its_map_was_stopped(anna, stop
     withdrawn = Delivery.objects.get(customer=anna)
     assert (withdrawn.status, withdrawn.attempts) == ("suppressed", 0)
     assert withdrawn.reason_code == ReasonCode.JOURNEY_INACTIVE
-    if stop is pause_map:  # what was withdrawn stays so
-        launch_map(traveller.map, by="anna", at=NOON)
-        assert not any(deliver_messages(now=NOON + timedelta(hours=1), owner="a").values())
+
+
+def test_a_message_that_waits_is_held_while_its_map_is_paused(anna):
+    traveller, other = decided_before_the_lock(anna), make_delivery()
+    pause_map(traveller.map)
+
+    counts = deliver_messages(now=NOON, owner="a")
+
+    assert (counts["sent"], counts["new"]) == (1, 1)
+    assert Delivery.objects.get(status="sent") == other  # of no map
+    assert Delivery.objects.get(customer=anna).reason_code == ReasonCode.JOURNEY_PAUSED
+    launch_map(traveller.map, by="anna", at=NOON)
+    assert deliver_messages(now=NOON + timedelta(hours=1), owner="a")["sent"] == 1
 
 
 def test_travellers_on_an_older_version_of_a_running_map_get_their_message(anna):
