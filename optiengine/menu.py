@@ -41,6 +41,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _item(_("Splits"), "call_split", "segments", "segmentsplit"),
             _item(_("Features"), "function", "segments", "featuredefinition"),
             _item(_("Suppressed addresses"), "unsubscribe", "segments", "suppression"),
+            _item(_("Shared addresses"), "group", "segments", "sharedaddress"),
             _item(_("Sign-up forms"), "how_to_reg", "journeys", "signupform"),
             _item(_("Imports"), "upload_file", "segments", "importjob"),
         ],

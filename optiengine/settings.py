@@ -154,9 +154,8 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="optiengine@localhost
 
 # An e-mail provider in addition to, or instead of, the mail server: the transport "anymail".
 ANYMAIL_ESP = env.str("ANYMAIL_ESP", default="").lower()
-ESPS = {module.name for module in iter_modules(anymail.backends.__path__)} - {
-    "base", "base_requests", "console", "test", "sendinblue",
-}  # fmt: skip
+NO_ESPS = {"base", "base_requests", "console", "test", "sendinblue"}
+ESPS = {module.name for module in iter_modules(anymail.backends.__path__)} - NO_ESPS
 if ANYMAIL_ESP and ANYMAIL_ESP not in ESPS:
     raise ImproperlyConfigured(f"ANYMAIL_ESP must be one of {', '.join(sorted(ESPS))}.")
 ANYMAIL = {

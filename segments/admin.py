@@ -1,6 +1,6 @@
 """The admin pages of customers and segments; Django looks for them here."""
 
-from segments.customers.admin import customer, organisation, suppression
+from segments.customers.admin import customer, organisation, shared_address, suppression
 from segments.events.admin import event
 from segments.imports.admin import exchange_rates, imports
 from segments.rules.admin import target_group
@@ -14,6 +14,7 @@ __all__ = [
     "imports",
     "micro_segment",
     "organisation",
+    "shared_address",
     "state",
     "suppression",
     "target_group",

@@ -20,7 +20,7 @@ EMAIL_IDNA = (
     r"\.[A-Za-z\u00a1-\uffef][A-Za-z0-9\u00a1-\uffef-]+$"
 )
 PHONE = r"[0-9０-９].*[0-9０-９]"  # kept as written; what no country settles is held
-KIND = r"^[A-Za-z][A-Za-z0-9_.-]*$"  # of an event
+KIND = r"^[A-Za-z]([A-Za-z0-9_.:/ -]*[A-Za-z0-9_.-])?$"  # of an event: "Product Viewed"
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,4}){0,2}$"
 
 

@@ -170,9 +170,8 @@ def test_ledgers_cannot_be_written_by_anybody(admin_client):
 def test_a_decisions_page_explains_it_and_repeats_the_stored_probability(admin_client):
     make_plan()
     live(5)
-    decision = Decision.objects.filter(campaign__isnull=False).select_related("campaign", "action")[
-        0
-    ]
+    decisions = Decision.objects.filter(campaign__isnull=False)
+    decision = decisions.select_related("campaign", "action")[0]
 
     text = admin_client.get(page(Decision, "change", decision.pk)).content.decode()
 

@@ -269,7 +269,7 @@ def test_the_ledger_check_finds_a_message_to_a_suppressed_number():
         call_command("check_ledger", since=DAY, json=True, stdout=out)
 
     violated = [row["rule"] for row in json.loads(out.getvalue())["rules"] if row["violated"]]
-    assert violated == ["suppressed addresses"]
+    assert violated == ["suppressed addresses get nothing"]
 
 
 def test_a_proof_goes_to_a_number_that_is_typed(settings):

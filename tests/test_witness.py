@@ -4,6 +4,8 @@ The database was made once (tests/fixtures/README.md) and never changes. A chang
 has changed a decision, or lost something that an installation has stored.
 """
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -12,6 +14,17 @@ from journeys.decision_version import DECISION_VERSION
 from journeys.explain.explain_decision import explain_decision
 from journeys.explain.replay_run import replay_live, replay_run
 from journeys.models import Decision, DecisionRun, Delivery
+from reports.ledger_check.check_ledger import check_ledger, default_since
+from reports.ledger_check.rule_names import (
+    CAP,
+    CONSENT,
+    COOL_DOWN,
+    EXCLUSION,
+    GAP,
+    GLOBAL_CONTROL,
+    LINKS,
+    SEND_STEP,
+)
 from segments.customers.read_statements import holdings_of, statements_of
 from segments.models import Customer
 from tests.witness import migrate, restored_database
@@ -157,6 +170,18 @@ def test_why_a_message_did_not_leave_still_reads_as_a_sentence(witness):
 
     assert {pk for pk, reason in reasons.items() if reason} == set(stored)
     assert {pk: reasons[pk] for pk in stored} == stored
+
+
+def test_the_ledger_check_finds_no_fault(witness):
+    """Since the rules were changed for the last time: it knows those of today only."""
+    newest = Delivery.objects.exclude(attempted_at=None).latest("attempted_at").attempted_at
+    since = default_since(newest)
+    assert newest - since < timedelta(days=4)
+    findings = check_ledger(since, newest)
+
+    assert {f.name: f.violations for f in findings if f.n_violated} == {}
+    mattered = {f.rule for f in findings if f.n_checked and f.n_tested}
+    assert mattered >= {CAP, GAP, EXCLUSION, COOL_DOWN, CONSENT, GLOBAL_CONTROL, LINKS, SEND_STEP}
 
 
 def test_models_and_migrations_agree(witness):

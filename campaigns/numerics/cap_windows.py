@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from campaigns.numerics.quiet_hours import moment_of
 from campaigns.numerics.rulebook_entries import CapEntry
-from campaigns.numerics.time_zones import utc64
+from optiengine.lib.moments import utc64
 
 
 def calendar_days(cap: CapEntry, day: date) -> tuple[date, date]:

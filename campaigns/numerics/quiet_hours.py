@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.numerics.time_zones import utc64
+from optiengine.lib.moments import utc64
 
 LONGEST = timedelta(days=9)  # that quiet can last and still end: a week's pattern, a clock change
 SECOND = timedelta(seconds=1)

@@ -21,8 +21,8 @@ from campaigns.numerics.history import History
 from campaigns.numerics.possible_days import Days
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import CapEntry, GapEntry
-from campaigns.numerics.time_zones import utc64
 from campaigns.numerics.verdicts import count_in_window
+from optiengine.lib.moments import utc64
 
 DAY = np.timedelta64(1, "D") // np.timedelta64(1, "us")
 FOR_EVER = 1_000_000  # days

@@ -1,6 +1,5 @@
 """In which time zones a customer may be: by what is known of the customer, else of the country."""
 
-from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -55,8 +54,3 @@ def zones_of_countries() -> dict[str, tuple[str, ...]]:
             country, _coordinates, zone, *_comment = line.split("\t")
             zones[country] = (*zones.get(country, ()), zone)
     return zones
-
-
-def utc64(moment: datetime) -> np.datetime64:
-    """A moment as numpy has it: in UTC, in microseconds."""
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")

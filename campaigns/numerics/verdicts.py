@@ -26,8 +26,8 @@ from campaigns.numerics.history import History
 from campaigns.numerics.possible_days import possible_days
 from campaigns.numerics.rulebook import Rulebook
 from campaigns.numerics.rulebook_entries import CapEntry
-from campaigns.numerics.time_zones import utc64
 from campaigns.numerics.verdict_codes import Codes, Verdict, block, limit_code, upcoming_codes
+from optiengine.lib.moments import utc64
 
 
 @dataclass(frozen=True)

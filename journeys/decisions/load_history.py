@@ -120,9 +120,8 @@ class HistoryQuery:
         leave; so its limits are checked against what really happened.
         """
         late = LATE_DAYS if as_sent else 0
-        since: dict[
-            int | None, list[int]
-        ] = {}  # days, None: without end; for campaigns' own contacts
+        # By days, None for without end: whose own contacts matter for so long.
+        since: dict[int | None, list[int]] = {}
         for step in book.follow_ups:
             since.setdefault(step.after_days + step.within_days + 1, []).append(step.source_id)
         for campaign in book.campaigns:

@@ -26,6 +26,7 @@ from journeys.decisions.numerics.send_time import (
 )
 from journeys.models import DecisionRun
 from optiengine.lib.columns import read_columns
+from optiengine.lib.moments import utc64
 from segments.channels import inbound_channels
 from segments.models import Organisation
 
@@ -69,7 +70,7 @@ def plan_moments(
     end it is `at`, and the check before the hand-over stops the message.
     """
     k = len(chosen.customer_ids)
-    planned = np.full(k, _utc64(at))
+    planned = np.full(k, utc64(at))
     campaigns = chosen.campaigns
     waits = np.array([not c.transactional for c in campaigns], dtype=bool)
     waits &= ~np.isin(chosen.channels.astype(str), inbound_channels())
@@ -114,7 +115,7 @@ def _best(
     time_zone: str,
 ) -> NDArray[np.datetime64]:
     """(r,) the best hour of each of these contacts within the horizon and before it expires."""
-    start = _utc64(at)
+    start = utc64(at)
     next_hour = start.astype("datetime64[h]").astype("datetime64[us]") + HOUR
     n_hours = int(HORIZON / timedelta(hours=1))
     moments = np.concatenate([[start], next_hour + np.arange(n_hours) * HOUR])
@@ -133,7 +134,7 @@ def _best(
     hours = hours_of_week(np.repeat(zones, c), grid.ravel()).reshape(r, c)
     opens = _open_from(chosen, np.repeat(rows, c), quiet_hours, grid.ravel()).reshape(r, c)
     ends = [expiry(chosen.campaigns[row], at, time_zone) or at + HORIZON for row in rows.tolist()]
-    last = np.array([_utc64(min(end, at + HORIZON)) for end in ends])
+    last = np.array([utc64(min(end, at + HORIZON)) for end in ends])
     possible = (opens == grid) & (grid <= last[:, None])
     return best_moments(of_customers[customer], grid, hours, possible)
 
@@ -169,7 +170,3 @@ def _open_from(
     return next_open_moments(
         quiet_hours, chosen.channels[rows], chosen.countries[rows], zones, moments
     )
-
-
-def _utc64(moment: datetime) -> np.datetime64:
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")

@@ -286,9 +286,8 @@ def _deliveries(
     sent = [index for index, control in enumerate(contacts["is_control"]) if control == "False"]
     inbound = inbound_channels()
     is_given = [contacts["channel"][index] in inbound for index in sent]
-    same = {"as_of": "as_of", "contact_id": "id", "customer_id": "customer_id",
-            "action_id": "action_id", "channel": "channel", "key": "key",
-            "due_at": "reserved_at"}  # fmt: skip
+    same = {name: name for name in ("as_of", "customer_id", "action_id", "channel", "key")}
+    same |= {"contact_id": "id", "due_at": "reserved_at"}
     given_at = [context.at.isoformat() if at_once else NULL for at_once in is_given]
     return {
         **{column: [contacts[theirs][index] for index in sent] for column, theirs in same.items()},

@@ -16,6 +16,7 @@ from journeys.decisions.price_run import price_run
 from journeys.errors import StaleState
 from journeys.models import DecisionRun
 from optiengine.lib.partitions import ensure_partitions
+from segments.customers.share_withdrawals import share_withdrawals
 from segments.customers.shared_addresses import refresh_shared_addresses
 from segments.models import Organisation, StateBuild
 from segments.models.customer import BLOCK_BITS
@@ -79,6 +80,7 @@ def start_run(run: DecisionRun) -> DecisionRun:
         raise StaleState(reason)
     state, model = pair
     refresh_shared_addresses(at=run.decided_at)
+    share_withdrawals("true", [], at=run.decided_at)
     for table in TABLES:
         ensure_partitions(table, run.as_of, run.as_of)
     with transaction.atomic():

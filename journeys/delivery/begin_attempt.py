@@ -50,10 +50,7 @@ REFUSALS = [
     (SUPPRESSED_SQL, ReasonCode.ADDRESS_SUPPRESSED),
     ("d.channel = ANY (c.consents_unclear)", ReasonCode.CONSENT_UNCLEAR),
     ("d.channel <> ALL (c.consents)", ReasonCode.NO_CONSENT),
-    (
-        f"{ADDRESS} = ''",
-        ReasonCode.NO_ADDRESS,
-    ),
+    (f"{ADDRESS} = ''", ReasonCode.NO_ADDRESS),
     (f"{COMPARED} = ''", ReasonCode.ADDRESS_UNSETTLED),
     (
         "k.id IS NULL OR k.status NOT IN ('active', 'paused') OR k.ends_on < %(today)s",

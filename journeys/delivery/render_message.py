@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.message_variables import LINKS, VARIABLES
 from campaigns.models import Action
-from optiengine.lib.one_line import one_line
+from optiengine.lib.safe_text import one_line
 from optiengine.lib.text_scan import TextError
 from optiengine.lib.text_template import read_text
 from segments.models import Customer

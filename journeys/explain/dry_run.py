@@ -39,6 +39,7 @@ from journeys.explain.proposals import ExpectedEntries, Proposal, propose
 from journeys.maps.due_steps import load_due
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import Decision, DecisionRun
+from optiengine.lib.moments import utc64
 from segments.models import Customer, Organisation, StateBuild
 from segments.models.customer import BLOCK_BITS
 from segments.rules.rule_fields import newest_state
@@ -89,7 +90,7 @@ def dry_run(
     95 %. Raises StaleState where no day has been computed or learned from; what `propose` raises.
     """
     day = newest_day()
-    at = np.datetime64(day.run.decided_at.astimezone(UTC).replace(tzinfo=None), "us")
+    at = utc64(day.run.decided_at)
     proposal = propose(approval, day.run.as_of, at).over(_state(day).feature_set.names)
     present, changed = (_side(day, book) for book in (proposal.present, proposal.changed))
     differences = Differences()

@@ -17,6 +17,11 @@ from segments.imports import fields as read
 from segments.imports.fields import Field
 from segments.imports.import_customers import CUSTOMER_ID_ALIASES, reject_by_mode
 from segments.imports.import_events import make_partitions, reject_unknown_customers
+from segments.imports.named_customers import (
+    customer_name_fields,
+    customer_name_outputs,
+    name_customers,
+)
 from segments.imports.spec import (
     ImportCounts,
     ImportPlan,
@@ -34,17 +39,7 @@ FOUND = "import_found"  # checked rows with the ids of what they name
 
 def contact_fields(plan: ImportPlan) -> list[Field]:
     return [
-        Field(
-            "customer",
-            gettext_lazy("customer ID"),
-            read.identifier(is_customer=True),
-            gettext_lazy(
-                "“%s” is not a valid ID: it is longer than 100 characters, was altered by a "
-                "spreadsheet or stands for nobody."
-            ),
-            (*CUSTOMER_ID_ALIASES, "householdid"),
-            is_required=True,
-        ),
+        *customer_name_fields(plan, (*CUSTOMER_ID_ALIASES, "householdid")),
         Field(
             "campaign",
             gettext_lazy("campaign"),
@@ -114,7 +109,7 @@ def contact_outputs(plan: ImportPlan) -> dict[str, str]:
         group_share = f"(CASE WHEN {is_control} THEN s.control_share ELSE 1 - s.control_share END)"
         ways.append(f"least(s.probability / nullif({group_share}, 0), 1)")
     return {
-        "customer": "s.customer",
+        **customer_name_outputs(plan),
         "campaign": "s.campaign",
         "action": "coalesce(s.action, '')" if "action" in used else "''",
         "as_of": "s.contacted_at::date",
@@ -126,6 +121,7 @@ def contact_outputs(plan: ImportPlan) -> dict[str, str]:
 
 
 def prepare_contacts(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    name_customers(cursor, plan)
     make_partitions(cursor, "journeys_contact", "as_of")
 
 

@@ -26,9 +26,7 @@ from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 from segments.models import Organisation
 
-DELAYS_FROM_DAYS = (
-    28  # delays are learned from contacts whose window closed in these days, or later
-)
+DELAYS_FROM_DAYS = 28  # delays are learned from contacts whose window closed in them, or later
 DELAYS_FROM_CONTACTS = 100_000  # about as many of them are looked at
 OPEN_CONTACTS = 15_000  # about as many are looked at; the others teach once their windows close
 MIN_SHARE = 0.05  # contacts that can have shown less of their outcome are left for another day

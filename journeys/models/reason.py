@@ -17,7 +17,7 @@ from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from optiengine.lib.one_line import one_line
+from optiengine.lib.safe_text import one_line
 
 LONGEST = 200  # characters of a parameter: another side may answer anything
 

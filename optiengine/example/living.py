@@ -248,9 +248,9 @@ class World:
         full_revenue = full_margin / MARGIN_RATES[category]
         margin = np.rint(full_margin - discount * full_revenue).astype(int)
         revenue = np.rint(full_revenue * (1 - discount)).astype(int)
-        on_sale = (discount > 0) | (
-            luck("sale") < 0.05 + 0.5 * population.price_sensitivity[rows]
-        )  # items reduced in the shop anyway: a trace of who is price sensitive
+        # Items reduced in the shop anyway: a trace of who is price sensitive.
+        is_reduced = luck("sale") < 0.05 + 0.5 * population.price_sensitivity[rows]
+        on_sale = (discount > 0) | is_reduced
         self._last_order_day[rows] = self._day
         columns = zip(category.tolist(), revenue.tolist(), on_sale.tolist(), strict=True)
         properties = np.array(

@@ -47,8 +47,10 @@ class ClvBacktestPage(ReportPage):
         return clv_backtest(as_of=cleaned["as_of"], until=cleaned["until"])
 
     def show(self, report: Report, cleaned: dict[str, Any]) -> dict[str, Any]:
-        deciles = [(g, g.actual_purchases.interval(), g.actual_cents.interval())
-                   for g in report.deciles]  # fmt: skip
+        deciles = [
+            (group, group.actual_purchases.interval(), group.actual_cents.interval())
+            for group in report.deciles
+        ]
         return {
             "deciles": deciles,
             "value_bars": pair_bars([(g.label, g.predicted_cents, v) for g, _p, v in deciles]),

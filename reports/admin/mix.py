@@ -40,9 +40,8 @@ def with_mixes(changelist: type[ChangeList]) -> type[ChangeList]:
     class CampaignList(changelist):  # type: ignore[misc, valid-type]
         def get_results(self, request: HttpRequest) -> None:
             super().get_results(request)
-            campaigns: list[Any] = list(
-                self.result_list
-            )  # kept by the queryset, which a form needs
+            # The queryset, which a form needs, keeps the same rows.
+            campaigns: list[Any] = list(self.result_list)
             prefetch_related_objects(campaigns, "actions", "fixed_action")
             in_short = mixes_in_short(campaigns)
             for campaign in campaigns:

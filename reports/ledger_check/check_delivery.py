@@ -1,10 +1,28 @@
-"""Every message accounted for: none twice, none missing, none to whom it must not go."""
+"""Every message accounted for: none twice, none missing, none too early or too late."""
 
 from collections import defaultdict
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
+from functools import partial
 
-from reports.ledger_check.evidence import SLACK, Contact, Evidence, Row, rows
+from django.utils.translation import gettext, gettext_noop
+
+from reports.ledger_check.check_limits import describe, is_quiet_for
+from reports.ledger_check.evidence import SLACK, Contact, Evidence, Row
 from reports.ledger_check.findings import Findings
+from reports.ledger_check.read_evidence import rows
+from reports.ledger_check.rule_names import (
+    CONTROL,
+    DECIDED,
+    LOCK_TIME,
+    NOT_EARLY,
+    NOT_LATE,
+    ONE_DELIVERY,
+    RELEASED,
+    REPETITION,
+    SAME_KEY,
+    SAYS_WHY,
+    SEND_TIME,
+)
 from segments.channels import inbound_channels
 
 FINAL = ("sent", "failed", "unknown", "suppressed")
@@ -26,6 +44,7 @@ REASONS = {
     "journey_paused": 14,
     "route_closed": 15,
     "sending_stopped": 16,
+    "address_unsettled": 17,
     "quiet_hours": 20,
     "frequency_cap": 21,
     "minimum_gap": 22,
@@ -54,87 +73,80 @@ REASONS = {
     "as_written": 99,
 }
 NAMES = {code: name for name, code in REASONS.items()}
+WILL_NOT_LEAVE = ("failed", "suppressed")
 ARRIVED_IN = ("sent", "unknown")  # what the ledger may say of a message that arrived
-BALANCE = """
-SELECT as_of, count(*) FILTER (WHERE status = 'sent') AS sent,
-       count(*) FILTER (WHERE status = 'failed') AS failed,
-       count(*) FILTER (WHERE status = 'unknown') AS unknown,
-       count(*) FILTER (WHERE status IN ('new', 'claimed', 'attempting')) AS waiting,
-       count(*) FILTER (WHERE status = 'suppressed') AS suppressed
-FROM journeys_delivery WHERE as_of >= %s GROUP BY 1
-"""
-RUNS = """
-SELECT r.id, r.as_of, r.decided_at, r.status, r.counts, r.deliveries,
-       (SELECT count(*) FROM segments_customerstate s WHERE s.as_of = b.as_of) AS n_eligible,
-       count(d.id) AS n_decisions, count(DISTINCT d.customer_id) AS n_customers
-FROM journeys_decisionrun r JOIN segments_statebuild b ON b.id = r.state_id
-LEFT JOIN journeys_decision d ON d.run_id = r.id AND d.as_of = r.as_of
-WHERE r.kind = 'daily' AND r.as_of >= %s AND r.status IN ('done', 'failed')
-GROUP BY r.id, b.as_of ORDER BY r.as_of
-"""
+OF_THE_MOMENT = ("event", "step")  # recurrences that do not wait for the day's run
+RUNS = "SELECT as_of, decided_at FROM journeys_decisionrun WHERE kind = 'daily'"
+QUARTER = timedelta(hours=6)
+N_DELIVERIES = gettext_noop("%(n)d deliveries")
+DELIVERY = gettext_noop("delivery %(id)d by %(channel)s: %(status)s, %(reason)s")
+PLANNED = gettext_noop("planned for %(at)s")
+HOURS_AFTER = gettext_noop("%(hours).1f hours after the run's messages could leave")
+DAYS_AFTER = gettext_noop("%(days)d days after that of %(day)s")
 
 
 def check_delivery(evidence: Evidence, findings: Findings) -> None:
-    _check_ledger(evidence, findings)
-    _check_runs(evidence, findings)
-    _check_who(evidence, findings)
-    _check_when(evidence, findings)
-    _check_repeats(evidence, findings)
-
-
-def _check_ledger(evidence: Evidence, findings: Findings) -> None:
-    """One delivery for each contact that is no control's, in a state that fits what arrived."""
     of_contact: dict[int, list[Row]] = defaultdict(list)
     for delivery in evidence.deliveries:
         of_contact[delivery["contact_id"]].append(delivery)
+    _check_one_each(evidence, findings, of_contact)
+    _check_times(evidence, findings, of_contact)
+    _check_send_times(evidence, findings)
+    _check_repetition(evidence, findings)
+
+
+def _check_one_each(
+    evidence: Evidence, findings: Findings, of_contact: dict[int, list[Row]]
+) -> None:
+    """One delivery for each contact that is no control's, in a state that fits what arrived."""
     for contact in evidence.judged_contacts():
         deliveries, at = of_contact[contact.id], contact.reserved_at
-        text = f"contact {contact.id}, key {contact.key}"
+        text = partial(describe, evidence.rules[0], contact, N_DELIVERIES, n=len(deliveries))
         if contact.is_control:
             is_kept = not deliveries and not contact.n_arrived
-            findings.check("a control gets no message", is_kept, at, text, tested=True)
+            findings.check(CONTROL, is_kept, at, text, tested=True)
             continue
-        findings.check("one delivery for each message", len(deliveries) == 1, at, text, tested=True)
-        _check_release(findings, contact, deliveries)
+        findings.check(ONE_DELIVERY, len(deliveries) == 1, at, text, tested=True)
+        will_not_leave = any(delivery["status"] in WILL_NOT_LEAVE for delivery in deliveries)
+        is_kept = will_not_leave == (contact.released_id is not None)
+        findings.check(RELEASED, is_kept, at, text, tested=will_not_leave)
         for delivery in deliveries:
             _check_state(evidence, findings, contact, delivery)
     for delivery in evidence.deliveries:
         if delivery["due_at"] >= evidence.since:
             is_kept = delivery["contact_id"] in evidence.contacts
-            text = f"delivery {delivery['id']}"
-            findings.check("a delivery was decided", is_kept, delivery["due_at"], text)
+            findings.check(DECIDED, is_kept, delivery["due_at"], partial(_state, delivery))
 
 
-def _check_release(findings: Findings, contact: Contact, deliveries: list[Row]) -> None:
-    """Released is what will not leave, and all of that is."""
-    at, text = contact.reserved_at, f"contact {contact.id}"
-    stopped = any(delivery["status"] in ("failed", "suppressed") for delivery in deliveries)
-    is_kept = stopped == (contact.released_id is not None)
-    findings.check("what will not leave is released", is_kept, at, text, tested=stopped)
+def _state(delivery: Row) -> str:
+    return gettext(DELIVERY) % {
+        "id": delivery["id"],
+        "channel": delivery["channel"],
+        "status": delivery["status"],
+        "reason": NAMES.get(delivery["reason_code"], "–"),
+    }
 
 
 def _check_state(evidence: Evidence, findings: Findings, contact: Contact, delivery: Row) -> None:
     status, at = delivery["status"], contact.arrived_at or contact.reserved_at
-    reason = NAMES.get(delivery["reason_code"])
-    text = f"delivery {delivery['id']} ({delivery['channel']}): {status}, {reason}"
-    findings.check(
-        "delivery under its contact's key", str(delivery["key"]) == contact.key, at, text
-    )
-    if evidence.has_sinks and status == "sent":
-        findings.check(
-            f"sent has arrived, by {contact.channel}", contact.n_arrived == 1, at, text, tested=True
-        )
-    if evidence.has_sinks and contact.n_arrived:
-        findings.check("arrived is sent or unknown", status in ARRIVED_IN, at, text, tested=True)
-    if evidence.has_sinks and status not in FINAL:
-        is_kept = delivery["due_at"] > evidence.until or reason is not None
-        findings.check("what waits is due later or says why", is_kept, at, text)
-    if status in ("failed", "unknown", "suppressed"):
-        has_arrived = "arrived" if contact.n_arrived else "not arrived"
-        name = f"{status} says why" + (
-            f" ({has_arrived})" if evidence.has_sinks and status == "unknown" else ""
-        )
-        findings.check(name, reason is not None, at, text, tested=True)
+    says_why = NAMES.get(delivery["reason_code"]) is not None
+    text = partial(_state, delivery)
+    findings.check(SAME_KEY, delivery["key"] == contact.key, at, text)
+    if evidence.has_sinks:
+        if status == "sent":
+            rule = f"sent has arrived, by {contact.channel}"
+            findings.check(rule, contact.n_arrived == 1, at, text, tested=True)
+        if contact.n_arrived:
+            is_kept = status in ARRIVED_IN
+            findings.check("arrived is sent or unknown", is_kept, at, text, tested=True)
+        if status not in FINAL:
+            is_kept = delivery["due_at"] > evidence.until or says_why
+            findings.check("what waits is due later or says why", is_kept, at, text)
+        if status == "unknown":
+            has_arrived = "arrived" if contact.n_arrived else "not arrived"
+            findings.check(f"unknown says why ({has_arrived})", says_why, at, text, tested=True)
+    if status in SAYS_WHY:
+        findings.check(SAYS_WHY[status], says_why, at, text, tested=True)
 
 
 def first_whole_day(evidence: Evidence) -> date:
@@ -143,150 +155,71 @@ def first_whole_day(evidence: Evidence) -> date:
     return local.date() + timedelta(days=local.time() > time())
 
 
-def _check_runs(evidence: Evidence, findings: Findings) -> None:
-    first = first_whole_day(evidence)
-    balance = {row.pop("as_of"): row for row in rows(BALANCE, first)}
-    for run in rows(RUNS, first):
-        at, counts = run["decided_at"], run["counts"]
-        text = f"{run['as_of']}: {run['status']}, {counts}"
-        findings.check("a run is done", run["status"] == "done", at, text, tested=True)
-        n_excluded = counts.get("quarantined", 0)
-        n_due = run["n_eligible"] - n_excluded
-        is_kept = n_due == run["n_decisions"] == run["n_customers"]
-        text = f"{run['as_of']}: {run['n_eligible']} {run['n_decisions']} {run['n_customers']}"
-        if run["n_eligible"]:  # else its state is no longer kept
-            rule = "one decision for each customer and run"
-            findings.check(rule, is_kept, at, text, tested=True)
-        is_kept = counts.get("eligible") == counts.get("decided", -1) + counts.get("quarantined", 0)
-        findings.check("eligible = decided + excluded", is_kept, at, text, tested=True)
-        stored = run["deliveries"]
-        counted = balance.get(run["as_of"], {})
-        is_kept = stored.get("decided") == sum(counted.values())
-        is_kept &= all(stored.get(name) == n for name, n in counted.items())
-        text = f"{run['as_of']}: {stored}, but {counted}"
-        findings.check("decided = sent + failed + …", is_kept, at, text, tested=True)
-
-
-def _check_who(evidence: Evidence, findings: Findings) -> None:
-    """Consent and holdout, at the moment of arrival."""
-    statements, now = _statements(sorted(evidence.history)), _consents_now()
-    members = rows("SELECT customer_id FROM campaigns_armmembership WHERE arm = 'holdout'")
-    held_out = {row["customer_id"] for row in members}
-    findings.of("the holdout gets only what is owed").n_tested = len(held_out)
-    findings.of("consent").n_tested = sum(
-        NAMES.get(delivery["reason_code"]) == "no_consent" for delivery in evidence.deliveries
-    )
-    for customer, history in sorted(evidence.history.items()):
-        for contact in history:
-            if contact.is_control or contact.arrived_at is None:
-                continue
-            at, channel = contact.arrived_at, contact.channel
-            if at < evidence.since:
-                continue
-            text = f"customer {customer}, contact {contact.id} by {channel}"
-            sent = evidence.rules_at(contact.reserved_at).campaigns[contact.campaign]
-            is_kept = customer not in held_out or sent["transactional"]
-            findings.check("the holdout gets only what is owed", is_kept, at, text)
-            if customer in held_out and sent["transactional"]:
-                findings.check("the holdout gets what is owed", True, at, text, tested=True)
-            if channel in inbound_channels():
-                continue
-            said = statements.get((customer, channel))
-            is_kept = (
-                _was_allowed(said, at) or _was_allowed(said, at - SLACK)
-                if said
-                else channel in now.get(customer, [])
-            )
-            findings.check("consent", is_kept, at, text)
-
-
-BLOCK = 4096  # customers to a row of what a file said
-STATEMENTS = """
-SELECT customer_id, channel, says_yes, by_customer, brings_back, said_at, recorded_at
-FROM segments_consentstatement WHERE topic IS NULL AND customer_id = ANY (%s)
-"""
-FILES = """
-SELECT block, channel, says_yes, said_at, recorded_at, customers::text AS bits
-FROM segments_fileconsents WHERE block = ANY (%s)
-"""
-
-
-def _statements(customers: list[int]) -> dict[tuple[int, str], list[Row]]:
-    """By customer and channel: what was said about consent, in no order."""
-    statements: dict[tuple[int, str], list[Row]] = defaultdict(list)
-    for row in rows(STATEMENTS, customers):
-        statements[row["customer_id"], row["channel"]].append(row)
-    in_block: dict[int, list[int]] = defaultdict(list)
-    for customer in customers:
-        in_block[customer // BLOCK].append(customer)
-    for row in rows(FILES, sorted(in_block)):
-        bits = row.pop("bits")
-        row |= {"by_customer": False, "brings_back": False}
-        for customer in in_block[row["block"]]:
-            if bits[customer % BLOCK] == "1":
-                statements[customer, row["channel"]].append(row)
-    return statements
-
-
-def _consents_now() -> dict[int, list[str]]:
-    customers = rows("SELECT id, consents FROM segments_customer WHERE erased_at IS NULL")
-    return {row["id"]: row["consents"] for row in customers}
-
-
-def _was_allowed(said: list[Row], at: datetime) -> bool:
-    """By what was known at a moment: the newest counts, of several at one time a yes last of all.
-
-    After a withdrawal in person only a later statement that brings the consent back.
-    """
-    known = [row for row in said if row["recorded_at"] <= at]
-    if not known:
-        return False
-    withdrawn = [r["said_at"] for r in known if r["says_yes"] is False and r["by_customer"]]
-    brought_back = [r["said_at"] for r in known if r["brings_back"]]
-    if withdrawn and not (brought_back and max(brought_back) > max(withdrawn)):
-        return False
-    newest = max(row["said_at"] for row in known)
-    return all(row["says_yes"] is True for row in known if row["said_at"] == newest)
-
-
-def _check_when(evidence: Evidence, findings: Findings) -> None:
+def _check_times(evidence: Evidence, findings: Findings, of_contact: dict[int, list[Row]]) -> None:
     """Not before its planned moment or the lock time, and not when it is too late."""
-    expires = {row["contact_id"]: row["expires_at"] for row in evidence.deliveries}
     for contact in evidence.judged_contacts():
         at, rules = contact.arrived_at, evidence.rules_at(contact.reserved_at)
-        campaign = rules.campaigns[contact.campaign]
-        locked = rules.locked(contact.as_of)
-        if campaign["send_time_per_person"] and locked:
-            hours = (contact.reserved_at - locked) / timedelta(hours=1)
-            findings.check(
-                "send time per person: within a day", 0 <= hours <= 24, contact.reserved_at,
-                f"contact {contact.id}, {hours:.1f} hours after the lock time", tested=hours > 0,
-            )  # fmt: skip
         if at is None or contact.channel in inbound_channels():
             continue
-        text = f"contact {contact.id} planned for {contact.reserved_at:%d %H:%M}"
-        findings.check("not before it is planned", at >= contact.reserved_at, at, text, tested=True)
-        limit = expires.get(contact.id)
-        findings.check("not when it is too late", limit is None or at <= limit + SLACK, at, text)
-        if campaign["recurrence"] not in ("event", "step") and locked:
-            is_kept = at >= locked
-            findings.check("not before the lock time", is_kept, at, text, tested=True)
+        planned = f"{contact.reserved_at:%Y-%m-%d %H:%M}"
+        text = partial(describe, rules, contact, PLANNED, at=planned)
+        findings.check(NOT_EARLY, at >= contact.reserved_at, at, text, tested=True)
+        limits = [delivery["expires_at"] for delivery in of_contact[contact.id]]
+        is_kept = all(limit is None or at <= limit + SLACK for limit in limits)
+        findings.check(NOT_LATE, is_kept, at, text)
+        locked = rules.locked(contact.as_of)
+        if rules.campaigns[contact.campaign]["recurrence"] not in OF_THE_MOMENT and locked:
+            findings.check(LOCK_TIME, at >= locked, at, text, tested=True)
 
 
-def _check_repeats(evidence: Evidence, findings: Findings) -> None:
-    """A campaign does not come again before its days are over."""
-    latest: dict[tuple[int, int], list[Contact]] = defaultdict(list)
-    for contact in evidence.contacts.values():
-        campaign = evidence.rules[0].campaigns[contact.campaign]
-        days, pair = campaign["repeat_after_days"], (contact.customer, contact.campaign)
-        counted = [other for other in latest[pair] if other.counted_for(contact)]
-        latest[pair] = [*counted, contact]
-        if not counted or contact.is_imported or contact.reserved_at < evidence.since:
+def _check_send_times(evidence: Evidence, findings: Findings) -> None:
+    """Within a day of the moment from which the run's messages may leave. Only where it is quiet
+    all that day, at the end of the quiet hours."""
+    decided_at = {row["as_of"]: row["decided_at"] for row in rows(RUNS)}
+    for contact in evidence.judged_contacts():
+        rules = evidence.rules_at(contact.reserved_at)
+        campaign = rules.campaigns[contact.campaign]
+        is_planned = campaign["send_time_per_person"] and not contact.transactional
+        if not is_planned or campaign["recurrence"] in OF_THE_MOMENT:
             continue
-        earlier = counted[-1]
-        n_days = (contact.as_of - earlier.as_of).days
-        findings.check(
-            "a campaign comes again after its days", days is not None and n_days >= days,
-            contact.reserved_at, f"contact {contact.id}, {n_days} days after {earlier.id}",
-            tested=True,
-        )  # fmt: skip
+        if contact.channel in inbound_channels() or contact.as_of not in decided_at:
+            continue
+        start = decided_at[contact.as_of]
+        if locked := rules.locked(contact.as_of):
+            start = max(start, locked)
+        hours = (contact.reserved_at - start) / timedelta(hours=1)
+        is_kept = 0 <= hours <= 24
+        if hours > 24:
+            person, channel = evidence.people[contact.customer], contact.channel
+            if not evidence.knows_place(person, contact.reserved_at):
+                findings.cannot_tell(SEND_TIME)
+                continue
+            is_kept = all(
+                is_quiet_for(rules, person, channel, start + n * QUARTER) for n in range(5)
+            )
+        text = partial(describe, rules, contact, HOURS_AFTER, hours=hours)
+        findings.check(SEND_TIME, is_kept, contact.reserved_at, text, tested=hours > 0)
+
+
+def _check_repetition(evidence: Evidence, findings: Findings) -> None:
+    """A campaign does not come again before its days are over. Steps of journeys come as often as
+    their journey lets the customer in."""
+    for planned in evidence.planned.values():
+        earlier: dict[int, list[Contact]] = defaultdict(list)  # by campaign
+        for contact in planned:
+            counted = (other for other in earlier[contact.campaign] if other.counted_for(contact))
+            before = [other for other in counted if evidence.was_known(other, contact)]
+            earlier[contact.campaign].append(contact)
+            if not before or contact.is_imported or contact.reserved_at < evidence.since:
+                continue
+            rules = evidence.rules_at(contact.reserved_at)
+            campaign = rules.campaigns[contact.campaign]
+            if campaign["recurrence"] == "step":
+                continue
+            latest = max(before, key=lambda message: message.as_of)
+            # A run for an earlier day than the latest message's counts that message as today's.
+            n_days = max((contact.as_of - latest.as_of).days, 0)
+            days = campaign["repeat_after_days"]
+            text = partial(describe, rules, contact, DAYS_AFTER, days=n_days, day=latest.as_of)
+            is_kept = days is not None and n_days >= days
+            findings.check(REPETITION, is_kept, contact.reserved_at, text, tested=True)

@@ -1,111 +1,130 @@
-"""Caps, gaps, exclusions, durations, quiet hours: checked for each message when it arrived.
+"""Caps, gaps, exclusions, cool-downs, quiet hours: asked of each message at the moment it left.
 
-The slow reading of the help texts: one message at a time, against what had happened before.
+The slow reading of docs/reference/limits.md: one message at a time, against what had happened
+before.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from reports.ledger_check.evidence import SLACK, Contact, Evidence, Person, Row, Rules, rows
+from django.utils.translation import gettext, gettext_noop
+
+from reports.ledger_check.evidence import SLACK, Contact, Evidence, Person, Row, Rules
 from reports.ledger_check.findings import Findings
+from reports.ledger_check.rule_names import (
+    ALONGSIDE,
+    CAP,
+    COOL_DOWN,
+    EXCLUSION,
+    EXEMPT,
+    GAP,
+    IGNORES_COOL_DOWN,
+    NOT_COUNTED,
+    QUIET_HOURS,
+    TRANSACTIONAL,
+)
 from segments.channels import inbound_channels
 
 MIDNIGHT = time()
-# How often a decision found a rule in the way; the last three digits of a code name the rule.
-HELD_BACK = """
-SELECT code / 1000 AS kind, r.rulebook -> %s -> (code %% 1000) ->> 'name' AS name, sum(n)::int AS n
-FROM (SELECT run_id, code, count(*) AS n FROM journeys_decision, unnest(verdicts) AS code
-      WHERE as_of >= %s AND code BETWEEN %s AND %s GROUP BY 1, 2) held
-JOIN journeys_decisionrun r ON r.id = held.run_id GROUP BY 1, 2
-"""
-KINDS = {
-    "cap": ("caps", 1000),
-    "exclusion": ("exclusions", 2000),
-    "duration": ("campaigns", 3000),
-    "gap": ("gaps", 5000),
-}
+ROLLING = ("hours", "days")
+MESSAGE = gettext_noop(
+    "customer %(customer)d, message %(message)d of “%(campaign)s” by %(channel)s"
+)
+NUMBER = gettext_noop("number %(n)d of at most %(limit)d")
+AFTER = gettext_noop("%(time)s after another message")
+DAYS_AFTER = gettext_noop("%(days)s days after the message that blocks it")
+LOCAL_TIME = gettext_noop("at %(time)s")
 
 
 def check_limits(evidence: Evidence, findings: Findings) -> None:
-    for customer, history in evidence.step(sorted(evidence.history.items())):
-        person = evidence.people[customer]
-        for index, contact in enumerate(history):
-            if contact.is_control or contact.arrived_at is None:
-                continue
+    for history in evidence.history.values():
+        for n_before, contact in enumerate(history):
             at = contact.arrived_at
-            before = [other for other in history[:index] if other.counts_at(at)]
-            if at < evidence.since:
+            if contact.is_control or at is None or at < evidence.since:
                 continue
-            if contact.channel in inbound_channels():
-                at, before = contact.reserved_at, _as_planned(evidence, contact)
+            is_inbound = contact.channel in inbound_channels()
+            if is_inbound:
+                at, before = contact.reserved_at, _as_decided(evidence, contact)
+            else:
+                earlier = (other for other in history[:n_before] if other.counts_at(at))
+                before = [other for other in earlier if evidence.was_known(other, contact)]
             rules = evidence.rules_at(at)
             if not contact.transactional:
-                _check_caps(findings, rules, person, contact, at, before)
+                _check_caps(evidence, findings, rules, contact, at, before)
                 _check_gaps(findings, rules, contact, at, before)
                 _check_exclusions(findings, rules, contact, at, before)
-                _check_durations(findings, rules, contact, at, before)
-                if contact.channel not in inbound_channels():
-                    _check_quiet_hours(findings, rules, person, contact, at)
+                _check_cool_downs(findings, rules, contact, at, before)
+                if not is_inbound:
+                    _check_quiet_hours(evidence, findings, rules, contact, at)
             _check_flags(findings, rules, contact, before)
-    since = evidence.since.date()
-    for kind, (part, first) in KINDS.items():
-        for row in rows(HELD_BACK, part, since, first, first + 999):
-            findings.of(f"{kind} “{row['name']}”").n_tested += row["n"]
     _count_quiet_ends(evidence, findings)
 
 
-def _as_planned(evidence: Evidence, contact: Contact) -> list[Contact]:
-    """What an answer counts: nothing can hold it back later, so as the manual says of decisions,
-    what was decided before, at the moments for which it was planned, left or not."""
-    earlier = [
-        other
-        for other in evidence.planned[contact.customer]
-        if other.id < contact.id and other.counted_for(contact)
-    ]
-    return [replace(other, arrived_at=other.reserved_at) for other in earlier]
+def _as_decided(evidence: Evidence, contact: Contact) -> list[Contact]:
+    """What an answer counts, for nothing can hold it back later: what was decided before, at the
+    moments for which it was planned, or, where it left later than planned, from when it left."""
+    before = []
+    for earlier in evidence.planned[contact.customer]:
+        is_counted = earlier.id < contact.id and earlier.counted_for(contact)
+        if is_counted and evidence.was_known(earlier, contact):
+            at = earlier.reserved_at
+            if earlier.arrived_at and earlier.arrived_at < contact.reserved_at:
+                at = max(at, earlier.arrived_at)
+            before.append(replace(earlier, arrived_at=at))
+    return before
 
 
-def _text(contact: Contact, more: str = "") -> str:
-    return (
-        f"customer {contact.customer}, campaign {contact.campaign} by {contact.channel}"
-        f" (contact {contact.id}) {more}"
-    )
+def describe(rules: Rules, contact: Contact, more: str = "", **facts: Any) -> str:
+    """Which message it is, and more of it: a text for the catalogue, with its facts."""
+    text = gettext(MESSAGE) % {
+        "customer": contact.customer,
+        "message": contact.id,
+        "campaign": rules.campaigns[contact.campaign]["name"],
+        "channel": contact.channel,
+    }
+    return f"{text}: {gettext(more) % facts}" if more else text
 
 
 def _check_caps(
+    evidence: Evidence,
     findings: Findings,
     rules: Rules,
-    person: Person,
     contact: Contact,
     at: datetime,
     before: Sequence[Contact],
 ) -> None:
+    person = evidence.people[contact.customer]
     campaign = rules.campaigns[contact.campaign]
     if campaign["exempt_from_caps"] or not contact.takes_slot:
         return
     for cap in rules.caps:
         if cap["limit"] is None or not _in_scope(cap, contact):
             continue
+        is_rolling = cap["window"] in ROLLING
+        if not is_rolling and not evidence.knows_place(person, at):
+            findings.cannot_tell(CAP, cap["name"])
+            continue
         start = window_start(cap, at, person.zones[0])
-        is_rolling = cap["window"] in ("hours", "days")
-        inside = [
-            other
-            for other in before
-            if _counts(cap, other) and _is_after(_when(other), start, strictly=is_rolling)
-        ]
+        n_inside = sum(
+            _counts(cap, earlier) and _is_after(_when(earlier), start, strictly=is_rolling)
+            for earlier in before
+        )
         findings.check(
-            f"cap “{cap['name']}”",
-            len(inside) < cap["limit"],
+            CAP,
+            n_inside < cap["limit"],
             at,
-            _text(contact, f"is number {len(inside) + 1} of {cap['limit']}"),
+            partial(describe, rules, contact, NUMBER, n=n_inside + 1, limit=cap["limit"]),
+            of=cap["name"],
         )
 
 
 def _when(contact: Contact) -> datetime:
-    assert contact.happened_at is not None
-    return contact.happened_at
+    """What was only planned, or imported, happened as planned; see _as_decided."""
+    return contact.arrived_at or contact.reserved_at
 
 
 def _is_after(moment: datetime, start: datetime, *, strictly: bool) -> bool:
@@ -119,7 +138,7 @@ def _in_scope(cap: Row, contact: Contact) -> bool:
 
 
 def _counts(cap: Row, contact: Contact) -> bool:
-    """Sends and withheld messages alike, but for what its campaign kept out of all caps."""
+    """Sent and withheld messages alike, but for what its campaign kept out of all caps."""
     kind = cap["counts_transactional"] if contact.transactional else contact.takes_slot
     return contact.counted and kind and _in_scope(cap, contact)
 
@@ -149,16 +168,19 @@ def _check_gaps(
         if gap["channel"] not in ("", contact.channel):
             continue
         ago = [
-            at - _when(other)
-            for other in before
-            if other.takes_slot
-            and not other.transactional
-            and gap["channel"] in ("", other.channel)
+            at - _when(earlier)
+            for earlier in before
+            if earlier.takes_slot
+            and not earlier.transactional
+            and gap["channel"] in ("", earlier.channel)
         ]
         nearest = min(ago, default=timedelta.max)
-        is_kept = nearest >= timedelta(hours=gap["hours"])
         findings.check(
-            f"gap “{gap['name']}”", is_kept, at, _text(contact, f"{nearest} after another")
+            GAP,
+            nearest >= timedelta(hours=gap["hours"]),
+            at,
+            partial(describe, rules, contact, AFTER, time=nearest),
+            of=gap["name"],
         )
 
 
@@ -167,20 +189,19 @@ def _check_exclusions(
 ) -> None:
     for rule in rules.exclusions:
         by = (rule["campaign_id"], rule["tag_id"])
-        shut = (rule["excluded_campaign_id"], rule["excluded_tag_id"])
-        ways = [(by, shut), (shut, by)] if rule["both_ways"] else [(by, shut)]
+        blocked = (rule["excluded_campaign_id"], rule["excluded_tag_id"])
+        ways = [(by, blocked), (blocked, by)] if rule["both_ways"] else [(by, blocked)]
         for source, target in ways:
             if not _is_of(contact, target):
                 continue
-            sources = [
-                other for other in before if not other.transactional and _is_of(other, source)
-            ]
+            sources = [b for b in before if not b.transactional and _is_of(b, source)]
             n_days = _days_since(sources, at, rules.zone)
             findings.check(
-                f"exclusion “{rule['name']}”",
+                EXCLUSION,
                 n_days is None or n_days >= rule["days"],
                 at,
-                _text(contact, f"{n_days} days after what shuts it out"),
+                partial(describe, rules, contact, DAYS_AFTER, days=n_days),
+                of=rule["name"],
             )
 
 
@@ -195,11 +216,10 @@ def _days_since(contacts: Iterable[Contact], at: datetime, zone: ZoneInfo) -> in
     return (at.astimezone(zone).date() - max(days)).days if days else None
 
 
-def _check_durations(
+def _check_cool_downs(
     findings: Findings, rules: Rules, contact: Contact, at: datetime, before: Sequence[Contact]
 ) -> None:
-    sent = rules.campaigns[contact.campaign]
-    if not contact.takes_slot or sent["ignores_durations"]:
+    if not contact.takes_slot or rules.campaigns[contact.campaign]["ignores_durations"]:
         return
     for campaign in rules.campaigns.values():
         pk, days = campaign["id"], campaign["duration_days"]
@@ -208,36 +228,45 @@ def _check_durations(
         sources = [o for o in before if o.campaign == pk and o.takes_slot and not o.transactional]
         n_days = _days_since(sources, at, rules.zone)
         findings.check(
-            f"duration “{campaign['name']}”",
+            COOL_DOWN,
             n_days is None or n_days >= days,
             at,
-            _text(contact, f"{n_days} days after it"),
+            partial(describe, rules, contact, DAYS_AFTER, days=n_days),
+            of=campaign["name"],
         )
 
 
 def _check_quiet_hours(
-    findings: Findings, rules: Rules, person: Person, contact: Contact, at: datetime
+    evidence: Evidence, findings: Findings, rules: Rules, contact: Contact, at: datetime
 ) -> None:
     """In none of the zones in which the customer may be."""
+    if not rules.quiet_hours:
+        return
+    person = evidence.people[contact.customer]
+    if not evidence.knows_place(person, at):
+        for name in {rule["name"] for rule in rules.quiet_hours}:
+            findings.cannot_tell(QUIET_HOURS, name)
+        return
     for rule in quiet_hours_for(rules, contact.channel, person.country):
         for zone in person.zones:
             local = at.astimezone(zone)
             # What left in the last seconds before they began may be on its way.
             is_kept = not is_quiet(rule, local) or not is_quiet(rule, (at - SLACK).astimezone(zone))
             findings.check(
-                f"quiet hours “{rule['name']}”",
+                QUIET_HOURS,
                 is_kept,
                 at,
-                _text(contact, f"at {local:%a %H:%M %Z}"),
+                partial(describe, rules, contact, LOCAL_TIME, time=f"{local:%a %H:%M %Z}"),
+                of=rule["name"],
             )
 
 
 def quiet_hours_for(rules: Rules, channel: str, country: str) -> list[Row]:
-    """Only the most specific: of channel and country, the country, the channel, of neither."""
+    """The most specific only: of channel and country, the country, the channel, of neither."""
     for wanted in ((channel, country), ("", country), (channel, ""), ("", "")):
-        matching = [r for r in rules.quiet_hours if (r["channel"], r["country"]) == wanted]
-        if matching:
-            return matching
+        specific = [r for r in rules.quiet_hours if (r["channel"], r["country"]) == wanted]
+        if specific:
+            return specific
     return []
 
 
@@ -250,6 +279,15 @@ def is_quiet(rule: Row, local: datetime) -> bool:
     if start < end:
         return today in days and start <= now < end
     return (today in days and now >= start) or (yesterday in days and now < end)
+
+
+def is_quiet_for(rules: Rules, person: Person, channel: str, at: datetime) -> bool:
+    """In one of the zones in which the customer may be."""
+    return any(
+        is_quiet(rule, at.astimezone(zone))
+        for rule in quiet_hours_for(rules, channel, person.country)
+        for zone in person.zones
+    )
 
 
 def _count_quiet_ends(evidence: Evidence, findings: Findings) -> None:
@@ -269,22 +307,22 @@ def _count_quiet_ends(evidence: Evidence, findings: Findings) -> None:
                 and locked is not None
                 and any(is_quiet(rule, locked.astimezone(z)) for z in person.zones)
             )
-            findings.of(f"quiet hours “{rule['name']}”").n_tested += at_end or held
+            findings.find(QUIET_HOURS, rule["name"]).n_tested += at_end or held
 
 
 def _check_flags(
     findings: Findings, rules: Rules, contact: Contact, before: Sequence[Contact]
 ) -> None:
-    """Messages outside of the limits really are: else passing them would prove nothing."""
+    """What bypasses limits was used as such: else a checker that lets it pass proves nothing."""
     at, campaign = _when(contact), rules.campaigns[contact.campaign]
+    ignores = any(contact.campaign == who for who, _whose in rules.ignores)
     marks = {
-        "transactional": contact.transactional,
-        "exempt from caps": campaign["exempt_from_caps"],
-        "not counted by caps": not contact.counted,
-        "in addition": not contact.takes_slot and not contact.transactional,
-        "ignores durations": campaign["ignores_durations"]
-        or any(contact.campaign == who for who, _whose in rules.ignores),
+        TRANSACTIONAL: contact.transactional,
+        EXEMPT: campaign["exempt_from_caps"],
+        NOT_COUNTED: not contact.counted,
+        ALONGSIDE: not contact.takes_slot and not contact.transactional,
+        IGNORES_COOL_DOWN: campaign["ignores_durations"] or ignores,
     }
     for mark, holds in marks.items():
         if holds:
-            findings.check(f"outside of limits: {mark}", True, at, "", tested=bool(before))
+            findings.check(mark, True, at, str, tested=bool(before))

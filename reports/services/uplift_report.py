@@ -124,10 +124,10 @@ def _cells(by: Sequence[str], **params: Any) -> dict[Key, list[Stratum]]:
     for row in rows:
         key, share, is_control, counts = row[: len(by)], row[-14], row[-13], row[-12:]
         n, n_open, n_contaminated, responders, margin, margin2, value, value2, *more = counts
+        margins, values = Moments(n, margin, margin2), Moments(n, value, value2)
         groups[key, share][is_control] = Group(
-            n, n_open, n_contaminated, responders,
-            Moments(n, margin, margin2), Moments(n, value, value2), *more,
-        )  # fmt: skip
+            n, n_open, n_contaminated, responders, margins, values, *more
+        )
     cells: dict[Key, list[Stratum]] = defaultdict(list)
     for (key, share), pair in groups.items():
         stratum = Stratum(

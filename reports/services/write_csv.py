@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
-from optiengine.lib.csv_cell import safe_cell
+from optiengine.lib.safe_text import safe_cell
 
 
 def write_csv(rows: Iterable[Mapping[str, Any]], file: TextIO) -> None:

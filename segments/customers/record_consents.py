@@ -10,6 +10,7 @@ from django.db import transaction
 from segments.channels import CHANNELS
 from segments.customers.derive_consents import derive_customer
 from segments.customers.numerics.what_holds import brings_back
+from segments.customers.share_withdrawals import share_withdrawals
 from segments.models import ConsentStatement, Customer
 from segments.models.consent import ConsentSource
 
@@ -92,5 +93,7 @@ def record_consents(
     new = [s for s in statements if (s.channel, s.topic, s.says_yes, s.by_customer) not in known]
     ConsentStatement.objects.bulk_create(new)
     is_changed = derive_customer(customer, list(channels), list(topics), at=at)
+    if in_person and False in channels.values() and kind != ConsentSource.ERASURE:
+        share_withdrawals("c.id = %s", [customer.pk], at=at)
     kept = [c for c, says_yes in channels.items() if says_yes and c not in customer.consents]
     return Recorded(new, is_changed, tuple(kept))

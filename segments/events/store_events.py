@@ -9,10 +9,12 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from optiengine.lib.partitions import ensure_partitions, month_start
+from segments.customers.address_hash import compared
 from segments.customers.find_customer import find_customers
 from segments.events.feedback import FEEDBACK, act_on_feedback
-from segments.ids import read_id
+from segments.ids import is_nobody, read_id
 from segments.models import Customer, Event
+from segments.models.customer import KEY_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +22,26 @@ class NewEvent:
     """What is said of one event; its fields have been read and are sound."""
 
     external_id: str
-    customer: str  # as the customer's own systems know them
+    customer: str  # as the customer's own systems know them; '' where an address names them
     kind: str
     occurred_at: datetime
     amount_cents: int | None = None
+    email: str = ""
+    phone: str = ""
     properties: dict[str, Any] = field(default_factory=dict)
 
     def says_the_same(self, other: Event) -> bool:
         return (
             (self.kind, self.occurred_at, self.amount_cents, self.properties)
             == (other.kind, other.occurred_at, other.amount_cents, other.properties)
-        ) and other.customer.external_id in (self.customer, read_id(self.customer))
+        ) and self.is_about(other.customer)
+
+    def is_about(self, customer: Customer) -> bool:
+        """By the id, where there is one, else by an address."""
+        if self.customer and not is_nobody(self.customer):
+            return customer.external_id in (self.customer, read_id(self.customer))
+        keys = {KEY_COLUMNS[c]: compared(c, getattr(self, c)) for c in KEY_COLUMNS}
+        return any(key and getattr(customer, name) == key for name, key in keys.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +77,14 @@ def _store(events: Sequence[NewEvent], *, source: str, at: datetime) -> list[Sto
     results, new = [], []
     for event in events:
         customer = customers.get(event.customer)
+        no_one = ""
+        if customer is None and (event.email or event.phone):
+            customer, no_one = _by_address(event)
         if earlier := known.get(event.external_id):
             results.append(_again(event, earlier))
         elif customer is None:
-            results.append(Stored("refused", _("Customer “%s” does not exist.") % event.customer))
+            reason = no_one or _("Customer “%s” does not exist.") % event.customer
+            results.append(Stored("refused", reason))
         elif customer.erased_at:
             results.append(Stored("refused", _("This customer was erased and cannot be changed.")))
         else:
@@ -94,6 +109,22 @@ def _store(events: Sequence[NewEvent], *, source: str, at: datetime) -> list[Sto
     for row in reports:
         act_on_feedback(row, at=at)
     return results
+
+
+def _by_address(event: NewEvent) -> tuple[Customer | None, str]:
+    """The one customer with the event's e-mail address, else phone number; or why there is none."""
+    for column in KEY_COLUMNS:
+        key = compared(column, getattr(event, column)) if getattr(event, column) else ""
+        if not key:
+            continue
+        rows = Customer.objects.filter(**{KEY_COLUMNS[column]: key}, erased_at=None)
+        candidates = list(rows.order_by("pk")[:2])
+        if len(candidates) == 2:
+            text = _("Several customers have the address “%s”. Name the customer by ID.")
+            return None, text % getattr(event, column)
+        if candidates:
+            return candidates[0], ""
+    return None, _("There is no customer with the address “%s”.") % (event.email or event.phone)
 
 
 def _again(event: NewEvent, earlier: Event) -> Stored:

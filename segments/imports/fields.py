@@ -112,11 +112,11 @@ def shape(pattern: str, max_length: int, value: str = "{x}") -> str:
     )
 
 
-def identifier(*, is_customer: bool = False) -> str:
+def identifier(*, is_customer: bool = False, may_be_nobody: bool = False) -> str:
     """An id with its leading zeros, as segments.ids.read_id reads it.
 
     is_customer : a customer who is stored under just what the cell says is meant by it; and what
-    stands for nobody is no id.
+    stands for nobody is no id. may_be_nobody : then it is read as an empty text.
     """
     nobody = f"lower({{x}}) = ANY (ARRAY[{', '.join(map(quote, sorted(ids.NOBODY)))}])"
     is_plain = f'{{x}} COLLATE "C" ~ {quote(PLAIN_ID)}'
@@ -138,7 +138,8 @@ def identifier(*, is_customer: bool = False) -> str:
         f"substring(b FROM {quote(ids.MARKED_AS_TEXT)}), b)) AS a FROM "
         f"(SELECT normalize(regexp_replace({{x}}, {quote(EDGES)}, '', 'g'), NFC) AS b) m) n)"
     )
-    return f"CASE WHEN {is_plain} THEN {{x}} ELSE coalesce({known}, {odd}) END"
+    otherwise = f"WHEN {nobody} THEN ''" if may_be_nobody else ""
+    return f"CASE WHEN {is_plain} THEN {{x}} {otherwise} ELSE coalesce({known}, {odd}) END"
 
 
 # Of an address a: no label of its domain mixes Latin letters with look-alikes.

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
 
 from optiengine.lib.partitions import ensure_partitions
+from segments.customers.suppress_addresses import mark_customers
 from segments.events.changed_facts import note_corrections
 from segments.imports import fields as read
 from segments.imports.fields import Field
@@ -32,6 +33,12 @@ from segments.imports.import_feedback import (
     write_plainly,
 )
 from segments.imports.mapping import factors
+from segments.imports.named_customers import (
+    columns_of_new,
+    customer_name_fields,
+    customer_name_outputs,
+    name_customers,
+)
 from segments.imports.spec import (
     ImportCounts,
     ImportPlan,
@@ -53,17 +60,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
         left, right = (plan.cells[part] for part in factors(column))
         amount = read.cents_of_product(left, right)
     return [
-        Field(
-            "customer",
-            gettext_lazy("customer ID"),
-            read.identifier(is_customer=True),
-            gettext_lazy(
-                "“%s” is not a valid ID: it is longer than 100 characters, was altered by a "
-                "spreadsheet or stands for nobody."
-            ),
-            (*CUSTOMER_ID_ALIASES, "customerexternalid"),
-            is_required=True,
-        ),
+        *customer_name_fields(plan, (*CUSTOMER_ID_ALIASES, "customerexternalid")),
         Field(
             "occurred_at",
             gettext_lazy("occurred at"),
@@ -80,7 +77,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             "kind",
             gettext_lazy("kind"),
             read.shape(KIND, 40, "lower({x})"),
-            gettext_lazy("“%s” is not a valid event kind. Use at most 40 letters, digits and _."),
+            gettext_lazy("“%s” is not a valid event kind. Use at most 40 letters and digits."),
             ("type", "event", "eventtype", "eventkind"),
             decides_row=True,
         ),
@@ -142,7 +139,7 @@ def event_outputs(plan: ImportPlan) -> dict[str, str]:
     parts = ["s.extra_columns"] if plan.extras else []
     parts += ["coalesce(s.properties, '{}')"] if "properties" in used else []
     return {
-        "customer": "s.customer",
+        **customer_name_outputs(plan),
         "kind": kind,
         "occurred_at": "s.occurred_at",
         "amount_cents": _cents_at_home(plan),
@@ -207,17 +204,22 @@ def options_problem(plan: ImportPlan) -> str:
 
 
 def prepare_events(cursor: CursorWrapper, plan: ImportPlan) -> None:
-    """Ids where the file has none, and partitions for the months that occur."""
+    """Customers named by an address, ids where the file has none, and partitions for the months
+    that occur.
+    """
+    name_customers(cursor, plan)
     missing = "v.external_id IS NULL"
     if "external_id" in plan.used:
         reject(cursor, missing, quote(_("event ID is missing.")))
     else:
         content = ", ".join(CONTENT)
+        also = "".join(f", {name}" for name in columns_of_new(plan))
         hashed = content.replace("occurred_at", "occurred_at AT TIME ZONE 'UTC'")
         digest = f"left(encode(sha256(convert_to(({hashed})::text, 'UTF8')), 'hex'), 32)"
         cursor.execute("DROP TABLE IF EXISTS import_numbered")
         cursor.execute(
-            f"CREATE TEMPORARY TABLE import_numbered AS SELECT line, reason, warned, {content}, "
+            "CREATE TEMPORARY TABLE import_numbered AS "
+            f"SELECT line, reason, warned, {content}{also}, "
             "digest || '-' || row_number() OVER (PARTITION BY digest ORDER BY line) AS external_id "
             f"FROM (SELECT *, {digest} AS digest FROM {CHECKED}) v"
         )
@@ -242,14 +244,18 @@ def reject_unknown_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
     if plan.options.create_customers:
         reject_case_twins(cursor, "customer", f"EXISTS ({same})")
         at = quote(plan.at.isoformat())
-        empty = ", ".join("''" for _name in TEXTS)
+        columns = dict.fromkeys(TEXTS, "''") | columns_of_new(plan)
+        newest_before = count(cursor, "SELECT coalesce(max(id), 0) FROM segments_customer")
         cursor.execute(
-            f"INSERT INTO segments_customer (external_id, {', '.join(TEXTS)}, attributes, "
+            f"INSERT INTO segments_customer (external_id, {', '.join(columns)}, attributes, "
             "consents, suppressed, created_at, updated_at) "
-            f"SELECT DISTINCT v.customer, {empty}, '{{}}'::jsonb, '{{}}'::varchar[], false, "
+            f"SELECT DISTINCT ON (v.customer) v.customer, {', '.join(columns.values())}, "
+            "'{}'::jsonb, '{}'::varchar[], false, "
             f"{at}::timestamptz, {at}::timestamptz FROM {CHECKED} v WHERE NOT EXISTS ({same}) "
-            "ON CONFLICT (external_id) DO NOTHING"
+            "ORDER BY v.customer, v.line ON CONFLICT (external_id) DO NOTHING"
         )
+        if columns_of_new(plan):
+            mark_customers("c.id > %s", [newest_before], at=plan.at)
     else:
         reason = quote(_("Customer “%s” does not exist."))
         reject(cursor, f"NOT EXISTS ({same})", f"format({reason}, v.customer)")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.db.backends.utils import CursorWrapper
 
-from optiengine.lib.csv_cell import safe_cell
+from optiengine.lib.safe_text import safe_cell
 from segments.imports.file_format import BAD_BYTES, FileFormat
 from segments.imports.staging import KEPT, REJECTED, STAGED
 

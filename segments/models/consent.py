@@ -25,6 +25,7 @@ class ConsentSource(models.IntegerChoices):
     SIGN_UP = 8, _("confirmed sign-up")
     ERASURE = 9, _("erasure")
     EARLIER = 10, _("kept from before statements were stored")
+    SHARED_ADDRESS = 11, _("another customer with the same address")
 
 
 class ConsentStatement(models.Model):

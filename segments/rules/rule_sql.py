@@ -88,14 +88,9 @@ def _days_to_birthday(state: StateBuild) -> Sql:
         return f"({month} + date_part('day', c.birth_date)::int - 1)"
 
     this, following = birthday("%s"), birthday("%s")
-    return (
-        f"((CASE WHEN {this} >= %s THEN {this} ELSE {following} END) - %s)::float8",
-        [
-            state.as_of.year, state.as_of,
-            state.as_of.year,
-            state.as_of.year + 1, state.as_of,
-        ],
-    )  # fmt: skip
+    day, year = state.as_of, state.as_of.year
+    statement = f"((CASE WHEN {this} >= %s THEN {this} ELSE {following} END) - %s)::float8"
+    return statement, [year, day, year, year + 1, day]
 
 
 _FIELDS: dict[str, Callable[[StateBuild], Sql]] = {

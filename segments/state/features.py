@@ -45,9 +45,8 @@ def active_features() -> tuple[Feature, ...]:
     Raises FeatureError where a user's feature has the name of a built-in one.
     """
     defined = [as_feature(row) for row in FeatureDefinition.objects.filter(is_active=True)]
-    defined.sort(
-        key=lambda feature: feature.name
-    )  # not by the database's collation, which may change
+    # Not by the database's collation, which may change.
+    defined.sort(key=lambda feature: feature.name)
     for feature in defined:
         if feature.name in BUILT_IN_NAMES:
             raise FeatureError(

@@ -56,7 +56,7 @@ def test_each_event_is_refused_by_itself_with_its_reason(superuser, anna):
     bad = {
         "customer": item(2, customer="nobody"),
         "erased": item(3, customer="gone"),
-        "kind:": item(4, kind="two words"),
+        "kind:": item(4, kind="two, words"),
         "in the future": item(5, occurred_at=ahead),
         "offset": item(6, occurred_at="2026-03-01T09:00:00"),
         "colour:": item(7, colour="red"),

@@ -23,10 +23,10 @@ class Occasion:
     def block_others(self, book: Rulebook, codes: Codes) -> None:
         """Write NOT_TRIGGERED or NOT_ASKED, (n, A), where a campaign takes no part."""
         by_event = self._of_campaigns(book, [c.opened_by == EVENT for c in book.campaigns])
+        kind = self.trigger_kind
         started = self._of_campaigns(
-            book, [bool(c.trigger_kind) and c.trigger_kind == self.trigger_kind
-                   for c in book.campaigns]
-        )  # fmt: skip
+            book, [bool(kind) and c.trigger_kind == kind for c in book.campaigns]
+        )
         channels = np.array([action.channel for action in book.actions], dtype=object)
         block(codes, by_event & ~started, Verdict.NOT_TRIGGERED)
         if self.channels:

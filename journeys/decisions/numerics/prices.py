@@ -20,12 +20,10 @@ SUBSIDY = 10.0  # a subsidy is at most this often the widest difference between 
 class Prices:
     """The prices of L limits, and how good they are for n customers."""
 
-    price: NDArray[
-        np.float64
-    ]  # (L,) 0 or more, for a unit of use: above 0 where there is too little
-    subsidy: NDArray[
-        np.float64
-    ]  # (L,) 0 or more, for a unit: above 0 where a minimum asks for more
+    # Both for a unit of use, 0 or more: the price where there is too little, the subsidy where a
+    # minimum asks for more.
+    price: NDArray[np.float64]  # (L,)
+    subsidy: NDArray[np.float64]  # (L,)
     bound: float  # no choice that keeps the limits is worth more
     value: float  # what `action` is worth
     action: NDArray[np.int64]  # (n,) a choice that keeps every maximum; NONE is none

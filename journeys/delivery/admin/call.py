@@ -23,7 +23,7 @@ from journeys.delivery.settle_call import settle_call
 from journeys.errors import CallSettled
 from journeys.models import Call, CallResult
 from optiengine.lib.admin import ReadOnlyAdmin
-from optiengine.lib.csv_cell import safe_cell
+from optiengine.lib.safe_text import safe_cell
 from segments.models import Organisation
 
 COLOURS = {"waiting": "info", "reached": "success", "not_reached": "warning", "refused": "danger"}

@@ -23,7 +23,7 @@ from io import StringIO
 from uuid import UUID
 
 from journeys.delivery.channels.base import Message
-from optiengine.lib.csv_cell import safe_cell
+from optiengine.lib.safe_text import safe_cell
 
 COLUMNS = [
     "key",

@@ -19,7 +19,7 @@ from optiengine.lib.parameters import Strict, StrictView
 from segments.customers.api.fields import CustomerField
 
 
-@extend_schema_serializer(description=_("Somebody asks for messages."))
+@extend_schema_serializer(description=_("A person signs up for messages."))
 class SignUpWrite(Strict):
     form = serializers.SlugRelatedField(
         slug_field="name",
@@ -37,7 +37,7 @@ class SignUpWrite(Strict):
     )
 
 
-@extend_schema_serializer(description=_("The sign-up waits for its confirmation."))
+@extend_schema_serializer(description=_("The sign-up is waiting for confirmation."))
 class SignUpBegun(ReadOnly, serializers.Serializer):
     status = serializers.CharField(
         help_text=_("Always “begun”, whether the address is known or not.")

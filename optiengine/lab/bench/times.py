@@ -37,8 +37,9 @@ class Timed:
 
 def timed(*, customers: int | None = None) -> list[Timed]:
     players = [name for name in ENTRANTS if name not in ("oracle", "uniform")]
-    return [Timed(BANDITS, name, customers or N_CUSTOMERS) for name in players] + [
-        Timed(UPLIFT, name, customers or N_TRAINING) for name in (ENGINE, *PEERS)
+    return [
+        *(Timed(BANDITS, name, customers or N_CUSTOMERS) for name in players),
+        *(Timed(UPLIFT, name, customers or N_TRAINING) for name in (ENGINE, *PEERS)),
     ]
 
 

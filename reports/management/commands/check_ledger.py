@@ -4,17 +4,28 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from optiengine.lib.command import FiguresCommand, iso_date
-from reports.ledger_check.check_ledger import (
-    N_EXAMPLES,
-    NOT_CHECKED,
-    check_ledger,
-    default_since,
-    table,
-)
+from reports.ledger_check.check_ledger import check_ledger, default_since, table
+from reports.ledger_check.findings import Finding
+from reports.ledger_check.rule_names import NOT_CHECKED
 from segments.models import Organisation
+
+# Not a number of things: rows that Python reads and rows that the database counts.
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+
+
+def _as_figures(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.name,
+        "checked": finding.n_checked,
+        "put_to_test": finding.n_tested,
+        "unclear": finding.n_unclear,
+        "violated": finding.n_violated,
+        "examples": [f"{at:%Y-%m-%d %H:%M:%S} {text}" for at, text in finding.violations],
+    }
 
 
 class Command(FiguresCommand):
@@ -27,8 +38,9 @@ class Command(FiguresCommand):
         "rules": "a list, for each rule:",
         "  checked": "messages, customers or whatever the rule is about",
         "  put_to_test": "times that the rule mattered",
+        "  unclear": "cases that are not checked: what they depend on was changed later",
         "  violated": "times that it was not kept",
-        "  examples": "the first of these",
+        "  examples": "some of these",
         "not_checked": "what the ledger alone cannot tell",
     }
 
@@ -37,8 +49,8 @@ class Command(FiguresCommand):
             "--since",
             type=iso_date,
             metavar="DAY",
-            help="Check from this day on (default: 30 days ago, or the newest change of a rule in "
-            "the admin if that is later).",
+            help="Check from this day on (default: 30 days ago, or the newest change of a rule if "
+            "that is later).",
         )
 
     def compute(self, **options: Any) -> Mapping[str, Any]:
@@ -47,38 +59,28 @@ class Command(FiguresCommand):
             moment = default_since(now)
         else:
             moment = datetime.combine(since, time(), zone).astimezone(UTC)
-        step = lambda items: tqdm(items, desc="customers", disable=None)  # noqa: E731
-        self.findings = check_ledger(moment, now, step=step)
+        with tqdm(total=1.0, desc=_("ledger"), bar_format=BAR, disable=None) as bar:
+            self.findings = check_ledger(
+                moment, now, progress=lambda done: bar.update(done - bar.n)
+            )
         return {
             "since": moment,
             "until": now,
-            "rules": [
-                {
-                    "rule": finding.rule,
-                    "checked": finding.n_checked,
-                    "put_to_test": finding.n_tested,
-                    "violated": len(finding.violations),
-                    "examples": [
-                        f"{at:%Y-%m-%d %H:%M:%S} {text}"
-                        for at, text in finding.violations[:N_EXAMPLES]
-                    ],
-                }
-                for finding in self.findings
-            ],
+            "rules": [_as_figures(finding) for finding in self.findings],
             "not_checked": list(NOT_CHECKED),
         }
 
     def show(self, figures: Mapping[str, Any]) -> None:
-        since = f"{figures['since']:%Y-%m-%d %H:%M} UTC"
-        self.stdout.write(
-            f"Checked since {since} by the rules in force now. If a rule was changed later than "
-            "that, choose --since accordingly.\n\n"
+        said = _(
+            "Checked since %(since)s UTC by the rules in force now. If a rule was changed later "
+            "than that, choose --since accordingly."
         )
+        self.stdout.write(said % {"since": f"{figures['since']:%Y-%m-%d %H:%M}"} + "\n\n")
         self.stdout.writelines(f"{line}\n" for line in table(self.findings))
-        self.stdout.write("\nNot checked, because the ledger does not contain it:")
-        self.stdout.writelines(f"  {rule}\n" for rule in figures["not_checked"])
+        self.stdout.write("\n" + _("Not checked, because the ledger alone cannot tell:"))
+        self.stdout.writelines(f"  {_(text)}\n" for text in NOT_CHECKED)
 
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
-        if any(finding.violations for finding in self.findings):
+        if any(finding.n_violated for finding in self.findings):
             raise SystemExit(1)

@@ -44,7 +44,22 @@ class EventItem(Strict):
         ),
     )
     customer = serializers.CharField(
-        max_length=100, trim_whitespace=False, help_text=gettext_lazy("ID of the customer.")
+        max_length=100,
+        trim_whitespace=False,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text=gettext_lazy("ID of the customer; may be left out if an address is given."),
+    )
+    email = serializers.CharField(
+        max_length=254,
+        required=False,
+        help_text=gettext_lazy("E-mail address of the customer, used if the ID is not known."),
+    )
+    phone = serializers.CharField(
+        max_length=40,
+        required=False,
+        help_text=gettext_lazy("Phone number of the customer, used if the ID is not known."),
     )
     kind = serializers.CharField(
         max_length=40,
@@ -72,7 +87,9 @@ class EventItem(Strict):
 
     def validate_kind(self, kind: str) -> str:
         if not re.match(KIND, kind):
-            raise serializers.ValidationError(_("Use letters, digits and _ only."))
+            raise serializers.ValidationError(
+                _("Start with a letter. Use letters, digits, spaces and _ . : / - only.")
+            )
         return kind.lower()
 
     def validate_occurred_at(self, moment: Any) -> Any:
@@ -93,6 +110,9 @@ class EventItem(Strict):
         return properties
 
     def validate(self, event: dict[str, Any]) -> dict[str, Any]:
+        if not (event["customer"] or event.get("email") or event.get("phone")):
+            text = _("Name the customer by ID, e-mail address or phone number.")
+            raise serializers.ValidationError({"customer": [text]})
         if event["kind"] in FEEDBACK:
             properties = event.get("properties", {})
             if properties.get("channel") not in outbound_channels():

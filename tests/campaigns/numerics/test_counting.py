@@ -32,7 +32,7 @@ from campaigns.numerics.rulebook_entries import (
     ExclusionEntry,
     GapEntry,
 )
-from campaigns.numerics.time_zones import utc64
+from optiengine.lib.moments import utc64
 from tests.campaigns.numerics.test_verdicts import campaign, cap
 
 

@@ -70,9 +70,8 @@ def test_moves_between_two_days_and_margins_are_those_of_the_stories(organisatio
     active, lapsed = segment("active"), segment("lapsed")
     anna, bert, cleo, dora, emil = (make_customer() for _ in range(5))
     history(anna, (0, active))
-    history(
-        bert, (0, active), (5, lapsed), (9, active), (27, lapsed)
-    )  # as on the days, not between
+    # As on the days, not between.
+    history(bert, (0, active), (5, lapsed), (9, active), (27, lapsed))
     history(cleo, (0, lapsed), (40, active))
     history(dora, (30, active))  # new in the second period
     history(emil, (0, active))

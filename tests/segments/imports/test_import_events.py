@@ -98,7 +98,7 @@ def test_modes_of_events(tmp_path):
         "anna,2026-02-01,1e999,order",
         "anna,2026-02-01,0.125,order",
         "anna,2026-02-01,99999999999999,order",
-        "anna,2026-02-01,1,not a word",
+        "anna,2026-02-01,1,no(word)",
     ],
 )
 def test_a_row_that_is_no_event_is_rejected(tmp_path, row):

@@ -104,19 +104,19 @@ def figures(findings: list[Finding]) -> dict[str, Any]:
         "month_messages": messages,
         "month_rules": [
             {
-                "rule": finding.rule,
+                "rule": finding.name,
                 "checked": finding.n_checked,
                 "mattered": finding.n_tested,
-                "violated": len(finding.violations),
+                "violated": finding.n_violated,
             }
             for finding in findings
         ],
         "month_examples": [
-            f"{finding.rule}: {at:%Y-%m-%d %H:%M:%S} {text}"
+            f"{finding.name}: {at:%Y-%m-%d %H:%M:%S} {text}"
             for finding in findings
             for at, text in finding.violations[:N_EXAMPLES]
         ],
-        "month_untested": [finding.rule for finding in findings if not finding.n_tested],
+        "month_untested": [finding.name for finding in findings if not finding.n_tested],
         "month_checks": sum(finding.n_checked for finding in findings),
-        "month_violations": sum(len(finding.violations) for finding in findings),
+        "month_violations": sum(finding.n_violated for finding in findings),
     }

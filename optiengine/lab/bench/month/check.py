@@ -9,7 +9,7 @@ from pathlib import Path
 from optiengine.lab.bench.month.check_sinks import check_sinks
 from optiengine.lab.bench.month.check_times import check_times
 from optiengine.lab.bench.month.witnesses import load_evidence
-from reports.ledger_check.check_ledger import check_evidence
+from reports.ledger_check.check_ledger import check_days, check_evidence
 from reports.ledger_check.findings import Finding, Findings
 
 
@@ -17,6 +17,7 @@ def check_month(folder: Path) -> list[Finding]:
     """All rules, each with how often it was checked and put to the test, and what violates it."""
     evidence, findings = load_evidence(folder), Findings()
     check_evidence(evidence, findings)
+    check_days(evidence, findings)
     check_sinks(evidence, findings)
     check_times(evidence, findings)
     return findings.in_order()

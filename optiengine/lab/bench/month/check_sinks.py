@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 from optiengine.lab.bench.month.witnesses import MonthEvidence
 from reports.ledger_check.check_delivery import NAMES
-from reports.ledger_check.evidence import SLACK, Row, moment, rows
+from reports.ledger_check.evidence import SLACK, Row, moment
 from reports.ledger_check.findings import Findings
+from reports.ledger_check.read_evidence import rows
+from reports.ledger_check.rule_names import NOT_LATE
 from segments.channels import inbound_channels
 
 # What the check before the hand-over stopped, and the rule behind it.
@@ -15,8 +17,22 @@ STOPPED = {
     "address_suppressed": "suppressed addresses",
     "campaign_inactive": "a paused campaign sends nothing",
     "journey_inactive": "a paused map sends nothing",
-    "expired": "not when it is too late",
+    "expired": NOT_LATE,
 }
+
+
+BALANCE = """
+SELECT as_of, count(*) FILTER (WHERE status = 'sent') AS sent,
+       count(*) FILTER (WHERE status = 'failed') AS failed,
+       count(*) FILTER (WHERE status = 'unknown') AS unknown,
+       count(*) FILTER (WHERE status IN ('new', 'claimed', 'attempting')) AS waiting,
+       count(*) FILTER (WHERE status = 'suppressed') AS suppressed
+FROM journeys_delivery GROUP BY 1
+"""
+SHOWN = """
+SELECT as_of, decided_at, deliveries FROM journeys_decisionrun
+WHERE kind = 'daily' AND status IN ('done', 'failed')
+"""
 
 
 def check_sinks(evidence: MonthEvidence, findings: Findings) -> None:
@@ -25,6 +41,18 @@ def check_sinks(evidence: MonthEvidence, findings: Findings) -> None:
     _check_who(evidence, findings)
     _check_throttle(evidence, findings)
     _check_answers(evidence, findings)
+    _check_balances(findings)
+
+
+def _check_balances(findings: Findings) -> None:
+    """What runs show of their messages: nothing is under way any more, so it is up to date."""
+    balance = {row.pop("as_of"): row for row in rows(BALANCE)}
+    for run in rows(SHOWN):
+        shown, counted = run["deliveries"], balance.get(run["as_of"], {})
+        is_kept = shown.get("decided") == sum(counted.values())
+        is_kept &= all(shown.get(name) == n for name, n in counted.items())
+        text = f"{run['as_of']}: {shown}, but {counted}"
+        findings.check("decided = sent + failed + …", is_kept, run["decided_at"], text, tested=True)
 
 
 def _check_kills(evidence: MonthEvidence, findings: Findings) -> None:
@@ -72,14 +100,14 @@ def _check_who(evidence: MonthEvidence, findings: Findings) -> None:
     for note in evidence.noted("suppressed"):
         barred.setdefault((note["customer"], note["channel"]), moment(note["at"]))
     erased = {note["id"]: moment(note["at"]) for note in evidence.noted("erased")}
-    findings.of("the erased get nothing").n_tested = len(erased)
+    findings.find("the erased get nothing").n_tested = len(erased)
     paused = evidence.spans("paused", "launched", of="campaign")
     stopped = evidence.spans("stopped", "started")
     paused_maps, map_of = evidence.spans("map paused", "map launched", of="map"), _maps()
     for delivery in evidence.deliveries:
         if rule := STOPPED.get(NAMES.get(delivery["reason_code"], "")):
-            findings.of(rule).n_tested += 1
-    findings.of("stopped is stopped").n_tested = sum(
+            findings.find(rule).n_tested += 1
+    findings.find("stopped is stopped").n_tested = sum(
         start < contact.reserved_at < end and not contact.is_control
         for contact in evidence.contacts.values()
         for _campaign, start, end in stopped
@@ -132,10 +160,8 @@ def _check_throttle(evidence: MonthEvidence, findings: Findings) -> None:
         for first, start in enumerate(at):
             for minutes in (1, 3):
                 n = bisect_right(at, start + timedelta(minutes=minutes)) - first
-                findings.check(
-                    f"throttle of {channel}", n <= limit * (minutes + 1), start,
-                    f"{n} in {minutes} minutes", tested=n >= limit,
-                )  # fmt: skip
+                text, is_kept = f"{n} in {minutes} minutes", n <= limit * (minutes + 1)
+                findings.check(f"throttle of {channel}", is_kept, start, text, tested=n >= limit)
 
 
 def _check_answers(evidence: MonthEvidence, findings: Findings) -> None:
@@ -154,10 +180,9 @@ def _check_answers(evidence: MonthEvidence, findings: Findings) -> None:
             )
             continue
         earlier = said.setdefault(note["request"], answer)
-        findings.check(
-            "the same question, the same answer", answer == earlier, at, str(note),
-            tested=earlier is not answer,
-        )  # fmt: skip
+        is_kept, was_asked = answer == earlier, earlier is not answer
+        rule = "the same question, the same answer"
+        findings.check(rule, is_kept, at, str(note), tested=was_asked)
     for note in evidence.noted("one click"):
         is_kept = note["status"] == 200
         findings.check("one click is enough", is_kept, moment(note["at"]), str(note), tested=True)

@@ -10,8 +10,9 @@ from reports.ledger_check.check_journeys import (
     read_passages,
     read_travellers,
 )
-from reports.ledger_check.evidence import SLACK, Row, moment, rows
+from reports.ledger_check.evidence import SLACK, Row, moment
 from reports.ledger_check.findings import Findings
+from reports.ledger_check.read_evidence import rows
 
 MINUTE = timedelta(minutes=1)
 OVER = {"goal", "rule", "blocked", "left", "end"}  # results that end a journey where it stands
@@ -80,15 +81,17 @@ def _decisions(reason: str) -> dict[tuple[int, str], list[datetime]]:
 def _is_live(evidence: MonthEvidence, at: datetime) -> bool:
     """Whether decisions in real time are possible: there is a state, and sending is on."""
     begin, end = _lived(evidence)
-    stops = [(moment(n["at"]), moment(m["at"])) for n, m in
-             zip(evidence.noted("stopped"), evidence.noted("started"), strict=False)]  # fmt: skip
+    pairs = zip(evidence.noted("stopped"), evidence.noted("started"), strict=False)
+    stops = [(moment(stop["at"]), moment(start["at"])) for stop, start in pairs]
     return begin <= at <= end and not any(a <= at <= b for a, b in stops)
 
 
 def _lived(evidence: MonthEvidence) -> tuple[datetime, datetime]:
     """From the first run until the day after the last one ends."""
-    [row] = rows("SELECT min(decided_at) AS first, max(as_of) AS last FROM journeys_decisionrun"
-                 " WHERE kind = 'daily'")  # fmt: skip
+    [row] = rows(
+        "SELECT min(decided_at) AS first, max(as_of) AS last FROM journeys_decisionrun"
+        " WHERE kind = 'daily'"
+    )
     zone = evidence.rules[0].zone
     end = datetime(row["last"].year, row["last"].month, row["last"].day, tzinfo=zone)
     return row["first"] + 5 * MINUTE, (end + timedelta(days=2)).astimezone(UTC)
@@ -187,8 +190,8 @@ def _check_triggers(evidence: MonthEvidence, findings: Findings) -> None:
     """Events that start a campaign are decided within a tick of being heard of."""
     decisions = _decisions("event")
     begin, end = _lived(evidence)
-    kinds = {c["trigger_kind"] for c in evidence.rules[0].campaigns.values()
-             if c["recurrence"] == "event"}  # fmt: skip
+    campaigns = evidence.rules[0].campaigns.values()
+    kinds = {c["trigger_kind"] for c in campaigns if c["recurrence"] == "event"}
     for row in rows(
         "SELECT id, customer_id, kind, recorded_at FROM segments_event WHERE kind = ANY(%s)"
         " AND recorded_at BETWEEN %s AND %s",

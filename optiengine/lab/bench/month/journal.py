@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from reports.ledger_check.evidence import rules_now
+from reports.ledger_check.read_evidence import rules_now
 
 
 class Journal:

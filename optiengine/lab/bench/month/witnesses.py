@@ -6,16 +6,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from reports.ledger_check.evidence import (
-    Evidence,
-    Row,
-    Rules,
-    moment,
-    read_contacts,
-    read_deliveries,
-    read_people,
-    rows,
-)
+from reports.ledger_check.evidence import Evidence, Row, Rules, moment
+from reports.ledger_check.read_evidence import read_contacts, read_deliveries, read_people, rows
 
 
 @dataclass
@@ -35,8 +27,8 @@ class MonthEvidence(Evidence):
         """
         spans = []
         for note in self.noted(begin):
-            ends = [n["at"] for n in self.noted(end)
-                    if n["at"] > note["at"] and n.get(of) == note.get(of)]  # fmt: skip
+            later = [n for n in self.noted(end) if n["at"] > note["at"]]
+            ends = [n["at"] for n in later if n.get(of) == note.get(of)]
             over = moment(min(ends, default=self.journal[-1]["at"]))
             spans.append((note.get(of), moment(note["at"]), over))
         return spans
@@ -81,8 +73,8 @@ def _note_arrivals(evidence: MonthEvidence) -> None:
             arrive(record["key"], moment(record["at"]))
     for row in rows("SELECT key::text, listed_at FROM journeys_call"):
         arrive(row["key"], row["listed_at"].astimezone(UTC))
-    said = {n["answer"]["decision"]: n for n in evidence.noted("answer")
-            if n["status"] == 200 and n["answer"]["message"]}  # fmt: skip
+    answers = [n for n in evidence.noted("answer") if n["status"] == 200 and n["answer"]["message"]]
+    said = {n["answer"]["decision"]: n for n in answers}
     for row in rows(
         """
         SELECT d.id, k.key::text FROM journeys_decision d JOIN journeys_contact k

@@ -1,6 +1,6 @@
 import pytest
 
-from optiengine.lib.csv_cell import safe_cell
+from optiengine.lib.safe_text import safe_cell
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""Addresses that several customers have: they share withdrawals and one message a day."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+
+from optiengine.lib.admin import ReadOnlyAdmin
+from segments.models import Customer, SharedAddress
+from segments.models.customer import KEY_COLUMNS
+from segments.models.shared_address import MOST_SHARING
+
+
+@admin.register(SharedAddress)
+class SharedAddressAdmin(ReadOnlyAdmin):
+    list_display = ["key", "address_field", "n_customers", "is_placeholder", "customers", "since"]
+    list_display_links = None
+    list_filter = ["address_field", "is_placeholder"]
+    search_fields = ["key__exact"]
+    search_help_text = gettext_lazy("The complete address, as it is compared.")
+    ordering = ["-n_customers", "pk"]
+    sortable_by: list[str] = []
+
+    def has_view_permission(self, request: HttpRequest, obj: SharedAddress | None = None) -> bool:
+        """It shows addresses: only to those who may see customers."""
+        return super().has_view_permission(request, obj) and request.user.has_perm(
+            "segments.view_customer"
+        )
+
+    @admin.display(description=gettext_lazy("Customers with the address"))
+    def customers(self, shared: SharedAddress) -> SafeString | str:
+        """Links to them; of a placeholder to none, because there may be a million."""
+        if shared.is_placeholder:
+            return "–"
+        pages = (
+            (reverse("admin:segments_customer_change", args=[pk]), external_id)
+            for pk, external_id in self._customers_of(shared)
+        )
+        return format_html_join(", ", '<a href="{}">{}</a>', pages)
+
+    @staticmethod
+    def _customers_of(shared: SharedAddress) -> QuerySet:
+        customers = Customer.objects.filter(**{KEY_COLUMNS[shared.address_field]: shared.key})
+        return customers.order_by("pk").values_list("pk", "external_id")[:MOST_SHARING]

@@ -1,0 +1,73 @@
+"""Customers with one address share withdrawals: a mailbox that wants no more gets no more.
+
+Whoever shares the address on which a customer withdrew gets a statement of their own, with the
+time of the first one, so that what holds is derived as ever. A consent that is given later by one
+of them counts for that one only.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from segments.channels import address_fields
+from segments.customers.derive_consents import derive_consents
+from segments.customers.shared_addresses import MEMBERS, OF_THEM
+from segments.models.consent import ConsentSource
+
+SOURCE = "shared address"
+# The newest withdrawal in each group that nothing given since has ended, for those without it.
+MISSING = f"""
+CREATE TEMPORARY TABLE shared_withdrawals ON COMMIT DROP AS
+WITH m AS (SELECT * FROM ({MEMBERS}) m WHERE id IN ({{groups}})),
+w AS (
+    SELECT m.id, m.customer_id, s.channel,
+        max(s.said_at) FILTER (WHERE NOT s.says_yes AND s.by_customer) AS no_at,
+        max(s.said_at) FILTER (WHERE s.brings_back) AS back_at
+    FROM m JOIN segments_consentstatement s ON s.customer_id = m.customer_id
+    JOIN unnest(%s::text[], %s::text[]) AS f (channel, address_field)
+        ON f.channel = s.channel AND f.address_field = m.address_field
+    WHERE s.by_customer OR s.brings_back
+    GROUP BY m.id, m.customer_id, s.channel
+), g AS (
+    SELECT id, channel, max(no_at) AS no_at FROM w GROUP BY id, channel
+    HAVING max(no_at) >= coalesce(max(back_at), '-infinity')
+)
+SELECT m.customer_id, g.channel, max(g.no_at) AS no_at
+FROM g JOIN m ON m.id = g.id
+LEFT JOIN w ON w.id = g.id AND w.customer_id = m.customer_id AND w.channel = g.channel
+WHERE w.no_at IS NULL OR w.no_at < g.no_at
+GROUP BY m.customer_id, g.channel
+"""
+
+
+@transaction.atomic
+def share_withdrawals(those: str, params: Sequence[Any], *, at: datetime) -> int:
+    """Give withdrawals to all who share the address; returns how many statements that were.
+
+    those : SQL over segments_customer c; the addresses that they share are looked at.
+    """
+    channels, fields = zip(*address_fields().items(), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS shared_withdrawals")
+        statement = MISSING.format(groups=OF_THEM.format(those=those))
+        cursor.execute(statement, [*params, *params, list(channels), list(fields)])
+        if not cursor.rowcount:
+            return 0
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT FROM segments_customer c WHERE c.id IN "
+            "(SELECT customer_id FROM shared_withdrawals) ORDER BY c.id FOR NO KEY UPDATE) locked"
+        )
+        cursor.execute(
+            "INSERT INTO segments_consentstatement (customer_id, channel, topic, says_yes, "
+            "said_at, recorded_at, kind, source, by_customer, brings_back, proof) "
+            "SELECT customer_id, channel, NULL, false, no_at, %s, %s, %s, true, false, '{}' "
+            "FROM shared_withdrawals",
+            [at, ConsentSource.SHARED_ADDRESS, SOURCE],
+        )
+        n_statements = cursor.rowcount
+    derive_consents(
+        "SELECT customer_id, channel, NULL::bigint AS topic FROM shared_withdrawals", at=at
+    )
+    return n_statements
