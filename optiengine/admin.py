@@ -234,8 +234,16 @@ class SchedulePage(ScheduleAdmin, ModelAdmin):
         return in_readers_language(schedule.name)
 
 
-class ShownGroup:
+class TaskPage:
     """The list of tasks with the name of the schedule that started each."""
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Success | Failure | None:
+        """Ids are texts, and PostgreSQL takes no NUL in one."""
+        if "\0" in object_id:
+            return None
+        return super().get_object(request, object_id, from_field)  # type: ignore[misc]
 
     @admin.display(description=gettext_lazy("group"), ordering="group")
     def shown_group(self, task: Success | Failure) -> str:
@@ -243,14 +251,14 @@ class ShownGroup:
 
 
 @admin.register(Success)
-class SuccessPage(ShownGroup, TaskAdmin, ModelAdmin):
+class SuccessPage(TaskPage, TaskAdmin, ModelAdmin):
     list_display = ["shown_group" if c == "group" else c for c in TaskAdmin.list_display]
     actions = [resubmit]
     show_full_result_count = False
 
 
 @admin.register(Failure)
-class FailurePage(ShownGroup, FailAdmin, ModelAdmin):
+class FailurePage(TaskPage, FailAdmin, ModelAdmin):
     list_display = ["shown_group" if c == "group" else c for c in FailAdmin.list_display]
     actions = [resubmit]
     show_full_result_count = False

@@ -117,7 +117,8 @@ class CampaignAdmin(DraftsAlone, SecondPerson, LaunchApproval, CampaignMoves, Ex
 
     def get_actions_submit_line(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """A dry run of a change; for a draft, a dry run of its launch."""
-        if Campaign.objects.filter(pk=object_id, status=Status.ACTIVE).exists():
+        campaign = self.get_object(request, str(object_id))
+        if campaign is not None and campaign.status == Status.ACTIVE:
             return super().get_actions_submit_line(request, object_id)
         return []
 

@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -45,15 +44,16 @@ class SendsTests(ModelAdmin):
         dialog=DIALOG,
     )
     def test_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        row = get_object_or_404(self.get_queryset(request), pk=object_id)
-        if not self.has_change_permission(request, row):
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_test_one_permission(request, object_id):
             raise PermissionDenied
         self._test(request, row)
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
         return HttpResponse(headers={"HX-Redirect": reverse(name, args=[row.pk])})
 
     def has_test_one_permission(self, request: HttpRequest, object_id: Any) -> bool:
-        return self.has_change_permission(request)
+        row = self.get_object(request, str(object_id))
+        return row is not None and self.has_change_permission(request, row)
 
     def _test(self, request: HttpRequest, row: Any) -> None:
         transport, peer_id = self.route_of(row)

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -105,7 +105,10 @@ class JourneyMapAdmin(CanvasPages, NewMapPage, SecondPerson, LaunchApproval):
         permissions=["view"],
     )
     def open_canvas(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return redirect("admin:journeys_journeymap_canvas", object_id)
+        journey = self.get_object(request, object_id)
+        if journey is None:
+            raise Http404
+        return redirect("admin:journeys_journeymap_canvas", journey.pk)
 
     @admin.action(description=gettext_lazy("Copy as a draft"), permissions=["copy"])
     def copy_selected(self, request: HttpRequest, queryset: QuerySet[JourneyMap]) -> None:
