@@ -24,6 +24,7 @@ from journeys.signups.api.sign_ups import SignUpViewSet
 from optiengine.login import LoginViewSet
 from reports.api.mix import MixViewSet
 from reports.api.views import ArmReportViewSet, UpliftReportViewSet
+from segments.customers.api.suppressions import SuppressionViewSet
 from segments.customers.api.views import CustomerViewSet
 from segments.events.api.events import EventViewSet
 
@@ -34,6 +35,7 @@ router.register(
     r"customers/(?P<customer>[^/\x00]{1,100})/next-best-campaign", NextBestViewSet, "next-best"
 )
 router.register("events", EventViewSet, "event")
+router.register("suppressions", SuppressionViewSet, "suppression")
 router.register("campaigns", CampaignViewSet, "campaign")
 router.register("capacity-limits", CapacityLimitViewSet, "capacity-limit")
 router.register("frequency-caps", FrequencyCapViewSet, "frequency-cap")

@@ -2,6 +2,8 @@
 
 from datetime import date
 
+from segments.addresses import BLANK_CLASS, INVISIBLE_CLASS
+
 EARLIEST_BIRTH = date(1900, 1, 1)
 YEARLESS = 1604  # the year of a birthday whose year is not known: a leap year of nobody alive
 EARLIEST_EVENT = date(1970, 1, 1)
@@ -19,7 +21,11 @@ EMAIL_IDNA = (
     r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9\u00a1-\uffef][A-Za-z0-9.\u00a1-\uffef-]*"
     r"\.[A-Za-z\u00a1-\uffef][A-Za-z0-9\u00a1-\uffef-]+$"
 )
-PHONE = r"[0-9０-９].*[0-9０-９]"  # kept as written; what no country settles is held
+# Kept as written; what no country settles is held. Letters make it something else: an extension.
+PHONE = (
+    f"^[{INVISIBLE_CLASS}{BLANK_CLASS}]*'?[+＋]?[0-9０-９(]"
+    f"[0-9０-９ ()./\\u2010-\\u2015{INVISIBLE_CLASS}{BLANK_CLASS}-]+$"
+)
 KIND = r"^[A-Za-z]([A-Za-z0-9_.:/ -]*[A-Za-z0-9_.-])?$"  # of an event: "Product Viewed"
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,4}){0,2}$"
 

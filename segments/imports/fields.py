@@ -112,13 +112,17 @@ def shape(pattern: str, max_length: int, value: str = "{x}") -> str:
     )
 
 
-def identifier(*, is_customer: bool = False, may_be_nobody: bool = False) -> str:
+def identifier(
+    *, is_customer: bool = False, is_new: bool = False, may_be_nobody: bool = False
+) -> str:
     """An id with its leading zeros, as segments.ids.read_id reads it.
 
     is_customer : a customer who is stored under just what the cell says is meant by it; and what
-    stands for nobody is no id. may_be_nobody : then it is read as an empty text.
+    stands for nobody is no id. is_new : of a list of customers, one of whom may have the id 0.
+    may_be_nobody : what stands for nobody is read as an empty text.
     """
-    nobody = f"lower({{x}}) = ANY (ARRAY[{', '.join(map(quote, sorted(ids.NOBODY)))}])"
+    words = ids.NOBODY - {"0"} if is_new else ids.NOBODY
+    nobody = f"lower({{x}}) = ANY (ARRAY[{', '.join(map(quote, sorted(words)))}])"
     is_plain = f'{{x}} COLLATE "C" ~ {quote(PLAIN_ID)}'
     refused = [f"length(a) > {ids.MAX_ID}", "a = ''", f"a ~ '[[:cntrl:]{UNREADABLE}]'"]
     refused.append(f"a ~ {quote(ids.SPREADSHEET_ERROR)}")

@@ -64,7 +64,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "external_id",
             gettext_lazy("customer ID"),
-            read.identifier(is_customer=True),
+            read.identifier(is_customer=True, is_new=True),
             gettext_lazy(
                 "“%s” is not a valid ID: it is longer than 100 characters, was altered by a "
                 "spreadsheet or stands for nobody."

@@ -94,7 +94,7 @@ def test_invisible_blanks_make_no_second_customer(tmp_path):
 
 @pytest.mark.django_db(transaction=True)
 def test_spreadsheet_leftovers_are_read_or_refused(tmp_path):
-    text = 'customer_id,email\n1001.0,d@example.com\n"=""00123""",e@example.com\n1.23E+15,\n0,\n'
+    text = 'customer_id,email\n1001.0,d@example.com\n"=""00123""",e@example.com\n1.23E+15,\nNULL,\n'
     job = import_text(tmp_path, text)
 
     assert set(Customer.objects.values_list("external_id", flat=True)) == {"1001", "00123"}
