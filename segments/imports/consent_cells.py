@@ -6,6 +6,7 @@ that contradicts an earlier one; a cell that cannot be read holds its channel.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
@@ -153,7 +154,7 @@ def _store(cursor: CursorWrapper, plan: ImportPlan, channel: str) -> None:
     """Cells with a time of their own, or a proof, one by one; the others as bits, by block."""
     says = f"s.consent_{channel}"
     is_own = " OR ".join(f"s.{name} IS NOT NULL" for name in (TIME, PROOF) if name in plan.used)
-    facts = {
+    facts: dict[str, Any] = {
         "channel": channel,
         "at": plan.at,
         "made_at": plan.said_at,

@@ -17,7 +17,7 @@ class SignUpFormAdmin(ModelAdmin):
     list_display = ["name", "title", "channel", "language", "wording_version", "is_open"]
     search_fields = ["name", "title"]
     readonly_fields = ["page", "wording_version"]
-    filter_horizontal = ["topics"]
+    autocomplete_fields = ["topics"]
     fieldsets = [
         (None, {"fields": [("name", "is_open"), "page"]}),
         (

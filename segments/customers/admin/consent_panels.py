@@ -68,6 +68,7 @@ def _what_holds(statements: list[Statement], titles: Mapping[int, str]) -> Panel
         ],
         headers=[_("Channel or topic"), _("Holds"), _("Why")],
         empty=_("There is no statement about consent yet, so nothing is sent."),
+        wide=True,
     )
 
 
@@ -99,6 +100,7 @@ def _statements(statements: list[Statement], titles: Mapping[int, str]) -> Panel
         ],
         headers=[_("Said"), _("Channel or topic"), _("Answer"), _("By"), _("Proof")],
         empty=_("None yet."),
+        wide=True,
     )
 
 

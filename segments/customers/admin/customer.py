@@ -70,7 +70,7 @@ class CustomerForm(forms.ModelForm):
     )
 
     consent_proof = forms.CharField(
-        label=gettext_lazy("proof of consent"),
+        label=capfirst(gettext_lazy("proof of consent")),
         required=False,
         max_length=500,
         widget=UnfoldAdminTextInputWidget,

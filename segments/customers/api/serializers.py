@@ -143,7 +143,7 @@ class StatementSerializer(ReadOnly, serializers.Serializer):
     )
     recorded_at = MomentField(help_text=_("Time at which it was received."))
     kind = serializers.CharField(help_text=_("Source: file, api, unsubscribe_page and so on."))
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     by_customer = serializers.BooleanField(help_text=_("Stated by the customer in person."))
     brings_back = serializers.BooleanField(
         help_text=_("A yes that counts even though the customer withdrew earlier.")
