@@ -15,8 +15,11 @@ PLACES = {
     "campaigns_exclusion": "reference/limits#exclusions",
     "campaigns_followup": "reference/limits#repetition",
     "campaigns_frequencycap": "reference/limits#frequency-caps",
+    "campaigns_goal": "reference/fields#goals",
+    "campaigns_minimumevidence": "reference/fields#minimum-evidence",
     "campaigns_minimumgap": "reference/limits#minimum-gaps",
     "campaigns_quiethours": "reference/limits#quiet-hours",
+    "campaigns_tag": "reference/fields#tags",
     "journeys_channelroute": "reference/messages#channel-routes",
     "journeys_decision": "how-to/explain-a-decision",
     "journeys_delivery": "reference/messages#channel-routes",
@@ -31,8 +34,11 @@ PLACES = {
     "reports_uplift": "reference/statistics#uplift-report",
     "reports_whatif": "reference/statistics#what-if",
     "segments_importjob": "reference/csv",
+    "segments_featuredefinition": "reference/fields#features",
+    "segments_organisation": "reference/fields#organisation",
     "segments_segmentsplit": "reference/statistics#segment-splits",
     "segments_suppression": "reference/messages#unsubscribing-and-feedback",
+    "segments_targetgroup": "reference/fields#target-groups",
 }
 
 
