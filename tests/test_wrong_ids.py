@@ -22,7 +22,7 @@ NOT_THERE = {302, 400, 403, 404, 405}
 def routes(beginning: str) -> list[str]:
     """All addresses that take something from the caller, as /admin/segments/customer/<id>/…"""
     views = extract_views_from_urlpatterns(get_resolver().url_patterns)
-    simple = {simplify_regex(regex) for _view, regex, *_names in views}
+    simple = {simplify_regex(str(regex)) for _view, regex, *_names in views}
     return sorted(r for r in simple if r.startswith(beginning) and PLACE.search(r))
 
 
