@@ -92,7 +92,9 @@ class Feed:
         gone = Customer.objects.exclude(erased_at=None).values_list("external_id", flat=True)
         erased = set(gone)  # of whom nobody hears any more
         events = [
-            NewEvent(deed.id, deed.customer, deed.kind, deed.at, deed.cents, deed.properties)
+            NewEvent(
+                deed.id, deed.customer, deed.kind, deed.at, deed.cents, properties=deed.properties
+            )
             for deed in deeds
             if deed.customer not in erased
         ]
