@@ -112,6 +112,8 @@ def _spell(
                         samples.append((cell[:60], spelling))
                 else:
                     copy.write_row((cell, UNREADABLE, _reason(field, cell, spelling)))
+                    if isinstance(spelling, Unclear) and len(samples) < N_SAMPLES:
+                        samples.append((cell[:60], "?"))
     cursor.execute(f"ANALYZE {table}")
     return tuple(samples)
 

@@ -271,7 +271,9 @@ def cells_read(field: Field, plan: ImportPlan) -> list[str]:
 
 def _value(field: Field, plan: ImportPlan) -> str:
     x = _source(field, plan)
-    return field.sql(cut(x, field.max_length) if _is_cut(field, plan) else x)
+    if field.max_length is not None and _is_cut(field, plan):
+        x = cut(x, field.max_length)
+    return field.sql(x)
 
 
 def _is_cut(field: Field, plan: ImportPlan) -> bool:

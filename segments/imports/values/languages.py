@@ -84,8 +84,8 @@ def language_code(cell: str) -> str | None:
             code = "-".join(part for part in parts if part)
             return code if len(code) <= MAX_LENGTH else f"{language}-{region}"
     name = plain(cell)
-    if code := _names().get(name):
-        return code
+    if code_of_name := _names().get(name):
+        return code_of_name
     head, bracket, tail = cell.partition("(")  # Portuguese (Brazil)
     if bracket and (language := language_code(head)):
         region = country_code(tail.rstrip(" )")) or ""

@@ -157,9 +157,10 @@ class Moments(Reader):
         dates, is_date = _dates(year, month, day)
         moments, is_time = _with_time(dates, digits, layout)
         is_valid = is_date & is_time
-        if layout.has("h"):
-            unit = "us" if layout.has("f") else "s"
-            texts = np.datetime_as_string(moments, unit=unit).tolist()
+        if layout.has("f"):
+            texts = np.datetime_as_string(moments, unit="us").tolist()
+        elif layout.has("h"):
+            texts = np.datetime_as_string(moments, unit="s").tolist()
         else:
             texts = np.datetime_as_string(dates, unit="D").tolist()
         if layout.zone:
@@ -278,8 +279,10 @@ def _number(digits: Ints, layout: Layout, name: str) -> Ints:
 
 def _dates(year: Ints, month: Ints, day: Ints) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
     """Days, and whether there is such a day."""
-    months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (np.clip(day, 1, 31) - 1)
+    n_months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
+    months: NDArray[np.datetime64] = n_months.astype("datetime64[M]")
+    n_days = (np.clip(day, 1, 31) - 1).astype("timedelta64[D]")
+    days: NDArray[np.datetime64] = months.astype("datetime64[D]") + n_days
     exists = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
     return days, exists & (days.astype("datetime64[M]") == months)
 
