@@ -32,6 +32,7 @@ MIXED_SCRIPTS_PATTERN = r"[a-z][^.]*[\u0370-\u052f]|[\u0370-\u052f][^.]*[a-z]"
 MIXED_SCRIPTS = re.compile(MIXED_SCRIPTS_PATTERN, re.IGNORECASE)
 MAX_EMAIL_KEY = 320  # characters: a domain grows by its encoding
 MAX_PHONE_KEY = 20
+NO_COUNTRY = "001"  # the library's region of calling codes such as +800
 N_PREFIX = 4  # digits behind the + that name the calling code and the number's first digits
 MAX_PLAIN = 16  # characters of a number that is taken as it is, + included
 _PLAIN_PHONE = re.compile(rf"\+[1-9][0-9]{{{N_PREFIX},{MAX_PLAIN - 2}}}", re.ASCII)
@@ -142,7 +143,8 @@ def plain_lengths() -> tuple[int, ...]:
             if digits[0] != "0" and code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
                 metadata = _metadata(code)
                 if rest[0] not in first_digits(metadata.national_prefix_for_parsing or ""):
-                    for n_digits in metadata.general_desc.possible_length:
+                    described = metadata.general_desc
+                    for n_digits in described.possible_length if described else ():
                         if (n_all := 1 + n + n_digits) <= MAX_PLAIN:
                             bits |= 1 << n_all
                 break  # no calling code begins like another
@@ -152,9 +154,13 @@ def plain_lengths() -> tuple[int, ...]:
 
 def _metadata(code: int) -> PhoneMetadata:
     region = phonenumbers.region_code_for_country_code(code)
-    if region == phonenumbers.phonenumberutil.REGION_CODE_FOR_NON_GEO_ENTITY:
-        return PhoneMetadata.metadata_for_nongeo_region(code)
-    return PhoneMetadata.metadata_for_region(region)
+    metadata = (
+        PhoneMetadata.metadata_for_nongeo_region(code)
+        if region == NO_COUNTRY
+        else PhoneMetadata.metadata_for_region(region)
+    )
+    assert metadata is not None  # of every calling code that the library lists
+    return metadata
 
 
 def first_digits(pattern: str) -> set[str]:

@@ -120,7 +120,8 @@ def _choose(
     seed: int,
 ) -> tuple[Choice, NDArray[np.int64]]:
     """For some rows of a batch, or all of them (None)."""
-    worth, due, everybody = judged.worth, judged.due, slice(None)
+    worth, due = judged.worth, judged.due
+    everybody: slice | NDArray[np.int64] = slice(None)
     if rows is not None:
         worth, due, everybody = worth.of(rows), due.of(rows, len(codes)), rows
     arguments = (

@@ -4,8 +4,6 @@ Shops write 0 or nothing for guests, so an address counts where the id says nobo
 An address that several customers have names none of them: the row is rejected with the reason.
 """
 
-from collections.abc import Mapping
-
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -116,7 +114,7 @@ def name_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
         reject(cursor, "v.customer IS NULL", f"format({unknown}, coalesce({keys}))")
 
 
-def columns_of_new(plan: ImportPlan) -> Mapping[str, str]:
+def columns_of_new(plan: ImportPlan) -> dict[str, str]:
     """SQL over v of what is known of a customer who is made for a row."""
     addresses = _addresses(plan)
     return {name: f"v.{name}" for pair in addresses.items() for name in pair}

@@ -16,6 +16,7 @@ WRITES = {
     ("run-list", "post"),
     ("login-list", "post"),
     ("event-list", "post"),
+    ("suppression-list", "post"),
     ("next-best-list", "post"),
     ("customer-consents", "patch"),
     ("customer-detail", "put"),
@@ -26,7 +27,7 @@ WRITES = {
 }
 SUCCEEDS = {("customer-detail", "put"): 200, ("customer-detail", "delete"): 204}  # without a body
 WRITTEN_ALONE = {  # cannot be read
-    *("event-list", "sign-up-list", "approval-approve", "approval-refuse")
+    *("event-list", "suppression-list", "sign-up-list", "approval-approve", "approval-refuse")
 }
 ADDRESSES = {
     "login-list": "/api/v1/login/",
@@ -34,6 +35,7 @@ ADDRESSES = {
     "next-best-list": "/api/v1/customers/K-1/next-best-campaign/",
     "customer-consents": "/api/v1/customers/K-1/consents/",
     "event-list": "/api/v1/events/",
+    "suppression-list": "/api/v1/suppressions/",
     "campaign-list": "/api/v1/campaigns/",
     "campaign-detail": "/api/v1/campaigns/{campaign}/",
     "capacity-limit-list": "/api/v1/capacity-limits/",
