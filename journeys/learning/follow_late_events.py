@@ -1,6 +1,7 @@
 """Outcomes follow events that came or changed after their window had been measured."""
 
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -67,15 +68,13 @@ def follow_late_events(as_of: date) -> int:
     longest = max(Goal.objects.values_list("window_days", flat=True), default=0)
     oldest = as_of - timedelta(days=longest + organisation.late_event_days + 1)
     gather_changed_facts(CURSOR, since=day_start(oldest, organisation.time_zone))
+    params: dict[str, Any] = {
+        "as_of": as_of,
+        "now": day_start(as_of, organisation.time_zone),
+        "oldest": oldest,
+        "longest": timedelta(days=longest),
+        "late_days": organisation.late_event_days,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            FOLLOW,
-            {
-                "as_of": as_of,
-                "now": day_start(as_of, organisation.time_zone),
-                "oldest": oldest,
-                "longest": timedelta(days=longest),
-                "late_days": organisation.late_event_days,
-            },
-        )
+        cursor.execute(FOLLOW, params)
         return cursor.rowcount
