@@ -69,7 +69,7 @@ def _customers(sign_up: SignUp, at: datetime) -> list[Customer]:
     if customers:
         return customers
     fields = {column: sign_up.address, "language": sign_up.form.language}
-    customer, _is_new = write_customer(f"sign-up-{sign_up.pk}", fields, at=at, may_create=True)
-    if customer is None:
+    created, _is_new = write_customer(f"sign-up-{sign_up.pk}", fields, at=at, may_create=True)
+    if created is None:
         raise SignUpRefused("no customer")
-    return [customer]
+    return [created]

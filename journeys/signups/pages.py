@@ -5,12 +5,16 @@ Every answer to the form is the same, whoever the address belongs to. Reading a 
 nothing.
 """
 
+from typing import cast
+
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
+from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
 
 from campaigns.pages.answer import answer, is_too_often, short_answer
 from campaigns.services.preferences import masked
@@ -30,8 +34,13 @@ class SignUpThrottle(SimpleRateThrottle):
 
     scope = "sign_ups"
 
-    def get_cache_key(self, request: HttpRequest, view: object) -> str:
+    def get_cache_key(self, request: Request, view: object) -> str:
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
+
+
+def ip_of(request: HttpRequest) -> str:
+    """The address that the request came from, behind as many proxies as the settings name."""
+    return SignUpThrottle().get_ident(cast(Request, request))
 
 
 @csrf_exempt
@@ -51,10 +60,10 @@ def sign_up_page(request: HttpRequest, name: str) -> HttpResponse:
     }
     status = 200
     if request.method == "POST":
-        if not SignUpThrottle().allow_request(request, None):  # type: ignore[arg-type]
+        if not SignUpThrottle().allow_request(cast(Request, request), APIView()):
             return short_answer(429)
         ticked = set(request.POST.getlist("topic"))
-        context["address"] = request.POST.get("address", "")[:254]
+        address = context["address"] = request.POST.get("address", "")[:254]
         if not request.POST.get("agree"):
             with translation.override(form.language):
                 context["problem"] = _("Please tick the box to agree.")
@@ -67,7 +76,7 @@ def sign_up_page(request: HttpRequest, name: str) -> HttpResponse:
                 with translation.override(form.language):
                     begin_sign_up(
                         form,
-                        context["address"],
+                        address,
                         topics=topics,
                         source="sign-up page",
                         at=timezone.now(),
@@ -86,7 +95,7 @@ def confirm_page(request: HttpRequest, token: str) -> HttpResponse:
     if is_too_often(request):
         return short_answer(429)
     sign_up_id = read_confirmation(token)
-    sign_up = SignUp.objects.select_related("form").filter(pk=sign_up_id).first()
+    sign_up = SignUp.objects.select_related("form").filter(pk=sign_up_id or 0).first()
     if sign_up is None:
         return short_answer(404)
     address, at, is_expired = masked(sign_up.address), timezone.now(), False
@@ -94,7 +103,7 @@ def confirm_page(request: HttpRequest, token: str) -> HttpResponse:
         if request.POST.get("confirm") != "yes":
             return short_answer(400)
         try:
-            sign_up = confirm_sign_up(sign_up.pk, at=at, ip=SignUpThrottle().get_ident(request))
+            sign_up = confirm_sign_up(sign_up.pk, at=at, ip=ip_of(request))
         except SignUpRefused:
             is_expired = True
     context = {

@@ -101,7 +101,7 @@ def _causes(
 ) -> tuple[Cause, ...]:
     """A state knows what happened before its day: a day's own events show in the next one."""
     moved = {cause for on, cause in happened if day <= on < next_day}
-    causes = [cause for cause in (Cause.ORDER, Cause.RETURN) if cause in moved]
+    causes: list[Cause] = [cause for cause in (Cause.ORDER, Cause.RETURN) if cause in moved]
     if models.get(day) != models.get(next_day):
         causes.append(Cause.REFIT)
     return tuple(causes) or (Cause.QUIET,)

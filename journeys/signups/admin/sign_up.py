@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -53,5 +54,5 @@ class SignUpAdmin(ReadOnlyAdmin):
             return _("not sent: %s") % sign_up.refused
         return _("waiting for confirmation") if sign_up.sent_at else _("waiting to be sent")
 
-    def has_delete_permission(self, request: HttpRequest, obj: SignUp | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -166,6 +166,7 @@ def test_the_sample_is_the_same_whichever_worker_wrote_its_contacts_first(monkey
             share = (1 + customers.index(customer)) / 100  # by which the customer is known again
             make_contact(customer, action, control_share=share)
         part = open_contacts(days(2), FeatureSet.objects.get().pk)
+        assert part
         return part.rows["control_share"].tolist()
 
     in_order = sampled(customers)
