@@ -112,6 +112,12 @@ def _check_who(evidence: MonthEvidence, findings: Findings) -> None:
         for contact in evidence.contacts.values()
         for _campaign, start, end in stopped
     )
+    findings.find("a paused campaign sends nothing").n_tested += sum(
+        contact.campaign == campaign and start < contact.reserved_at < end
+        for contact in evidence.contacts.values()
+        for campaign, start, end in paused
+        if not contact.is_control
+    )
     for customer, history in sorted(evidence.history.items()):
         person = evidence.people[customer]
         for contact in history:
