@@ -34,6 +34,7 @@ MAX_EMAIL_KEY = 320  # characters: a domain grows by its encoding
 MAX_PHONE_KEY = 20
 NO_COUNTRY = "001"  # the library's region of calling codes such as +800
 N_PREFIX = 4  # digits behind the + that name the calling code and the number's first digits
+UNASSIGNED = re.compile(r"\+999[0-9]{6,12}")  # a calling code that belongs to nobody: for examples
 MAX_PLAIN = 16  # characters of a number that is taken as it is, + included
 _PLAIN_PHONE = re.compile(rf"\+[1-9][0-9]{{{N_PREFIX},{MAX_PLAIN - 2}}}", re.ASCII)
 
@@ -88,6 +89,8 @@ def _settled_phone(number: str, country: str) -> str:
 
 def _international(number: str) -> str:
     """With its country code given the length settles it: new ranges come faster than releases."""
+    if UNASSIGNED.fullmatch(number):
+        return number  # written in full: it has one reading, though no network will take it
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('wording', models.TextField(help_text='What the person agrees to. Stored with each consent as its proof.', max_length=2000, verbose_name='wording')),
                 ('wording_version', models.PositiveIntegerField(default=1, editable=False, verbose_name='wording version')),
                 ('valid_hours', models.PositiveSmallIntegerField(default=48, help_text='A sign-up not confirmed within this time is deleted.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(720)], verbose_name='valid for (hours)')),
-                ('is_open', models.BooleanField(default=True, verbose_name='open')),
+                ('is_open', models.BooleanField(default=True, verbose_name='accepts sign-ups')),
                 ('topics', models.ManyToManyField(blank=True, help_text='Topics the person can choose.', limit_choices_to={'is_topic': True}, related_name='+', to='campaigns.tag', verbose_name='topics')),
             ],
             options={

@@ -40,7 +40,7 @@ class SignUpForm(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(720)],
         help_text=_("A sign-up not confirmed within this time is deleted."),
     )
-    is_open = models.BooleanField(_("open"), default=True)
+    is_open = models.BooleanField(_("accepts sign-ups"), default=True)
 
     class Meta:
         verbose_name = _("sign-up form")

@@ -47,6 +47,8 @@ class Story:
             "DATA_DIR": str(folder / "var"),
             "TOKEN": token,
         }
+        # Of the browser tests, in the same process; `manage.py check --deploy` refuses it.
+        self.environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
         for name in ("manage.py", "Makefile"):
             (folder / name).symlink_to(settings.BASE_DIR / name)
         (folder / ".venv").symlink_to(sys.prefix)

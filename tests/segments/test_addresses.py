@@ -176,3 +176,9 @@ def test_format_characters_of_unicode_are_invisible_or_blank():
             unicodedata.category(character) == "Cf" and not 0x600 <= code < 0x900
         ):
             assert unseen.match(character), hex(code)
+
+
+def test_numbers_of_examples_that_nobody_has_are_compared_as_written():
+    assert phone_key("+99900000012") == "+99900000012"
+    assert phone_key("+999 0000 0012") == ""
+    assert phone_key("+999") == ""

@@ -13,6 +13,7 @@ from journeys.errors import StaleState
 from journeys.explain.explain_decision import explain_decision
 from journeys.explain.replay_run import replay_run
 from journeys.models import Contact, Decision, DecisionRun, Delivery
+from optiengine.lib.days import day_start
 from tests.factories import DAY, make_action, make_campaign, make_customer
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
@@ -243,6 +244,7 @@ def test_a_duration_is_kept_to_its_end_by_a_campaign_that_is_over():
     first = make_campaign(rank=1, control_share=0, duration_days=3, name="First")
     make_action(first)
     decide_day()
+    Delivery.objects.update(status="sent", sent_at=day_start(DAY, "UTC"))
     Campaign.objects.filter(pk=first.pk).update(status="ended")
     second = make_campaign(rank=1, control_share=0, repeat_after_days=0, name="Second")
     make_action(second)

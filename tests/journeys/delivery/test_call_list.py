@@ -15,7 +15,7 @@ from journeys.delivery.settle_call import settle_call
 from journeys.errors import CallSettled
 from journeys.models import Call
 from segments.customers.erase_customer import erase_customer
-from segments.models import Customer, Event
+from segments.models import ConsentStatement, Customer, Event
 from tests.factories import DAY, NOW, make_action, make_customer, make_delivery
 from tests.journeys.routes import let_time_pass, make_deliveries, route, statuses
 
@@ -97,8 +97,8 @@ def test_a_refused_call_withdraws_only_the_consent_for_calls():
     customer = Customer.objects.get(pk=call.customer_id)
     assert "call" not in customer.consents
     assert "email" in customer.consents
-    change = customer.consent_changes.get()
-    assert (change.source, change.changed_at) == ("call list", NOW)
+    statement = ConsentStatement.objects.get(customer=customer, says_yes=False)
+    assert (statement.channel, statement.source, statement.said_at) == ("call", "call list", NOW)
 
 
 def test_a_call_is_settled_once():
@@ -135,7 +135,7 @@ def test_who_may_no_longer_be_called_is_not_shown(admin_client):
         {"consents": ["email"]},
         {"suppressed": True},
         {"erased_at": NOW},
-        {"phone": ""},
+        {"phone": "", "phone_key": ""},
         {"suppressed_channels": ["call"]},
     ]
     for call, change in zip(calls, changes, strict=True):

@@ -174,13 +174,13 @@ def test_an_unset_provider_makes_messages_wait(settings):
     assert "POSTMARK_SERVER_TOKEN" in Delivery.objects.get().reason_text
 
 
-def test_an_invalid_address_fails_only_its_message(peer: HttpPeer):
+def test_an_invalid_address_holds_only_its_message(peer: HttpPeer):
     make_delivery(make_customer(email="a@example.com, b@example.com"))
     make_deliveries(1, "email")
 
     counts = deliver_messages(now=NOW, owner="a")
 
-    assert (counts["sent"], counts["failed"], len(peer.taken)) == (1, 1, 1)
+    assert (counts["sent"], counts["suppressed"], len(peer.taken)) == (1, 1, 1)
 
 
 def test_who_withdrew_after_the_decision_is_not_named_to_the_provider(peer: HttpPeer):

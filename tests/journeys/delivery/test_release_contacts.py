@@ -175,15 +175,18 @@ def test_a_paused_journey_holds_the_messages_of_its_steps(resumed):
         assert Release.objects.get().reason_code == ReasonCode.JOURNEY_PAUSED
 
 
+def close_email() -> None:
+    ChannelRoute.objects.update_or_create(channel="email", defaults={"is_open": False})
+
+
+def stop_sending() -> None:
+    Organisation.objects.update_or_create(pk=1, defaults={"sending_stopped": True})
+
+
 @pytest.mark.parametrize(
     ("close", "code"),
-    [
-        (lambda: ChannelRoute.objects.filter(channel="email").update(is_open=False),
-         ReasonCode.ROUTE_CLOSED),
-        (lambda: Organisation.objects.update_or_create(pk=1, defaults={"sending_stopped": True}),
-         ReasonCode.SENDING_STOPPED),
-    ],
-)  # fmt: skip
+    [(close_email, ReasonCode.ROUTE_CLOSED), (stop_sending, ReasonCode.SENDING_STOPPED)],
+)
 def test_what_expires_behind_a_closed_channel_is_released_though_nobody_claims_it(
     campaign, close, code
 ):

@@ -123,7 +123,8 @@ def test_too_few_touched_customers_are_refused_however_long_the_log():
         np.ones(10_000),
     )
 
-    with pytest.raises(ThinOverlap, match="worth 32 customers"):  # (20 x 2)^2 / (20 (.25 + 2.25))
+    # (20 x 2)^2 / (20 (.25 + 2.25))
+    with pytest.raises(ThinOverlap, match="equivalent of 32 customers"):
         evidence_of(log).value()
 
 

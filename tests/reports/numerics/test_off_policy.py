@@ -104,7 +104,7 @@ def test_the_average_probability_in_place_of_the_logged_one_is_biased():
 
 def test_thin_overlap_is_refused_with_a_reason():
     log = log_of([0] * 990 + [1] * 10, [0.99] * 990 + [0.01] * 10, [0.0] * 1_000)
-    with pytest.raises(ThinOverlap, match="worth 10 contacts"):
+    with pytest.raises(ThinOverlap, match="equivalent of 10 messages"):
         ips(log, always(1, 1_000))
 
     support = np.ones((1_000, 2), dtype=bool)

@@ -69,7 +69,7 @@ class Feed:
         for row in by_api.tolist():
             fields = {
                 "email": f"new.{row}@example.com",
-                "phone": f"+49170{row:08d}",
+                "phone": f"+999{row:08d}",
                 "country": str(population.country[row]),
                 "time_zone": str(population.timezone[row]),
                 "birth_date": population.birth_on[row].item(),
