@@ -12,7 +12,7 @@ from django.urls import get_resolver
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 NO_IDS = ["anything-not-a-number", "99999999999999999999", "-1", "1.5", "0", "nul%00", "é "]
 PLACE = re.compile(r"<[^>]+>")
 MAKES_ONE = ("/api/v1/customers/<external_id>/", "put")

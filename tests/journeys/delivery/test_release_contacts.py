@@ -176,7 +176,10 @@ def test_a_paused_journey_holds_the_messages_of_its_steps(resumed):
 
 
 def close_email() -> None:
-    ChannelRoute.objects.update_or_create(channel="email", defaults={"is_open": False})
+    closed = {"is_open": False}
+    ChannelRoute.objects.update_or_create(
+        channel="email", defaults=closed, create_defaults=closed | {"transport": "smtp"}
+    )
 
 
 def stop_sending() -> None:

@@ -69,7 +69,7 @@ HANZI = [bytes((a, b)).decode("gb2312") for a in range(0xB0, 0xD7) for b in rang
                 st.text(st.sampled_from(chosen[1]), min_size=2, max_size=4),
                 min_size=1,
                 max_size=40,
-            ),
+            ).filter(lambda names: len(set("".join(names))) >= 8),  # one sign thrice is no text
         )
     )
 )
