@@ -27,7 +27,7 @@ HOLDS = (
     ReasonCode.ROUTE_CLOSED,
     ReasonCode.SENDING_STOPPED,
 )
-# What concerns all messages of a day and action alike, whoever they are for.
+# What concerns all messages of a day and action alike, for all customers.
 COMMON = (
     *HOLDS,
     ReasonCode.CAMPAIGN_INACTIVE,

@@ -1,7 +1,7 @@
 """Outcomes as they are known on a day, and what a day adds to what was learned, in SQL.
 
 An outcome is measured once; late and corrected events change it by rows of their own (see
-follow_late_events). Whoever reads outcomes folds these in, by one of the two expressions here.
+follow_late_events). Queries that read outcomes fold these in, by one of the two expressions here.
 """
 
 # Outcomes as known when a day began. is_late: events came after the window had been measured.

@@ -36,7 +36,7 @@ def begin_sign_up(
     """Store a sign-up and have its message sent; None where none goes to this address.
 
     topics : those wanted of the form's. Whether the address is known, suppressed or was written to
-    too often is not to be shown to whoever asked. Raises SignUpRefused for what is no address, and
+    too often must not be shown to the sender. Raises SignUpRefused for what is no address, and
     while no link can be made.
     """
     if not settings.PUBLIC_URL:

@@ -16,7 +16,7 @@ from segments.models.consent import ConsentSource
 
 @transaction.atomic
 def confirm_sign_up(sign_up_id: int, *, at: datetime, ip: str = "") -> SignUp:
-    """Store the consent of whoever has the address; a person not known yet becomes a customer.
+    """Store the consent of all who have the address; a person not known yet becomes a customer.
 
     Confirming again changes nothing. Raises SignUpRefused for one that has expired, SignUp's
     DoesNotExist for one that was deleted.

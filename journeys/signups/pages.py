@@ -1,7 +1,7 @@
 """The public pages of a sign-up: the form, and the confirmation behind the link.
 
 As with the preference page there are no cookies, so there is nothing for a CSRF token to protect.
-Every answer to the form is the same, whoever the address belongs to. Reading a link changes
+The form answers alike for known and unknown addresses. Reading a link changes
 nothing.
 """
 

@@ -33,7 +33,7 @@ def send_confirmations(*, now: datetime) -> int:
 
 @transaction.atomic
 def _claimed(now: datetime) -> list[SignUp]:
-    """Those to send now, marked as attempted: whoever dies in between has sent at most once."""
+    """Those to send now, marked as attempted: a worker that dies has sent at most once."""
     is_due = Q(claimed_at=None) | Q(claimed_at__lt=now - NEXT_ATTEMPT, refused="")
     waiting = SignUp.objects.filter(
         is_due, sent_at=None, confirmed_at=None, refused="", expires_at__gt=now

@@ -15,7 +15,7 @@ from reports.ledger_check.rule_names import ENDS, LINKS, SEND_STEP, STANDS, STEP
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 OF_SEND = {"sent", "withheld", "skipped"}
-# Whoever may have got a message of a journey since the checked time began.
+# Participants who may have got a message of a journey since the checked time began.
 TRAVELLERS = """
 SELECT * FROM journeys_traveller t
 WHERE t.customer_id BETWEEN %(first)s AND %(last)s

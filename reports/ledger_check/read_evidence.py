@@ -149,7 +149,7 @@ def spans(imports: Iterable[Row]) -> list[Span]:
 
 
 def begin_of(since: datetime) -> datetime:
-    """Whoever ended a journey before this got no message of it in the checked time."""
+    """A customer who left a journey before this got no message of it in the checked time."""
     return since - timedelta(days=2)
 
 

@@ -11,7 +11,7 @@ from segments.models import Customer, Organisation
 
 
 def find_customers(texts: Collection[str]) -> dict[str, Customer]:
-    """By what was said: whoever is stored under just that, else under the id that it means."""
+    """By text: the customer stored under exactly this text, else under the ID that it means."""
     meant = {text: read_id(text) for text in texts}
     ids = {*meant, *filter(None, meant.values())}
     known = {row.external_id: row for row in Customer.objects.filter(external_id__in=ids)}

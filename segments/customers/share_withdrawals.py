@@ -1,6 +1,6 @@
 """Customers with one address share withdrawals: a mailbox that wants no more gets no more.
 
-Whoever shares the address on which a customer withdrew gets a statement of their own, with the
+Each customer who shares the address of a withdrawal gets a statement of their own, with the
 time of the first one, so that what holds is derived as ever. A consent that is given later by one
 of them counts for that one only.
 """

@@ -1,8 +1,9 @@
 """Which customers share an address, and the locks under which their messages are counted.
 
-Whoever counts and makes contacts holds the lock of each address that the customers share with
-others, so of two workers the second sees what the first sent there. The list of these addresses
-changes only while nobody decides: deciders hold READING shared, and who changes it holds it alone.
+A worker that counts and makes contacts holds the lock of each address that its customers share
+with others, so of two workers the second sees what the first sent there. The list of these
+addresses changes only while nobody decides: deciding takes the lock READING in shared mode,
+changing the list takes it in exclusive mode.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Whose past changed: events that came in, were corrected or went since a reader asked last.
 
 New events are found by the reader's cursor (see new_events). Of a corrected event, what it said
-before is lost, so whoever corrects events notes the customers and moments, before and after.
+before is lost, so code that corrects events notes the customers and moments, before and after.
 """
 
 from datetime import datetime

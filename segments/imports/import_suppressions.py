@@ -1,8 +1,8 @@
 """The import of a suppression list: addresses that are never written to, most of nobody known yet.
 
 A row names an e-mail address, a phone number, or what an address was hashed to: SHA-256 or MD5 in
-hexadecimal, as other systems hand such lists on. Only keyed hashes are stored. Whoever has one of
-the addresses is marked at once; whoever comes with it later, in any spelling, is marked then.
+hexadecimal, as other systems hand such lists on. Only keyed hashes are stored. Customers who
+have one of the addresses are marked at once; those who come with it later, in any spelling, then.
 """
 
 from django.db import connection

@@ -23,7 +23,7 @@ class EventKind(models.TextChoices):
 class EventCorrection(models.Model):
     """A customer and a moment of which an event said something else before, or says it now.
 
-    Noted where events are changed or deleted, and taken by whoever follows up what rests on them.
+    Noted where events are changed or deleted, for the code that follows up what rests on them.
     """
 
     customer = models.ForeignKey(

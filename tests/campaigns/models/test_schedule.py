@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from campaigns.models import Campaign
+from tests.factories import make_campaign
 
 
 def monthly(*days, **fields):
@@ -50,8 +51,6 @@ def test_the_page_names_the_coming_days():
 
 @pytest.mark.django_db
 def test_what_february_means_is_said_next_to_the_field(admin_client):
-    from tests.factories import make_campaign
-
     campaign = make_campaign(recurrence="monthly", recurs_on=[31], starts_on=date(2099, 1, 1))
 
     page = admin_client.get(f"/admin/campaigns/campaign/{campaign.pk}/change/").content.decode()

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from campaigns.models import Campaign, FrequencyCap
+from campaigns.services.load_rulebook import load_rulebook
 from journeys.decisions.decide_now import Request, decide_now
+from journeys.decisions.load_history import load_history
+from journeys.decisions.save_decisions import next_contact_id
 from journeys.delivery.deliver_messages import deliver_messages
 from journeys.delivery.load_limits import load_contacted, load_limits
 from journeys.delivery.settle_delivery import settle
@@ -310,10 +313,6 @@ def test_what_is_released_later_does_not_change_what_a_run_saw(campaign):
 @pytest.mark.parametrize("seed", range(5))
 def test_history_is_what_a_slow_model_says(seed):
     """Contacts and releases in one order of ids, asked at random watermarks."""
-    from campaigns.services.load_rulebook import load_rulebook
-    from journeys.decisions.load_history import load_history
-    from journeys.decisions.save_decisions import next_contact_id
-
     rng = np.random.default_rng(seed)
     campaign = make_campaign(repeat_after_days=None)
     action = make_action(campaign)

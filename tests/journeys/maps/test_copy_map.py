@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from journeys.maps.check_map import check_graph
@@ -87,8 +88,6 @@ def test_the_button_leads_to_the_canvas_of_the_draft(admin_client, welcome):
 
 
 def test_who_may_not_add_campaigns_may_not_copy_journeys(client, django_user_model, welcome):
-    from django.contrib.auth.models import Permission
-
     user = django_user_model.objects.create_user("eva", is_staff=True)
     names = ["view_journeymap", "change_journeymap", "add_journeymap"]
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
