@@ -66,7 +66,7 @@ def _what_holds(statements: list[Statement], titles: Mapping[int, str]) -> Panel
             (subject_label(subject, titles), HOLDS[holding.allowed], reason_of(holding))
             for subject, holding in holdings_of(statements).items()
         ],
-        headers=[_("Channel or topic"), _("Holds"), _("Why")],
+        headers=[_("Channel or topic"), _("Status"), _("Why")],
         empty=_("There is no statement about consent yet, so nothing is sent."),
         wide=True,
     )

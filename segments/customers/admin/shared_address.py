@@ -22,6 +22,9 @@ class SharedAddressAdmin(ReadOnlyAdmin):
     search_fields = ["key__exact"]
     search_help_text = gettext_lazy("The complete address, as it is compared.")
     ordering = ["-n_customers", "pk"]
+    empty_text = gettext_lazy(
+        "No address is shared by several customers. The list is updated before each run."
+    )
     sortable_by: list[str] = []
 
     def has_view_permission(self, request: HttpRequest, obj: SharedAddress | None = None) -> bool:

@@ -220,7 +220,9 @@ def options_in_words(job: ImportJob) -> list[tuple[Any, Any]]:
     chosen = []
     for name, field in MappingForm.base_fields.items():
         value = job.options.get(name)
-        if not value or job.kind not in MappingForm.ONLY_FOR.get(name, {job.kind}):
+        # False is one of two choices here, and what a checkbox says that nobody ticked there.
+        is_chosen = bool(value) or (value is False and isinstance(field, forms.TypedChoiceField))
+        if not is_chosen or job.kind not in MappingForm.ONLY_FOR.get(name, {job.kind}):
             continue
         if isinstance(value, list):
             value = ", ".join(value)

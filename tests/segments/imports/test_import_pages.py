@@ -107,6 +107,9 @@ def test_options_of_other_kinds_of_files_are_not_shown():
     shown = words("customers", dates="iso", default_kind="order", strict=True)
 
     assert shown == {"Date format": "2026-12-31", "Unreadable cells": "reject the row"}
+    assert words("customers", strict=False) == {
+        "Unreadable cells": "leave out the cell, with a warning"
+    }
 
 
 def test_a_file_says_what_it_says_as_of_when_its_browser_saw_it_changed(admin_client):
