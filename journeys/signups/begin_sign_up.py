@@ -13,6 +13,7 @@ from journeys.delivery.send_proof import VALIDATORS
 from journeys.errors import SignUpRefused
 from journeys.models import SignUp, SignUpForm
 from segments.channels import address_field
+from segments.customers.address_hash import compared
 from segments.customers.suppress_addresses import find_suppression
 from segments.customers.with_address import customers_with
 from segments.errors import AddressRefused
@@ -20,6 +21,7 @@ from segments.models import Customer
 
 MOST_A_DAY = 3  # messages to one address: nobody is flooded by means of our forms
 DAY = timedelta(days=1)
+MAX_LENGTH = 254  # of an address; the ASCII form of a domain can be longer than what was typed
 N_FORGOTTEN = 1000  # expired sign-ups deleted at a time
 
 
@@ -43,18 +45,21 @@ def begin_sign_up(
         raise SignUpRefused(_("Sign-up is not available: PUBLIC_URL is not set."))
     if not form.is_open:
         raise SignUpRefused(_("This sign-up form is closed."))
-    address = address.strip()
     column = address_field(form.channel) or "email"
     try:
-        VALIDATORS[column](address)
+        VALIDATORS[column](address.strip())
+        # As it is compared, or other spellings of it would get round MOST_A_DAY.
+        address = compared(column, address)
         suppression = find_suppression(form.channel, address)
         known = customers_with(form.channel, address)
     except (ValidationError, AddressRefused) as error:
         raise SignUpRefused(_("Enter a valid address.")) from error
+    if not 0 < len(address) <= MAX_LENGTH:
+        raise SignUpRefused(_("Enter a valid address."))
     _forget_expired(at)
     with connection.cursor() as cursor:  # of two at once for one address, one waits
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sign-up'), hashtext(%s))", [address])
-    recent = SignUp.objects.filter(address__iexact=address, begun_at__gt=at - DAY)
+    recent = SignUp.objects.filter(address=address, begun_at__gt=at - DAY)
     if suppression or recent.count() >= MOST_A_DAY:
         return None
     if customer is not None and customer.pk not in known and getattr(customer, column):

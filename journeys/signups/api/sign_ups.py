@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer
 from rest_framework import serializers, status
@@ -35,6 +36,13 @@ class SignUpWrite(Strict):
         default=list,
         help_text=_("Tag IDs of the form's topics that the person chose."),
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        offered = set(attrs["form"].topics.values_list("pk", flat=True))
+        if unknown := [topic for topic in attrs["topics"] if topic not in offered]:
+            text = gettext("The form does not offer these topics: %s.")
+            raise ValidationError({"topics": [text % ", ".join(map(str, unknown))]})
+        return attrs
 
 
 @extend_schema_serializer(description=_("The sign-up is waiting for confirmation."))

@@ -144,6 +144,24 @@ def test_an_address_is_not_flooded_by_means_of_the_form(form):
     assert begin(form, at=NOW + 30 * HOUR)
 
 
+def test_a_number_is_not_flooded_by_its_spellings():
+    Organisation.objects.update_or_create(pk=1, defaults={"country": "DE"})
+    by_text = SignUpForm.objects.create(
+        name="texts", title="Texts", channel="sms", language="en", wording="Yes, text me."
+    )
+    spellings = ("0170 1234567", "+49 170 1234567", "0049 (170) 1234567")
+    assert all(begin(by_text, spelling) for spelling in spellings)
+    assert begin(by_text, "0170/1234567") is None
+    assert set(SignUp.objects.values_list("address", flat=True)) == {"+491701234567"}
+
+
+def test_an_address_that_cannot_be_compared_is_refused(form):
+    grows = f"{'a' * 64}@{'ü' * 50}.{'ö' * 50}.{'ä' * 50}.{'é' * 30}.example"
+    for address in (grows, "zoe@exаmple.com"):  # the latter with a Cyrillic letter
+        with pytest.raises(SignUpRefused, match="valid address"):
+            begin(form, address)
+
+
 def test_an_expired_or_closed_sign_up_confirms_nothing(client, form, settings):
     sign_up = begin(form)
     with pytest.raises(SignUpRefused):
@@ -219,6 +237,8 @@ def test_partners_begin_a_sign_up(form):
 
     for odd in ({"form": "other"}, {"address": "x"}, {"customer": "nobody"}, {"topics": ["x"]}):
         assert client.post("/api/v1/sign-ups/", body | odd, format="json").status_code == 400
+    not_offered = client.post("/api/v1/sign-ups/", body | {"topics": [999]}, format="json")
+    assert not_offered.json() == {"topics": ["The form does not offer these topics: 999."]}
     kim.email = "kim@example.com"
     kim.save()
     refused = client.post("/api/v1/sign-ups/", body, format="json")
