@@ -21,9 +21,9 @@ TEST = $(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 test: .venv/dev
 	$(TEST) $(or $(ARGS),--cov --cov-report=)
 
-# A quick subset of one or two minutes, for the inner loop.
+# A quick subset of at most two minutes, for the inner loop.
 quick: .venv/dev
-	$(TEST) -m "not slow and not browser" --durations=5 --durations-min=3 $(ARGS)
+	$(TEST) -m "not slow and not long and not browser" --durations=5 --durations-min=3 $(ARGS)
 
 lint: lint-style lint-types lint-django
 

@@ -28,7 +28,7 @@ from segments.state.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign
 from tests.journeys.engine import decide_day, make_customers, make_order, make_plan
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 OURS = [
     model

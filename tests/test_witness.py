@@ -29,6 +29,8 @@ from segments.customers.read_statements import holdings_of, statements_of
 from segments.models import Customer
 from tests.witness import migrate, restored_database
 
+pytestmark = pytest.mark.long
+
 # What migrations and Django itself write; nobody's data is in it.
 OWN_TABLES = {"auth_permission", "django_content_type", "django_migrations"}
 # Changes of consent became statements about it: see the test of those.

@@ -12,6 +12,8 @@ from drf_spectacular.generators import SchemaGenerator
 
 from tests.test_translations import CATALOGUES, entries
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / "docs" / "glossary.md"
 PORTUGUESE_GLOSSARY = ROOT / "docs" / "pt" / "glossary.md"

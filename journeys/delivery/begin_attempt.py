@@ -200,9 +200,8 @@ def _fates(
     """What becomes of each message, those due first first: each counts for the next ones."""
     fates = []
     customers = {row["customer_id"] for row in rows}
-    attempted = (
-        [row["id"] for row in rows] if batch.is_repeat else []
-    )  # others are not attempted yet
+    # Messages that are no repeat are not attempted yet.
+    attempted = [row["id"] for row in rows] if batch.is_repeat else []
     everybody = customers.union(*(neighbours.get(pk, ()) for pk in customers))
     by_customer = load_contacted(everybody, limits, now=now, apart=attempted)
     contacted = {

@@ -67,20 +67,20 @@ WITH h AS MATERIALIZED (
     FROM ({holds}) each GROUP BY customer_id
 ), n AS (
     SELECT c.id, c.consents AS consents_before,
-        ARRAY(SELECT one.channel FROM unnest(%(channels)s::varchar[])
-              WITH ORDINALITY AS one (channel, place)
-              WHERE one.channel = ANY (h.allowed) OR one.channel = ANY (c.consents)
-                  AND one.channel <> ALL (coalesce(h.channels, '{{}}'))
-              ORDER BY place) AS consents,
-        ARRAY(SELECT one.channel FROM unnest(%(channels)s::varchar[])
-              WITH ORDINALITY AS one (channel, place)
-              WHERE one.channel = ANY (h.unclear) OR one.channel = ANY (c.consents_unclear)
-                  AND one.channel <> ALL (coalesce(h.channels, '{{}}'))
-              ORDER BY place) AS consents_unclear,
-        ARRAY(SELECT one.topic FROM unnest(c.topics_declined || h.declined) AS one (topic)
-              WHERE one.topic = ANY (h.declined)
-                  OR one.topic <> ALL (coalesce(h.topics, '{{}}'))
-              GROUP BY one.topic ORDER BY one.topic) AS topics_declined
+        ARRAY(SELECT known.channel FROM unnest(%(channels)s::varchar[])
+              WITH ORDINALITY AS known (channel, position)
+              WHERE known.channel = ANY (h.allowed) OR known.channel = ANY (c.consents)
+                  AND known.channel <> ALL (coalesce(h.channels, '{{}}'))
+              ORDER BY position) AS consents,
+        ARRAY(SELECT known.channel FROM unnest(%(channels)s::varchar[])
+              WITH ORDINALITY AS known (channel, position)
+              WHERE known.channel = ANY (h.unclear) OR known.channel = ANY (c.consents_unclear)
+                  AND known.channel <> ALL (coalesce(h.channels, '{{}}'))
+              ORDER BY position) AS consents_unclear,
+        ARRAY(SELECT known.topic FROM unnest(c.topics_declined || h.declined) AS known (topic)
+              WHERE known.topic = ANY (h.declined)
+                  OR known.topic <> ALL (coalesce(h.topics, '{{}}'))
+              GROUP BY known.topic ORDER BY known.topic) AS topics_declined
     FROM h JOIN segments_customer c ON c.id = h.customer_id
 )
 UPDATE segments_customer c

@@ -14,7 +14,7 @@ from segments.shapes import YEARLESS
 from tests.api.conftest import client_of
 from tests.factories import NOW, make_customer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 WRITTEN = {
     "email": "Anna@EXAMPLE.com",
     "phone": "+49 170 1",

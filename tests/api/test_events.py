@@ -11,7 +11,7 @@ from django.utils import timezone
 from segments.models import Event
 from tests.factories import make_customer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 ADDRESS = "/api/v1/events/"
 
 

@@ -10,6 +10,8 @@ from campaigns.services.approvals import ask_for_launch
 from optiengine.api import router
 from tests.factories import DAY, NOW
 
+pytestmark = pytest.mark.long
+
 METHODS = ["get", "head", "post", "put", "patch", "delete", "options"]
 READ = {"get", "head"}
 WRITES = {

@@ -23,7 +23,7 @@ from tests.factories import (
 from tests.journeys.drawn_maps import move, put_in
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 def get(client, address, **query):

@@ -31,7 +31,7 @@ from segments.customers.customer_links import (
 from segments.models import ConsentStatement, Customer, Event
 from tests.factories import DAY, NOW, make_action, make_campaign, make_customer, make_delivery
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 

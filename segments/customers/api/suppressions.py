@@ -31,8 +31,6 @@ def _channels() -> list[tuple[str, Any]]:
 
 @extend_schema_serializer(description=gettext_lazy("Up to 1,000 addresses of one channel."))
 class SuppressionsWrite(Strict):
-    """Up to 1,000 addresses of one channel."""
-
     channel = ChannelField(_channels, help_text=gettext_lazy("Channel of the addresses."))
     addresses = serializers.ListField(
         child=serializers.CharField(max_length=254),
@@ -56,8 +54,6 @@ class SuppressionsWrite(Strict):
 
 @extend_schema_serializer(description=gettext_lazy("What became of the addresses."))
 class SuppressionsAnswer(serializers.Serializer):
-    """What became of the addresses."""
-
     added = serializers.IntegerField(help_text=gettext_lazy("Addresses that are new on the list."))
     known = serializers.IntegerField(help_text=gettext_lazy("Addresses that were on it already."))
     refused = serializers.ListField(

@@ -26,7 +26,7 @@ from tests.campaigns.services.test_approvals import limit_to, make_user
 from tests.factories import DAY, NOW, make_action, make_campaign
 from tests.journeys.engine import make_customers
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from journeys.models import (
 from tests.factories import DAY, make_action, make_campaign, make_contact
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 DAYS = [DAY + timedelta(days=i) for i in range(4)]
 
 

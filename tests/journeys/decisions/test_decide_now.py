@@ -26,7 +26,7 @@ from tests.factories import (
 )
 from tests.journeys.engine import decide_day, make_customers, make_order, make_plan
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 NOON = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
 ON_THE_PAGE = Request("inbound", channels=("web",))

@@ -17,7 +17,7 @@ from optiengine.lib.days import day_start
 from tests.factories import DAY, make_action, make_campaign, make_customer
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 def test_every_customer_gets_one_decision_and_the_counts_add_up():

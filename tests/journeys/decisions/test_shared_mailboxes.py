@@ -28,7 +28,7 @@ from segments.state.build_state import build_state
 from tests.factories import DAY, NOW, make_action, make_campaign, make_customer
 from tests.journeys.engine import decide_day, make_plan
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 
 def per_mailbox() -> Counter[tuple]:

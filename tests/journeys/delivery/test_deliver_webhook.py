@@ -26,7 +26,7 @@ from tests.journeys.routes import (
     statuses,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ from tests.journeys.drawn_maps import ENTRY, draw, launch, make_step_campaign, m
 from tests.journeys.drawn_maps import send as send_step
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 MINUTES = timedelta(minutes=10)
 N = 20  # customers
 

@@ -11,7 +11,7 @@ from journeys.models import JourneyMap, MapVersion
 from tests.factories import make_customer
 from tests.journeys.drawn_maps import ENTRY, draw, wait
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 AT = "2026-03-01T09:00"
 

@@ -16,7 +16,7 @@ from tests.factories import NOW, make_action, make_campaign
 from tests.journeys.drawn_maps import ENTRY, draw, make_step_campaign, send, wait
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 MAP = Approval.Kind.MAP
 

@@ -25,7 +25,7 @@ from tests.journeys.drawn_maps import (
 )
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 NOON = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
 WAITING = {"when_blocked": "wait", "wait_hours": 30, "then": "exit"}

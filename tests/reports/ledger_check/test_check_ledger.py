@@ -25,7 +25,7 @@ from tests.journeys.engine import make_customers, make_plan
 from tests.reports.ledger_check.checking import check
 
 PLAIN = {"cursor_factory": psycopg.Cursor, "context": None}  # without Django's additions
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 
 @pytest.fixture

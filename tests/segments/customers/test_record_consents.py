@@ -18,7 +18,7 @@ from tests.segments.importing import import_text
 
 ROOT = Path(__file__).resolve().parents[3]
 HOUR = timedelta(hours=1)
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 def say(customer, channels, hours=0, kind=ConsentSource.API, **more):

@@ -11,7 +11,7 @@ from segments.models import Customer, FileConsents
 from segments.tasks import run_import_task
 from tests.segments.importing import NOW, counts, import_text, rejected, warned
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from segments.models import Customer, Event, Organisation
 from tests.segments.importing import counts, import_text, rejected
 from tests.shared_data import shared_file
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from segments.models import ConsentStatement, Customer, Event, Suppression
 from tests.factories import NOW, make_customer
 from tests.segments.importing import counts, import_text, rejected
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 HEAD = "id,customer,date,kind,channel,hard\n"
 

@@ -10,7 +10,7 @@ from segments.imports.admin.import_forms import options_in_words
 from segments.imports.import_file import run_import
 from segments.models import FileConsents, ImportJob
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from segments.imports.preview_file import preview_file
 from segments.models import Customer
 from tests.segments.importing import NOW, counts, import_bytes, import_text, rejected, warned
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from segments.imports.preview_file import preview_file
 from segments.models import Customer, Event, ExchangeRate, Organisation
 from tests.segments.importing import NOW, counts, import_text, rejected, warned
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 @pytest.fixture(autouse=True)

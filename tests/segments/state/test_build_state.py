@@ -24,7 +24,7 @@ from segments.state.build_state import build_state
 from tests.factories import NOW, make_customer
 from tests.segments.stories import AS_OF, days_before, event, store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 DAY = timedelta(days=1)
 COLUMNS = ("customer_id", "stage", "micro_segment_id", "clv_cents", "p_alive", "features")

@@ -21,6 +21,8 @@ from journeys.decisions.numerics.worth import DAILY_DISCOUNT, Worth, with_slot_c
 from journeys.learning.numerics.uplift import Prediction
 from tests.campaigns.numerics.test_verdicts import book, campaign
 
+pytestmark = pytest.mark.long
+
 START = datetime(2026, 3, 11, 9, tzinfo=UTC)
 ZONES = np.array(["UTC"])
 WAIT = -1

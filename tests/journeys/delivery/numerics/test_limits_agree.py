@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,8 @@ from journeys.delivery.numerics.last_check import (
     hold,
 )
 from tests.campaigns.numerics.test_verdicts import book, campaign, history
+
+pytestmark = pytest.mark.long
 
 DAY = timedelta(days=1)
 ZONES = ("UTC", "Pacific/Auckland", "America/Los_Angeles", "Europe/Berlin", "America/Sao_Paulo")
