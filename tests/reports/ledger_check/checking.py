@@ -9,11 +9,22 @@ from django.core.management import call_command
 
 from campaigns.models import Action
 from journeys.models import Contact, Delivery
-from segments.models import Customer
+from segments.models import Customer, ImportJob, Organisation
 from tests.factories import DAY, NOW, make_contact, make_customer, make_delivery
 
 LONG_AGO = NOW - timedelta(days=90)
 HOUR = timedelta(hours=1)
+
+
+def make_import(begin: datetime, end: datetime, kind: str = "customers") -> ImportJob:
+    return ImportJob.objects.create(
+        kind=kind, status="done", file_name="a.csv", created_at=begin, finished_at=end
+    )
+
+
+def set_organisation(**fields: Any) -> None:
+    Organisation.current()
+    Organisation.objects.update(**fields)
 
 
 def check(since: date = DAY) -> tuple[int, dict[str, dict[str, Any]]]:
