@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
@@ -16,6 +15,7 @@ from journeys.delivery.outbox import LEASE, MAY_SEND, MINE, Batch, lock_customer
 from journeys.delivery.release_contacts import HOLDS, release_deliveries
 from journeys.delivery.render_message import COLUMNS
 from journeys.models import Delivery, Reason, ReasonCode
+from optiengine.lib.days import day_of
 from segments.channels import ADDRESS_FIELDS, address_field
 from segments.customers.shared_addresses import SharedBy, lock_shared_addresses
 from segments.customers.suppress_addresses import SUPPRESSED_SQL
@@ -140,7 +140,7 @@ def begin_attempt(
     """
     parameters = batch.parameters(ids) | {
         "status": "attempting" if batch.is_repeat else "claimed",
-        "today": now.astimezone(ZoneInfo(limits.time_zone)).date(),
+        "today": day_of(now, limits.time_zone),
         "now": now,
         "address_field": address_field(batch.channel),
     }

@@ -23,6 +23,7 @@ from journeys.maps.steps import (
     wait_end,
 )
 from journeys.models import MapVersion
+from optiengine.lib.days import day_of
 from optiengine.lib.text_scan import TextError
 from segments.models import Customer, Organisation
 from segments.rules.describe_rule import problem_in_words
@@ -144,7 +145,7 @@ class _Rehearsal:
         pk = self.customer.pk
         match step.fork:
             case "rule":
-                day = at.astimezone(self.organisation_zone).date()
+                day = day_of(at, self.organisation_zone)
                 return "yes" if for_whom(step["rule"], [pk], on=day) else "no"
             case "event":
                 minutes = step.get("minutes")
@@ -172,7 +173,7 @@ class _Rehearsal:
 
     def _next_run(self, at: datetime) -> datetime:
         """When the next day's run would decide."""
-        day = at.astimezone(self.organisation_zone).date()
+        day = day_of(at, self.organisation_zone)
         today = datetime.combine(day, DECISION_TIME, self.organisation_zone)
         tomorrow = datetime.combine(day + timedelta(days=1), DECISION_TIME, self.organisation_zone)
         return today if today >= at else tomorrow
@@ -180,7 +181,7 @@ class _Rehearsal:
     def _locked(self, decided_at: datetime) -> datetime:
         """From when on a message of a day's run leaves."""
         lock_time = Organisation.current().lock_time or DECISION_TIME
-        day = decided_at.astimezone(self.organisation_zone).date()
+        day = day_of(decided_at, self.organisation_zone)
         return max(decided_at, datetime.combine(day, lock_time, self.organisation_zone))
 
     def _messages(self, campaign: Campaign, at: datetime, plan_from: datetime) -> Iterator[Message]:

@@ -20,6 +20,11 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(_("“%(name)s” is not a known time zone."), params={"name": name})
 
 
+def day_of(moment: datetime, zone: ZoneInfo | str) -> date:
+    """The calendar day of a moment where a zone's clocks are."""
+    return moment.astimezone(ZoneInfo(zone) if isinstance(zone, str) else zone).date()
+
+
 def day_start(day: date, zone: str) -> datetime:
     """The first moment of a calendar day in a zone, aware.
 

@@ -9,7 +9,6 @@ counted.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ from journeys.explain.replay_run import decide_again
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import DecisionChunk, DecisionRun
 from optiengine.lib.columns import read_columns
-from optiengine.lib.days import day_start
+from optiengine.lib.days import day_of, day_start
 from reports.numerics.change_value import LoggedDecisions
 from segments.models import Organisation
 from segments.state.load_batch import CustomerBatch, load_batch
@@ -76,7 +75,7 @@ class DecisionReward:
     def closed_on(self, run: DecisionRun, zone: str) -> date:
         """The first day that begins when a run's windows have closed."""
         end = run.decided_at + timedelta(days=self.window_days)
-        day = end.astimezone(ZoneInfo(zone)).date()
+        day = day_of(end, zone)
         return day if day_start(day, zone) >= end else day + timedelta(days=1)
 
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from optiengine.lib.countries import country_of_zone, validate_country
-from optiengine.lib.days import validate_time_zone
+from optiengine.lib.days import day_of, validate_time_zone
 from segments.models.event import EventKind
 
 
@@ -171,4 +171,4 @@ class Organisation(models.Model):
 
     def today(self, now: datetime) -> date:
         """Which day it is for the engine, in the organisation's zone."""
-        return now.astimezone(self.zone).date()
+        return day_of(now, self.zone)

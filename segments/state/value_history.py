@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from optiengine.lib.days import day_start
+from optiengine.lib.days import day_of, day_start
 from segments.event_money import IS_MONEY, IS_MONEY_BACK
 from segments.models import Customer, CustomerState, Organisation, StateBuild
 
@@ -88,7 +87,7 @@ def _events(customer: Customer, first: date, as_of: date) -> list[tuple[date, Ca
     with connection.cursor() as cursor:
         cursor.execute(MOVERS, {"customer": customer.pk, "start": start, "end": end})
         return [
-            (moment.astimezone(ZoneInfo(zone)).date(), Cause.RETURN if is_back else Cause.ORDER)
+            (day_of(moment, zone), Cause.RETURN if is_back else Cause.ORDER)
             for moment, is_back in cursor
         ]
 
