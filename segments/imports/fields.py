@@ -25,10 +25,20 @@ from segments.shapes import EARLIEST_BIRTH, EMAIL, EMAIL_IDNA, PHONE, YEARLESS
 
 UNREADABLE = "\ufffd"  # replaces bytes in a cell that were not of the file's encoding
 
+
+def ascii_digits(pattern: str) -> str:
+    """A pattern whose \\d means 0 to 9: by some collations it is any script's digit for
+    PostgreSQL, but its casts read only these."""
+    return pattern.replace(r"\d", "[0-9]")
+
+
 DATES = ("auto", "iso", "dmy", "mdy")  # what 03/04/2026 means; auto: what the column says
-MOMENT = r"^[12]\d{3}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|z|[+-]\d\d(:?\d\d)?))?)?$"
-AMOUNT = r"^[+-]?\d{1,13}(\.(\d{1,2}|\d{4,9}))?$"
-WITH_POINT = r"^[+-]?\d{1,13}\.(\d{1,2}|\d{4,9})$"
+MOMENT = ascii_digits(
+    r"^[12]\d{3}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|z|[+-]\d\d(:?\d\d)?))?)?$"
+)
+AMOUNT = ascii_digits(r"^[+-]?\d{1,13}(\.(\d{1,2}|\d{4,9}))?$")
+WITH_POINT = ascii_digits(r"^[+-]?\d{1,13}\.(\d{1,2}|\d{4,9})$")
+PROBABILITY = ascii_digits(r"^(0|1|0?\.\d{1,17}|[01]\.\d{1,17}|[1-9](\.\d+)?[eE]-\d\d?)$")
 DECIMALS = ("auto", ".", ",")  # the decimal mark; auto: what the column says
 IS_DAY = "({x} LIKE '1___-__-__' OR {x} LIKE '2___-__-__')"  # far cheaper than the expression
 
@@ -287,7 +297,7 @@ def amounts_as_written(mark: str, home: str) -> Respelling:
         return Amounts(mark, home=home)
 
     # A decimal comma that somebody named makes each point a question of its own.
-    pattern = r"^[+-]?\d{1,13}$" if mark == "," else AMOUNT
+    pattern = r"^[+-]?[0-9]{1,13}$" if mark == "," else AMOUNT
     return Respelling(
         f"NOT ({{x}} ~ {quote(pattern)})",
         reader,
@@ -302,7 +312,7 @@ def currencies_as_written(home: str) -> Respelling:
 
 def whole_number(low: int, high: int) -> str:
     return (
-        r"CASE WHEN {x} ~ '^[+-]?\d{1,15}$' "
+        r"CASE WHEN {x} ~ '^[+-]?[0-9]{1,15}$' "
         f"THEN CASE WHEN ({{x}})::bigint BETWEEN {low} AND {high} THEN ({{x}})::bigint END END"
     )
 
@@ -310,7 +320,7 @@ def whole_number(low: int, high: int) -> str:
 def probability(*, zero: bool) -> str:
     low, value = ">= 0" if zero else "> 0", "({x})::float8"
     return (
-        r"CASE WHEN {x} ~ '^(0|1|0?\.\d{1,17}|[01]\.\d{1,17}|[1-9](\.\d+)?[eE]-\d\d?)$' "
+        f"CASE WHEN {{x}} ~ {quote(PROBABILITY)} "
         f"THEN CASE WHEN {value} {low} AND {value} <= 1 THEN {value} END END"
     )
 
@@ -321,7 +331,7 @@ def json_value(x: str) -> str:
     Leading zeros and more than 15 digits mean a code rather than a quantity: they stay text.
     """
     return (
-        f"CASE WHEN length({x}) <= 16 AND {x} ~ '^-?(?:0|[1-9]\\d*)(?:\\.\\d+)?$' "
+        f"CASE WHEN length({x}) <= 16 AND {x} ~ '^-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?$' "
         f"THEN to_jsonb(({x})::numeric) ELSE to_jsonb({x}) END"
     )
 

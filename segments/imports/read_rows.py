@@ -20,6 +20,8 @@ from segments.imports.file_format import BAD_BYTES, FileFormat
 MAX_ROW = 131_072  # characters; also the csv module's own limit for a cell
 BLANK = " \t"  # taken off both ends of every cell
 MADE_TEXT = re.compile(r"'(?=\s*[=+\-@＝＋－＠\t\r\n])")  # an apostrophe of a file of rejected rows
+# What databases and data tools write for a cell without a value. Null as a name is spelt otherwise.
+NULLS = ("NULL", "\\N", "(null)", "<null>", "#N/A", "NaT", "<NA>")
 csv.field_size_limit(MAX_ROW)
 
 
@@ -63,6 +65,8 @@ class RowReader:
         space = BLANK.replace(file_format.delimiter, "")
         d = file_format.delimiter
         self._space = space
+        edge, words = f"\n{re.escape(d)}", "|".join(map(re.escape, NULLS))
+        self._null = re.compile(f"(?<![^{edge}])(?:{words})(?![^{edge}])")
         self._blanks = {s: (s + d, d + s, s + "\n", "\n" + s) for s in space}
 
     def blocks(self, chunks: Iterable[bytes]) -> Iterator[str]:
@@ -104,6 +108,8 @@ class RowReader:
             return "", ""
         if self._is_returned or self._has_hazard(f"\n{body}\n"):
             return self._parsed(lines, is_last=is_last)
+        if any(word in body for word in NULLS):
+            lines = self._null.sub("", body).split("\n")
         return self._passed(lines), ""
 
     def _has_hazard(self, text: str) -> bool:
@@ -162,6 +168,7 @@ class RowReader:
                 ready.append(self._problem(first + start, reason, [lines[start][:MAX_ROW]]))
                 continue
             row = [cell.strip(self._space) for cell in row]
+            row = ["" if cell in NULLS else cell for cell in row]
             if self._is_returned:
                 row = [
                     MADE_TEXT.sub("", cell, count=1) if cell[:1] == "'" else cell for cell in row

@@ -7,6 +7,7 @@ followed by the currency if that is not the organisation's: 1234.56 USD.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,9 @@ from segments.imports.values.column import Reader, Spelling, Unclear, majority
 from segments.imports.values.currencies import currency_code
 
 BLANKS = re.compile(r"[\s\u00a0\u202f\u2009\u2007]+")
-SIGNS = str.maketrans({"−": "-", "–": "-", "’": "'", "‘": "'", "´": "'"})
+SIGNS = str.maketrans({"−": "-", "–": "-", "—": "-", "’": "'", "‘": "'", "´": "'", "٫": "."})
+# 5,- and 5. are whole numbers, whose mark says what the decimal mark is.
+NO_CENTS = re.compile(r"(?<=\d)(?<![.,]\d)(?<![.,]\d\d)([.,])-{0,2}(?=\s?[^\d\s.,-]*$)")
 AMOUNT = re.compile(
     r"^(?P<open>\()?\s?(?P<minus>[+-])?\s?(?P<before>[^\d\s.,'+()-]+\.?)?\s?(?P<minus2>[+-])?\s?"
     r"(?P<number>\d(?:[\d.,' ]*\d)?|[.,]\d+)"
@@ -137,7 +140,8 @@ def _plain(whole: str, decimals: str) -> str | None:
 
 def _written(cell: str) -> Written | None:
     """An amount in its parts; None where it is none."""
-    match = AMOUNT.match(BLANKS.sub(" ", cell).translate(SIGNS).strip())
+    cell = BLANKS.sub(" ", cell if cell.isascii() else _plain_signs(cell)).strip()
+    match = AMOUNT.match(NO_CENTS.sub(r"\g<1>00", cell))
     if match is None or bool(match["open"]) != bool(match["close"]):
         return None
     signs = [sign for name in ("minus", "minus2", "minus3") if (sign := match[name])]
@@ -148,6 +152,16 @@ def _written(cell: str) -> Written | None:
         return None
     is_negative = bool(match["open"]) or signs == ["-"]
     return Written(number, is_negative, tuple(filter(None, (match["before"], match["after"]))))
+
+
+def _plain_signs(cell: str) -> str:
+    """Digits of any script in ASCII, full-width signs in their usual width."""
+    return "".join(
+        unicodedata.normalize("NFKC", sign)
+        if unicodedata.east_asian_width(sign) == "F"
+        else str(unicodedata.decimal(sign, sign))
+        for sign in cell.translate(SIGNS)
+    )
 
 
 def _number(text: str) -> Number | None:

@@ -9,6 +9,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 UNKNOWN = ""  # the spelling of a cell that says that the value is not known
+# What people write for it where a date, a country and the like is asked.
+UNKNOWN_WORDS = frozenset(
+    (
+        *(
+            "-",
+            "--",
+            "–",
+            "—",
+            "?",
+            "n/a",
+            "n.a.",
+            "na",
+            "nil",
+            "none",
+            "null",
+            "unknown",
+            "not known",
+        ),
+        *("unspecified", "not specified", "not set", "(not set)", "(no value)", "unbekannt"),
+        *(
+            "inconnu",
+            "inconnue",
+            "desconocido",
+            "desconhecido",
+            "sconosciuto",
+            "onbekend",
+            "nieznany",
+        ),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +79,10 @@ class Reader:
 
     def spell_one(self, cell: str) -> Spelling:
         return cell
+
+
+def says_unknown(cell: str) -> bool:
+    return cell.strip().casefold() in UNKNOWN_WORDS
 
 
 def majority(first: int, second: int) -> int:

@@ -1,5 +1,6 @@
 """Countries: ISO 3166 codes of two or three letters, and names in English and local languages."""
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -9,7 +10,7 @@ from babel.core import get_global
 from babel.localedata import locale_identifiers
 
 from segments.country_codes import country_codes, country_of
-from segments.imports.values.column import Reader, Spelling
+from segments.imports.values.column import UNKNOWN, Reader, Spelling, says_unknown
 
 # Names are looked up in these languages first; what another language calls by the same name loses.
 LARGE = (
@@ -33,6 +34,8 @@ NAMES = {  # names in use that neither ISO 3166 nor CLDR has
     "etats unis d amerique": "US",
     "eua": "US",
     "eeuu": "US",
+    "ee uu": "US",
+    "us of a": "US",
     "holland": "NL",
     "the netherlands": "NL",
     "brd": "DE",
@@ -43,6 +46,16 @@ NAMES = {  # names in use that neither ISO 3166 nor CLDR has
     "oesterreich": "AT",
     "rsa": "ZA",
     "uae": "AE",
+    "ksa": "SA",
+    "prc": "CN",
+    "bosnia": "BA",
+    "trinidad": "TT",
+    "dr congo": "CD",
+    "drc": "CD",
+    "bharat": "IN",
+    "palestinian territory": "PS",
+    "hong kong sar": "HK",
+    "macau sar": "MO",
     "korea": "KR",
     "south korea": "KR",
     "republic of korea": "KR",
@@ -63,6 +76,10 @@ NAMES = {  # names in use that neither ISO 3166 nor CLDR has
     "macao": "MO",
     "kosovo": "XK",
 }
+NAME_AND_CODE = re.compile(
+    r"^(?:(?P<name>.{3,}?)\s*[(\[](?P<behind>[A-Za-z]{2})[)\]]"
+    r"|(?P<before>[A-Za-z]{2})\s*[-–:|]\s*(?P<name_behind>.{3,}))$"
+)
 UNCLEAR = {"congo"}  # two countries, although ISO 3166 calls one of them so
 
 
@@ -113,8 +130,9 @@ def country_code(cell: str) -> str | None:
     code = cell.strip().upper().replace(".", "")
     if country := country_of(code):
         return country
-    if len(code) == 3 and code.isascii() and code.isalpha():
-        if listed := pycountry.countries.get(alpha_3=code):
+    if len(code) == 3 and code.isascii():
+        listed = pycountry.countries.get(alpha_3=code) or pycountry.countries.get(numeric=code)
+        if listed:
             return listed.alpha_2
         replaced = get_global("territory_aliases").get(code, [])
         if len(replaced) == 1 and replaced[0] in country_codes():
@@ -122,9 +140,12 @@ def country_code(cell: str) -> str | None:
     name = plain(cell)
     if len(name) < 2 or (len(name) == 2 and name.isascii()):
         return None  # a code that is none
+    if both := NAME_AND_CODE.match(cell.strip()):  # shops write United States (US)
+        code = country_of(both["behind"] or both["before"])
+        return code if code and country_code(both["name"] or both["name_behind"]) == code else None
     return _large_names().get(name) or _all_names().get(name) or None
 
 
 class Countries(Reader):
     def spell_one(self, cell: str) -> Spelling:
-        return country_code(cell)
+        return country_code(cell) or (UNKNOWN if says_unknown(cell) else None)

@@ -8,11 +8,12 @@ from babel import Locale
 from babel.localedata import locale_identifiers
 
 from segments.country_codes import country_codes
-from segments.imports.values.column import Reader, Spelling
+from segments.imports.values.column import UNKNOWN, Reader, Spelling, says_unknown
 from segments.imports.values.countries import LARGE, country_code, plain
 
 CODE = re.compile(r"^([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?$")
 MAX_LENGTH = 10  # of what the database keeps
+OLD_CODES = {"iw": "he", "in": "id", "ji": "yi", "mo": "ro"}  # still written by Java programs
 NAMES = {
     "brazilian portuguese": "pt-BR",
     "portugues brasileiro": "pt-BR",
@@ -23,6 +24,10 @@ NAMES = {
     "castellano": "es",
     "castilian": "es",
     "mandarin": "zh",
+    "simplified chinese": "zh-Hans",
+    "chinese simplified": "zh-Hans",
+    "traditional chinese": "zh-Hant",
+    "chinese traditional": "zh-Hant",
     "flemish": "nl-BE",
     "norwegian": "no",
     "farsi": "fa",
@@ -77,15 +82,16 @@ def language_code(cell: str) -> str | None:
     if parts_of_code := CODE.match(cell):
         language, script, region = parts_of_code.groups()
         language = _short_codes().get(language.lower(), language.lower())
+        language = OLD_CODES.get(language, language)
         region = region.upper() if region else ""
         known = region in country_codes() or region.isdigit() or not region
         if language in language_codes() and known:
             parts = (language, script.title() if script else "", region)
             code = "-".join(part for part in parts if part)
             return code if len(code) <= MAX_LENGTH else f"{language}-{region}"
-    name = plain(cell)
-    if code_of_name := _names().get(name):
-        return code_of_name
+    for name in (cell, *cell.split(";"), cell.partition(",")[0]):  # Greek, Modern (1453-)
+        if code_of_name := _names().get(plain(name)):
+            return code_of_name
     head, bracket, tail = cell.partition("(")  # Portuguese (Brazil)
     if bracket and (language := language_code(head)):
         region = country_code(tail.rstrip(" )")) or ""
@@ -95,4 +101,4 @@ def language_code(cell: str) -> str | None:
 
 class Languages(Reader):
     def spell_one(self, cell: str) -> Spelling:
-        return language_code(cell)
+        return language_code(cell) or (UNKNOWN if says_unknown(cell) else None)

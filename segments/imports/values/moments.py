@@ -14,17 +14,28 @@ import numpy as np
 from babel import Locale
 from numpy.typing import NDArray
 
-from segments.imports.values.column import UNKNOWN, Reader, Spelling, Unclear, majority
+from segments.imports.values.column import (
+    UNKNOWN,
+    Reader,
+    Spelling,
+    Unclear,
+    majority,
+    says_unknown,
+)
 from segments.imports.values.countries import LARGE, plain
 from segments.shapes import YEARLESS
 
 ZEROS = str.maketrans("123456789", "0" * 9)
 
+HALF = r"[ap]\.?\s?m\.?"  # a.m., and p. m. as in Spanish
 TIME = (
-    r"(?P<h>00?)(?:[:h](?P<mi>00)(?::(?P<s>00)(?:[.,](?P<f>0{1,9}))?)?(?:\s?(?P<ap>[ap]\.?m\.?))?"
-    r"|\s?(?P<ap2>[ap]\.?m\.?))"
+    r"(?P<h>00?)(?:(?P<colon>[:h.])(?P<mi>00)(?:(?P=colon)(?P<s>00)(?:[.,](?P<f>0{1,9}))?)?"
+    rf"(?:\s?(?P<ap>{HALF})|\s?uhr|h)?|\s?(?P<ap2>{HALF}))"
 )
-ZONE = r"(?:\s?(?:z|(?:utc|gmt)?(?P<oh>[+-]00)(?::?(?P<om>00))?|utc|gmt)(?:\s\([^)]*\))?)?"
+# Abbreviations that mean one offset only; EST, CST and the like are of several zones.
+ZONE_HOURS = {"wet": 0, "west": 1, "cet": 1, "mez": 1, "cest": 2, "mesz": 2, "eet": 2, "eest": 3}
+OFFSET = r"(?:utc|gmt)?(?P<oh>[+-]00)(?::?(?P<om>00))?(?:\s\([^)]*\)|\[[^\]]*\])?"
+ZONE = rf"(?:\s?(?:z|{OFFSET}|utc|gmt)|\s(?P<abbreviated>{'|'.join(ZONE_HOURS)}))?"
 AFTER_DATE = rf"(?:(?:t|,?\s+(?:at\s|um\s|à\s)?|\s-\s){TIME}(?P<zone>{ZONE}))?"
 WEEKDAY = r"(?:[^\W\d_]{2,}\.?,?\s)?"
 MONTH = r"(?P<name>[^\W\d_]{3,})\.?"
@@ -34,7 +45,10 @@ YEARS = [
     rf"{WEEKDAY}(?P<d>00?)(?:st|nd|rd|th|\.|º)?[\s/-]*(?:de\s|of\s)?{MONTH}[\s,/-]*(?:de\s)?"
     r"(?P<y>0000|00)",
     rf"{WEEKDAY}{MONTH}\s?(?P<d>00?)(?:st|nd|rd|th)?,?\s(?P<y>0000)",
+    r"(?P<y>0000)(?:[年년]\s?|\.\s)(?P<m>00?)(?:[月월]\s?|\.\s)(?P<d>00?)(?:[日일]|\.)",
 ]
+# As programs print a moment: Wed Mar 04 09:30:00 UTC 2026.
+PRINTED = rf"{WEEKDAY}{MONTH}\s{{1,2}}(?P<d>00?)\s{TIME}(?P<zone>{ZONE})\s(?P<y>0000)"
 COMPACT = (
     r"(?P<y>0000)(?P<m>00)(?P<d>00)"
     rf"(?:t?(?P<h>00)(?P<mi>00)(?P<s>00)?(?P<zone>{ZONE}))?"
@@ -45,7 +59,8 @@ NO_YEAR = [
     rf"(?P<d>00?)(?:st|nd|rd|th|\.|º)?[\s/-]*(?:de\s|of\s)?{MONTH}",
     rf"{MONTH}\s?(?P<d>00?)(?:st|nd|rd|th)?",
 ]
-WITH_YEAR = [re.compile(f"^{date}{AFTER_DATE}$") for date in YEARS] + [re.compile(f"^{COMPACT}$")]
+WITH_YEAR = [re.compile(f"^{date}{AFTER_DATE}$") for date in YEARS]
+WITH_YEAR += [re.compile(f"^{moment}$") for moment in (PRINTED, COMPACT)]
 WITHOUT_YEAR = [re.compile(f"^{date}$") for date in NO_YEAR]
 EPOCHS = {10: 1_000_000, 13: 1_000, 16: 1}  # digits of a count since 1970: microseconds of each
 EPOCH = re.compile(r"^(?P<count>0{10}|0{13}|0{16})(?:\.(?P<f>0{1,6}))?$")
@@ -136,7 +151,7 @@ class Moments(Reader):
             for row, spelling in zip(rows, spelt, strict=True):
                 spellings[row] = spelling
         for row, spelling in enumerate(spellings):
-            if spelling is None and NO_DATE.match(cells[row]):
+            if spelling is None and (NO_DATE.match(cells[row]) or says_unknown(cells[row])):
                 spellings[row] = UNKNOWN
         return spellings
 
@@ -299,8 +314,11 @@ def _with_time(
     if layout.has("f"):
         first, end = layout.spans["f"]
         micro = micro * 10**6 // 10 ** (end - first)
+    is_end_of_day = (hour == 24) & (minute == 0) & (second == 0) & (micro == 0)
     exists = (hour <= 23) & (minute <= 59) & (second <= 59)
-    if layout.is_afternoon is not None:
+    if layout.is_afternoon is None:
+        exists |= is_end_of_day
+    else:
         exists &= (hour >= 1) & (hour <= 12)
         hour = hour % 12 + 12 * layout.is_afternoon
     micros = ((hour * 60 + minute) * 60 + second) * 10**6 + micro
@@ -308,6 +326,8 @@ def _with_time(
 
 
 def _zones(cells: Sequence[str], layout: Layout) -> list[str]:
+    if layout.zone in ZONE_HOURS:
+        return [f"{ZONE_HOURS[layout.zone]:+03d}:00"] * len(cells)
     if not layout.has("oh"):
         return ["Z"] * len(cells)
     hours = slice(*layout.spans["oh"])

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from babel.core import get_global
 
-from segments.imports.values.column import Reader, Spelling
+from segments.imports.values.column import UNKNOWN, Reader, Spelling, says_unknown
 from segments.imports.values.countries import plain
 
 # Names that Rails shows instead of the zone's own city; the other cities are IANA's.
@@ -59,6 +59,7 @@ RAILS = {
     "Chatham Is.": "Pacific/Chatham",
     "Samoa": "Pacific/Apia",
 }
+SIGNED = ("Etc/GMT+", "Etc/GMT-")  # a sign is no punctuation in these
 UTC_WORDS = ("z", "utc", "gmt", "coordinated universal time", "greenwich mean time")
 
 
@@ -68,12 +69,18 @@ class TimeZones(Reader):
     def __init__(self, zones: frozenset[str]) -> None:
         self._zones = zones
         self._names = _names(zones)
+        self._signed = {zone.casefold(): zone for zone in zones if zone.startswith(SIGNED)}
 
     def spell_one(self, cell: str) -> Spelling:
         name = cell.strip()
-        if name.startswith("(") and ")" in name:  # (GMT+01:00) Berlin
+        if name.startswith("(") and ")" in name:  # (UTC+01:00) Berlin, Bern, Rome
             name = name.partition(")")[2].strip()
-        return self._names.get(plain(name))
+            name = name if plain(name) in self._names else name.partition(",")[0]
+        without_remark = name.partition(" (")[0]
+        if zone := self._signed.get(name.casefold()):
+            return zone
+        zone = self._names.get(plain(name)) or self._names.get(plain(without_remark))
+        return zone or (UNKNOWN if says_unknown(cell) else None)
 
 
 @lru_cache(maxsize=2)
@@ -91,6 +98,6 @@ def _names(zones: frozenset[str]) -> dict[str, str]:
     windows = get_global("windows_zone_mapping")
     for table in (windows, RAILS):
         names |= {plain(name): zone for name, zone in table.items() if zone in zones}
-    names |= {plain(zone): zone for zone in zones}
+    names |= {plain(zone): zone for zone in zones if not zone.startswith(SIGNED)}
     names |= dict.fromkeys(UTC_WORDS, "UTC") if "UTC" in zones else {}
     return names

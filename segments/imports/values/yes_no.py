@@ -12,6 +12,7 @@ YES = (
     *("verdadero", "vero", "tak", "ano", "áno", "igen", "da", "да", "так", "ναι", "evet", "kyllä"),
     *("jah", "jā", "taip", "abonniert", "angemeldet", "inscrit", "abonné", "suscrito", "inscrito"),
     *("subscrito", "iscritto", "zapisany", "aangemeld", "ingeschreven"),
+    *("double opt in", "single opt in", "confirmed opt in", "explicit", "是", "はい", "예", "네"),
 )
 NO = (
     *("no", "n", "false", "f", "0", "0.0", "0,0", "off", "never", "✗", "✘", "unchecked"),
@@ -23,4 +24,5 @@ NO = (
     *("нет", "ні", "όχι", "hayır", "hayir", "nee", "nej", "nei", "ei", "nē"),
     *("abgemeldet", "désinscrit", "désabonné", "baja", "descadastrado", "disiscritto"),
     *("wypisany", "afgemeld", "uitgeschreven"),
+    *("否", "いいえ", "아니오", "아니요", "soft bounced", "hard bounced", "complained", "spam"),
 )

@@ -83,6 +83,16 @@ def test_short_rows_are_filled_up_and_rows_of_delimiters_are_none(tmp_path):
     assert counts(import_text(tmp_path, text, strict=True)) == (4, 0, 0, 0, 4)
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_what_databases_write_for_nothing_is_an_empty_cell(tmp_path, quote):
+    """Null is a surname, NULL is none."""
+    rows = "1,Ann,Null,NULL\n2,NULL,\\N,\\N\n3,(null),NULLO,#N/A\n4,<NA> , \\N,NaT\n"
+    job = import_text(tmp_path, f"id,first_name,{quote}last_name{quote},birth_date\n{rows}")
+    assert (counts(job), warned(job)) == ((4, 4, 0, 0, 0), {})
+    names = Customer.objects.order_by("external_id").values_list("first_name", "last_name")
+    assert list(names) == [("Ann", "Null"), ("", ""), ("", "NULLO"), ("", "")]
+
+
 def test_text_over_the_limit_is_cut_with_a_warning(tmp_path):
     text = f'id,first_name,last_name,note\n1,{"E" * 101},"Two\nlines",{"c" * 1_001}\n'
     job = import_text(tmp_path, text)

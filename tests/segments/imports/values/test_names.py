@@ -4,8 +4,8 @@ from zoneinfo import available_timezones
 
 import pytest
 
-from segments.imports.values.countries import country_code
-from segments.imports.values.languages import language_code
+from segments.imports.values.countries import Countries, country_code
+from segments.imports.values.languages import Languages, language_code
 from segments.imports.values.time_zones import RAILS, TimeZones
 from segments.imports.values.yes_no import NO, YES
 
@@ -40,6 +40,11 @@ from segments.imports.values.yes_no import NO, YES
         ("XX", None),
         ("ZZ", None),
         ("QQQ", None),
+        ("United States (US)", "US"),
+        ("DE - Germany", "DE"),
+        ("EE. UU.", "US"),
+        ("276", "DE"),
+        ("Germany (AT)", None),  # contradicts itself
         ("Congo", None),  # two countries
         ("Channel Islands", None),  # two territories
         ("Unspecified", None),
@@ -69,6 +74,10 @@ def test_a_country_is_read_by_code_or_name(cell, code):
         ("Deutsch", "de"),
         ("French", "fr"),
         ("Français", "fr"),
+        ("iw", "he"),
+        ("Spanish; Castilian", "es"),
+        ("Greek, Modern (1453-)", "el"),
+        ("Chinese (Simplified)", "zh-Hans"),
         ("zz", None),
         ("en-QQ", None),
         ("Portuguese please", None),
@@ -90,6 +99,10 @@ def test_a_language_is_read_by_code_or_name(cell, code):
         ("Lisbon", "Europe/Lisbon"),
         ("Sao Paulo", "America/Sao_Paulo"),
         ("UTC", "UTC"),
+        ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "Europe/Amsterdam"),
+        ("America/New_York (EDT)", "America/New_York"),
+        ("etc/gmt-1", "Etc/GMT-1"),
+        ("n/a", ""),
         ("Mars/Olympus", None),
         ("GMT+25", None),
     ],
@@ -100,6 +113,12 @@ def test_a_time_zone_is_read_by_its_iana_windows_or_rails_name(cell, zone):
 
 def test_names_of_rails_lead_to_zones_that_exist():
     assert set(RAILS.values()) <= available_timezones()
+
+
+@pytest.mark.parametrize("reader", [Countries(), Languages()])
+def test_what_says_that_nothing_is_known_is_no_value(reader):
+    assert reader.spell(["-", "N/A", "unknown", "Atlantis"]) == ["", "", "", None]
+    assert Countries().spell(["NA"]) == ["NA"]  # Namibia
 
 
 def test_no_word_means_both_yes_and_no():
