@@ -17,7 +17,8 @@ def run_import_task(job_id: int) -> str:
         return _("%(job)s failed: %(error)s") % {"job": job, "error": job.error}
     text = _(
         "%(job)s: %(n_rows)d rows, %(n_created)d created, %(n_updated)d updated, "
-        "%(n_unchanged)d unchanged, %(n_rejected)d rejected, %(n_kept)d kept withdrawn"
+        "%(n_unchanged)d unchanged, %(n_rejected)d rejected, %(n_left_out)d left out, "
+        "%(n_kept)d kept withdrawn"
     )
     return text % {
         "job": job,
@@ -26,5 +27,6 @@ def run_import_task(job_id: int) -> str:
         "n_updated": job.n_updated,
         "n_unchanged": job.n_unchanged,
         "n_rejected": job.n_rejected,
+        "n_left_out": job.n_left_out,
         "n_kept": job.n_kept_withdrawn,
     }

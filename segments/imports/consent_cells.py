@@ -5,7 +5,7 @@ withdrawn. It says no where one of its rows says no, also a row that is rejected
 that contradicts an earlier one; a cell that cannot be read holds its channel.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
@@ -28,8 +28,30 @@ TIME, PROOF = "consent_at", "consent_proof"  # columns that a file may have, for
 
 
 def channels_of(plan: ImportPlan) -> list[str]:
-    """Channels about whose consent the file has a column."""
-    return [channel for channel in CHANNELS if f"consent_{channel}" in plan.used]
+    """Channels about whose consent the file says something."""
+    return [
+        channel
+        for channel in CHANNELS
+        if channel in plan.options.consented
+        or not plan.used.isdisjoint({f"consent_{channel}", f"opt_out_{channel}"})
+    ]
+
+
+def consent_outputs(plan: ImportPlan) -> dict[str, str]:
+    """SQL of what a row says about each channel: an opt-out is a no, whatever else it says."""
+    return {
+        f"consent_{channel}": _says(channel, plan, lambda name: f"s.{name}")
+        for channel in channels_of(plan)
+    }
+
+
+def _says(channel: str, plan: ImportPlan, read: Callable[[str], str]) -> str:
+    """read : SQL of a mapped field's value."""
+    consent, opt_out = f"consent_{channel}", f"opt_out_{channel}"
+    says = read(consent) if consent in plan.used else "NULL::boolean"
+    if consent not in plan.used and channel in plan.options.consented:
+        says = "true"
+    return f"CASE WHEN {read(opt_out)} THEN false ELSE {says} END" if opt_out in plan.used else says
 
 
 def consents_of_new(plan: ImportPlan) -> dict[str, str]:
@@ -132,10 +154,16 @@ def _gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, 
 
     channels = channels_of(plan)
     names = [f"consent_{channel}" for channel in channels]
-    cells = [f"NOT nullif({read(name)}, true) AS no_{name}" for name in names]
+    says = [_says(channel, plan, read) for channel in channels]
+    cells = [
+        f"NOT nullif({said}, true) AS no_{name}" for name, said in zip(names, says, strict=True)
+    ]
     for name in names:
-        written = as_written(plan.cells[plan.mapping[name]], plan)
-        cells.append(f"{written} IS NOT NULL AND {read(name)} IS NULL AS held_{name}")
+        held = "false"
+        if name in plan.used:
+            written = as_written(plan.cells[plan.mapping[name]], plan)
+            held = f"{written} IS NOT NULL AND {read(name)} IS NULL"
+        cells.append(f"{held} AS held_{name}")
     times = [name for name in (TIME, PROOF) if name in plan.used]
     cells += [f"{read(name)} AS {name}" for name in times]
     takes_away = " OR ".join(f"r.no_{name} OR r.held_{name}" for name in names)

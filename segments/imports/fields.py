@@ -21,7 +21,7 @@ from segments.imports.values.column import Reader
 from segments.imports.values.currencies import Currencies, currency_codes
 from segments.imports.values.moments import Moments
 from segments.imports.values.yes_no import NO, YES
-from segments.shapes import EARLIEST_BIRTH, EMAIL, EMAIL_IDNA, PHONE, YEARLESS
+from segments.shapes import EARLIEST_BIRTH, EMAIL, EMAIL_IDNA, KIND, PHONE, YEARLESS
 
 UNREADABLE = "\ufffd"  # replaces bytes in a cell that were not of the file's encoding
 
@@ -40,6 +40,7 @@ AMOUNT = ascii_digits(r"^[+-]?\d{1,13}(\.(\d{1,2}|\d{4,9}))?$")
 WITH_POINT = ascii_digits(r"^[+-]?\d{1,13}\.(\d{1,2}|\d{4,9})$")
 PROBABILITY = ascii_digits(r"^(0|1|0?\.\d{1,17}|[01]\.\d{1,17}|[1-9](\.\d+)?[eE]-\d\d?)$")
 DECIMALS = ("auto", ".", ",")  # the decimal mark; auto: what the column says
+ZONELESS = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?$"
 IS_DAY = "({x} LIKE '1___-__-__' OR {x} LIKE '2___-__-__')"  # far cheaper than the expression
 
 
@@ -81,6 +82,7 @@ class Field:
     decides_row: bool = False
     max_length: int | None = None
     respelling: "Respelling | None" = None
+    is_moment: bool = False  # where it has no zone, its column's heading may say UTC
 
     def sql(self, x: str) -> str:
         return self.reading.replace("{x}", x)
@@ -113,6 +115,18 @@ def text(max_length: int) -> str:
 def cut(x: str, max_length: int) -> str:
     """SQL of a text's first characters, in one line."""
     return f"left(replace({x}, E'\\n', ' '), {max_length})"
+
+
+def kind(meanings: Mapping[str, str]) -> str:
+    """An event's kind; meanings : kinds by what cells say, without regard to case."""
+    otherwise = shape(KIND, 40, "lower({x})")
+    if not meanings:
+        return otherwise
+    whens = " ".join(
+        f"WHEN {quote(' '.join(cell.split()).lower())} THEN {quote(meant.lower())}"
+        for cell, meant in meanings.items()
+    )
+    return f"CASE lower(btrim({{x}})) {whens} ELSE {otherwise} END"
 
 
 def shape(pattern: str, max_length: int, value: str = "{x}") -> str:
@@ -243,6 +257,19 @@ def birthday(last: date) -> str:
     )
 
 
+def says_utc(header: str) -> bool:
+    """Whether a heading says that its times are in UTC: Created (UTC), created_at_utc."""
+    return bool(re.search(r"(?<![^\W_])(utc|gmt)(?![^\W_])", header.lower()))
+
+
+def in_utc(x: str) -> str:
+    """SQL of a moment's cell, in UTC where it has no zone."""
+    return (
+        f"CASE WHEN {x} ~ {quote(ascii_digits(ZONELESS))} "
+        f"THEN {x} || CASE WHEN length({x}) = 10 THEN 'T00:00Z' ELSE 'Z' END ELSE {x} END"
+    )
+
+
 def moment(first: date, last: datetime) -> str:
     """A moment by ISO 8601; without a zone it is in the session's, which is the organisation's."""
     between = f"BETWEEN {quote(first)} AND {quote(last)}"
@@ -336,8 +363,13 @@ def json_value(x: str) -> str:
     )
 
 
+def opted_out() -> str:
+    """Whatever is not a no is an opt-out: a yes, a time, a reason. A no is no consent."""
+    return f"CASE WHEN ({words(dict.fromkeys(NO, 'false'))}) IS NULL THEN true END"
+
+
 def consent_fields() -> list[Field]:
-    return [
+    yes_or_no_columns = [
         Field(
             f"consent_{name}",
             _("consent: %s") % label,
@@ -347,3 +379,14 @@ def consent_fields() -> list[Field]:
         )
         for name, label in channel_choices()
     ]
+    opt_out_columns = [
+        Field(
+            f"opt_out_{name}",
+            _("opt-out: %s") % label,
+            opted_out(),
+            "",  # there is no cell that cannot be read
+            aliases=tuple(map(normal, (f"{name}optout", f"optedout{name}", f"{name}unsubscribed"))),
+        )
+        for name, label in channel_choices()
+    ]
+    return yes_or_no_columns + opt_out_columns

@@ -4,6 +4,7 @@ import codecs
 import csv
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -211,8 +212,17 @@ def _columns(header: list[str]) -> tuple[str, ...]:
         )
     if any(BAD_BYTES in name or "\0" in name for name in columns):
         raise ImportRefused(_("The header line is not readable text. Check the encoding."))
-    if twice := [name for name, n in Counter(columns).items() if n > 1]:
-        raise ImportRefused(
-            _("Several columns have the same name: %s. Rename them.") % ", ".join(twice)
-        )
-    return tuple(columns)
+    return tuple(_each_once(columns))
+
+
+def _each_once(columns: list[str]) -> Iterator[str]:
+    """Of columns with one name the later ones are numbered: Tags, Tags (2)."""
+    taken, times = set(columns), Counter[str]()
+    for name in columns:
+        times[name] += 1
+        unique = name
+        while times[name] > 1 and unique in taken:
+            unique = f"{name} ({times[name]})"
+            times[name] += unique in taken
+        taken.add(unique)
+        yield unique

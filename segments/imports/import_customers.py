@@ -25,7 +25,7 @@ from segments.imports.consent_cells import (
     CHANGED,
     PROOF,
     TIME,
-    channels_of,
+    consent_outputs,
     consents_of_new,
     record_file_consents,
 )
@@ -148,6 +148,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("“%s” is not a valid time in the past. Use YYYY-MM-DD hh:mm:ss."),
             ("consenttime", "consentdate", "consenttimestamp", "consentchangedat"),
             respelling=read.dates_as_written(order, today),
+            is_moment=True,
         ),
         Field(
             PROOF,
@@ -170,9 +171,9 @@ def _name(name: str, label: str | Promise, aliases: tuple[str, ...]) -> Field:
 
 def customer_outputs(plan: ImportPlan) -> dict[str, str]:
     columns = {"external_id": "s.external_id"}
-    consents = [f"consent_{channel}" for channel in channels_of(plan)]
-    read = (*TEXTS, *DATES, *consents, TIME, PROOF)
+    read = (*TEXTS, *DATES, TIME, PROOF)
     columns |= {name: f"s.{name}" for name in read if name in plan.used}
+    columns |= consent_outputs(plan)
     for column, key in _keys(plan).items():
         columns[key] = plain_key_sql(column, f"coalesce(s.{column}, '')")
     if plan.extras:

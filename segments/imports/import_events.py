@@ -47,7 +47,7 @@ from segments.imports.spec import (
 )
 from segments.imports.staging import CHECKED, as_written, count, reject
 from segments.imports.values.currencies import currency_codes
-from segments.shapes import EARLIEST_EVENT, KIND, MAX_CENTS
+from segments.shapes import EARLIEST_EVENT, MAX_CENTS
 
 CONTENT = ("customer", "kind", "occurred_at", "amount_cents", "properties")
 
@@ -72,11 +72,12 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             ("date", "datetime", "timestamp", "time", "eventdate", "orderdate", "invoicedate"),
             respelling=read.dates_as_written(options.dates, latest.date()),
             is_required=True,
+            is_moment=True,
         ),
         Field(
             "kind",
             gettext_lazy("kind"),
-            read.shape(KIND, 40, "lower({x})"),
+            read.kind(options.kinds),
             gettext_lazy("“%s” is not a valid event kind. Use at most 40 letters and digits."),
             ("type", "event", "eventtype", "eventkind"),
             decides_row=True,
@@ -87,6 +88,15 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             amount,
             gettext_lazy("“%s” is not a valid amount. Use at most two decimals."),
             ("value", "revenue", "total"),
+            decides_row=True,
+            respelling=read.amounts_as_written(options.decimal, plan.currency),
+        ),
+        Field(
+            "refunded",
+            gettext_lazy("refunded amount"),
+            read.cents_of_amount(),
+            gettext_lazy("“%s” is not a valid amount. Use at most two decimals."),
+            ("refundedamount", "amountrefunded", "totalrefunded"),
             decides_row=True,
             respelling=read.amounts_as_written(options.decimal, plan.currency),
         ),
@@ -149,15 +159,18 @@ def event_outputs(plan: ImportPlan) -> dict[str, str]:
 
 
 def _cents(plan: ImportPlan) -> str:
-    """SQL of the amount as the file has it, in its own currency."""
+    """SQL of the amount as the file has it, less what was refunded, in its own currency."""
     amounts = [f"s.{name}" for name in ("amount_cents", "amount") if name in plan.used]
-    return f"coalesce({', '.join(amounts)})" if amounts else "NULL::bigint"
+    if not amounts:
+        return "NULL::bigint"
+    refunded = " - coalesce(abs(s.refunded), 0)" if "refunded" in plan.used else ""
+    return f"(coalesce({', '.join(amounts)}){refunded})"
 
 
 def _currencies(plan: ImportPlan) -> list[str]:
     """SQL of the currencies that a row may name: behind its amounts, and in a column."""
-    column = plan.mapping.get("amount", "")
-    cells = [plan.cells[part] for part in factors(column) if part in plan.cells]
+    columns = [*factors(plan.mapping.get("amount", "")), plan.mapping.get("refunded", "")]
+    cells = [plan.cells[column] for column in columns if column in plan.cells]
     named = [f"nullif(split_part({cell}, ' ', 2), '')" for cell in cells if cell in plan.respelt]
     return [*named, *(["s.currency"] if "currency" in plan.used else [])]
 

@@ -8,7 +8,7 @@ A failed or killed import has changed nothing: its job can be run again.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ from segments.imports.spec import (
 )
 from segments.imports.staging import (
     check,
+    leave_rows_out,
     set_repeats_aside,
     settle_repeats,
     stage,
@@ -57,11 +58,13 @@ def create_import(
     by: Any = None,
     at: datetime,
     made_at: datetime | None = None,
+    suggest_for: Collection[str] | None = None,
 ) -> ImportJob:
     """A job that waits to be run, with all that was found out. Raises ImportRefused.
 
     made_at : when the file was made, which is when it says what it says about consents; by default
-    the modification time of the file.
+    the modification time of the file. suggest_for : columns for which a field is suggested where
+    the mapping does not name them, by default all.
     """
     path, spec, options = Path(path).resolve(), spec_of(kind), options or ImportOptions()
     if mode not in ImportJob.Mode.values:
@@ -69,7 +72,7 @@ def create_import(
     if not 0 < len(source) <= 40:
         raise ImportRefused(_("The source needs a name of at most 40 characters."))
     file_format = detect_format(path, encoding=encoding)
-    plan = make_plan(spec, file_format, mapping, options, at=at)
+    plan = make_plan(spec, file_format, mapping, options, at=at, suggest_for=suggest_for)
     require_columns(spec, plan, file_format)
     sha256, n_bytes = fingerprint(path)
     return ImportJob.objects.create(
@@ -145,6 +148,7 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
         )
         if sha256 != job.sha256:
             raise ImportRefused(_("The file has changed since it was uploaded."))
+        n_left_out = leave_rows_out(cursor, plan)
         plan, columns = respell_columns(cursor, spec, plan)
         refuse_open_questions(columns)
         check(cursor, spec, plan)
@@ -165,6 +169,7 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
                     _save_done(
                         job,
                         n_rows,
+                        n_left_out,
                         counts,
                         n_listed,
                         warnings,
@@ -182,6 +187,7 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
 def _save_done(
     job: ImportJob,
     n_rows: int,
+    n_left_out: int,
     counts: ImportCounts,
     n_listed: Mapping[str, int],
     warnings: list[CellWarnings],
@@ -197,6 +203,7 @@ def _save_done(
         n_updated=counts.updated,
         n_unchanged=counts.unchanged,
         n_rejected=n_listed[ERROR],
+        n_left_out=n_left_out,
         n_kept_withdrawn=n_listed[WITHDRAWN],
         n_bytes_read=job.n_bytes,
         n_warnings=sum(warning.n_cells for warning in warnings),

@@ -1,8 +1,10 @@
 """One import, understood: the file's columns against our fields."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
+
+from django.utils.translation import gettext as _
 
 from segments.errors import ImportRefused
 from segments.imports.fields import Field
@@ -23,6 +25,7 @@ def make_plan(
     source: str = "file",
     mode: str = "upsert",
     is_final: bool = False,
+    suggest_for: Collection[str] | None = None,
     made_at: datetime | None = None,
     job_id: int | None = None,
 ) -> ImportPlan:
@@ -40,7 +43,7 @@ def make_plan(
         job_id=job_id,
     )
     if not is_final:
-        mapping = complete_mapping(columns, spec.fields(plan), mapping or {})
+        mapping = complete_mapping(columns, spec.fields(plan), mapping or {}, suggest_for)
     plan = replace(plan, mapping=dict(mapping or {}))
     return replace(plan, extras=extras_of(columns, plan) if spec.extras else ())
 
@@ -48,5 +51,10 @@ def make_plan(
 def require_columns(spec: ImportSpec, plan: ImportPlan, file_format: FileFormat) -> None:
     fields: list[Field] = spec.fields(plan)
     require_fields(plan.mapping, fields, file_format.columns)
+    for column in sorted(plan.options.columns - set(file_format.columns)):
+        raise ImportRefused(
+            _("The file has no column “%(column)s”. Its columns: %(columns)s.")
+            % {"column": column, "columns": ", ".join(file_format.columns)}
+        )
     if problem := spec.also_required(plan):
         raise ImportRefused(problem)

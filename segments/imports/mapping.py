@@ -1,6 +1,6 @@
 """Which column of a file is which of our fields."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.utils.translation import gettext as _
 
@@ -24,12 +24,16 @@ def suggest_mapping(columns: tuple[str, ...], fields: list[Field]) -> dict[str, 
 
 
 def complete_mapping(
-    columns: tuple[str, ...], fields: list[Field], chosen: Mapping[str, str]
+    columns: tuple[str, ...],
+    fields: list[Field],
+    chosen: Mapping[str, str],
+    suggest_for: Collection[str] | None = None,
 ) -> dict[str, str]:
-    """The given mapping, and suggestions for fields that it does not name.
+    """The chosen mapping, and suggestions for fields that it does not name.
 
-    An empty column in `given` leaves the field out. Only `amount` may be a product: "A*B".
-    Raises ImportRefused for names that do not exist.
+    An empty column in `chosen` leaves the field out. Only `amount` may be a product: "A*B".
+    suggest_for : the columns for which there are suggestions, by default all. Raises ImportRefused
+    for names that do not exist.
     """
     names = {field.name for field in fields}
     for name, column in chosen.items():
@@ -47,7 +51,8 @@ def complete_mapping(
                 )
     taken = set(chosen.values())
     suggested = suggest_mapping(
-        tuple(c for c in columns if c not in taken), [f for f in fields if f.name not in chosen]
+        tuple(c for c in columns if c not in taken and (suggest_for is None or c in suggest_for)),
+        [f for f in fields if f.name not in chosen],
     )
     return suggested | {name: column for name, column in chosen.items() if column}
 

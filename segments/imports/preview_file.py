@@ -1,7 +1,7 @@
 """What a user is shown of a file before anything is stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,15 @@ from segments.imports.file_format import EncodingNotClear, FileFormat, detect_fo
 from segments.imports.make_plan import make_plan, require_columns
 from segments.imports.respell_columns import ColumnRead, respell_columns
 from segments.imports.spec import ImportOptions, ImportPlan, ImportSpec, spec_of
-from segments.imports.staging import REJECTED, STAGED, check, stage, staging_session
+from segments.imports.staging import (
+    REJECTED,
+    STAGED,
+    check,
+    leave_rows_out,
+    stage,
+    staging_session,
+)
+from segments.imports.suggest_settings import Settings, suggest_settings
 
 N_LOOKED_AT = 20_000  # rows by which columns are understood
 
@@ -36,6 +44,11 @@ class Preview:
     rows: tuple[PreviewRow, ...]
     problem: str  # why the import could not start with this mapping; empty: it could
     read: tuple[ColumnRead, ...] = ()  # how columns with other spellings are understood
+    n_left_out: int = 0  # of the first rows, those that are not wanted
+    options: ImportOptions = field(
+        default_factory=ImportOptions
+    )  # those with which the rows were read
+    settings: Settings = field(default_factory=Settings)  # what is known of such files
 
 
 def preview_file(
@@ -47,8 +60,13 @@ def preview_file(
     options: ImportOptions | None = None,
     encoding: str = "",
     n_rows: int = 20,
+    as_is: bool = False,
 ) -> Preview:
-    """The file's format, a mapping and its first rows, checked. Raises ImportRefused."""
+    """The file's format, a mapping and its first rows, checked. Raises ImportRefused.
+
+    Without a mapping and options they are suggested, also from earlier imports and from what is
+    known of the exports of other systems, unless it is to be read `as_is`.
+    """
     spec = spec_of(kind)
     unclear: tuple[ColumnRead, ...] = ()
     try:
@@ -56,16 +74,28 @@ def preview_file(
     except EncodingNotClear as refusal:
         file_format = detect_format(path, encoding=refusal.names[0])
         unclear = (ColumnRead("", "encoding", "", str(refusal), ()),)
-    plan = make_plan(spec, file_format, mapping, options or ImportOptions(), at=at)
+    is_first = mapping is None and options is None
+    settings = suggest_settings(kind, file_format.columns, as_is=as_is)
+    if is_first:
+        mapping, options = settings.mapping, settings.import_options()
+    plan = make_plan(
+        spec,
+        file_format,
+        mapping,
+        options or ImportOptions(),
+        at=at,
+        suggest_for=settings.suggest_for if is_first else None,
+    )
     problem = ""
     rows: tuple[PreviewRow, ...] = ()
     read: tuple[ColumnRead, ...] = ()
+    n_left_out = 0
     try:
         require_columns(spec, plan, file_format)
     except ImportRefused as refusal:
         problem = str(refusal)
     else:
-        rows, read = _first_rows(Path(path), file_format, spec, plan, n_rows)
+        rows, read, n_left_out = _first_rows(Path(path), file_format, spec, plan, n_rows)
     fields = tuple((f.name, str(f.label), f.is_required) for f in spec.fields(plan))
     return Preview(
         file_format,
@@ -76,17 +106,22 @@ def preview_file(
         rows,
         problem,
         unclear + read,
+        n_left_out,
+        plan.options,
+        settings,
     )
 
 
 def _first_rows(
     path: Path, file_format: FileFormat, spec: ImportSpec, plan: ImportPlan, n_rows: int
-) -> tuple[tuple[PreviewRow, ...], tuple[ColumnRead, ...]]:
-    """The first rows, and how their columns are understood by many more of them."""
+) -> tuple[tuple[PreviewRow, ...], tuple[ColumnRead, ...], int]:
+    """The first rows, how their columns are understood by many more of them, and how many of
+    these are left out."""
     with staging_session(plan) as cursor:
         stage(
             cursor, path, file_format, strict=plan.options.strict, max_rows=max(n_rows, N_LOOKED_AT)
         )
+        n_left_out = leave_rows_out(cursor, plan)
         plan, read = respell_columns(cursor, spec, plan)
         cursor.execute(
             f"DELETE FROM {STAGED} WHERE line NOT IN "
@@ -104,4 +139,4 @@ def _first_rows(
             PreviewRow(line, tuple(cell or "" for cell in row), problem, warning)
             for line, problem, warning, *row in cursor.fetchall()
         )
-        return rows, tuple(read)
+        return rows, tuple(read), n_left_out

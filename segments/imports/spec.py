@@ -1,6 +1,7 @@
 """What the kinds of import differ in; everything else they share."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,9 +11,13 @@ from django.utils.translation import gettext as _
 
 from optiengine.lib.countries import country_of_zones
 from optiengine.lib.hooks import Hook
-from segments.channels import EMAIL
+from segments.channels import CHANNELS, EMAIL
 from segments.errors import ImportRefused
 from segments.imports.fields import DATES, DECIMALS, Field
+from segments.shapes import KIND
+
+Values = Mapping[str, Sequence[str]]
+MAX_KIND = 40  # characters of an event's kind
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,10 @@ class ImportOptions:
     ignore: tuple[str, ...] = ()  # columns of the file that are not wanted
     strict: bool = False  # a cell that cannot be read rejects its row, whatever its column
     empty: str = "keep"  # or clear: what an empty cell does to a value that is stored
+    leave_out: Values = field(default_factory=dict)  # column → cells whose rows are not imported
+    take_only: Values = field(default_factory=dict)  # column → cells whose rows alone are
+    kinds: Mapping[str, str] = field(default_factory=dict)  # cell → the kind of event it means
+    consented: tuple[str, ...] = ()  # channels that everyone in the file has agreed to
 
     def __post_init__(self) -> None:
         if self.dates not in DATES:
@@ -47,13 +56,30 @@ class ImportOptions:
             )
         if bool(self.return_column) != bool(self.return_prefix):
             raise ImportRefused(_("Specify both a column and a prefix to identify returns."))
+        for kind in self.kinds.values():
+            if len(kind) > MAX_KIND or not re.match(KIND, kind):
+                raise ImportRefused(
+                    _("“%s” is not a valid event kind. Use at most 40 letters and digits.") % kind
+                )
+        for channel in self.consented:
+            if channel not in CHANNELS:
+                raise ImportRefused(_("“%s” is not a channel.") % channel)
+
+    @property
+    def columns(self) -> set[str]:
+        """Columns that decide which rows count."""
+        return {*self.leave_out, *self.take_only}
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"ignore": list(self.ignore)}
+        stored = asdict(self)
+        for name in ("leave_out", "take_only"):
+            stored[name] = {column: list(cells) for column, cells in stored[name].items()}
+        return stored | {name: list(stored[name]) for name in ("ignore", "consented")}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "ImportOptions":
-        return cls(**{**stored, "ignore": tuple(stored.get("ignore", ()))})
+        lists = {name: tuple(stored.get(name, ())) for name in ("ignore", "consented")}
+        return cls(**{**stored, **lists})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from psycopg.sql import quote
 
-from segments.imports.fields import Field, cut, is_readable, json_value
+from segments.imports.fields import Field, cut, in_utc, is_readable, json_value, says_utc
 from segments.imports.file_format import FileFormat
 from segments.imports.mapping import IGNORED, factors
 from segments.imports.open_file import OpenFile
@@ -113,6 +113,27 @@ def copy_statement(file_format: FileFormat) -> str:
         f"COPY {STAGED} FROM STDIN (FORMAT csv, DELIMITER {quote(file_format.delimiter)}, "
         f"QUOTE {quote(file_format.quote)}, ESCAPE {quote(file_format.quote)})"
     )
+
+
+def leave_rows_out(cursor: CursorWrapper, plan: ImportPlan) -> int:
+    """Take out the rows that are not wanted, by what a column says; returns how many.
+
+    Cells are compared without regard to case and blanks; an empty one is compared as ''.
+    """
+    unwanted = [_says(column, cells, plan) for column, cells in plan.options.leave_out.items()]
+    unwanted += [
+        f"NOT {_says(column, cells, plan)}" for column, cells in plan.options.take_only.items()
+    ]
+    if not unwanted:
+        return 0
+    cursor.execute(f"DELETE FROM {STAGED} s WHERE s.problem IS NULL AND ({' OR '.join(unwanted)})")
+    return cursor.rowcount
+
+
+def _says(column: str, cells: Iterable[str], plan: ImportPlan) -> str:
+    words = ", ".join(quote(" ".join(cell.split()).lower()) for cell in cells)
+    said = f"lower(btrim(regexp_replace(coalesce({plan.cells[column]}, ''), '\\s+', ' ', 'g')))"
+    return f"{said} = ANY (ARRAY[{words}]::text[])"
 
 
 def drop_staging(cursor: CursorWrapper) -> None:
@@ -271,6 +292,8 @@ def cells_read(field: Field, plan: ImportPlan) -> list[str]:
 
 def _value(field: Field, plan: ImportPlan) -> str:
     x = _source(field, plan)
+    if field.is_moment and says_utc(plan.mapping[field.name]):
+        x = in_utc(x)
     if field.max_length is not None and _is_cut(field, plan):
         x = cut(x, field.max_length)
     return field.sql(x)

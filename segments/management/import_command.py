@@ -13,12 +13,18 @@ from tqdm import tqdm
 
 from optiengine.lib.command import FiguresCommand
 from segments.errors import ImportRefused
+from segments.imports.file_format import EncodingNotClear, detect_format
 from segments.imports.import_file import create_import, run_import
 from segments.imports.preview_file import preview_file
-from segments.imports.spec import ImportOptions
+from segments.imports.suggest_settings import Settings, suggest_settings
 from segments.models import ImportJob
 
 NAMES = ("dates", "decimal", "strict", "empty", "country")  # of options of every kind
+
+
+def by_first(pairs: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """All that was said of each name."""
+    return {name: tuple(said for n, said in pairs if n == name) for name, _said in pairs}
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -39,6 +45,8 @@ class ImportCommand(FiguresCommand):
     kind = ""
     columns = {
         "import": "number of the import, as in the admin",
+        "recognised_as": "the system and export that the headings belong to",
+        "settings_of": "number of the import whose settings were used again",
         "encoding": "of the file, as detected",
         "delimiter": "of the file, as detected",
         "mapping": "field → column of the file",
@@ -46,7 +54,8 @@ class ImportCommand(FiguresCommand):
         "n_created": "rows that created a record",
         "n_updated": "rows that changed a record",
         "n_unchanged": "rows without a change",
-        "n_rejected": "rows rejected; these four add up to n_rows",
+        "n_rejected": "rows rejected",
+        "n_left_out": "rows left out by a column's value; these five add up to n_rows",
         "n_warnings": "cells that could not be read, in rows that were imported without them",
         "n_kept_withdrawn": "rows with a yes for a consent that was withdrawn and stays so",
         "warnings": "the same by column, with the first of the cells",
@@ -72,7 +81,26 @@ class ImportCommand(FiguresCommand):
             "--ignore", action="append", default=[], metavar="COLUMN", help="A column to leave out."
         )
         parser.add_argument(
-            "--source", default="file", help="Name of the system that the file comes from."
+            "--source",
+            default="",
+            help="Name of the system that the file comes from (default: file, or that of a "
+            "recognised export).",
+        )
+        for name, what in (("--leave-out", "Leave out"), ("--take-only", "Import only")):
+            parser.add_argument(
+                name,
+                action="append",
+                type=pair,
+                default=[],
+                metavar="COLUMN=VALUE",
+                help=f"{what} rows with this value in the column, in upper or lower case. "
+                "COLUMN= means empty cells. May be repeated.",
+            )
+        parser.add_argument(
+            "--as-is",
+            action="store_true",
+            help="Do not use the settings of the last file with these headings, nor what is known "
+            "of exports of other systems.",
         )
         parser.add_argument(
             "--encoding", default="", help="Encoding of the file (default: detected)."
@@ -121,19 +149,33 @@ class ImportCommand(FiguresCommand):
 
     def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The import's options from the command's."""
-        return {name: options[name] for name in NAMES} | {"ignore": tuple(options["ignore"])}
+        return {name: options[name] for name in NAMES} | {
+            "ignore": tuple(options["ignore"]),
+            "leave_out": by_first(options["leave_out"]),
+            "take_only": by_first(options["take_only"]),
+        }
+
+    def settings_of(self, options: Mapping[str, Any]) -> Settings:
+        file_format = detect_format(options["file"], encoding=options["encoding"])
+        return suggest_settings(self.kind, file_format.columns, as_is=options["as_is"])
 
     def mapping_of(self, options: Mapping[str, Any]) -> dict[str, str]:
         return dict(options["map"])
 
     def ask(self, options: dict[str, Any], at: datetime) -> None:
         """Ask the person at the terminal what the file leaves open; answers go into `options`."""
+        try:
+            settings = self.settings_of(options)
+        except EncodingNotClear as refusal:
+            self.stderr.write(str(refusal))
+            options["encoding"] = input("--encoding ").strip()
+            settings = self.settings_of(options)
         shown = preview_file(
             options["file"],
             self.kind,
-            self.mapping_of(options),
+            settings.mapping | self.mapping_of(options),
             at=at,
-            options=ImportOptions(**self.options_of(options)),
+            options=settings.import_options(**self.options_of(options)),
             encoding=options["encoding"],
             n_rows=1,
         )
@@ -141,6 +183,20 @@ class ImportCommand(FiguresCommand):
             if column.question:
                 self.stderr.write(column.question)
                 options[column.option] = input(f"--{column.option} ").strip()
+
+    def say(self, settings: Settings) -> None:
+        """What is known of the file and was used."""
+        if settings.export and settings.export.kind != self.kind:
+            self.stderr.write(
+                f"This looks like {settings.export.name}, a file of {settings.export.kind}."
+            )
+        elif settings.like:
+            self.stderr.write(
+                f"Read as the last file with these headings (import {settings.like.pk}). "
+                "Use --as-is if it is not to be."
+            )
+        elif settings.export:
+            self.stderr.write(f"Recognised as {settings.export.name}. Use --as-is if it is none.")
 
     def compute(self, **options: Any) -> dict[str, Any]:
         at = options["at"] or timezone.now()
@@ -152,16 +208,19 @@ class ImportCommand(FiguresCommand):
         try:
             if sys.stdin.isatty():
                 self.ask(options, at)
+            settings = self.settings_of(options)
+            self.say(settings)
             job = create_import(
                 kind=self.kind,
                 path=options["file"],
                 mode=options["mode"],
-                mapping=self.mapping_of(options),
-                source=options["source"],
+                mapping=settings.mapping | self.mapping_of(options),
+                source=options["source"] or settings.source,
                 encoding=options["encoding"],
-                options=ImportOptions(**self.options_of(options)),
+                options=settings.import_options(**self.options_of(options)),
                 at=at,
                 made_at=made_at,
+                suggest_for=settings.suggest_for,
             )
             with tqdm(total=job.n_bytes, unit="B", unit_scale=True, disable=None) as bar:
                 job = run_import(job, progress=lambda n, _total: show(bar, n))
@@ -171,6 +230,8 @@ class ImportCommand(FiguresCommand):
             raise CommandError(job.error)
         return {
             "import": job.pk,
+            "recognised_as": settings.export.name if settings.export else "",
+            "settings_of": settings.like.pk if settings.like else "",
             "encoding": job.encoding,
             "delimiter": job.dialect["delimiter"],
             "mapping": job.mapping,
@@ -179,6 +240,7 @@ class ImportCommand(FiguresCommand):
             "n_updated": job.n_updated,
             "n_unchanged": job.n_unchanged,
             "n_rejected": job.n_rejected,
+            "n_left_out": job.n_left_out,
             "n_warnings": job.n_warnings,
             "n_kept_withdrawn": job.n_kept_withdrawn,
             "warnings": job.warnings,

@@ -48,6 +48,12 @@ class ImportJob(models.Model):
     n_updated = models.BigIntegerField(_("updated"), default=0)
     n_unchanged = models.BigIntegerField(_("unchanged"), default=0)
     n_rejected = models.BigIntegerField(_("rejected"), default=0)
+    n_left_out = models.BigIntegerField(
+        _("left out"),
+        default=0,
+        db_default=0,
+        help_text=_("Rows that were not wanted, by the value of a column."),
+    )
     n_kept_withdrawn = models.BigIntegerField(
         _("kept withdrawn"),
         default=0,
@@ -95,6 +101,7 @@ class ImportJob(models.Model):
                     + models.F("n_updated")
                     + models.F("n_unchanged")
                     + models.F("n_rejected")
+                    + models.F("n_left_out")
                 ),
                 name="import_accounts_for_every_row",
             ),

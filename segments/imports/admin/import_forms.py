@@ -1,5 +1,6 @@
 """The forms of an import: the file, then how its columns and cells are understood."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +13,12 @@ from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminFileFieldWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
+from segments.channel_labels import channel_choices
 from segments.imports.mapping import factors
 from segments.imports.preview_file import Preview
 from segments.imports.spec import ImportOptions
@@ -39,6 +42,38 @@ UNREADABLE_CELLS = [
 EMPTY_CELLS = [("keep", _("keep the stored value")), ("clear", _("clear the stored value"))]
 PREFIX = "map_"  # of the selects that say which column is which field
 TIMES = "amount_times"  # the second factor of an amount such as quantity × price
+
+
+ASKED = (
+    *("dates", "decimal", "empty", "country", "default_kind", "create_customers"),
+    "create_campaigns",
+)
+RETURNS = ("return_column", "return_prefix")
+
+
+def in_lines(values: Mapping[str, Iterable[str]]) -> str:
+    """As ValuesField reads it."""
+    return "\n".join(f"{name} = {', '.join(cells)}" for name, cells in values.items())
+
+
+class ValuesField(forms.CharField):
+    """Lines of NAME = VALUE, VALUE; cleaned to the values by name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
+        super().__init__(required=False, widget=widget, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        values: dict[str, tuple[str, ...]] = {}
+        for line in filter(str.strip, super().clean(value).splitlines()):
+            name, equals, cells = line.partition("=")
+            if not equals or not name.strip():
+                raise forms.ValidationError(
+                    gettext("“%s” is not valid. Use a line such as status = cancelled.") % line
+                )
+            said = tuple(cell.strip() for cell in cells.split(","))
+            values[name.strip()] = values.get(name.strip(), ()) + said
+        return values
 
 
 class UploadForm(forms.Form):
@@ -123,6 +158,24 @@ class MappingForm(forms.Form):
         required=False,
         widget=UnfoldBooleanWidget,
     )
+    leave_out = ValuesField(
+        label=_("Leave out rows"),
+        help_text=_(
+            "One column per line: status = cancelled, failed. Nothing after = means empty."
+        ),
+    )
+    take_only = ValuesField(label=_("Take only rows"), help_text=_("As above: country = PT, ES."))
+    kinds = ValuesField(
+        label=_("Meaning of event kinds"),
+        help_text=_("One per line: refund = return. Other values are kinds by themselves."),
+    )
+    consented = forms.MultipleChoiceField(
+        label=_("Everyone in the file has consented to"),
+        required=False,
+        choices=channel_choices,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("Applies to channels without a column of their own."),
+    )
     ignore = forms.MultipleChoiceField(
         label=_("Skip these columns"),
         required=False,
@@ -136,24 +189,29 @@ class MappingForm(forms.Form):
         "create_customers": {"events", "contacts"},
         "create_campaigns": {"contacts"},
         "country": {"customers", "events", "contacts", "suppressions"},
+        "kinds": {"events"},
+        "consented": {"customers"},
         "ignore": {"customers", "events"},
     }
 
     def __init__(self, data: Any = None, *, kind: str, preview: Preview, made_at: datetime) -> None:
         super().__init__(data)
+        self.preview = preview
         for name, kinds in self.ONLY_FOR.items():
             if kind not in kinds:
                 del self.fields[name]
         is_unclear = any(column.option == "encoding" for column in preview.read)
-        self.initial = {
+        options = preview.options
+        self.initial = {name: getattr(options, name) for name in ASKED} | {
             "mode": ImportJob.Mode.UPSERT,
-            "source": "file",
-            "dates": "auto",
-            "decimal": "auto",
-            "strict": "False",
-            "empty": "keep",
+            "source": preview.settings.source,
+            "strict": str(options.strict),
+            "ignore": list(options.ignore),
+            "consented": list(options.consented),
+            "leave_out": in_lines(options.leave_out),
+            "take_only": in_lines(options.take_only),
+            "kinds": in_lines({cell: [kind] for cell, kind in options.kinds.items()}),
             "encoding": "" if is_unclear else preview.format.encoding,
-            "default_kind": "order",
             "file_made_at": timezone.localtime(made_at).strftime("%Y-%m-%dT%H:%M:%S"),
         }
         columns = [(column, column) for column in preview.columns]
@@ -206,13 +264,16 @@ class MappingForm(forms.Form):
     def options(self) -> ImportOptions:
         """Raises ImportRefused where they contradict each other."""
         said = self.cleaned_data
-        names = (
-            *("dates", "decimal", "strict", "empty"),
-            *("default_kind", "create_customers", "create_campaigns"),
-        )
+        names = (*ASKED, "strict", "leave_out", "take_only")
         choices = {name: said[name] for name in names if name in said}
         choices["country"] = said.get("country", "").upper()
-        return ImportOptions(**choices, ignore=tuple(said.get("ignore", ())))
+        if "kinds" in said:
+            choices["kinds"] = {cell: "".join(kinds) for cell, kinds in said["kinds"].items()}
+        for name in ("ignore", "consented"):
+            choices[name] = tuple(said.get(name, ()))
+        # Returns by a prefix are known of an export or an earlier import; there is no field.
+        choices |= {name: getattr(self.preview.options, name) for name in RETURNS}
+        return ImportOptions(**choices)
 
 
 def options_in_words(job: ImportJob) -> list[tuple[Any, Any]]:
@@ -220,6 +281,11 @@ def options_in_words(job: ImportJob) -> list[tuple[Any, Any]]:
     chosen = []
     for name, field in MappingForm.base_fields.items():
         value = job.options.get(name)
+        if isinstance(value, dict):
+            value = "; ".join(
+                f"{column} = {cells if isinstance(cells, str) else ', '.join(cells)}"
+                for column, cells in value.items()
+            )
         # False is one of two choices here, and what a checkbox says that nobody ticked there.
         is_chosen = bool(value) or (value is False and isinstance(field, forms.TypedChoiceField))
         if not is_chosen or job.kind not in MappingForm.ONLY_FOR.get(name, {job.kind}):

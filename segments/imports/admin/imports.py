@@ -24,6 +24,7 @@ from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import number
 from segments.errors import ImportRefused
 from segments.imports.admin.import_forms import MappingForm, UploadForm, options_in_words
+from segments.imports.known_exports.catalogue import recognise
 from segments.imports.preview_file import Preview, preview_file
 from segments.imports.uploads import confirm_upload, store_upload, upload_path
 from segments.models import ImportJob
@@ -46,6 +47,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         "updated",
         "unchanged",
         "rejected",
+        "left_out",
         "warnings",
         "kept_withdrawn",
         "created_at",
@@ -95,6 +97,10 @@ class ImportJobAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("rejected"), ordering="n_rejected")
     def rejected(self, job: ImportJob) -> str:
         return number(job.n_rejected)
+
+    @admin.display(description=gettext_lazy("left out"), ordering="n_left_out")
+    def left_out(self, job: ImportJob) -> str:
+        return number(job.n_left_out)
 
     @admin.display(description=gettext_lazy("warnings"), ordering="n_warnings")
     def warnings(self, job: ImportJob) -> str:
@@ -150,7 +156,8 @@ class ImportJobAdmin(ReadOnlyAdmin):
         if user_id != request.user.pk:
             raise PermissionDenied
         at = timezone.now()
-        shown = preview_file(file, kind, at=at)
+        as_is = "as_is" in request.GET
+        shown = preview_file(file, kind, at=at, as_is=as_is)
         moment = datetime.fromtimestamp(made_at, UTC)
         form = MappingForm(request.POST or None, kind=kind, preview=shown, made_at=moment)
         if request.method == "POST" and form.is_valid():
@@ -187,6 +194,8 @@ class ImportJobAdmin(ReadOnlyAdmin):
             preview=shown,
             headers=_headers(shown),
             kind=ImportJob.Kind(kind).label,
+            other_kind=_other_kind(shown, kind),
+            as_is=as_is,
             n_problems=sum(bool(row.problem) for row in shown.rows),
             n_warnings=sum(bool(row.warning) for row in shown.rows),
         )
@@ -214,6 +223,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
             job=job,
             colour=COLOURS[job.status],
             progress=_progress(job),
+            recognised=recognise(job.dialect.get("columns", ())),
             fields=[(field, column) for field, column in sorted(job.mapping.items())],
             options=options_in_words(job),
             may_run=self.has_add_permission(request) and job.status == Status.FAILED,
@@ -265,6 +275,12 @@ class ImportJobAdmin(ReadOnlyAdmin):
         return TemplateResponse(
             request, template, {**shared, "title": title, "opts": self.opts, **context}
         )
+
+
+def _other_kind(shown: Preview, kind: str) -> str:
+    """What the file holds by its headings, where that is something else than was chosen."""
+    export = shown.settings.export
+    return str(ImportJob.Kind(export.kind).label) if export and export.kind != kind else ""
 
 
 def _headers(shown: Preview) -> list[tuple[str, str]]:

@@ -25,6 +25,15 @@ An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
             "--kind", default="order", help="Event kind of rows without one (default: order)."
         )
         parser.add_argument(
+            "--kind-of",
+            action="append",
+            type=pair,
+            default=[],
+            metavar="VALUE=KIND",
+            help="The event kind that a value in the column of kinds means: refund=return. May be "
+            "repeated.",
+        )
+        parser.add_argument(
             "--amount",
             default="",
             metavar="COLUMN or A*B",
@@ -51,6 +60,7 @@ An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
         column, prefix = options["return_prefix"]
         return super().options_of(options) | {
             "default_kind": options["kind"],
+            "kinds": dict(options["kind_of"]),
             "return_column": column,
             "return_prefix": prefix,
             "create_customers": options["create_customers"],

@@ -84,7 +84,9 @@ def test_erasure_blanks_every_personal_column():
 def test_what_is_said_of_a_person_can_be_imported():
     plan = ImportPlan(NOW, "UTC", "test", "upsert", ImportOptions(), cells={})
     names = {field.name for field in customer_fields(plan)}
-    said = {name for name in names if not name.startswith("consent_")} - {"external_id"}
+    said = {name for name in names if not name.startswith(("consent_", "opt_out_"))} - {
+        "external_id"
+    }
     assert said == PROFILE.keys() - NOT_IN_IMPORTS
 
 
