@@ -119,13 +119,14 @@ def arguments_of(command: str) -> dict[str, Action]:
 
 
 def described_arguments(command: str) -> dict[str, str]:
-    arguments = {
+    headings = [f"### `{command}`"]
+    if command.startswith("import_"):
+        headings.append("## Imports")  # what they share
+    return {
         CODE.findall(cells[0])[0].split()[0]: cells[1]
-        for cells in rows("commands", head="argument", heading=f"### `{command}`")
+        for heading in headings
+        for cells in rows("commands", head="argument", heading=heading)
     }
-    if command.startswith("import_") and command != "import_customers":
-        return described_arguments("import_customers") | arguments
-    return arguments
 
 
 def test_every_command_has_a_section():

@@ -152,3 +152,60 @@ def test_an_encoding_that_is_not_clear_is_asked_before_the_import(admin_client):
     assert not ImportJob.objects.exists()
     assert admin_client.post(address, said(page, encoding="cp949", confirm="1")).status_code == 302
     assert ImportJob.objects.get().encoding == "cp949"
+
+
+SHOPIFY = (
+    "Name,Email,Financial Status,Currency,Total,Created at,Lineitem quantity,Lineitem name\n"
+    "#1,nora@example.com,paid,EUR,30.00,2026-02-03 10:58:00 +0200,1,Tea\n"
+    "#1,nora@example.com,,,,2026-02-03 10:58:00 +0200,2,Cup\n"
+)
+
+
+def test_a_preview_says_what_an_export_is_and_sets_it_up(admin_client):
+    page = admin_client.get(address := uploaded(admin_client, SHOPIFY))
+    assert "Recognised as Shopify: orders." in page.text
+    form = page.context["form"].initial
+    assert (form["map_amount"], form["source"]) == ("Total", "shopify")
+    assert form["leave_out"] == "Financial Status = "
+    assert "pending = order_pending" in form["kinds"]
+    assert page.context["preview"].n_left_out == 1
+
+    changed = said(page, leave_out="Financial Status = ,pending", confirm="1")
+    assert admin_client.post(address, changed).status_code == 302
+    job = ImportJob.objects.get()
+    assert job.options["leave_out"] == {"Financial Status": ["", "pending"]}
+    assert (job.source, job.options["kinds"]["paid"]) == ("shopify", "order")
+
+    as_is = admin_client.get(f"{address}?as_is=1")
+    assert as_is.context["form"].initial["source"] == "file"
+    assert "Recognised as" not in as_is.text
+
+
+def test_an_export_of_another_kind_is_named(admin_client):
+    page = admin_client.get(uploaded(admin_client, SHOPIFY, kind="customers"))
+    assert "This looks like “Shopify: orders”, a file of another kind: events." in page.text
+
+
+def test_a_file_with_the_headings_of_an_earlier_one_is_set_up_like_it(admin_client):
+    text = "Kundennr,Mails\n1,ja\n"
+    address = uploaded(admin_client, text, kind="customers")
+    page = admin_client.get(address)
+    chosen = said(page, map_external_id="Kundennr", map_consent_email="Mails", confirm="1")
+    admin_client.post(address, chosen)
+    run_import(ImportJob.objects.get())
+
+    page = admin_client.get(uploaded(admin_client, text, kind="customers"))
+    assert "Columns and settings are those of the import of file.csv" in page.text
+    assert page.context["preview"].mapping == {
+        "external_id": "Kundennr",
+        "consent_email": "Mails",
+    }
+
+
+@pytest.mark.parametrize("line", ["cancelled", "= cancelled", "No such column = x"])
+def test_rows_to_leave_out_that_make_no_sense_are_refused(admin_client, line):
+    page = admin_client.get(address := uploaded(admin_client, "customer,date\nanna,2026-01-01\n"))
+    page = admin_client.post(address, said(page, leave_out=line, confirm="1"))
+    assert page.status_code == 200
+    assert not ImportJob.objects.exists()
+    assert "status = cancelled." in page.text or "has no column" in page.text

@@ -3,6 +3,7 @@
 import itertools
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -14,6 +15,8 @@ from segments.models import Customer, Event, ImportJob
 from tests.factories import make_customer
 
 pytestmark = pytest.mark.django_db
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -425,3 +428,9 @@ def test_a_file_can_be_read_as_it_is(imported):
     )
     assert figures["recognised_as"] == ""
     assert Event.objects.get().external_id == "5"  # its column Id
+
+
+@pytest.mark.parametrize("folder", ["docs", "docs/pt"])
+def test_every_known_export_is_described(folder):
+    page = (ROOT / folder / "reference" / "csv.md").read_text()
+    assert [export.name for export in KNOWN_EXPORTS if f"| `{export.name}` |" not in page] == []
