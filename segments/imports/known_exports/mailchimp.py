@@ -5,9 +5,9 @@ The files of subscribed and of non-subscribed members have the same columns, so 
 consent: a person says which it is. An unsubscribed or cleaned address is an opt-out, as of then.
 """
 
-from segments.imports.known_exports.known_export import KnownExport
+from segments.imports.known_exports.known_export import Headings, KnownExport
 
-MEMBER = {
+MEMBER: dict[str, Headings] = {
     "external_id": "Email Address",
     "email": "Email Address",
     "phone": ("Phone Number", "Phone"),

@@ -141,8 +141,9 @@ def country_code(cell: str) -> str | None:
     if len(name) < 2 or (len(name) == 2 and name.isascii()):
         return None  # a code that is none
     if both := NAME_AND_CODE.match(cell.strip()):  # shops write United States (US)
-        code = country_of(both["behind"] or both["before"])
-        return code if code and country_code(both["name"] or both["name_behind"]) == code else None
+        named = country_of(both["behind"] or both["before"])
+        other = country_code(both["name"] or both["name_behind"])
+        return named if named == other else None
     return _large_names().get(name) or _all_names().get(name) or None
 
 
