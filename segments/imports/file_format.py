@@ -19,6 +19,8 @@ from segments.imports.open_file import OpenFile
 SAMPLE_BYTES = 8 << 20  # looked at for the encoding
 MAX_COLUMNS = 400  # what a row of a PostgreSQL table holds, whatever the cells' lengths
 DELIMITERS = ",;\t|"
+MAX_TITLE_LINES = 20  # above a header
+NO_HEADING = re.compile(r"@|:$|^[+-]?[\d.,]+$|^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 SINGLE_BYTE = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "iso8859_2", "mac_roman"]
 BOMS = [  # longest first: UTF-32 begins like UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -49,6 +51,8 @@ class FileFormat:
     n_head_lines: int  # lines up to and with the header
     columns: tuple[str, ...]
     is_gzip: bool = False
+    sheet: str = ""  # of a workbook: the one that is read
+    title: str = ""  # the first of the lines above the header
 
     def dialect(self) -> dict:
         """What ImportJob.dialect stores: everything but the encoding."""
@@ -62,6 +66,8 @@ class FileFormat:
         return cls(
             encoding=encoding,
             columns=tuple(dialect["columns"]),
+            sheet=dialect.get("sheet", ""),
+            title=dialect.get("title", ""),
             **{name: dialect[name] for name in names},
         )
 
@@ -79,36 +85,60 @@ class EncodingNotClear(ImportRefused):
         self.names = names
 
 
-def detect_format(path: Path | str, *, encoding: str = "") -> FileFormat:
-    """The format of a CSV file, plain or gzip. `encoding`, when given, is taken at its word.
+def detect_format(
+    path: Path | str, *, encoding: str = "", sheet: str = "", header_line: int = 0
+) -> FileFormat:
+    """The format of a CSV file, plain or gzip, or of a sheet of a workbook.
 
+    What is said is taken at its word: encoding, sheet, and the number of the header's line, from 1.
     Raises ImportRefused with what is wrong with the file as a whole.
     """
-    with OpenFile(Path(path)) as file:
+    with OpenFile(Path(path), sheet=sheet) as file:
         sample, is_whole = b"", True
         for chunk in file.chunks():
             sample += chunk
-            if len(sample) >= SAMPLE_BYTES:
+            if len(sample) >= (1 << 20 if file.is_workbook else SAMPLE_BYTES):
                 is_whole = False
                 break
-        is_gzip = file.is_gzip
+        is_gzip, is_workbook, sheet = file.is_gzip, file.is_workbook, file.sheet
+    if sheet and not is_workbook:
+        raise ImportRefused(_("The file has no sheets: it is no workbook."))
     if not sample.strip():
         raise ImportRefused(_("The file is empty."))
+    if is_workbook:
+        encoding = "utf-8"
     encoding = _known_encoding(encoding) if encoding else detect_encoding(sample)
     text = codecs.getincrementaldecoder(encoding)("mark_bad_bytes").decode(sample[: 1 << 20])
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) > 1 and not (is_whole and len(sample) <= 1 << 20):
         lines.pop()  # cut off in the middle
     n_before = next((i for i, line in enumerate(lines) if line.strip()), 0)
-    delimiter = ""
-    if hint := re.fullmatch(r"sep=(.)", lines[n_before].strip(" ")):  # a hint written for Excel
+    delimiter = "," if is_workbook else ""
+    hint = re.fullmatch(r"sep=(.)", lines[n_before].strip(" "))  # written for Excel
+    if hint and not is_workbook:
         delimiter, n_before = hint[1], n_before + 1
     if n_before >= len(lines):
         raise ImportRefused(_("The file is empty."))
+    if header_line > len(lines):
+        raise ImportRefused(_("The file has no line %d.") % header_line)
     quote = "'" if re.match(r"'[^']*'[,;\t|]'", lines[n_before]) else '"'
+    n_title = n_before
+    if header_line:
+        n_before = header_line - 1
     delimiter = delimiter or detect_delimiter(lines[n_before : n_before + 200], quote)
+    if not header_line:
+        n_before += n_title_lines(lines[n_before : n_before + 200], delimiter, quote)
     header, n_lines = _read_header(lines[n_before:], delimiter, quote)
-    return FileFormat(encoding, delimiter, quote, n_before + n_lines, _columns(header), is_gzip)
+    return FileFormat(
+        encoding,
+        delimiter,
+        quote,
+        n_before + n_lines,
+        _columns(header),
+        is_gzip,
+        sheet,
+        lines[n_title].strip(f"{delimiter}{quote} ") if n_title < n_before else "",
+    )
 
 
 def detect_encoding(sample: bytes) -> str:
@@ -163,8 +193,62 @@ def _single_byte(telling: bytes) -> str:
     return codecs.lookup(best.encoding).name
 
 
+def n_title_lines(lines: list[str], delimiter: str, quote: str) -> int:
+    """How many lines stand above the header, such as the name of a report and its period.
+
+    A title has one cell; or two, if the first ends with a colon or a blank line follows. The header
+    has at least two, all of them words, and most lines after it have about as many cells. Where
+    nothing is like that, the first line is the header.
+    """
+    rows = [_cells(line, delimiter, quote) for line in lines[: MAX_TITLE_LINES + 20]]
+    filled = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    for n, cells in enumerate(filled[:MAX_TITLE_LINES]):
+        after = [row for row in rows[n + 1 : n + 21] if any(row)]
+        n_alike = sum(len(row) >= max(2, len(cells) / 2) for row in after)
+        is_header = len(cells) > 1 and _are_words(cells) and n_alike > 0.7 * len(after) > 0
+        if is_header and (len(cells) > 2 or n == 0 or _ends_titles(filled, n)):
+            return n
+        is_title = len(cells) < 2 or (len(cells) == 2 and _is_labelled(filled, n))
+        if not is_title:
+            return 0
+    return 0
+
+
+def _cells(line: str, delimiter: str, quote: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
+    except csv.Error:  # a cell that is too long
+        return []
+
+
+def _are_words(cells: list[str]) -> bool:
+    """Whether cells may be headings: each once, and none a number, a date or an address."""
+    return len(set(cells)) == len(cells) and not any(NO_HEADING.search(cell) for cell in cells)
+
+
+def _ends_titles(filled: list[list[str]], n: int) -> bool:
+    return all(len(cells) < 2 for cells in filled[:n])
+
+
+def _is_labelled(filled: list[list[str]], n: int) -> bool:
+    return filled[n][0].endswith(":") or (n + 1 < len(filled) and not filled[n + 1])
+
+
 def detect_delimiter(lines: list[str], quote: str) -> str:
-    """The delimiter that cuts most lines into as many cells as the header, at least two."""
+    """The delimiter that cuts most lines into as many cells as the header, at least two.
+
+    Where there is none, lines above the header may be in its way: they are passed over.
+    """
+    for n in range(min(len(lines), MAX_TITLE_LINES)):
+        best, share = _best_delimiter(lines[n:], quote)
+        if share >= 0.5:
+            return best
+    best, share = _best_delimiter(lines, quote)
+    return best if share else ","
+
+
+def _best_delimiter(lines: list[str], quote: str) -> tuple[str, float]:
+    """The delimiter that fits best if the first line is the header, and the share of lines."""
 
     def score(delimiter: str) -> tuple[float, int]:
         reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, quotechar=quote)
@@ -177,7 +261,7 @@ def detect_delimiter(lines: list[str], quote: str) -> str:
         return sum(width == widths[0] for width in widths) / len(widths), widths[0]
 
     best = max(DELIMITERS, key=score)
-    return best if score(best)[1] else ","
+    return best, score(best)[0] if score(best)[1] else 0.0
 
 
 def _known_encoding(name: str) -> str:

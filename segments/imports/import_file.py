@@ -55,6 +55,8 @@ def create_import(
     source: str = "file",
     options: ImportOptions | None = None,
     encoding: str = "",
+    sheet: str = "",
+    header_line: int = 0,
     by: Any = None,
     at: datetime,
     made_at: datetime | None = None,
@@ -71,7 +73,7 @@ def create_import(
         raise ImportRefused(_("“%s” is not a valid mode. Use create, update or upsert.") % mode)
     if not 0 < len(source) <= 40:
         raise ImportRefused(_("The source needs a name of at most 40 characters."))
-    file_format = detect_format(path, encoding=encoding)
+    file_format = detect_format(path, encoding=encoding, sheet=sheet, header_line=header_line)
     plan = make_plan(spec, file_format, mapping, options, at=at, suggest_for=suggest_for)
     require_columns(spec, plan, file_format)
     sha256, n_bytes = fingerprint(path)

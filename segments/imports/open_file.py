@@ -11,14 +11,16 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from segments.errors import ImportRefused
+from segments.imports.read_workbook import csv_chunks, first_sheet, is_workbook
 
 CHUNK_BYTES = 1 << 20
 MAX_BYTES = 64 << 30  # of the unpacked file
 MAX_RATIO = 200  # unpacked to packed; CSV reaches 5 to 30, a file of zeros 1,000
 RATIO_COUNTS_FROM = 16 << 20  # unpacked bytes below which a high ratio does no harm
+ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 ARCHIVES = (
-    b"PK\x03\x04",
-    b"\xd0\xcf\x11\xe0",
+    ZIP,
+    OLD_OFFICE,
     b"7z\xbc\xaf",
     b"BZh",
     b"\xfd7zXZ",
@@ -30,10 +32,13 @@ GZIP = b"\x1f\x8b"
 class OpenFile:
     """Reads a file from its beginning to its end, once.
 
-    `sha256` and `n_bytes_read` speak of the bytes on disk, also where the file is packed.
+    `sha256` and `n_bytes_read` speak of the bytes on disk, also where the file is packed. Of a
+    workbook, `chunks` are the lines of a sheet, by default of the first that is not empty.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sheet: str = "") -> None:
+        self._path = path
+        self.sheet = sheet
         self._hash = hashlib.sha256()
         self.n_bytes_read = 0
         try:
@@ -44,10 +49,18 @@ class OpenFile:
             raise ImportRefused(
                 _("The file cannot be read: %s.") % (error.strerror or error)
             ) from None
-        if head.startswith(ARCHIVES):
+        self.is_workbook = head.startswith(ZIP) and is_workbook(path)
+        if head.startswith(ARCHIVES) and not self.is_workbook:
             self._file.close()
+            if head.startswith(OLD_OFFICE):
+                raise ImportRefused(
+                    _(
+                        "This is a workbook with a password or in the old format (.xls). Save it "
+                        "as .xlsx without a password, or as CSV."
+                    )
+                )
             raise ImportRefused(
-                _("This is an archive or a spreadsheet. Save it as CSV, plain or gzip.")
+                _("This is an archive or another kind of document. Use CSV, gzip or .xlsx.")
             )
         self.is_gzip = head.startswith(GZIP)
 
@@ -64,6 +77,9 @@ class OpenFile:
 
     def chunks(self) -> Iterator[bytes]:
         """The unpacked bytes, about a MiB at a time. Raises ImportRefused, also in the middle."""
+        if self.is_workbook:
+            yield from self._lines_of_sheet()
+            return
         unpacked: Any = gzip.GzipFile(fileobj=self, mode="rb") if self.is_gzip else self  # type: ignore[call-overload]
         n_bytes = 0
         try:
@@ -77,6 +93,16 @@ class OpenFile:
             raise ImportRefused(_("The gzip file is damaged or incomplete.")) from None
         except OSError as error:
             raise ImportRefused(_("The file cannot be read: %s.") % error) from None
+
+    def _lines_of_sheet(self) -> Iterator[bytes]:
+        self.sheet = self.sheet or first_sheet(self._path)
+        n_bytes = self._path.stat().st_size
+
+        def show(share: float) -> None:
+            self.n_bytes_read = int(share * n_bytes)
+
+        yield from csv_chunks(self._path, self.sheet, show)
+        self.n_bytes_read = 0  # the bytes on disk are read, and hashed, after the sheet
 
     def _refuse_bomb(self, n_bytes: int) -> None:
         is_bomb = n_bytes > RATIO_COUNTS_FROM and n_bytes > MAX_RATIO * self.n_bytes_read

@@ -9,6 +9,7 @@ from segments.errors import ImportRefused
 from segments.imports.cell_warnings import warned_rows
 from segments.imports.file_format import EncodingNotClear, FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
+from segments.imports.read_workbook import sheet_names
 from segments.imports.respell_columns import ColumnRead, respell_columns
 from segments.imports.spec import ImportOptions, ImportPlan, ImportSpec, spec_of
 from segments.imports.staging import (
@@ -49,6 +50,7 @@ class Preview:
         default_factory=ImportOptions
     )  # those with which the rows were read
     settings: Settings = field(default_factory=Settings)  # what is known of such files
+    sheets: tuple[str, ...] = ()  # of a workbook
 
 
 def preview_file(
@@ -59,6 +61,8 @@ def preview_file(
     at: datetime,
     options: ImportOptions | None = None,
     encoding: str = "",
+    sheet: str = "",
+    header_line: int = 0,
     n_rows: int = 20,
     as_is: bool = False,
 ) -> Preview:
@@ -70,9 +74,9 @@ def preview_file(
     spec = spec_of(kind)
     unclear: tuple[ColumnRead, ...] = ()
     try:
-        file_format = detect_format(path, encoding=encoding)
+        file_format = detect_format(path, encoding=encoding, sheet=sheet, header_line=header_line)
     except EncodingNotClear as refusal:
-        file_format = detect_format(path, encoding=refusal.names[0])
+        file_format = detect_format(path, encoding=refusal.names[0], header_line=header_line)
         unclear = (ColumnRead("", "encoding", "", str(refusal), ()),)
     is_first = mapping is None and options is None
     settings = suggest_settings(kind, file_format.columns, as_is=as_is)
@@ -109,6 +113,7 @@ def preview_file(
         n_left_out,
         plan.options,
         settings,
+        sheet_names(Path(path)) if file_format.sheet else (),
     )
 
 

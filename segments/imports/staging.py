@@ -82,7 +82,7 @@ def stage(
     """
     make_staging(cursor, file_format)
     reader = RowReader(file_format, strict=strict)
-    with OpenFile(path) as file:
+    with OpenFile(path, sheet=file_format.sheet) as file:
         with transaction.atomic(), cursor.copy(copy_statement(file_format)) as copy:
             for block in reader.blocks(file.chunks()):
                 copy.write(block)

@@ -20,6 +20,7 @@ from segments.imports.suggest_settings import Settings, suggest_settings
 from segments.models import ImportJob
 
 NAMES = ("dates", "decimal", "strict", "empty", "country")  # of options of every kind
+READ = ("encoding", "sheet", "header_line")  # how the file is written
 
 
 def by_first(pairs: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
@@ -49,6 +50,8 @@ class ImportCommand(FiguresCommand):
         "settings_of": "number of the import whose settings were used again",
         "encoding": "of the file, as detected",
         "delimiter": "of the file, as detected",
+        "sheet": "of the workbook that was read; empty for a CSV file",
+        "header_line": "number of the (last) line with the headings",
         "mapping": "field → column of the file",
         "n_rows": "rows in the file, without the header and blank lines",
         "n_created": "rows that created a record",
@@ -66,7 +69,16 @@ class ImportCommand(FiguresCommand):
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="The CSV file, plain or gzip.")
+        parser.add_argument("file", help="The file: CSV, plain or gzip, or a workbook (.xlsx).")
+        parser.add_argument(
+            "--sheet", default="", help="Sheet of a workbook (default: the first with cells)."
+        )
+        parser.add_argument(
+            "--header-line",
+            type=int,
+            default=0,
+            help="Number of the line with the headings, from 1 (default: detected).",
+        )
         parser.add_argument("--mode", choices=ImportJob.Mode.values, default="upsert")
         parser.add_argument(
             "--map",
@@ -156,7 +168,8 @@ class ImportCommand(FiguresCommand):
         }
 
     def settings_of(self, options: Mapping[str, Any]) -> Settings:
-        file_format = detect_format(options["file"], encoding=options["encoding"])
+        read = {name: options[name] for name in READ}
+        file_format = detect_format(options["file"], **read)
         return suggest_settings(self.kind, file_format.columns, as_is=options["as_is"])
 
     def mapping_of(self, options: Mapping[str, Any]) -> dict[str, str]:
@@ -176,8 +189,8 @@ class ImportCommand(FiguresCommand):
             settings.mapping | self.mapping_of(options),
             at=at,
             options=settings.import_options(**self.options_of(options)),
-            encoding=options["encoding"],
             n_rows=1,
+            **{name: options[name] for name in READ},
         )
         for column in shown.read:
             if column.question:
@@ -216,7 +229,7 @@ class ImportCommand(FiguresCommand):
                 mode=options["mode"],
                 mapping=settings.mapping | self.mapping_of(options),
                 source=options["source"] or settings.source,
-                encoding=options["encoding"],
+                **{name: options[name] for name in READ},
                 options=settings.import_options(**self.options_of(options)),
                 at=at,
                 made_at=made_at,
@@ -234,6 +247,8 @@ class ImportCommand(FiguresCommand):
             "settings_of": settings.like.pk if settings.like else "",
             "encoding": job.encoding,
             "delimiter": job.dialect["delimiter"],
+            "sheet": job.dialect["sheet"],
+            "header_line": job.dialect["n_head_lines"],
             "mapping": job.mapping,
             "n_rows": job.n_rows,
             "n_created": job.n_created,

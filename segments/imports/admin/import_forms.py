@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminFileFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -84,7 +85,7 @@ class UploadForm(forms.Form):
         label=_("File"),
         widget=UnfoldAdminFileFieldWidget,
         allow_empty_file=True,  # the format's own sentence says more
-        help_text=_("CSV, plain or gzip. Encoding and delimiter are detected."),
+        help_text=_("CSV, plain or gzip, or .xlsx. Encoding and delimiter are detected."),
     )
     # When the file was last changed, in milliseconds since 1970: the browser fills it in.
     last_modified = forms.IntegerField(
@@ -136,6 +137,14 @@ class MappingForm(forms.Form):
     )
     encoding = forms.CharField(
         label=_("Encoding"), required=False, max_length=20, widget=UnfoldAdminTextInputWidget
+    )
+    sheet = forms.ChoiceField(label=_("Sheet"), required=False, widget=UnfoldAdminSelectWidget)
+    header_line = forms.IntegerField(
+        label=_("Line with the headings"),
+        required=False,
+        min_value=1,
+        max_value=1000,
+        widget=UnfoldAdminIntegerFieldWidget,
     )
     file_made_at = forms.DateTimeField(
         label=_("File made at"),
@@ -197,6 +206,11 @@ class MappingForm(forms.Form):
     def __init__(self, data: Any = None, *, kind: str, preview: Preview, made_at: datetime) -> None:
         super().__init__(data)
         self.preview = preview
+        if preview.sheets:
+            self.fields["sheet"].choices = [(name, name) for name in preview.sheets]  # type: ignore[attr-defined]
+            del self.fields["encoding"]
+        else:
+            del self.fields["sheet"]
         for name, kinds in self.ONLY_FOR.items():
             if kind not in kinds:
                 del self.fields[name]
@@ -211,6 +225,8 @@ class MappingForm(forms.Form):
             "leave_out": in_lines(options.leave_out),
             "take_only": in_lines(options.take_only),
             "kinds": in_lines({cell: [kind] for cell, kind in options.kinds.items()}),
+            "sheet": preview.format.sheet,
+            "header_line": preview.format.n_head_lines,
             "encoding": "" if is_unclear else preview.format.encoding,
             "file_made_at": timezone.localtime(made_at).strftime("%Y-%m-%dT%H:%M:%S"),
         }
@@ -240,6 +256,16 @@ class MappingForm(forms.Form):
         if moment > timezone.now():
             raise forms.ValidationError(gettext("The time is in the future."))
         return moment
+
+    def other_table(self) -> dict[str, str]:
+        """The sheet and line of headings, where others were chosen than those that are shown."""
+        shown, said = self.preview.format, self.cleaned_data
+        sheet = said.get("sheet") or shown.sheet
+        line = said.get("header_line") or shown.n_head_lines
+        if sheet == shown.sheet and line == shown.n_head_lines:
+            return {}
+        is_line_meant = line != shown.n_head_lines
+        return {"sheet": sheet} | ({"header_line": str(line)} if is_line_meant else {})
 
     @property
     def mapping_fields(self) -> list[forms.BoundField]:

@@ -14,6 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -157,16 +158,26 @@ class ImportJobAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         at = timezone.now()
         as_is = "as_is" in request.GET
-        shown = preview_file(file, kind, at=at, as_is=as_is)
+        table: dict[str, Any] = {
+            "sheet": request.GET.get("sheet", ""),
+            "header_line": _line(request),
+        }
+        try:
+            shown = preview_file(file, kind, at=at, as_is=as_is, **table)
+        except ImportRefused as refusal:
+            self.message_user(request, str(refusal), "ERROR")
+            table = {}
+            shown = preview_file(file, kind, at=at, as_is=as_is)
         moment = datetime.fromtimestamp(made_at, UTC)
         form = MappingForm(request.POST or None, kind=kind, preview=shown, made_at=moment)
         if request.method == "POST" and form.is_valid():
             said = form.cleaned_data
+            if other := form.other_table():  # its columns are others: begin anew
+                return redirect(f"{request.path}?{urlencode(other)}")
+            how = table | {"encoding": said.get("encoding", "")}
             try:
                 options, mapping = form.options(), form.mapping()
-                shown = preview_file(
-                    file, kind, mapping, at=at, options=options, encoding=said["encoding"]
-                )
+                shown = preview_file(file, kind, mapping, at=at, options=options, **how)
                 is_clear = not any(column.question for column in shown.read)
                 if "confirm" in request.POST and is_clear:
                     job = self._confirm(
@@ -176,12 +187,12 @@ class ImportJobAdmin(ReadOnlyAdmin):
                         file_name=file_name,
                         mode=said["mode"],
                         source=said["source"],
-                        encoding=said["encoding"],
                         mapping=mapping,
                         options=options,
                         by=request.user,
                         made_at=said.get("file_made_at", moment),
                         at=at,
+                        **how,
                     )
                     return redirect("admin:segments_importjob_change", job.pk)
             except ImportRefused as refusal:
@@ -275,6 +286,12 @@ class ImportJobAdmin(ReadOnlyAdmin):
         return TemplateResponse(
             request, template, {**shared, "title": title, "opts": self.opts, **context}
         )
+
+
+def _line(request: HttpRequest) -> int:
+    """The line of headings that was chosen; 0 for none."""
+    said = request.GET.get("header_line", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 5 else 0
 
 
 def _other_kind(shown: Preview, kind: str) -> str:

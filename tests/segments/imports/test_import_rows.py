@@ -255,7 +255,7 @@ def test_a_preview_stores_nothing_and_says_what_is_wrong(tmp_path):
         (b"name,city\nAnna,Porto\n", "No column is mapped to external_id"),
         (b"id" + b"".join(b",c%d" % i for i in range(2_000)) + b"\n", "2001 columns"),
         (b'"id,name\n1,a\n', "header line"),
-        (b"PK\x03\x04rest of a workbook", "spreadsheet"),
+        (b"PK\x03\x04rest of a workbook", "another kind of document"),
         (gzip.compress(gzip.compress(b"id\n1\n", mtime=0), mtime=0), "another archive"),
         (gzip.compress(GOOD.encode(), mtime=0)[:-4], "damaged"),
     ],

@@ -1,0 +1,154 @@
+"""A sheet of a workbook as the lines of a CSV file: what follows needs to know of one format only.
+
+Each row of the sheet is one line, so line numbers are the sheet's row numbers. Cells are written as
+a reader of the sheet means them: a date as ISO 8601, a whole number without decimals, an id with
+all the digits that the workbook holds. Rows are read one by one; only the texts that the workbook
+shares among its cells are in memory as a whole.
+"""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.utils.translation import gettext as _
+from openpyxl import load_workbook
+from openpyxl.workbook import Workbook
+
+from segments.errors import ImportRefused
+
+CONTENTS = "xl/workbook.xml"  # what an Excel workbook has, and other archives have not
+CHUNK_CHARACTERS = 1 << 17
+MAX_UNPACKED = 16 << 30
+MAX_RATIO = 200  # unpacked to packed; sheets reach 10 to 30
+RATIO_COUNTS_FROM = 16 << 20
+ONLY_ZEROS = re.compile(r"^0+$")  # a number format for codes with leading zeros
+TIME_OF_DAY = re.compile(r"[hs]|AM/PM", re.IGNORECASE)  # in a number format: more than a date
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is a workbook by its content, whatever its name."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return CONTENTS in archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """The sheets that a reader of the workbook sees, in its order. Raises ImportRefused."""
+    with _opened(path) as workbook:
+        sheets = workbook.worksheets
+        visible = tuple(s.title for s in sheets if s.sheet_state == "visible")
+        return visible or tuple(s.title for s in sheets)
+
+
+def first_sheet(path: Path) -> str:
+    """The first sheet with a cell in it, else the first."""
+    names = sheet_names(path)
+    return next((name for name in names if any(csv_chunks(path, name))), names[0])
+
+
+def csv_chunks(
+    path: Path, sheet: str, on_share: Callable[[float], None] = lambda share: None
+) -> Iterator[bytes]:
+    """The sheet as CSV with commas in UTF-8, some rows at a time. Raises ImportRefused.
+
+    on_share : is told how much of the sheet has been read, from 0 to 1, as far as it says how long
+    it is.
+    """
+    with _opened(path) as workbook:
+        if sheet not in workbook.sheetnames:
+            raise ImportRefused(
+                _("The workbook has no sheet “%(sheet)s”. Its sheets: %(sheets)s.")
+                % {"sheet": sheet, "sheets": ", ".join(workbook.sheetnames)}
+            )
+        worksheet: Any = workbook[sheet]
+        n_rows = worksheet.max_row or 0
+        worksheet.reset_dimensions()  # some programs write a range that is too small
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        n_blank = 0  # rows at the end of a sheet are often blank: they are written once it goes on
+        try:
+            for number, row in enumerate(worksheet.iter_rows(), start=1):
+                cells = [_written(cell) for cell in row]
+                while cells and not cells[-1]:
+                    cells.pop()
+                if not cells:
+                    n_blank += 1
+                    continue
+                buffer.write("\n" * n_blank)
+                n_blank = 0
+                writer.writerow(cells)
+                if buffer.tell() >= CHUNK_CHARACTERS:
+                    yield buffer.getvalue().encode()
+                    buffer.seek(0)
+                    buffer.truncate()
+                    on_share(min(number / n_rows, 1.0) if n_rows else 0.0)
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            IndexError,
+            SyntaxError,
+            zipfile.BadZipFile,
+        ) as fault:
+            raise ImportRefused(_damaged(fault)) from None
+        if text := buffer.getvalue():
+            yield text.encode()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Workbook]:
+    with path.open("rb") as file, closing(_workbook(path, file)) as workbook:
+        yield workbook
+
+
+def _workbook(path: Path, file: BinaryIO) -> Workbook:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = [(entry.file_size, entry.compress_size) for entry in archive.infolist()]
+        unpacked, packed = (sum(column) for column in zip(*sizes, strict=True))
+        is_bomb = unpacked > RATIO_COUNTS_FROM and unpacked > MAX_RATIO * packed
+        if unpacked > MAX_UNPACKED or is_bomb:
+            raise ImportRefused(
+                _("The workbook expands to far more data than a sheet would. Reading was stopped.")
+            )
+        return load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError, zipfile.BadZipFile) as fault:
+        raise ImportRefused(_damaged(fault)) from None
+
+
+def _damaged(fault: Exception) -> str:
+    return _("The workbook is damaged or incomplete: %s. Save it again.") % fault
+
+
+def _written(cell: Any) -> str:
+    """A cell as text in one line."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return " ".join(value.splitlines())
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        has_time = value.time() != time.min or TIME_OF_DAY.search(cell.number_format or "")
+        return value.isoformat(" ", "seconds") if has_time else value.date().isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, int | float):
+        return _number(value, cell.number_format or "")
+    return str(value)
+
+
+def _number(value: float, number_format: str) -> str:
+    if value == int(value) and abs(value) < 1e21:
+        text = str(int(value))
+        return text.zfill(len(number_format)) if ONLY_ZEROS.match(number_format) else text
+    return format(value, ".15g") if 1e-6 < abs(value) < 1e15 else repr(value)

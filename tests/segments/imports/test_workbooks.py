@@ -1,0 +1,282 @@
+"""Workbooks, and files with lines above their headings."""
+
+import zipfile
+from datetime import UTC, date, datetime, time
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+from openpyxl import Workbook
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+from segments.errors import ImportRefused
+from segments.imports.file_format import detect_format
+from segments.imports.import_file import create_import, run_import
+from segments.imports.preview_file import preview_file
+from segments.models import Customer, Event, ImportJob
+from tests.factories import make_customer
+from tests.segments.importing import NOW, counts, import_text, rejected, warned
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def data_dir(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Writes a workbook of sheets by name, each a list of rows."""
+
+    def save(sheets, *, name="file.xlsx", formats=None, **settings):
+        workbook = Workbook()
+        workbook.remove(workbook.active)
+        for title, rows in sheets.items():
+            sheet = workbook.create_sheet(title)
+            for row in rows:
+                sheet.append(row)
+            for cell, number_format in (formats or {}).items():
+                sheet[cell].number_format = number_format
+        for key, value in settings.items():
+            setattr(workbook, key, value)
+        path = tmp_path / name
+        workbook.save(path)
+        return path
+
+    return save
+
+
+def imported(path, kind="customers", **how):
+    return run_import(create_import(kind=kind, path=path, at=NOW, **how))
+
+
+def test_cells_are_read_as_a_reader_of_the_sheet_means_them(saved):
+    path = saved(
+        {
+            "Customers": [
+                ["id", "birth_date", "registered_on", "consent_email", "score", "note", "zip"],
+                [
+                    1001,
+                    date(1990, 5, 4),
+                    datetime.fromisoformat("2025-03-01T10:15"),
+                    True,
+                    0.5,
+                    "two\nlines",
+                    123,
+                ],
+                [1002.0, None, None, False, 3.0, "=", "00124"],
+                ["00123", None, None, None, None, "#N/A", None],
+                [123456789012345, None, None, None, None, time(9, 30), None],
+            ]
+        },
+        formats={"G2": "00000"},
+    )
+    job = imported(path)
+
+    assert (counts(job), warned(job)) == ((4, 4, 0, 0, 0), {})
+    rows = {c.external_id: c for c in Customer.objects.all()}
+    assert rows.keys() == {"1001", "1002", "00123", "123456789012345"}
+    assert (rows["1001"].birth_date, rows["1001"].registered_on) == (
+        date(1990, 5, 4),
+        date(2025, 3, 1),
+    )
+    assert rows["1001"].consents == ["email"]
+    assert rows["1001"].attributes == {"score": 0.5, "note": "two lines", "zip": "00123"}
+    assert rows["1002"].attributes == {"score": 3, "note": "=", "zip": "00124"}
+    assert rows["00123"].attributes == {}
+    assert rows["123456789012345"].attributes == {"note": "09:30:00"}
+
+
+def test_moments_and_amounts_of_a_workbook_of_a_mac(saved):
+    make_customer(external_id="1")
+    rows = [
+        ["customer", "date", "amount"],
+        [1, datetime.fromisoformat("2026-02-03T18:20:30"), 49.9],
+    ]
+    job = imported(saved({"Orders": rows}, epoch=CALENDAR_MAC_1904), kind="events")
+
+    assert counts(job) == (1, 1, 0, 0, 0)
+    event = Event.objects.get()
+    assert event.occurred_at == datetime(2026, 2, 3, 18, 20, 30, tzinfo=UTC)
+    assert event.amount_cents == 4_990
+
+
+def test_lines_are_the_rows_of_the_sheet_with_blank_ones_and_titles(saved):
+    path = saved(
+        {
+            "Report": [
+                ["Customers of March"],
+                [],
+                ["id", "email", "birth_date"],
+                ["1", "a@example.com", None],
+                [],
+                ["2", "b@example.com", "soon"],
+                [None, "c@example.com", None],
+                *[[]] * 50,
+            ]
+        }
+    )
+    job = imported(path)
+    assert (counts(job), list(warned(job)), list(rejected(job))) == ((3, 2, 0, 0, 1), [6], [7])
+    assert (job.dialect["n_head_lines"], job.dialect["title"]) == (3, "Customers of March")
+    assert counts(imported(path)) == (3, 0, 0, 2, 1)
+
+
+def test_the_first_sheet_with_cells_is_taken_or_the_one_that_is_chosen(saved, capsys):
+    path = saved({"Cover": [], "Old": [["id"], ["1"]], "New": [["id"], ["2"], ["3"]]})
+    assert preview_file(path, "customers", at=NOW).format.sheet == "Old"
+    assert preview_file(path, "customers", at=NOW).sheets == ("Cover", "Old", "New")
+
+    call_command("import_customers", str(path), "--sheet=New")
+    assert set(Customer.objects.values_list("external_id", flat=True)) == {"2", "3"}
+    assert ImportJob.objects.get().dialect["sheet"] == "New"
+    with pytest.raises(CommandError, match="no sheet “Newest”"):
+        call_command("import_customers", str(path), "--sheet=Newest")
+
+
+def test_a_hidden_sheet_is_not_offered(saved):
+    path = saved({"Shown": [["id"], ["1"]]})
+    workbook = Workbook()
+    workbook.active.title = "Secret"
+    workbook.active.append(["id"])
+    workbook.create_sheet("Shown").append(["id"])
+    workbook["Secret"].sheet_state = "hidden"
+    workbook.save(path)
+    shown = preview_file(path, "customers", at=NOW)
+    assert (shown.sheets, shown.format.sheet) == (("Shown",), "Shown")
+
+
+def test_a_workbook_is_recognised_by_its_content_and_not_by_its_name(saved, tmp_path):
+    path = saved({"A": [["id"], ["1"]]}, name="customers.csv")
+    assert counts(imported(path)) == (1, 1, 0, 0, 0)
+    (tmp_path / "text.xlsx").write_text("id\n2\n")
+    assert counts(imported(tmp_path / "text.xlsx")) == (1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512, "a password or in the old format"),
+        (b"PK\x03\x04rest", "archive or another kind of document"),
+    ],
+)
+def test_what_is_no_readable_workbook_is_refused_in_a_sentence(tmp_path, content, reason):
+    path = tmp_path / "file.xlsx"
+    path.write_bytes(content)
+    with pytest.raises(ImportRefused, match=reason):
+        detect_format(path)
+
+
+def test_a_damaged_workbook_and_a_bomb_are_refused(saved, tmp_path):
+    path = saved({"A": [["id"], ["1"]]})
+    bad = tmp_path / "bad.xlsx"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(bad, "w") as target:
+        for name in source.namelist():
+            is_sheet = name.startswith("xl/worksheets/sheet")
+            target.writestr(name, b"<worksheet" if is_sheet else source.read(name))
+    with pytest.raises(ImportRefused, match="damaged or incomplete"):
+        detect_format(bad)
+    bomb = tmp_path / "bomb.xlsx"
+    with (
+        zipfile.ZipFile(path) as source,
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+        target.writestr("xl/media/zeros", b"\0" * (64 << 20))
+    with pytest.raises(ImportRefused, match="far more data"):
+        detect_format(bomb)
+
+
+def test_a_csv_file_has_no_sheets(tmp_path):
+    (tmp_path / "file.csv").write_text("id\n1\n")
+    with pytest.raises(ImportRefused, match="no sheets"):
+        detect_format(tmp_path / "file.csv", sheet="A")
+
+
+TITLES = [
+    "Customers of March\n\n",
+    "Customers, March\n\n",
+    "Customers of March;;\n;;\n",
+    "Report:;Customers\nPeriod:;2026-03\n",
+    '"Report, quoted"\nCreated by Ann\n\n',
+]
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_lines_above_the_headings_are_passed_over(tmp_path, title):
+    rows = "".join(f"{n};a{n}@example.com;PT\n" for n in range(1, 30))
+    job = import_text(tmp_path, f"{title}id;email;country\n{rows}")
+    assert counts(job) == (29, 29, 0, 0, 0)
+    assert Customer.objects.get(external_id="7").email == "a7@example.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("id\n1\n2\n", 1),
+        ("name\nann\nbob, jr\n", 1),
+        ("id,name\n1,Ann\n", 1),
+        ("id,name\n1,Ann,x,y,z\n2,Bob,x,y,z\n", 1),
+        ("id,first,last\nanna,Ann,Smith\nbob,Bob,Brown\n", 1),
+        ("id\n1,2,3\n4,5,6\n", 1),
+        ("customer_id,email\nK1,a@example.com\nK2,b@example.com\n", 1),
+        ("Total\n\nid,email,country\n", 1),
+    ],
+)
+def test_no_heading_and_no_row_is_taken_for_a_title(tmp_path, text, first):
+    (tmp_path / "file.csv").write_text(text)
+    assert detect_format(tmp_path / "file.csv").n_head_lines == first
+
+
+def test_the_line_of_the_headings_can_be_said(tmp_path):
+    (tmp_path / "file.csv").write_text("a,b,c\nx,y,z\nid,email,country\n1,a@example.com,PT\n")
+    call_command("import_customers", str(tmp_path / "file.csv"), "--header-line=3")
+    assert Customer.objects.get().email == "a@example.com"
+    with pytest.raises(CommandError, match="no line 9"):
+        call_command("import_customers", str(tmp_path / "file.csv"), "--header-line=9")
+
+
+def uploaded(client, path):
+    file = SimpleUploadedFile(path.name, path.read_bytes())
+    form = {"kind": "customers", "file": file}
+    return client.post(reverse("admin:segments_importjob_add"), form).url
+
+
+def said(page, **changes):
+    form = page.context["form"]
+    values = {name: form.initial.get(name, "") for name in form.fields}
+    return {name: value for name, value in values.items() if value} | changes
+
+
+def test_another_sheet_is_chosen_in_the_preview(admin_client, saved):
+    path = saved(
+        {"Old": [["id"], ["1"]], "New": [["Report"], [], ["id", "email"], ["2", "b@x.de"]]}
+    )
+    page = admin_client.get(address := uploaded(admin_client, path))
+    assert page.context["form"].initial["sheet"] == "Old"
+
+    answer = admin_client.post(address, said(page, sheet="New", confirm="1"))
+    assert not ImportJob.objects.exists()  # its columns are others
+    page = admin_client.get(answer.url)
+    assert page.context["preview"].columns == ("id", "email")
+    assert page.context["form"].initial["header_line"] == 3
+    admin_client.post(answer.url, said(page, confirm="1"))
+    run_import(ImportJob.objects.get())
+    assert Customer.objects.get().email == "b@x.de"
+
+
+def test_another_line_of_headings_is_chosen_in_the_preview(admin_client, tmp_path):
+    path = tmp_path / "file.csv"
+    path.write_text("id,email,x\na,b,c\nid,email,country\n1,a@example.com,PT\n")
+    page = admin_client.get(address := uploaded(admin_client, path))
+    assert page.context["form"].initial["header_line"] == 1
+    answer = admin_client.post(address, said(page, header_line="3", confirm="1"))
+    page = admin_client.get(answer.url)
+    assert page.context["preview"].columns == ("id", "email", "country")
+    admin_client.post(answer.url, said(page, confirm="1"))
+    assert counts(run_import(ImportJob.objects.get())) == (1, 1, 0, 0, 0)
+
+    assert admin_client.get(f"{address}?header_line=99&sheet=x").status_code == 200
