@@ -1,5 +1,7 @@
 """Addresses that several customers have: they share withdrawals and one message a day."""
 
+from collections.abc import Iterable
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -35,16 +37,23 @@ class SharedAddressAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Customers with the address"))
     def customers(self, shared: SharedAddress) -> SafeString | str:
-        """Links to them; of a placeholder to none, because there may be a million."""
+        """Links to them by ID, with names; of a placeholder to none: it may have a million."""
         if shared.is_placeholder:
             return "–"
         pages = (
-            (reverse("admin:segments_customer_change", args=[pk]), external_id)
-            for pk, external_id in self._customers_of(shared)
+            (reverse("admin:segments_customer_change", args=[pk]), external_id, _in_brackets(names))
+            for pk, external_id, *names in self._customers_of(shared)
         )
-        return format_html_join(", ", '<a href="{}">{}</a>', pages)
+        return format_html_join(", ", '<a href="{}">{}</a>{}', pages)
 
     @staticmethod
     def _customers_of(shared: SharedAddress) -> QuerySet:
         customers = Customer.objects.filter(**{KEY_COLUMNS[shared.address_field]: shared.key})
-        return customers.order_by("pk").values_list("pk", "external_id")[:MOST_SHARING]
+        columns = ("pk", "external_id", "first_name", "last_name")
+        return customers.order_by("pk").values_list(*columns)[:MOST_SHARING]
+
+
+def _in_brackets(names: Iterable[str]) -> str:
+    """A person's names after their ID; nothing where none is known."""
+    name = " ".join(filter(None, names))
+    return f" ({name})" if name else ""

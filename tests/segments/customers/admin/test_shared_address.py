@@ -26,6 +26,21 @@ def test_the_page_lists_who_shares_an_address(admin_client):
     assert "N-3" not in page
 
 
+def test_customers_are_named_after_their_ids(admin_client):
+    names = {"K-1": ("Anna", "<Nym>"), "K-2": ("", "Nym"), "K-3": ("", "")}
+    for external_id, (first, last) in names.items():
+        make_customer(
+            external_id=external_id, email="a@example.com", first_name=first, last_name=last
+        )
+    refresh_shared_addresses(at=NOW)
+
+    page = admin_client.get(PAGE).content.decode()
+
+    assert ">K-1</a> (Anna &lt;Nym&gt;), " in page
+    assert ">K-2</a> (Nym), " in page
+    assert ">K-3</a></td>" in page
+
+
 def test_it_is_closed_to_those_who_may_not_see_customers(client):
     user = User.objects.create_user("user", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_sharedaddress"))
