@@ -30,6 +30,13 @@ KIND = r"^[A-Za-z]([A-Za-z0-9_.:/ -]*[A-Za-z0-9_.-])?$"  # of an event: "Product
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,4}){0,2}$"
 
 
+def language_tag(code: str) -> str:
+    """A language's code as it is stored: pt_br is pt-BR, zh-hans is zh-Hans."""
+    language, *rest = code.replace("_", "-").split("-")
+    rest = [part.title() if len(part) == 4 else part.upper() for part in rest]
+    return "-".join([language.lower(), *rest])
+
+
 def birthday_in_words(day: date | None) -> date | str | None:
     """A birth date, or of one without a year --03-14, as ISO 8601 once wrote it."""
     return f"-{day:-%m-%d}" if day and day.year == YEARLESS else day

@@ -28,6 +28,8 @@ from journeys.models import ChannelRoute, Reason, ReasonCode, make_reason
 from optiengine.lib.text_scan import TextError
 from segments.channel_labels import channel_label
 from segments.channels import CHANNELS, address_field
+from segments.customers.address_hash import compared
+from segments.customers.suppress_addresses import find_suppression
 from segments.models import Customer, Organisation
 
 MOST_ADDRESSES = 10
@@ -66,7 +68,7 @@ def send_proof(
 
 
 def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
-    """The addresses, each once. Raises ProofRefused."""
+    """The addresses, each once by what it reaches. Raises ProofRefused."""
     field = address_field(channel)
     if field is None or not CHANNELS[channel].can_be_typed:
         text = _(
@@ -74,7 +76,10 @@ def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
             "addresses that you could enter."
         )
         raise ProofRefused(text % channel_label(channel))
-    addresses = list(dict.fromkeys(filter(None, (address.strip() for address in addresses))))
+    by_key: dict[str, str] = {}
+    for address in filter(None, (address.strip() for address in addresses)):
+        by_key.setdefault(compared(field, address) or address, address)
+    addresses = list(by_key.values())
     if not 1 <= len(addresses) <= MOST_ADDRESSES:
         raise ProofRefused(
             _("Enter between one and %s addresses for a test send.") % MOST_ADDRESSES
@@ -86,6 +91,9 @@ def _checked(channel: str, addresses: Sequence[str]) -> list[str]:
             text = _("“%(address)s” is not a valid address for this channel (%(channel)s).")
             words = {"address": address, "channel": channel_label(channel)}
             raise ProofRefused(text % words) from error
+        if find_suppression(channel, address):
+            text = _("“%s” is on the suppression list: nothing is sent there.")
+            raise ProofRefused(text % address)
     return addresses
 
 

@@ -13,6 +13,7 @@ from segments.addresses import KEYS, MAX_EMAIL_KEY, MAX_PHONE_KEY
 from segments.channel_labels import channel_choices
 from segments.models.organisation import Organisation
 from segments.querysets import CustomerQuerySet
+from segments.shapes import language_tag
 
 KEY_COLUMNS = {"email": "email_key", "phone": "phone_key"}  # as an address is compared
 KEY_FOLLOWS = {**KEY_COLUMNS, "country": "phone_key"}  # numbers may be read by the country
@@ -154,6 +155,9 @@ class Customer(models.Model):
             update_fields = set(update_fields)
             update_fields |= {KEY_FOLLOWS[name] for name in update_fields & KEY_FOLLOWS.keys()}
         super().save(update_fields=update_fields, **kwargs)
+
+    def clean(self) -> None:
+        self.language = language_tag(self.language)
 
     def reached_by(self, column: str) -> str:
         """An address as it is compared; one that cannot be settled, as it is written."""

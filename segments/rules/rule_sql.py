@@ -99,7 +99,7 @@ _FIELDS: dict[str, Callable[[StateBuild], Sql]] = {
     "clv_cents": lambda state: ("NULLIF(s.clv_cents, 'NaN')", []),
     "p_alive": lambda state: ("NULLIF(s.p_alive, 'NaN')", []),
     "country": lambda state: ("NULLIF(c.country, '')", []),
-    "language": lambda state: ("NULLIF(c.language, '')", []),
+    "language": lambda state: ("NULLIF(replace(c.language, '_', '-'), '')", []),
     "registered_days": _registered_days,
     "age_years": _age_years,
     "days_to_birthday": _days_to_birthday,

@@ -53,6 +53,10 @@ def test_a_birthday_may_lack_its_year_and_a_country_may_be_called_uk(superuser):
     assert Customer.objects.get().birth_date == date(YEARLESS, 2, 29)
 
 
+def test_a_language_is_stored_in_one_spelling(superuser):
+    assert put(superuser, {"language": "pt_br"}).json()["language"] == "pt-BR"
+
+
 def test_a_suppressed_address_stays_so(superuser):
     suppress_address("email", "anna@example.com", reason="bounce", source="test", at=NOW)
     assert put(superuser, WRITTEN).json()["suppressed_channels"] == ["email"]

@@ -16,7 +16,7 @@ from optiengine.lib.parameters import Strict
 from segments.addresses import INVISIBLE, email_key
 from segments.channels import CHANNELS
 from segments.country_codes import country_of
-from segments.shapes import EARLIEST_BIRTH, EMAIL_IDNA, MAX_EXTRA, PHONE, YEARLESS
+from segments.shapes import EARLIEST_BIRTH, EMAIL_IDNA, MAX_EXTRA, PHONE, YEARLESS, language_tag
 
 MAX_ATTRIBUTES = 100
 MAX_PROOF = 20  # entries
@@ -97,6 +97,9 @@ class CustomerWrite(Strict):
                 _("Unknown time zone. Use an IANA name such as Europe/Lisbon.")
             )
         return zone
+
+    def validate_language(self, language: str) -> str:
+        return language_tag(language)
 
     def validate_attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
         if len(attributes) > MAX_ATTRIBUTES:

@@ -10,6 +10,7 @@ from babel.localedata import locale_identifiers
 from segments.country_codes import country_codes
 from segments.imports.values.column import UNKNOWN, Reader, Spelling, says_unknown
 from segments.imports.values.countries import LARGE, country_code, plain
+from segments.shapes import language_tag
 
 CODE = re.compile(r"^([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?$")
 MAX_LENGTH = 10  # of what the database keeps
@@ -86,8 +87,7 @@ def language_code(cell: str) -> str | None:
         region = region.upper() if region else ""
         known = region in country_codes() or region.isdigit() or not region
         if language in language_codes() and known:
-            parts = (language, script.title() if script else "", region)
-            code = "-".join(part for part in parts if part)
+            code = language_tag("-".join(part for part in (language, script, region) if part))
             return code if len(code) <= MAX_LENGTH else f"{language}-{region}"
     for name in (cell, *cell.split(";"), cell.partition(",")[0]):  # Greek, Modern (1453-)
         if code_of_name := _names().get(plain(name)):

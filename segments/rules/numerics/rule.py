@@ -7,7 +7,8 @@ A rule is {} for everyone, or one of
 
 Fields are those of FIELDS and feature.<name> (number), consent.<channel> (yes or no) and
 attribute.<key>, which compares as a number where the value is one, else as text. Text compares
-exactly, upper and lower case apart; `contains` finds a part, upper and lower case alike.
+exactly, upper and lower case apart, but the languages pt_BR and pt-BR are one; `contains` finds a
+part, upper and lower case alike.
 """
 
 import math
@@ -228,7 +229,10 @@ class _Parser:
         if value is None or value == "":
             raise RuleError(path, gettext_noop("Enter a value."))
         if Kind.TEXT in kinds and isinstance(value, str):
-            return self.chosen(field, _checked_text(value, path), path), Kind.TEXT
+            text = _checked_text(value, path)
+            if field == "language":  # as languages are compared
+                text = text.replace("_", "-")
+            return self.chosen(field, text, path), Kind.TEXT
         if Kind.NUMBER in kinds and (len(kinds) == 1 or _is_number(value)):
             return self.chosen(field, _checked_number(value, path), path), Kind.NUMBER
         if Kind.BOOLEAN in kinds:

@@ -52,7 +52,7 @@ customers = st.fixed_dictionaries(
         "p_alive": st.one_of(st.none(), st.just(math.nan), st.floats(0, 1)),
         "clv_cents": numbers,
         "country": st.sampled_from(["", "DE", "PT", "de"]),
-        "language": st.sampled_from(["", "de", "pt-BR"]),
+        "language": st.sampled_from(["", "de", "pt-BR", "pt_BR"]),
         "registered_on": days,
         "birth_date": days,
         "consents": st.lists(st.sampled_from(list(CHANNELS)), unique=True, max_size=3),
@@ -328,3 +328,11 @@ def test_what_a_user_types_is_never_sql(state):
     rule = {"field": "attribute.a'; DROP TABLE x; -- %s", "op": "contains", "value": "'S 100 %"}
 
     assert count_customers(parse_rule(rule), state) == 1
+
+
+@pytest.mark.parametrize("said", ["pt_BR", "pt-BR"])
+def test_a_language_is_the_same_with_either_mark(state, said):
+    for language in ("pt-BR", "pt_BR", "pt"):
+        add_customer(state, language=language)
+    rule = parse_rule({"field": "language", "op": "in", "value": [said]})
+    assert count_customers(rule, state) == 2

@@ -9,9 +9,10 @@ from django.urls import reverse
 
 from campaigns.models import Campaign
 from journeys.models import ChannelRoute, Contact, Delivery
+from segments.customers.suppress_addresses import suppress_address
 from segments.models import Organisation, TargetGroup
 from segments.state.build_state import build_state
-from tests.factories import DAY, make_action, make_campaign, make_customer
+from tests.factories import DAY, NOW, make_action, make_campaign, make_customer
 from tests.journeys.smtp_peer import SmtpPeer, running_smtp_peer
 
 pytestmark = pytest.mark.django_db
@@ -192,6 +193,18 @@ def test_a_proof_requested_with_bad_input_sends_nothing(
 
     assert not peer.taken
     assert not LogEntry.objects.exists()
+
+
+def test_a_proof_goes_to_no_suppressed_address_and_to_each_address_once(
+    admin_client, campaign, peer: SmtpPeer
+):
+    suppress_address("email", "Gone@Example.com", reason="request", source="test", at=NOW)
+    page = prove(admin_client, campaign, "a@example.com\ngone@EXAMPLE.com")
+    assert "“gone@EXAMPLE.com” is on the suppression list" in page
+    assert not peer.taken
+
+    prove(admin_client, campaign, "a@example.com\nA@example.COM")
+    assert len(peer.taken) == 1
 
 
 def test_a_proof_heeds_the_stop_switch_the_route_and_the_channel(
