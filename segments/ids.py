@@ -33,7 +33,7 @@ def read_id(text: str) -> str | None:
     text = unicodedata.normalize("NFC", SURROUNDING.sub("", text))
     for wrapped in (FORMULA, MARKED_AS_TEXT):
         if inner := re.match(wrapped, text):
-            text = inner[1].strip()
+            text = SURROUNDING.sub("", inner[1])
     if not text or len(text) > MAX_ID or CONTROL.search(text):
         return None
     if is_nobody(text) or re.match(SPREADSHEET_ERROR, text):

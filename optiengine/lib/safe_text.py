@@ -20,5 +20,7 @@ def safe_cell(cell: str) -> str:
 
     Numbers and phone numbers stay as they are: they can do no harm, and the apostrophe would.
     """
+    if cell[:1].isalnum():  # nearly all cells
+        return cell
     is_formula = _FORMULA.match(cell) and not _PLAIN_NUMBER.fullmatch(cell)
     return f"'{cell}" if is_formula else cell

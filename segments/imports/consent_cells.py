@@ -113,7 +113,8 @@ def record_file_consents(cursor: CursorWrapper, plan: ImportPlan, fields: Iterab
 
 
 def _gather(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, Field]) -> None:
-    """SAID: one row per line that speaks of consent, its cells as they were read."""
+    """SAID: one row per line that speaks of consent, its cells as they were read, and of its
+    customer the compared addresses and what holds: so one join is enough."""
     channels = channels_of(plan)
     columns = ["c.id AS customer_id", "v.line"]
     columns += [f"v.consent_{channel}" for channel in channels]
@@ -121,6 +122,7 @@ def _gather(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, Field]) -
         f"coalesce({_is_unclear(channel)}, false) AS unclear_{channel}" for channel in channels
     ]
     columns += [f"v.{name} AS {name}" for name in (TIME, PROOF) if name in plan.used]
+    columns += _of_customer(channels)
     cursor.execute(
         f"CREATE TEMPORARY TABLE {SAID} ON COMMIT DROP AS SELECT {', '.join(columns)} "
         f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.external_id"
@@ -132,6 +134,15 @@ def _gather(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, Field]) -
     cursor.execute(f"ANALYZE {SAID}")
 
 
+def _of_customer(channels: list[str]) -> list[str]:
+    columns = [f"c.{key}" for key in KEY_COLUMNS.values()]
+    for channel in channels:
+        name = quote(channel)
+        columns.append(f"{name} = ANY (c.consents) AS allowed_{channel}")
+        columns.append(f"{name} = ANY (c.consents || c.consents_unclear) AS not_refused_{channel}")
+    return columns
+
+
 def _say_no_to_one_address(cursor: CursorWrapper, channel: str) -> None:
     """Rows of one mailbox or number are about one person: if one says no, all of them do."""
     field = address_field(channel)
@@ -139,10 +150,8 @@ def _say_no_to_one_address(cursor: CursorWrapper, channel: str) -> None:
         return
     key, says = KEY_COLUMNS[field], f"consent_{channel}"
     cursor.execute(
-        f"UPDATE {SAID} s SET {says} = false FROM segments_customer c "
-        f"WHERE c.id = s.customer_id AND s.{says} AND c.{key} <> '' AND c.{key} IN "
-        f"(SELECT o.{key} FROM {SAID} n JOIN segments_customer o ON o.id = n.customer_id "
-        f"WHERE NOT n.{says} AND o.{key} <> '')"
+        f"UPDATE {SAID} s SET {says} = false WHERE s.{says} AND s.{key} <> '' AND s.{key} IN "
+        f"(SELECT n.{key} FROM {SAID} n WHERE NOT n.{says} AND n.{key} <> '')"
     )
 
 
@@ -169,6 +178,7 @@ def _gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, 
     takes_away = " OR ".join(f"r.no_{name} OR r.held_{name}" for name in names)
     outputs = [f"CASE WHEN r.no_{name} THEN false END" for name in names]
     outputs += [f"r.held_{name}" for name in names] + [f"r.{name}" for name in times]
+    outputs += _of_customer(channels)
     cursor.execute(
         f"INSERT INTO {SAID} SELECT c.id, r.line, {', '.join(outputs)} FROM "
         f"(SELECT DISTINCT s.line, {read('external_id')} AS external_id, {', '.join(cells)} "
@@ -232,9 +242,8 @@ def _find_keys(cursor: CursorWrapper, channels: list[str]) -> None:
         name = quote(channel)
         parts.append(
             f"SELECT s.customer_id, {name}::text AS channel FROM {SAID} s "
-            f"JOIN segments_customer c ON c.id = s.customer_id WHERE s.unclear_{channel} "
-            f"OR s.consent_{channel} AND {name} <> ALL (c.consents) "
-            f"OR NOT s.consent_{channel} AND {name} = ANY (c.consents || c.consents_unclear)"
+            f"WHERE s.unclear_{channel} OR s.consent_{channel} AND NOT s.allowed_{channel} "
+            f"OR NOT s.consent_{channel} AND s.not_refused_{channel}"
         )
     cursor.execute(f"CREATE TEMPORARY TABLE {KEYS} ON COMMIT DROP AS {' UNION '.join(parts)}")
     cursor.execute(f"ANALYZE {KEYS}")

@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-SURE = 12  # characters after which text that could be Korean or Chinese is taken as Korean
+# Different characters after which text that could be Korean or Chinese is taken as Korean: two
+# thirds of the common Chinese ones lie there, so few of them prove nothing.
+SURE = 24
 HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 
 
@@ -55,7 +57,7 @@ def east_asian(text: bytes) -> list[str]:
         names.remove("euc_jp")  # no kana: kanji alone are read as Chinese
     if "euc_jp" in names:
         names.discard("gb18030")
-    if {"cp949", "gb18030"} <= names and len(pairs_by_name["cp949"]) >= SURE:
+    if {"cp949", "gb18030"} <= names and len(set(pairs_by_name["cp949"])) >= SURE:
         names.remove("gb18030")
     if names and _is_half_width(text):
         names.add("cp932")

@@ -165,9 +165,7 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
                     counts = spec.merge(cursor, plan)
                     counts += ImportCounts(unchanged=settle_repeats(cursor))
                     warnings = count_warnings(cursor, spec, plan)
-                    n_listed = write_rejected(
-                        cursor, rejected, file_format, warned_rows(spec, plan)
-                    )
+                    n_listed = write_rejected(rejected, file_format, warned_rows(spec, plan))
                     _save_done(
                         job,
                         n_rows,

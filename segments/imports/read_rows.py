@@ -109,7 +109,12 @@ class RowReader:
         if self._is_returned or self._has_hazard(f"\n{body}\n"):
             return self._parsed(lines, is_last=is_last)
         if any(word in body for word in NULLS):
-            lines = self._null.sub("", body).split("\n")
+            without = self._null.sub("", body).split("\n")
+            # A row of nothing else stays as it is: it is a row, and what it says is looked at.
+            lines = [
+                new if new.strip(self.format.delimiter) else old
+                for old, new in zip(lines, without, strict=True)
+            ]
         return self._passed(lines), ""
 
     def _has_hazard(self, text: str) -> bool:
@@ -168,7 +173,8 @@ class RowReader:
                 ready.append(self._problem(first + start, reason, [lines[start][:MAX_ROW]]))
                 continue
             row = [cell.strip(self._space) for cell in row]
-            row = ["" if cell in NULLS else cell for cell in row]
+            without = ["" if cell in NULLS else cell for cell in row]
+            row = without if any(without) else row
             if self._is_returned:
                 row = [
                     MADE_TEXT.sub("", cell, count=1) if cell[:1] == "'" else cell for cell in row
