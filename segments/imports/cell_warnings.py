@@ -12,6 +12,7 @@ from segments.imports.spec import ImportPlan, ImportSpec
 from segments.imports.staging import (
     CHECKED,
     STAGED,
+    WARNED,
     as_written,
     cell_name,
     cells_read,
@@ -36,17 +37,22 @@ class CellWarnings:
         return {"column": self.column, "n_cells": self.n_cells, "samples": samples}
 
 
-# Cut out before any join, of which there may be more than the planner reorders.
-WARNED_ROWS = (
-    f"(SELECT s.* FROM {STAGED} s "
-    f"WHERE s.line IN (SELECT line FROM {CHECKED} WHERE warned IS NOT NULL))"
-)
 # One row per warned cell: its line, and the name of its field or, of an extra column, its cell.
-WARNED_CELLS = f"SELECT v.line, w.name FROM {CHECKED} v CROSS JOIN unnest(v.warned) AS w (name)"
+WARNED_CELLS = f"SELECT v.line, w.name FROM {WARNED} v CROSS JOIN unnest(v.warned) AS w (name)"
+
+
+def gather_warned(cursor: CursorWrapper) -> None:
+    """Set the rows with warnings aside that are still in CHECKED: they are looked at repeatedly."""
+    cursor.execute(f"DROP TABLE IF EXISTS {WARNED}")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {WARNED} AS SELECT s.*, v.warned FROM {STAGED} s "
+        f"JOIN {CHECKED} v USING (line) WHERE v.warned IS NOT NULL"
+    )
+    cursor.execute(f"ANALYZE {WARNED} (line)")
 
 
 def count_warnings(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> list[CellWarnings]:
-    """What was left out of the rows that are still in CHECKED, by column in the file's order."""
+    """What was left out of the rows that were gathered, by column in the file's order."""
     columns, shown = {}, []
     for field in _fields(spec, plan):
         columns[field.name] = plan.mapping[field.name]
@@ -62,7 +68,7 @@ def count_warnings(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) ->
         f"SELECT w.name, w.n_cells, w.line, left(CASE w.name {' '.join(shown)} END, 60) FROM "
         "(SELECT line, name, count(*) OVER (PARTITION BY name) AS n_cells, "
         f"row_number() OVER (PARTITION BY name ORDER BY line) AS place FROM ({WARNED_CELLS}) w) w "
-        f"JOIN {source_of(plan, WARNED_ROWS)} s USING (line) "
+        f"JOIN {source_of(plan, WARNED)} s USING (line) "
         f"WHERE w.place <= {N_SAMPLES} ORDER BY w.line"
     )
     samples_of: dict[str, tuple[int, list[tuple[int, str]]]] = {}
@@ -79,7 +85,7 @@ def count_warnings(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) ->
 
 
 def warned_rows(spec: ImportSpec, plan: ImportPlan) -> str:
-    """SQL of one row per line of CHECKED with warnings: line, and what is wrong in sentences."""
+    """SQL of one row per line that was gathered: line, and what is wrong in sentences."""
     whens = []
     for field in _fields(spec, plan):
         sentence = sentence_of(field, plan)
@@ -99,7 +105,7 @@ def warned_rows(spec: ImportSpec, plan: ImportPlan) -> str:
         return "SELECT NULL::bigint AS line, NULL::text AS reason WHERE false"
     return (
         f"SELECT w.line, string_agg(CASE w.name {' '.join(whens)} END, ' ') AS reason "
-        f"FROM ({WARNED_CELLS}) w JOIN {source_of(plan, WARNED_ROWS)} s USING (line) "
+        f"FROM ({WARNED_CELLS}) w JOIN {source_of(plan, WARNED)} s USING (line) "
         "GROUP BY w.line"
     )
 

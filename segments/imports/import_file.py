@@ -19,7 +19,12 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from segments.errors import ImportRefused
-from segments.imports.cell_warnings import CellWarnings, count_warnings, warned_rows
+from segments.imports.cell_warnings import (
+    CellWarnings,
+    count_warnings,
+    gather_warned,
+    warned_rows,
+)
 from segments.imports.file_format import FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
 from segments.imports.open_file import fingerprint, modified_at
@@ -164,6 +169,7 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
                     )
                     counts = spec.merge(cursor, plan)
                     counts += ImportCounts(unchanged=settle_repeats(cursor))
+                    gather_warned(cursor)
                     warnings = count_warnings(cursor, spec, plan)
                     n_listed = write_rejected(rejected, file_format, warned_rows(spec, plan))
                     _save_done(

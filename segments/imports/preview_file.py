@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from segments.errors import ImportRefused
-from segments.imports.cell_warnings import warned_rows
+from segments.imports.cell_warnings import gather_warned, warned_rows
 from segments.imports.file_format import EncodingNotClear, FileFormat, detect_format
 from segments.imports.make_plan import make_plan, require_columns
 from segments.imports.read_workbook import sheet_names
@@ -134,6 +134,7 @@ def _first_rows(
             [n_rows],
         )
         check(cursor, spec, plan)
+        gather_warned(cursor)
         cells = ", ".join(cell for cell in plan.cells.values())
         cursor.execute(
             f"SELECT s.line, coalesce(r.reason, ''), coalesce(w.reason, ''), {cells} "

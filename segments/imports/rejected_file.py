@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,13 @@ from django.db import connection
 
 from optiengine.lib.safe_text import safe_cell
 from segments.imports.file_format import BAD_BYTES, FileFormat
-from segments.imports.staging import KEPT, REJECTED, STAGED
+from segments.imports.staging import KEPT, REJECTED, STAGED, WARNED
 
+# What is not shown as it is: a cell that may be a formula (a number is none), or broken bytes. One
+# look at a row costs less than one at each cell.
+HAZARD = re.compile(
+    rf"^(?![+-]?[0-9][0-9 ()./,-]*$)(?:[\t\r]|\s*[=+\-@＝＋－＠])|{BAD_BYTES}", re.MULTILINE
+)
 PORTION = 5_000  # rows that are in memory at a time
 # The row was rejected; or imported without some cells; or its consents stayed withdrawn.
 ERROR, WARNING, WITHDRAWN = "error", "warning", "kept withdrawn"
@@ -28,14 +34,14 @@ def write_rejected(path: Path, file_format: FileFormat, warned_rows: str) -> dic
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
-    cells = ", ".join(f"s.c{number}" for number in range(len(file_format.columns)))
+    columns = ", ".join(f"s.c{number}" for number in range(len(file_format.columns)))
+    columns = f"r.line, r.level, r.reason, s.problem IS NOT NULL, {columns}"
     query = (
-        f"SELECT r.line, r.level, r.reason, s.problem IS NOT NULL, {cells} "
-        f"FROM (SELECT line, '{ERROR}' AS level, reason FROM {REJECTED} "
-        f"UNION ALL SELECT line, '{WARNING}', reason FROM ({warned_rows}) w "
+        f"SELECT {columns} FROM (SELECT line, '{ERROR}' AS level, reason FROM {REJECTED} "
         f"UNION ALL SELECT line, '{WITHDRAWN}', string_agg(reason, ' ') FROM {KEPT} "
-        "GROUP BY line) r "
-        f"JOIN {STAGED} s USING (line) ORDER BY r.line"
+        f"GROUP BY line) r JOIN {STAGED} s USING (line) UNION ALL "
+        f"SELECT {columns} FROM (SELECT w.line, '{WARNING}' AS level, w.reason "
+        f"FROM ({warned_rows}) w) r JOIN {WARNED} s USING (line) ORDER BY 1"
     )
     n_rows = {ERROR: 0, WARNING: 0, WITHDRAWN: 0}
     with unfinished.open("w", encoding="utf-8-sig", newline="") as file:
@@ -44,8 +50,10 @@ def write_rejected(path: Path, file_format: FileFormat, warned_rows: str) -> dic
         writer.writerow([*head, *map(safe_cell, file_format.columns)])
         for line, level, reason, is_raw, *row in _portions(query):
             original: Iterable[str] = json.loads(row[0]) if is_raw else row
-            cells_shown = (safe_cell(_shown(cell)) for cell in original)
-            writer.writerow([line, level, safe_cell(reason), *cells_shown])
+            cells = [line, level, reason, *(cell or "" for cell in original)]
+            if HAZARD.search("\n".join(map(str, cells))):
+                cells = [safe_cell(_shown(str(cell))) for cell in cells]
+            writer.writerow(cells)
             n_rows[level or ERROR] += 1
     if any(n_rows.values()):
         unfinished.replace(path)
@@ -61,7 +69,5 @@ def _portions(query: str) -> Iterator[tuple[Any, ...]]:
             yield from rows
 
 
-def _shown(cell: str | None) -> str:
-    if cell and BAD_BYTES in cell:
-        return cell.replace(BAD_BYTES, "�")
-    return cell or ""
+def _shown(cell: str) -> str:
+    return cell.replace(BAD_BYTES, "�")

@@ -23,6 +23,7 @@ from segments.shapes import MAX_EXTRA
 
 STAGED, CHECKED, REJECTED = "import_staged", "import_checked", "import_rejected"
 REPEATED, RESPELT = "import_repeated", "import_respelt_"
+WARNED = "import_warned"  # rows of STAGED that lost cells
 KEPT = "import_kept"  # lines with a yes that does not bring a consent back, and why
 STATISTICS_TARGET = 10  # joins need the number of rows, not how each column's values are spread
 WORK_MEM = "256MB"  # for the hash tables of one import; imports of one kind merge one at a time
@@ -138,7 +139,8 @@ def _says(column: str, cells: Iterable[str], plan: ImportPlan) -> str:
 
 def drop_staging(cursor: CursorWrapper) -> None:
     cursor.execute(
-        f"DROP TABLE IF EXISTS {STAGED}, {CHECKED}, {REJECTED}, {KEPT}, {REPEATED}, import_changes"
+        f"DROP TABLE IF EXISTS {STAGED}, {CHECKED}, {REJECTED}, {KEPT}, {REPEATED}, {WARNED}, "
+        "import_changes"
     )
     cursor.execute(
         "SELECT relname FROM pg_class WHERE starts_with(relname, %s) AND relpersistence = 't' "

@@ -1,13 +1,15 @@
 """Countries: ISO 3166 codes of two or three letters, and names in English and local languages."""
 
+import pickle
 import re
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 
 import pycountry
 from babel import Locale
 from babel.core import get_global
-from babel.localedata import locale_identifiers
+from babel.localedata import locale_identifiers, resolve_locale_filename
 
 from segments.country_codes import country_codes, country_of
 from segments.imports.values.column import UNKNOWN, Reader, Spelling, says_unknown
@@ -85,6 +87,8 @@ UNCLEAR = {"congo"}  # two countries, although ISO 3166 calls one of them so
 
 def plain(name: str) -> str:
     """A name without what people vary: case, accents, punctuation, "&" for "and", "St." ."""
+    if name.isascii() and name.isalnum():
+        return name.lower()
     bare = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
     bare = "".join(c for c in bare if not unicodedata.combining(c))
     words = "".join(c if c.isalnum() else " " for c in unicodedata.normalize("NFC", bare)).split()
@@ -109,19 +113,29 @@ def _large_names() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _all_names() -> dict[str, str]:
-    """In all languages of CLDR; takes a few seconds, so only where a large one does not do."""
+    """In all languages of CLDR; takes half a second, so only where a large one does not do."""
     others = [code for code in locale_identifiers() if "_" not in code and code not in LARGE]
     return _names_in(tuple(others)) | _large_names() | dict.fromkeys(UNCLEAR, "")
 
 
+def own_names(language: str, what: str) -> dict[str, str]:
+    """Names by code in a language, as CLDR has them; what : territories or languages.
+
+    Without what a language inherits from others, which takes most of the time to load.
+    """
+    with Path(resolve_locale_filename(language)).open("rb") as file:
+        return pickle.load(file).get(what, {})  # noqa: S301 - the package's own data
+
+
 def _names_in(languages: tuple[str, ...]) -> dict[str, str]:
     """Names that mean one country only."""
-    codes_by_name: dict[str, set[str]] = {}
-    codes = country_codes()
+    pairs = set()
     for language in languages:
-        for code, name in Locale.parse(language).territories.items():
-            if code in codes:
-                codes_by_name.setdefault(plain(name), set()).add(code)
+        pairs |= set(own_names(language, "territories").items())
+    codes_by_name: dict[str, set[str]] = {}
+    for code, name in pairs:
+        if code in country_codes():
+            codes_by_name.setdefault(plain(name), set()).add(code)
     return {name: next(iter(codes)) for name, codes in codes_by_name.items() if len(codes) == 1}
 
 

@@ -4,12 +4,11 @@ import re
 from functools import lru_cache
 
 import pycountry
-from babel import Locale
 from babel.localedata import locale_identifiers
 
 from segments.country_codes import country_codes
 from segments.imports.values.column import UNKNOWN, Reader, Spelling, says_unknown
-from segments.imports.values.countries import LARGE, country_code, plain
+from segments.imports.values.countries import LARGE, country_code, own_names, plain
 from segments.shapes import language_tag
 
 CODE = re.compile(r"^([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?$")
@@ -66,13 +65,13 @@ def _names() -> dict[str, str]:
     names: dict[str, str] = {}
     codes = language_codes()
     for locale in LARGE:
-        for code, name in Locale.parse(locale).languages.items():
+        for code, name in own_names(locale, "languages").items():
             if code in codes:
                 names.setdefault(plain(name), code)
     for code in locale_identifiers():
-        if "_" not in code and code in codes and (name := Locale.parse(code).language_name):
+        if "_" not in code and code in codes and (name := own_names(code, "languages").get(code)):
             names[plain(name)] = code
-    english = Locale.parse("en").languages
+    english = own_names("en", "languages")
     names |= {plain(name): code for code, name in english.items() if code in codes}
     return names | NAMES
 
