@@ -69,8 +69,9 @@ def _names() -> dict[str, str]:
             if code in codes:
                 names.setdefault(plain(name), code)
     for code in locale_identifiers():
-        if "_" not in code and code in codes and (name := own_names(code, "languages").get(code)):
-            names[plain(name)] = code
+        if "_" not in code and code in codes:
+            own_name = own_names(code, "languages").get(code)
+            names |= {plain(own_name): code} if own_name else {}
     english = own_names("en", "languages")
     names |= {plain(name): code for code, name in english.items() if code in codes}
     return names | NAMES
