@@ -14,9 +14,11 @@ from segments.imports.file_format import BAD_BYTES, FileFormat
 from segments.imports.staging import KEPT, REJECTED, STAGED, WARNED
 
 # What is not shown as it is: a cell that may be a formula (a number is none), or broken bytes. One
-# look at a row costs less than one at each cell.
+# look at a row costs less than one at each cell. Text in the database holds no NUL: it parts them.
+PARTED = "\0"
 HAZARD = re.compile(
-    rf"^(?![+-]?[0-9][0-9 ()./,-]*$)(?:[\t\r]|\s*[=+\-@＝＋－＠])|{BAD_BYTES}", re.MULTILINE
+    rf"(?:\A|{PARTED})(?![+-]?[0-9][0-9 ()./,-]*(?:{PARTED}|\Z))(?:[\t\r\n]|\s*[=+\-@＝＋－＠])"
+    rf"|{BAD_BYTES}"
 )
 PORTION = 5_000  # rows that are in memory at a time
 # The row was rejected; or imported without some cells; or its consents stayed withdrawn.
@@ -51,7 +53,7 @@ def write_rejected(path: Path, file_format: FileFormat, warned_rows: str) -> dic
         for line, level, reason, is_raw, *row in _portions(query):
             original: Iterable[str] = json.loads(row[0]) if is_raw else row
             cells = [line, level, reason, *(cell or "" for cell in original)]
-            if HAZARD.search("\n".join(map(str, cells))):
+            if is_raw or HAZARD.search(PARTED.join(map(str, cells))):
                 cells = [safe_cell(_shown(str(cell))) for cell in cells]
             writer.writerow(cells)
             n_rows[level or ERROR] += 1

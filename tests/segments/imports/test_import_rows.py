@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import random
 import time
 from datetime import date
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from optiengine.lib.safe_text import safe_cell
 from segments.errors import ImportRefused
 from segments.imports.file_format import detect_format
 from segments.imports.preview_file import preview_file
@@ -312,6 +314,19 @@ def test_rejected_cells_are_no_formulas_and_come_back_as_they_were(tmp_path):
     stored = dict(Customer.objects.values_list("external_id", "attributes"))
     assert [stored[str(i)]["note"] for i in range(1, 6)] == evil
     assert "rejected_line" not in stored["1"]
+
+
+def test_a_line_break_hides_no_formula_among_rejected_cells(tmp_path):
+    cells = ["-2\n*cmd|' /C calc'!A0", "\nplain", "-1\n", "7\n=1"]
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["id", "email", "note", "more"])
+    writer.writerows([number, "nonsense", cell, "x"] for number, cell in enumerate(cells))
+    job = import_text(tmp_path, file.getvalue(), strict=True)
+
+    with Path(job.rejected_path).open(encoding="utf-8-sig", newline="") as rejected_file:
+        notes = [row["note"] for row in csv.DictReader(rejected_file)]
+    assert notes == [safe_cell(cell) for cell in cells]
 
 
 def test_malformed_rows_among_good_ones_never_stop_an_import(tmp_path):
