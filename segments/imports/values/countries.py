@@ -121,10 +121,14 @@ def _all_names() -> dict[str, str]:
 def own_names(language: str, what: str) -> dict[str, str]:
     """Names by code in a language, as CLDR has them; what : territories or languages.
 
-    Without what a language inherits from others, which takes most of the time to load.
+    Without what all inherit from the root, which takes most of the time to load. Another parent
+    counts: the names of nb and nn are those of no.
     """
+    parent = get_global("parent_exceptions").get(language, "root")
+    inherited = {} if parent == "root" else own_names(parent, what)
     with Path(resolve_locale_filename(language)).open("rb") as file:
-        return pickle.load(file).get(what, {})  # noqa: S301 - the package's own data
+        own = pickle.load(file)  # noqa: S301 - the package's own data
+    return inherited | own.get(what, {})
 
 
 def _names_in(languages: tuple[str, ...]) -> dict[str, str]:

@@ -45,7 +45,10 @@ from segments.imports.values.yes_no import NO, YES
         ("EE. UU.", "US"),
         ("276", "DE"),
         ("Germany (AT)", None),  # contradicts itself
+        ("Østerrike", "AT"),
+        ("Sør-Korea", "KR"),
         ("Congo", None),  # two countries
+        ("Kongo", None),  # one in Norwegian, another in other languages
         ("Channel Islands", None),  # two territories
         ("Unspecified", None),
         ("", None),
@@ -72,6 +75,8 @@ def test_a_country_is_read_by_code_or_name(cell, code):
         ("português", "pt"),
         ("Portuguese (Brazil)", "pt-BR"),
         ("Deutsch", "de"),
+        ("latvisk", "lv"),
+        ("Norsk bokmål", "nb"),
         ("French", "fr"),
         ("Français", "fr"),
         ("iw", "he"),
