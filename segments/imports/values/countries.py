@@ -127,8 +127,8 @@ def own_names(language: str, what: str) -> dict[str, str]:
     parent = get_global("parent_exceptions").get(language, "root")
     inherited = {} if parent == "root" else own_names(parent, what)
     with Path(resolve_locale_filename(language)).open("rb") as file:
-        own = pickle.load(file)  # noqa: S301 - the package's own data
-    return inherited | own.get(what, {})
+        data = pickle.load(file)  # noqa: S301 - the package's own data
+    return inherited | data.get(what, {})
 
 
 def _names_in(languages: tuple[str, ...]) -> dict[str, str]:
