@@ -27,6 +27,7 @@ PHONE = (
     f"[0-9０-９ ()./\\u2010-\\u2015{INVISIBLE_CLASS}{BLANK_CLASS}-]+$"
 )
 KIND = r"^[A-Za-z]([A-Za-z0-9_.:/ -]*[A-Za-z0-9_.-])?$"  # of an event: "Product Viewed"
+MAX_KIND = 40  # characters of it
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,4}){0,2}$"
 
 

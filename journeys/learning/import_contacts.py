@@ -64,6 +64,7 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
             ("date", "day", "contactedon", "contactdate", "senton", "sentat", "asof"),
             respelling=read.dates_as_written(plan.options.dates, plan.at.date()),
             is_required=True,
+            is_moment=True,
         ),
         Field(
             "is_control",

@@ -10,14 +10,16 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
 
-from segments.channel_labels import channel_label
+from segments.channel_labels import channel_choices, channel_label
 from segments.channels import CHANNELS, address_field
 from segments.customers.derive_consents import derive_consents
-from segments.imports.fields import Field
+from segments.imports.fields import Field, normal, words, yes_or_no
 from segments.imports.spec import ImportPlan
 from segments.imports.staging import CHECKED, KEPT, REJECTED, as_written, count, source_of
+from segments.imports.values.yes_no import NEGATIONS
 from segments.models.consent import SET_BITS, ConsentSource
 from segments.models.customer import KEY_COLUMNS
 
@@ -25,6 +27,40 @@ from segments.models.customer import KEY_COLUMNS
 SAID, KEYS = "import_said", "import_consent_keys"
 BEFORE, CHANGED = "import_consents_before", "import_consents_changed"
 TIME, PROOF = "consent_at", "consent_proof"  # columns that a file may have, for all its channels
+
+
+def consent_fields() -> list[Field]:
+    """Of each channel, a column of consents and one of opt-outs."""
+    said = [
+        Field(
+            f"consent_{name}",
+            gettext_lazy("consent: %s") % label,
+            yes_or_no(),
+            gettext_lazy("“%s” is not valid. Use yes or no."),
+            aliases=tuple(map(normal, (f"{name}consent", f"{name}optin", f"optin{name}"))),
+        )
+        for name, label in channel_choices()
+    ]
+    opted_out = [
+        Field(
+            f"opt_out_{name}",
+            gettext_lazy("opt-out: %s") % label,
+            opt_out(),
+            "",  # there is no cell that cannot be read
+            aliases=tuple(map(normal, (f"{name}optout", f"optedout{name}", f"{name}unsubscribed"))),
+        )
+        for name, label in channel_choices()
+    ]
+    return said + opted_out
+
+
+def opt_out() -> str:
+    """Whatever is not a plain no is an opt-out: a yes, a time, a reason, "unsubscribed".
+
+    A no, or nothing, is no consent.
+    """
+    says_no = words(dict.fromkeys(NEGATIONS, "false"))
+    return f"CASE WHEN {{x}} IS NOT NULL AND ({says_no}) IS NULL THEN true END"
 
 
 def channels_of(plan: ImportPlan) -> list[str]:
@@ -47,11 +83,11 @@ def consent_outputs(plan: ImportPlan) -> dict[str, str]:
 
 def _says(channel: str, plan: ImportPlan, read: Callable[[str], str]) -> str:
     """read : SQL of a mapped field's value."""
-    consent, opt_out = f"consent_{channel}", f"opt_out_{channel}"
+    consent, refusal = f"consent_{channel}", f"opt_out_{channel}"
     says = read(consent) if consent in plan.used else "NULL::boolean"
     if consent not in plan.used and channel in plan.options.consented:
         says = "true"
-    return f"CASE WHEN {read(opt_out)} THEN false ELSE {says} END" if opt_out in plan.used else says
+    return f"CASE WHEN {read(refusal)} THEN false ELSE {says} END" if refusal in plan.used else says
 
 
 def consents_of_new(plan: ImportPlan) -> dict[str, str]:

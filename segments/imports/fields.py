@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 from psycopg.sql import quote
 
 from segments import ids
 from segments.addresses import BLANK_CLASS, INVISIBLE_CLASS, MIXED_SCRIPTS_PATTERN
-from segments.channel_labels import channel_choices
 from segments.imports.values.amounts import Amounts
 from segments.imports.values.column import Reader
 from segments.imports.values.currencies import Currencies, currency_codes
 from segments.imports.values.moments import Moments
 from segments.imports.values.yes_no import NO, YES
-from segments.shapes import EARLIEST_BIRTH, EMAIL, EMAIL_IDNA, KIND, PHONE, YEARLESS
+from segments.shapes import EARLIEST_BIRTH, EMAIL, EMAIL_IDNA, KIND, MAX_KIND, PHONE, YEARLESS
 
 UNREADABLE = "\ufffd"  # replaces bytes in a cell that were not of the file's encoding
 
@@ -40,7 +38,7 @@ AMOUNT = ascii_digits(r"^[+-]?\d{1,13}(\.(\d{1,2}|\d{4,9}))?$")
 WITH_POINT = ascii_digits(r"^[+-]?\d{1,13}\.(\d{1,2}|\d{4,9})$")
 PROBABILITY = ascii_digits(r"^(0|1|0?\.\d{1,17}|[01]\.\d{1,17}|[1-9](\.\d+)?[eE]-\d\d?)$")
 DECIMALS = ("auto", ".", ",")  # the decimal mark; auto: what the column says
-ZONELESS = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?$"
+ZONELESS = ascii_digits(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?$")
 IS_DAY = "({x} LIKE '1___-__-__' OR {x} LIKE '2___-__-__')"  # far cheaper than the expression
 
 
@@ -120,7 +118,7 @@ def cut(x: str, max_length: int) -> str:
 
 def kind(meanings: Mapping[str, str]) -> str:
     """An event's kind; meanings : kinds by what cells say, without regard to case."""
-    otherwise = shape(KIND, 40, "lower({x})")
+    otherwise = shape(KIND, MAX_KIND, "lower({x})")
     if not meanings:
         return otherwise
     whens = " ".join(
@@ -265,11 +263,8 @@ def says_utc(header: str) -> bool:
 
 
 def in_utc(x: str) -> str:
-    """SQL of a moment's cell, in UTC where it has no zone."""
-    return (
-        f"CASE WHEN {x} ~ {quote(ascii_digits(ZONELESS))} "
-        f"THEN {x} || CASE WHEN length({x}) = 10 THEN 'T00:00Z' ELSE 'Z' END ELSE {x} END"
-    )
+    """SQL of a moment's cell, in UTC where it has a time of day and no zone."""
+    return f"CASE WHEN {x} ~ {quote(ZONELESS)} THEN {x} || 'Z' ELSE {x} END"
 
 
 def moment(first: date, last: datetime) -> str:
@@ -363,32 +358,3 @@ def json_value(x: str) -> str:
         f"CASE WHEN length({x}) <= 16 AND {x} ~ '^-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?$' "
         f"THEN to_jsonb(({x})::numeric) ELSE to_jsonb({x}) END"
     )
-
-
-def opted_out() -> str:
-    """Whatever is not a no is an opt-out: a yes, a time, a reason. A no is no consent."""
-    return f"CASE WHEN ({words(dict.fromkeys(NO, 'false'))}) IS NULL THEN true END"
-
-
-def consent_fields() -> list[Field]:
-    yes_or_no_columns = [
-        Field(
-            f"consent_{name}",
-            _("consent: %s") % label,
-            yes_or_no(),
-            _("“%s” is not valid. Use yes or no."),
-            aliases=tuple(map(normal, (f"{name}consent", f"{name}optin", f"optin{name}"))),
-        )
-        for name, label in channel_choices()
-    ]
-    opt_out_columns = [
-        Field(
-            f"opt_out_{name}",
-            _("opt-out: %s") % label,
-            opted_out(),
-            "",  # there is no cell that cannot be read
-            aliases=tuple(map(normal, (f"{name}optout", f"optedout{name}", f"{name}unsubscribed"))),
-        )
-        for name, label in channel_choices()
-    ]
-    return yes_or_no_columns + opt_out_columns

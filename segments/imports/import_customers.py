@@ -25,6 +25,7 @@ from segments.imports.consent_cells import (
     CHANGED,
     PROOF,
     TIME,
+    consent_fields,
     consent_outputs,
     consents_of_new,
     record_file_consents,
@@ -139,8 +140,9 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             ),
             ("registered", "registrationdate", "signupdate", "customersince", "createdat"),
             respelling=read.dates_as_written(order, tomorrow),
+            is_moment=True,
         ),
-        *read.consent_fields(),
+        *consent_fields(),
         Field(
             TIME,
             gettext_lazy("consent said at"),

@@ -14,10 +14,9 @@ from optiengine.lib.hooks import Hook
 from segments.channels import CHANNELS, EMAIL
 from segments.errors import ImportRefused
 from segments.imports.fields import DATES, DECIMALS, Field
-from segments.shapes import KIND
+from segments.shapes import KIND, MAX_KIND
 
 Values = Mapping[str, Sequence[str]]
-MAX_KIND = 40  # characters of an event's kind
 
 
 @dataclass(frozen=True)

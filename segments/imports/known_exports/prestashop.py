@@ -41,8 +41,8 @@ ORDERS = KnownExport(
     options={
         # The states that every shop begins with.
         "kinds": kinds(
-            paid=("2", "3", "4", "5", "9", "11", "12"),
-            pending=("1", "10", "13", "14"),
+            paid=("2", "3", "4", "5", "9", "11"),
+            pending=("1", "10", "12", "13", "14"),
             cancelled=("6", "8"),
             refunded=("7",),
         )

@@ -14,15 +14,22 @@ YES = (
     *("subscrito", "iscritto", "zapisany", "aangemeld", "ingeschreven"),
     *("double opt in", "single opt in", "confirmed opt in", "explicit", "是", "はい", "예", "네"),
 )
+# Of these alone a column of opt-outs says that somebody did not opt out: unsubscribed says the
+# opposite there.
+NEGATIONS = (
+    *("no", "n", "false", "f", "0", "0.0", "0,0", "off", "✗", "✘", "unchecked"),
+    *("nein", "falsch", "non", "faux", "não", "nao", "falso", "nie", "ne", "nem", "nu", "не"),
+    *("нет", "ні", "όχι", "hayır", "hayir", "nee", "nej", "nei", "ei", "nē"),
+    *("否", "いいえ", "아니오", "아니요"),
+)
 NO = (
-    *("no", "n", "false", "f", "0", "0.0", "0,0", "off", "never", "✗", "✘", "unchecked"),
+    *NEGATIONS,
+    "never",
     *("unsubscribed", "not subscribed", "never subscribed", "non subscribed", "nonsubscribed"),
     *("cleaned", "opted out", "opt out", "optout", "optedout", "pending"),
     *("unconfirmed", "denied", "revoked", "withdrawn", "refused", "rejected", "declined"),
     *("disabled", "inactive", "bounced", "blocked", "suppressed", "transactional", "archived"),
-    *("nein", "falsch", "non", "faux", "não", "nao", "falso", "nie", "ne", "nem", "nu", "не"),
-    *("нет", "ні", "όχι", "hayır", "hayir", "nee", "nej", "nei", "ei", "nē"),
     *("abgemeldet", "désinscrit", "désabonné", "baja", "descadastrado", "disiscritto"),
     *("wypisany", "afgemeld", "uitgeschreven"),
-    *("否", "いいえ", "아니오", "아니요", "soft bounced", "hard bounced", "complained", "spam"),
+    *("soft bounced", "hard bounced", "complained", "spam"),
 )

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from segments.imports.known_exports.catalogue import KNOWN_EXPORTS, recognise
 from segments.imports.known_exports.known_export import spellings
 from segments.imports.spec import ImportOptions
-from segments.models import Customer, Event, ImportJob
+from segments.models import Customer, Event, ImportJob, Organisation
 from tests.factories import make_customer
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +96,7 @@ def test_shopify_customers(imported):
     assert Customer.objects.first().attributes["Tags"] == "vip"
 
 
+CREATED = ("--map=registered_on=Created at (UTC)",)
 SHOPIFY_ORDERS = (
     "Name,Email,Financial Status,Paid at,Currency,Subtotal,Shipping,Taxes,Total,Created at,"
     "Lineitem quantity,Lineitem name,Lineitem price,Refunded Amount,Id,Phone\n"
@@ -231,9 +232,14 @@ def test_prestashop_customers_and_orders(imported):
         "events",
         "id_order;reference;id_customer;current_state;payment;total_paid;date_add\n"
         "1;XKBKNABJK;1;5;Card;61.800000;2013-07-05 10:00:00\n"
-        "2;OHSATSERP;2;6;Card;69.900000;2013-07-06 10:00:00\n",
+        "2;OHSATSERP;2;6;Card;69.900000;2013-07-06 10:00:00\n"
+        "3;UOYEVOLI;2;12;Wire;14.900000;2013-07-07 10:00:00\n",  # on backorder, not paid
     )
-    assert events() == [("1", "1", "order", 6_180), ("2", "2", "order_cancelled", 6_990)]
+    assert events() == [
+        ("1", "1", "order", 6_180),
+        ("2", "2", "order_cancelled", 6_990),
+        ("2", "3", "order_pending", 1_490),
+    ]
 
 
 MEMBER = "MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP,TIMEZONE,CC,LAST_CHANGED,LEID"
@@ -288,18 +294,21 @@ def test_klaviyo_profiles(imported):
 def test_hubspot_contacts(imported):
     make_customer(external_id="101", consents=["email"])
     make_customer(external_id="102", consents=["email"])
+    make_customer(external_id="104", consents=["email"])
     imported(
         "customers",
         "Record ID,First Name,Last Name,Email,Phone Number,Contact owner,Lifecycle Stage,"
         "Create Date,Country/Region,Unsubscribed from all email\n"
         "101,Eva,Lang,eva@example.com,,Ann,Customer,2025-03-01 10:00,Germany,true\n"
         "102,Udo,Lang,udo@example.com,,Ann,Lead,2025-03-02 10:00,Germany,false\n"
-        "103,Ida,Lang,ida@example.com,,Ann,Lead,2025-03-02 10:00,Germany,\n",
+        "103,Ida,Lang,ida@example.com,,Ann,Lead,2025-03-02 10:00,Germany,\n"
+        "104,Kai,Lang,kai@example.com,,Ann,Lead,2025-03-02 10:00,Germany,\n",
     )
     assert customers("external_id", "country", "consents") == [
         ("101", "DE", []),
         ("102", "DE", ["email"]),
         ("103", "DE", []),  # that nobody opted out is no consent
+        ("104", "DE", ["email"]),
     ]
 
 
@@ -379,6 +388,33 @@ def test_rows_are_left_out_or_taken_by_a_columns_value(imported):
         "events", text, "--take-only=Status=paid", "--take-only=Shop=pt", "--source=b"
     )
     assert (figures["n_created"], figures["n_left_out"]) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("cell", "holds"),
+    [
+        ("Unsubscribed", False),
+        ("opted-out", False),
+        ("2026-01-05", False),
+        ("too many mails", False),
+        ("1", False),
+        ("no", True),
+        ("0", True),
+        ("não", True),
+        ("", True),
+    ],
+)
+def test_an_opt_out_is_a_withdrawal_unless_it_is_a_plain_no(imported, cell, holds):
+    imported("customers", "id,email_consent\nanna,yes\n", "--made-at=2026-01-01T00:00Z")
+    imported("customers", f"id,email_opt_out\nanna,{cell}\n")
+    assert customers("consents") == [(["email"] if holds else [],)]
+
+
+def test_a_day_under_a_heading_of_utc_is_that_of_the_organisation(imported):
+    Organisation.current()
+    Organisation.objects.update(time_zone="America/New_York")
+    imported("customers", "id,Created at (UTC)\n1,2026-01-05 02:00\n2,2026-01-05\n", *CREATED)
+    assert customers("registered_on") == [(date(2026, 1, 4),), (date(2026, 1, 5),)]
 
 
 def test_a_column_says_the_kind_of_event(imported):
