@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,6 @@ from optiengine.lib.safe_text import safe_cell
 from segments.imports.file_format import BAD_BYTES, FileFormat
 from segments.imports.staging import KEPT, REJECTED, STAGED, WARNED
 
-# What is not shown as it is: a cell that may be a formula (a number is none), or broken bytes. One
-# look at a row costs less than one at each cell. Text in the database holds no NUL: it parts them.
-PARTED = "\0"
-HAZARD = re.compile(
-    rf"(?:\A|{PARTED})(?![+-]?[0-9][0-9 ()./,-]*(?:{PARTED}|\Z))(?:[\t\r\n]|\s*[=+\-@＝＋－＠])"
-    rf"|{BAD_BYTES}"
-)
 PORTION = 5_000  # rows that are in memory at a time
 # The row was rejected; or imported without some cells; or its consents stayed withdrawn.
 ERROR, WARNING, WITHDRAWN = "error", "warning", "kept withdrawn"
@@ -52,10 +44,8 @@ def write_rejected(path: Path, file_format: FileFormat, warned_rows: str) -> dic
         writer.writerow([*head, *map(safe_cell, file_format.columns)])
         for line, level, reason, is_raw, *row in _portions(query):
             original: Iterable[str] = json.loads(row[0]) if is_raw else row
-            cells = [line, level, reason, *(cell or "" for cell in original)]
-            if is_raw or HAZARD.search(PARTED.join(map(str, cells))):
-                cells = [safe_cell(_shown(str(cell))) for cell in cells]
-            writer.writerow(cells)
+            cells = (safe_cell(_shown(cell)) for cell in original)
+            writer.writerow([line, level, safe_cell(reason), *cells])
             n_rows[level or ERROR] += 1
     if any(n_rows.values()):
         unfinished.replace(path)
@@ -71,5 +61,5 @@ def _portions(query: str) -> Iterator[tuple[Any, ...]]:
             yield from rows
 
 
-def _shown(cell: str) -> str:
-    return cell.replace(BAD_BYTES, "�")
+def _shown(cell: str | None) -> str:
+    return (cell or "").replace(BAD_BYTES, "�")
