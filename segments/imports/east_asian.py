@@ -63,6 +63,8 @@ def east_asian(text: bytes) -> list[str]:
         names.add("cp932")
     if names and _looks_like_words(text):
         names.add("cp1251")
+    if not names and _is_half_width(text) and not _looks_like_words(text):
+        names = {"cp932"}
     order = [*(candidate.name for candidate in CANDIDATES), "cp1251"]
     return sorted(names, key=order.index)
 
@@ -92,7 +94,7 @@ def _bytes_of(characters: str, encoding: str) -> Iterator[tuple[int, int]]:
             code = character.encode(encoding)
             if len(code) > 1 and code[0] != 0xA1 and code[:1] != b"\xa3" and code[0] != 0x81:
                 yield code[0], code[1]  # not punctuation or full-width Latin, which all have
-            elif len(code) == 1:
+            elif len(code) == 1 and encoding != "cp932":  # half-width katakana say nothing
                 yield code[0], 0
 
 

@@ -102,7 +102,7 @@ def detect_format(
                 break
         is_gzip, is_workbook, sheet = file.is_gzip, file.is_workbook, file.sheet
     if sheet and not is_workbook:
-        raise ImportRefused(_("The file has no sheets: it is no workbook."))
+        raise ImportRefused(_("The file is not a workbook, so it has no sheets."))
     if not sample.strip():
         raise ImportRefused(_("The file is empty."))
     if is_workbook:
@@ -127,7 +127,9 @@ def detect_format(
         n_before = header_line - 1
     delimiter = delimiter or detect_delimiter(lines[n_before : n_before + 200], quote)
     if not header_line:
-        n_before += n_title_lines(lines[n_before : n_before + 200], delimiter, quote)
+        n_before += n_title_lines(
+            lines[n_before : n_before + 2 * MAX_TITLE_LINES], delimiter, quote
+        )
     header, n_lines = _read_header(lines[n_before:], delimiter, quote)
     return FileFormat(
         encoding,
@@ -157,6 +159,8 @@ def detect_encoding(sample: bytes) -> str:
     n_bad = text.count(BAD_BYTES)
     if n_bad == 0 or len(re.findall(r"[^\x00-\x7f]", text)) > 5 * n_bad:
         return "utf-8"
+    if encoding := _utf_16(sample):
+        return encoding
     lines = sample[: 1 << 20].splitlines()
     if len(sample) > 1 << 20:
         lines.pop()  # cut off in the middle
@@ -166,6 +170,22 @@ def detect_encoding(sample: bytes) -> str:
     if len(names) > 1:
         raise EncodingNotClear(names, telling)
     return names[0] if names else _single_byte(telling)
+
+
+def _utf_16(sample: bytes) -> str:
+    """UTF-16 without a mark, of text with few Latin letters; empty where it is none.
+
+    Its line ends have a zero byte each, all of them in the same half of a character.
+    """
+    halves = [sample[0::2].count(0), sample[1::2].count(0)]
+    if min(halves) or max(halves) < 2:
+        return ""
+    encoding = "utf-16-le" if halves[1] else "utf-16-be"
+    try:
+        text = sample[: len(sample) // 2 * 2].decode(encoding)
+    except UnicodeDecodeError:
+        return ""
+    return encoding if "\n" in text or "\r" in text else ""
 
 
 def _first_bytes(lines: list[bytes], n_bytes: int) -> bytes:
@@ -200,13 +220,13 @@ def n_title_lines(lines: list[str], delimiter: str, quote: str) -> int:
     has at least two, all of them words, and most lines after it have about as many cells. Where
     nothing is like that, the first line is the header.
     """
-    rows = [_cells(line, delimiter, quote) for line in lines[: MAX_TITLE_LINES + 20]]
+    rows = [_cells(line, delimiter, quote) for line in lines]
     filled = [[cell.strip() for cell in row if cell.strip()] for row in rows]
     for n, cells in enumerate(filled[:MAX_TITLE_LINES]):
-        after = [row for row in rows[n + 1 : n + 21] if any(row)]
+        after = [row for row in rows[n + 1 : n + 1 + MAX_TITLE_LINES] if any(row)]
         n_alike = sum(len(row) >= max(2, len(cells) / 2) for row in after)
         is_header = len(cells) > 1 and _are_words(cells) and n_alike > 0.7 * len(after) > 0
-        if is_header and (len(cells) > 2 or n == 0 or _ends_titles(filled, n)):
+        if is_header and (len(cells) > 2 or all(len(above) < 2 for above in filled[:n])):
             return n
         is_title = len(cells) < 2 or (len(cells) == 2 and _is_labelled(filled, n))
         if not is_title:
@@ -224,10 +244,6 @@ def _cells(line: str, delimiter: str, quote: str) -> list[str]:
 def _are_words(cells: list[str]) -> bool:
     """Whether cells may be headings: each once, and none a number, a date or an address."""
     return len(set(cells)) == len(cells) and not any(NO_HEADING.search(cell) for cell in cells)
-
-
-def _ends_titles(filled: list[list[str]], n: int) -> bool:
-    return all(len(cells) < 2 for cells in filled[:n])
 
 
 def _is_labelled(filled: list[list[str]], n: int) -> bool:

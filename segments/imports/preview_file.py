@@ -20,7 +20,7 @@ from segments.imports.staging import (
     stage,
     staging_session,
 )
-from segments.imports.suggest_settings import Settings, suggest_settings
+from segments.imports.suggest_settings import SuggestedSettings, suggest_settings
 
 N_LOOKED_AT = 20_000  # rows by which columns are understood
 
@@ -46,10 +46,11 @@ class Preview:
     problem: str  # why the import could not start with this mapping; empty: it could
     read: tuple[ColumnRead, ...] = ()  # how columns with other spellings are understood
     n_left_out: int = 0  # of the first rows, those that are not wanted
-    options: ImportOptions = field(
-        default_factory=ImportOptions
-    )  # those with which the rows were read
-    settings: Settings = field(default_factory=Settings)  # what is known of such files
+    # Those with which the rows were read.
+    options: ImportOptions = field(default_factory=ImportOptions)
+    settings: SuggestedSettings = field(
+        default_factory=SuggestedSettings
+    )  # what is known of such files
     sheets: tuple[str, ...] = ()  # of a workbook
 
 

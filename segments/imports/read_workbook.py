@@ -23,8 +23,11 @@ from openpyxl.workbook import Workbook
 from segments.errors import ImportRefused
 
 CONTENTS = "xl/workbook.xml"  # what an Excel workbook has, and other archives have not
+SHARED = "sharedStrings.xml"
 CHUNK_CHARACTERS = 1 << 17
 MAX_UNPACKED = 16 << 30
+MAX_SHARED = 128 << 20  # bytes of the texts that cells share; in memory they take four times that
+MAX_WIDTH = 1_000  # cells of a row that are looked at: more than an import takes
 MAX_RATIO = 200  # unpacked to packed; sheets reach 10 to 30
 RATIO_COUNTS_FROM = 16 << 20
 ONLY_ZEROS = re.compile(r"^0+$")  # a number format for codes with leading zeros
@@ -75,7 +78,7 @@ def csv_chunks(
         writer = csv.writer(buffer, lineterminator="\n")
         n_blank = 0  # rows at the end of a sheet are often blank: they are written once it goes on
         try:
-            for number, row in enumerate(worksheet.iter_rows(), start=1):
+            for number, row in enumerate(worksheet.iter_rows(max_col=MAX_WIDTH), start=1):
                 cells = [_written(cell) for cell in row]
                 while cells and not cells[-1]:
                     cells.pop()
@@ -112,7 +115,13 @@ def _opened(path: Path) -> Iterator[Workbook]:
 def _workbook(path: Path, file: BinaryIO) -> Workbook:
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = [(entry.file_size, entry.compress_size) for entry in archive.infolist()]
+            entries = archive.infolist()
+        sizes = [(entry.file_size, entry.compress_size) for entry in entries]
+        shared = sum(entry.file_size for entry in entries if entry.filename.endswith(SHARED))
+        if shared > MAX_SHARED:
+            raise ImportRefused(
+                _("The workbook holds too much text to be read. Save the sheet as CSV.")
+            )
         unpacked, packed = (sum(column) for column in zip(*sizes, strict=True))
         is_bomb = unpacked > RATIO_COUNTS_FROM and unpacked > MAX_RATIO * packed
         if unpacked > MAX_UNPACKED or is_bomb:

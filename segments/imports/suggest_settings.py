@@ -20,7 +20,7 @@ NAMES_OF_COLUMNS = ("leave_out", "take_only")
 
 
 @dataclass(frozen=True)
-class Settings:
+class SuggestedSettings:
     """mapping : our field → column. options : those of ImportOptions that differ from its defaults.
     suggest_for : columns about which nothing is known, None for all. like : the import they were
     taken from. export : what the file was recognised as, by its headings.
@@ -43,24 +43,26 @@ class Settings:
 OPTIONS = fields(ImportOptions)
 
 
-def suggest_settings(kind: str, columns: Sequence[str], *, as_is: bool = False) -> Settings:
+def suggest_settings(
+    kind: str, columns: Sequence[str], *, as_is: bool = False
+) -> SuggestedSettings:
     """as_is : know nothing but the names of our own fields."""
     if as_is:
-        return Settings()
+        return SuggestedSettings()
     export = recognise(columns)
     if export and export.kind != kind:
-        return Settings(export=export)
+        return SuggestedSettings(export=export)
     if job := _last_like(kind, columns, export):
         return _as_before(job, columns, export)
     if export:
-        return Settings(
+        return SuggestedSettings(
             mapping=export.mapping_of(columns),
             options=export.options_of(columns),
             source=export.source,
             suggest_for=(),
             export=export,
         )
-    return Settings()
+    return SuggestedSettings()
 
 
 def _last_like(kind: str, columns: Sequence[str], export: KnownExport | None) -> ImportJob | None:
@@ -78,7 +80,9 @@ def _last_like(kind: str, columns: Sequence[str], export: KnownExport | None) ->
     return similar
 
 
-def _as_before(job: ImportJob, columns: Sequence[str], export: KnownExport | None) -> Settings:
+def _as_before(
+    job: ImportJob, columns: Sequence[str], export: KnownExport | None
+) -> SuggestedSettings:
     here = {normal(column): column for column in reversed(columns)}
     before = {column: here.get(normal(column), "") for column in job.dialect["columns"]}
     mapping = {}
@@ -102,7 +106,7 @@ def _as_before(job: ImportJob, columns: Sequence[str], export: KnownExport | Non
         if not before.get(column):
             options["return_prefix"] = ""
         options["return_column"] = before.get(column, "")
-    return Settings(
+    return SuggestedSettings(
         mapping=mapping,
         options=options,
         source=job.source,

@@ -16,7 +16,7 @@ from segments.errors import ImportRefused
 from segments.imports.file_format import EncodingNotClear, detect_format
 from segments.imports.import_file import create_import, run_import
 from segments.imports.preview_file import preview_file
-from segments.imports.suggest_settings import Settings, suggest_settings
+from segments.imports.suggest_settings import SuggestedSettings, suggest_settings
 from segments.models import ImportJob
 
 NAMES = ("dates", "decimal", "strict", "empty", "country")  # of options of every kind
@@ -111,7 +111,7 @@ class ImportCommand(FiguresCommand):
         parser.add_argument(
             "--as-is",
             action="store_true",
-            help="Do not use the settings of the last file with these headings, nor what is known "
+            help="Use neither the settings of the last file with these headings nor what is known "
             "of exports of other systems.",
         )
         parser.add_argument(
@@ -167,7 +167,7 @@ class ImportCommand(FiguresCommand):
             "take_only": by_first(options["take_only"]),
         }
 
-    def settings_of(self, options: Mapping[str, Any]) -> Settings:
+    def settings_of(self, options: Mapping[str, Any]) -> SuggestedSettings:
         read = {name: options[name] for name in READ}
         file_format = detect_format(options["file"], **read)
         return suggest_settings(self.kind, file_format.columns, as_is=options["as_is"])
@@ -197,7 +197,7 @@ class ImportCommand(FiguresCommand):
                 self.stderr.write(column.question)
                 options[column.option] = input(f"--{column.option} ").strip()
 
-    def say(self, settings: Settings) -> None:
+    def say(self, settings: SuggestedSettings) -> None:
         """What is known of the file and was used."""
         if settings.export and settings.export.kind != self.kind:
             self.stderr.write(
@@ -206,10 +206,10 @@ class ImportCommand(FiguresCommand):
         elif settings.like:
             self.stderr.write(
                 f"Read as the last file with these headings (import {settings.like.pk}). "
-                "Use --as-is if it is not to be."
+                "Use --as-is to ignore its settings."
             )
         elif settings.export:
-            self.stderr.write(f"Recognised as {settings.export.name}. Use --as-is if it is none.")
+            self.stderr.write(f"Recognised as {settings.export.name}. Use --as-is if it is not.")
 
     def compute(self, **options: Any) -> dict[str, Any]:
         at = options["at"] or timezone.now()

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='importjob',
             name='n_left_out',
-            field=models.BigIntegerField(db_default=0, default=0, help_text='Rows that were not wanted, by the value of a column.', verbose_name='left out'),
+            field=models.BigIntegerField(db_default=0, default=0, help_text='Rows excluded by the value of a column.', verbose_name='left out'),
         ),
         migrations.AddConstraint(
             model_name='importjob',

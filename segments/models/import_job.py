@@ -52,7 +52,7 @@ class ImportJob(models.Model):
         _("left out"),
         default=0,
         db_default=0,
-        help_text=_("Rows that were not wanted, by the value of a column."),
+        help_text=_("Rows excluded by the value of a column."),
     )
     n_kept_withdrawn = models.BigIntegerField(
         _("kept withdrawn"),

@@ -4,6 +4,9 @@ import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
 from segments.imports.import_file import create_import, run_import
 from segments.imports.spec import ImportOptions
 from segments.models import ImportJob
@@ -49,3 +52,18 @@ def _reasons(job: ImportJob, level: str) -> dict[int, str]:
             for row in csv.DictReader(file)
             if row["rejected_level"] == level
         }
+
+
+def uploaded(client, content: str | bytes, kind="customers") -> str:
+    """Upload a file in the admin; the address of its preview."""
+    content = content if isinstance(content, bytes) else content.encode()
+    file = SimpleUploadedFile("file.csv", content)
+    answer = client.post(reverse("admin:segments_importjob_add"), {"kind": kind, "file": file})
+    return answer.url
+
+
+def filled_in(page, **changes) -> dict:
+    """The form of a preview as it is shown, with changes."""
+    form = page.context["form"]
+    values = {name: form.initial.get(name, "") for name in form.fields}
+    return {name: value for name, value in values.items() if value} | changes

@@ -43,13 +43,10 @@ UNREADABLE_CELLS = [
 EMPTY_CELLS = [("keep", _("keep the stored value")), ("clear", _("clear the stored value"))]
 PREFIX = "map_"  # of the selects that say which column is which field
 TIMES = "amount_times"  # the second factor of an amount such as quantity × price
-
-
-ASKED = (
+ASKED = (  # of ImportOptions, as they are
     *("dates", "decimal", "empty", "country", "default_kind", "create_customers"),
-    "create_campaigns",
+    *("create_campaigns", "return_column", "return_prefix"),
 )
-RETURNS = ("return_column", "return_prefix")
 
 
 def in_lines(values: Mapping[str, Iterable[str]]) -> str:
@@ -140,7 +137,7 @@ class MappingForm(forms.Form):
     )
     sheet = forms.ChoiceField(label=_("Sheet"), required=False, widget=UnfoldAdminSelectWidget)
     header_line = forms.IntegerField(
-        label=_("Line with the headings"),
+        label=_("Header line"),
         required=False,
         min_value=1,
         max_value=1000,
@@ -168,15 +165,27 @@ class MappingForm(forms.Form):
         widget=UnfoldBooleanWidget,
     )
     leave_out = ValuesField(
-        label=_("Leave out rows"),
+        label=_("Leave out rows where"),
         help_text=_(
-            "One column per line: status = cancelled, failed. Nothing after = means empty."
+            "One column per line, such as status = cancelled, failed. Nothing after = means empty."
         ),
     )
-    take_only = ValuesField(label=_("Take only rows"), help_text=_("As above: country = PT, ES."))
+    take_only = ValuesField(
+        label=_("Import only rows where"), help_text=_("Same format, such as country = PT, ES.")
+    )
     kinds = ValuesField(
-        label=_("Meaning of event kinds"),
-        help_text=_("One per line: refund = return. Other values are kinds by themselves."),
+        label=_("Event kinds in the file"),
+        help_text=_("One per line, such as refund = return. Other values are used as they are."),
+    )
+    return_column = forms.ChoiceField(
+        label=_("Column that marks returns"), required=False, widget=UnfoldAdminSelectWidget
+    )
+    return_prefix = forms.CharField(
+        label=_("Returns begin with"),
+        required=False,
+        max_length=40,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Rows whose cell in that column begins with this are returns."),
     )
     consented = forms.MultipleChoiceField(
         label=_("Everyone in the file has consented to"),
@@ -199,6 +208,8 @@ class MappingForm(forms.Form):
         "create_campaigns": {"contacts"},
         "country": {"customers", "events", "contacts", "suppressions"},
         "kinds": {"events"},
+        "return_column": {"events"},
+        "return_prefix": {"events"},
         "consented": {"customers"},
         "ignore": {"customers", "events"},
     }
@@ -231,6 +242,8 @@ class MappingForm(forms.Form):
             "file_made_at": timezone.localtime(made_at).strftime("%Y-%m-%dT%H:%M:%S"),
         }
         columns = [(column, column) for column in preview.columns]
+        if "return_column" in self.fields:
+            self.fields["return_column"].choices = [("", "–"), *columns]  # type: ignore[attr-defined]
         if "ignore" in self.fields:
             self.fields["ignore"].choices = columns  # type: ignore[attr-defined]
         for name, label, is_required in preview.fields:
@@ -262,10 +275,9 @@ class MappingForm(forms.Form):
         shown, said = self.preview.format, self.cleaned_data
         sheet = said.get("sheet") or shown.sheet
         line = said.get("header_line") or shown.n_head_lines
-        if sheet == shown.sheet and line == shown.n_head_lines:
-            return {}
-        is_line_meant = line != shown.n_head_lines
-        return {"sheet": sheet} | ({"header_line": str(line)} if is_line_meant else {})
+        if line != shown.n_head_lines:
+            return {"sheet": sheet, "header_line": str(line)}
+        return {"sheet": sheet} if sheet != shown.sheet else {}
 
     @property
     def mapping_fields(self) -> list[forms.BoundField]:
@@ -297,8 +309,6 @@ class MappingForm(forms.Form):
             choices["kinds"] = {cell: "".join(kinds) for cell, kinds in said["kinds"].items()}
         for name in ("ignore", "consented"):
             choices[name] = tuple(said.get(name, ()))
-        # Returns by a prefix are known of an export or an earlier import; there is no field.
-        choices |= {name: getattr(self.preview.options, name) for name in RETURNS}
         return ImportOptions(**choices)
 
 

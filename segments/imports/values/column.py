@@ -10,35 +10,11 @@ from dataclasses import dataclass, field
 
 UNKNOWN = ""  # the spelling of a cell that says that the value is not known
 # What people write for it where a date, a country and the like is asked.
-UNKNOWN_WORDS = frozenset(
-    (
-        *(
-            "-",
-            "--",
-            "–",
-            "—",
-            "?",
-            "n/a",
-            "n.a.",
-            "na",
-            "nil",
-            "none",
-            "null",
-            "unknown",
-            "not known",
-        ),
-        *("unspecified", "not specified", "not set", "(not set)", "(no value)", "unbekannt"),
-        *(
-            "inconnu",
-            "inconnue",
-            "desconocido",
-            "desconhecido",
-            "sconosciuto",
-            "onbekend",
-            "nieznany",
-        ),
-    )
-)
+UNKNOWN_WORDS = {
+    *("-", "--", "–", "—", "?", "(not set)", "(no value)", "not known", "not set", "not specified"),
+    *("n/a", "n.a.", "na", "nan", "nil", "none", "null", "unknown", "unspecified", "unbekannt"),
+    *("inconnu", "inconnue", "desconocido", "desconhecido", "sconosciuto", "onbekend", "nieznany"),
+}
 
 
 @dataclass(frozen=True)

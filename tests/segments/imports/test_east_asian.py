@@ -12,6 +12,7 @@ from segments.models import Customer
 CHINESE = "客户编号,姓,名\n1,王,小明\n2,李,晓红\n3,张,建国\n4,欧阳,婷婷\n"
 TAIWANESE = "編號,姓,名\n1,王,小明\n2,李,曉紅\n3,張,建國\n4,歐陽,婷婷\n"
 JAPANESE = "番号,姓,名\n1,山田,太郎\n2,佐藤,花子\n3,スズキ,イチロー\n"
+KATAKANA = "ﾊﾞﾝｺﾞｳ,ﾅﾏｴ\n1,ﾔﾏﾀﾞ ﾀﾛｳ\n2,ｻﾄｳ ﾊﾅｺ\n3,ｽｽﾞｷ ｲﾁﾛｰ\n"
 KOREAN = "번호,이름,도시\n1,김민수,서울특별시\n2,이영희,부산광역시\n3,박지훈,대구\n"
 
 
@@ -22,6 +23,10 @@ KOREAN = "번호,이름,도시\n1,김민수,서울특별시\n2,이영희,부산�
         (TAIWANESE, "big5"),
         (JAPANESE, "cp932"),
         (JAPANESE, "euc_jp"),
+        (KATAKANA, "cp932"),
+        (CHINESE * 50, "utf-16-le"),
+        (JAPANESE, "utf-16-be"),
+        ("客户编号姓名" * 20 + ",上海上海\n" + "王小明李晓红" * 20 + ",北京\n", "utf-16-le"),
         (KOREAN, "cp949"),
     ],
 )

@@ -9,6 +9,7 @@ from django.urls import reverse
 from segments.imports.admin.import_forms import options_in_words
 from segments.imports.import_file import run_import
 from segments.models import FileConsents, ImportJob
+from tests.segments.importing import filled_in, uploaded
 
 pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
@@ -18,32 +19,18 @@ def data_dir(settings, tmp_path):
     settings.DATA_DIR = tmp_path
 
 
-def uploaded(client, text, kind="events"):
-    """The address of the preview of a file."""
-    content = text if isinstance(text, bytes) else text.encode()
-    file = SimpleUploadedFile("file.csv", content)
-    answer = client.post(reverse("admin:segments_importjob_add"), {"kind": kind, "file": file})
-    return answer.url
-
-
-def said(page, **changes):
-    """The preview's form as it is filled in."""
-    form = page.context["form"]
-    values = {name: form.initial.get(name, "") for name in form.fields}
-    return {name: value for name, value in values.items() if value} | changes
-
-
 def test_an_open_order_of_day_and_month_is_asked_before_the_import(admin_client):
-    address = uploaded(admin_client, "customer,date\nanna,03/04/2025\nanna,05/04/2025\n")
+    text = "customer,date\nanna,03/04/2025\nanna,05/04/2025\n"
+    address = uploaded(admin_client, text, kind="events")
     page = admin_client.get(address)
     assert "it is not clear which number is the day" in page.text
     assert "not clear" in page.text
 
-    page = admin_client.post(address, said(page, confirm="1"))
+    page = admin_client.post(address, filled_in(page, confirm="1"))
     assert page.status_code == 200
     assert not ImportJob.objects.exists()
 
-    answer = admin_client.post(address, said(page, dates="mdy", confirm="1"))
+    answer = admin_client.post(address, filled_in(page, dates="mdy", confirm="1"))
     assert answer.status_code == 302
     assert ImportJob.objects.get().options["dates"] == "mdy"
 
@@ -57,7 +44,7 @@ def test_a_preview_shows_how_columns_are_read_and_which_cells_are_left_out(admin
     assert "“n/a” is not a valid phone number." in page.text
 
     address = page.request["PATH_INFO"]
-    answer = admin_client.post(address, said(page, strict="True", empty="clear", confirm="1"))
+    answer = admin_client.post(address, filled_in(page, strict="True", empty="clear", confirm="1"))
     assert answer.status_code == 302
     options = ImportJob.objects.get().options
     assert (options["strict"], options["empty"]) == (True, "clear")
@@ -119,9 +106,9 @@ def test_a_file_says_what_it_says_as_of_when_its_browser_saw_it_changed(admin_cl
     page = admin_client.get(address)
     assert page.context["form"].initial["file_made_at"] == "2026-03-01T09:00:00"
 
-    late = admin_client.post(address, said(page, file_made_at="2999-01-01T00:00", confirm="1"))
+    late = admin_client.post(address, filled_in(page, file_made_at="2999-01-01T00:00", confirm="1"))
     assert "The time is in the future." in late.text
-    admin_client.post(address, said(page, file_made_at="2026-02-01T08:30:00", confirm="1"))
+    admin_client.post(address, filled_in(page, file_made_at="2026-02-01T08:30:00", confirm="1"))
     job = ImportJob.objects.get()
     assert job.file_made_at == datetime(2026, 2, 1, 8, 30, tzinfo=UTC)
     run_import(job)
@@ -148,9 +135,12 @@ def test_an_encoding_that_is_not_clear_is_asked_before_the_import(admin_client):
     assert "The encoding is not clear" in page.text
     assert "cp949 (1,김민)" in page.text
 
-    assert admin_client.post(address, said(page, confirm="1")).status_code == 200
+    assert admin_client.post(address, filled_in(page, confirm="1")).status_code == 200
     assert not ImportJob.objects.exists()
-    assert admin_client.post(address, said(page, encoding="cp949", confirm="1")).status_code == 302
+    assert (
+        admin_client.post(address, filled_in(page, encoding="cp949", confirm="1")).status_code
+        == 302
+    )
     assert ImportJob.objects.get().encoding == "cp949"
 
 
@@ -162,7 +152,7 @@ SHOPIFY = (
 
 
 def test_a_preview_says_what_an_export_is_and_sets_it_up(admin_client):
-    page = admin_client.get(address := uploaded(admin_client, SHOPIFY))
+    page = admin_client.get(address := uploaded(admin_client, SHOPIFY, kind="events"))
     assert "Recognised as Shopify: orders." in page.text
     form = page.context["form"].initial
     assert (form["map_amount"], form["source"]) == ("Total", "shopify")
@@ -170,7 +160,7 @@ def test_a_preview_says_what_an_export_is_and_sets_it_up(admin_client):
     assert "pending = order_pending" in form["kinds"]
     assert page.context["preview"].n_left_out == 1
 
-    changed = said(page, leave_out="Financial Status = ,pending", confirm="1")
+    changed = filled_in(page, leave_out="Financial Status = ,pending", confirm="1")
     assert admin_client.post(address, changed).status_code == 302
     job = ImportJob.objects.get()
     assert job.options["leave_out"] == {"Financial Status": ["", "pending"]}
@@ -179,6 +169,18 @@ def test_a_preview_says_what_an_export_is_and_sets_it_up(admin_client):
     as_is = admin_client.get(f"{address}?as_is=1")
     assert as_is.context["form"].initial["source"] == "file"
     assert "Recognised as" not in as_is.text
+
+
+def test_how_returns_are_marked_is_shown_and_can_be_changed(admin_client):
+    head = "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID"
+    text = f"{head}\nC1,A,1,2026-01-05 08:26,2.55,17850\n"
+    page = admin_client.get(address := uploaded(admin_client, text, kind="events"))
+    form = page.context["form"].initial
+    assert (form["return_column"], form["return_prefix"]) == ("InvoiceNo", "C")
+    assert form["map_amount"] == "Quantity"
+
+    admin_client.post(address, filled_in(page, return_prefix="R", confirm="1"))
+    assert ImportJob.objects.get().options["return_prefix"] == "R"
 
 
 def test_an_export_of_another_kind_is_named(admin_client):
@@ -190,12 +192,12 @@ def test_a_file_with_the_headings_of_an_earlier_one_is_set_up_like_it(admin_clie
     text = "Kundennr,Mails\n1,ja\n"
     address = uploaded(admin_client, text, kind="customers")
     page = admin_client.get(address)
-    chosen = said(page, map_external_id="Kundennr", map_consent_email="Mails", confirm="1")
+    chosen = filled_in(page, map_external_id="Kundennr", map_consent_email="Mails", confirm="1")
     admin_client.post(address, chosen)
     run_import(ImportJob.objects.get())
 
     page = admin_client.get(uploaded(admin_client, text, kind="customers"))
-    assert "Columns and settings are those of the import of file.csv" in page.text
+    assert "Columns and settings are taken from the import of file.csv" in page.text
     assert page.context["preview"].mapping == {
         "external_id": "Kundennr",
         "consent_email": "Mails",
@@ -204,8 +206,9 @@ def test_a_file_with_the_headings_of_an_earlier_one_is_set_up_like_it(admin_clie
 
 @pytest.mark.parametrize("line", ["cancelled", "= cancelled", "No such column = x"])
 def test_rows_to_leave_out_that_make_no_sense_are_refused(admin_client, line):
-    page = admin_client.get(address := uploaded(admin_client, "customer,date\nanna,2026-01-01\n"))
-    page = admin_client.post(address, said(page, leave_out=line, confirm="1"))
+    address = uploaded(admin_client, "customer,date\nanna,2026-01-01\n", kind="events")
+    page = admin_client.get(address)
+    page = admin_client.post(address, filled_in(page, leave_out=line, confirm="1"))
     assert page.status_code == 200
     assert not ImportJob.objects.exists()
     assert "status = cancelled." in page.text or "has no column" in page.text

@@ -4,10 +4,8 @@ import zipfile
 from datetime import UTC, date, datetime, time
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.urls import reverse
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from segments.errors import ImportRefused
@@ -16,7 +14,15 @@ from segments.imports.import_file import create_import, run_import
 from segments.imports.preview_file import preview_file
 from segments.models import Customer, Event, ImportJob
 from tests.factories import make_customer
-from tests.segments.importing import NOW, counts, import_text, rejected, warned
+from tests.segments.importing import (
+    NOW,
+    counts,
+    filled_in,
+    import_text,
+    rejected,
+    uploaded,
+    warned,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -190,6 +196,34 @@ def test_a_damaged_workbook_and_a_bomb_are_refused(saved, tmp_path):
         detect_format(bomb)
 
 
+def test_more_shared_text_than_memory_should_hold_is_refused(saved, monkeypatch):
+    path = saved({"A": [["id"], ["1"]]})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("xl/sharedStrings.xml", b"<sst/>".ljust(101))
+    monkeypatch.setattr("segments.imports.read_workbook.MAX_SHARED", 100)
+    with pytest.raises(ImportRefused, match="too much text to be read"):
+        detect_format(path)
+
+
+def test_merged_cells_count_once_and_percentages_are_numbers(saved, tmp_path):
+    path = saved({"A": [["id", "note", "share"], ["1", "both", 0.25], ["2", None, 0.5]]})
+    workbook = load_workbook(path)
+    workbook["A"].merge_cells("B2:B3")
+    workbook["A"]["C2"].number_format = "0%"
+    workbook.save(path)
+    imported(path)
+    attributes = Customer.objects.order_by("external_id").values_list("attributes", flat=True)
+    assert list(attributes) == [{"note": "both", "share": 0.25}, {"share": 0.5}]
+
+
+def test_a_suppression_list_may_be_a_workbook(saved):
+    customer = make_customer(email="gone@example.com")
+    job = imported(saved({"A": [["email"], ["gone@example.com"]]}), kind="suppressions")
+    assert counts(job) == (1, 1, 0, 0, 0)
+    customer.refresh_from_db()
+    assert customer.suppressed_channels == ["email"]
+
+
 def test_a_csv_file_has_no_sheets(tmp_path):
     (tmp_path / "file.csv").write_text("id\n1\n")
     with pytest.raises(ImportRefused, match="no sheets"):
@@ -239,31 +273,19 @@ def test_the_line_of_the_headings_can_be_said(tmp_path):
         call_command("import_customers", str(tmp_path / "file.csv"), "--header-line=9")
 
 
-def uploaded(client, path):
-    file = SimpleUploadedFile(path.name, path.read_bytes())
-    form = {"kind": "customers", "file": file}
-    return client.post(reverse("admin:segments_importjob_add"), form).url
-
-
-def said(page, **changes):
-    form = page.context["form"]
-    values = {name: form.initial.get(name, "") for name in form.fields}
-    return {name: value for name, value in values.items() if value} | changes
-
-
 def test_another_sheet_is_chosen_in_the_preview(admin_client, saved):
     path = saved(
         {"Old": [["id"], ["1"]], "New": [["Report"], [], ["id", "email"], ["2", "b@x.de"]]}
     )
-    page = admin_client.get(address := uploaded(admin_client, path))
+    page = admin_client.get(address := uploaded(admin_client, path.read_bytes()))
     assert page.context["form"].initial["sheet"] == "Old"
 
-    answer = admin_client.post(address, said(page, sheet="New", confirm="1"))
+    answer = admin_client.post(address, filled_in(page, sheet="New", confirm="1"))
     assert not ImportJob.objects.exists()  # its columns are others
     page = admin_client.get(answer.url)
     assert page.context["preview"].columns == ("id", "email")
     assert page.context["form"].initial["header_line"] == 3
-    admin_client.post(answer.url, said(page, confirm="1"))
+    admin_client.post(answer.url, filled_in(page, confirm="1"))
     run_import(ImportJob.objects.get())
     assert Customer.objects.get().email == "b@x.de"
 
@@ -271,12 +293,12 @@ def test_another_sheet_is_chosen_in_the_preview(admin_client, saved):
 def test_another_line_of_headings_is_chosen_in_the_preview(admin_client, tmp_path):
     path = tmp_path / "file.csv"
     path.write_text("id,email,x\na,b,c\nid,email,country\n1,a@example.com,PT\n")
-    page = admin_client.get(address := uploaded(admin_client, path))
+    page = admin_client.get(address := uploaded(admin_client, path.read_bytes()))
     assert page.context["form"].initial["header_line"] == 1
-    answer = admin_client.post(address, said(page, header_line="3", confirm="1"))
+    answer = admin_client.post(address, filled_in(page, header_line="3", confirm="1"))
     page = admin_client.get(answer.url)
     assert page.context["preview"].columns == ("id", "email", "country")
-    admin_client.post(answer.url, said(page, confirm="1"))
+    admin_client.post(answer.url, filled_in(page, confirm="1"))
     assert counts(run_import(ImportJob.objects.get())) == (1, 1, 0, 0, 0)
 
     assert admin_client.get(f"{address}?header_line=99&sheet=x").status_code == 200
