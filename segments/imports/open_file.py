@@ -33,7 +33,7 @@ class OpenFile:
     """Reads a file from its beginning to its end, once.
 
     `sha256` and `n_bytes_read` speak of the bytes on disk, also where the file is packed. Of a
-    workbook, `chunks` are the lines of a sheet, by default of the first that is not empty.
+    workbook, `chunks` are the lines of a sheet, by default of the first with a table.
     """
 
     def __init__(self, path: Path, *, sheet: str = "") -> None:

@@ -52,9 +52,15 @@ def sheet_names(path: Path) -> tuple[str, ...]:
 
 
 def first_sheet(path: Path) -> str:
-    """The first sheet with a cell in it, else the first."""
+    """The first sheet with a table: a cover has one column. Else the first with a cell."""
     names = sheet_names(path)
-    return next((name for name in names if any(csv_chunks(path, name))), names[0])
+    with_cells = [(name, head) for name in names if (head := next(csv_chunks(path, name), b""))]
+    tables = (name for name, head in with_cells if _is_table(head.decode()))
+    return next(tables, with_cells[0][0] if with_cells else names[0])
+
+
+def _is_table(text: str) -> bool:
+    return any(len(row) > 1 for row in csv.reader(text.splitlines()))
 
 
 def csv_chunks(

@@ -71,7 +71,7 @@ class ImportCommand(FiguresCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", help="The file: CSV, plain or gzip, or a workbook (.xlsx).")
         parser.add_argument(
-            "--sheet", default="", help="Sheet of a workbook (default: the first with cells)."
+            "--sheet", default="", help="Sheet of a workbook (default: the first with a table)."
         )
         parser.add_argument(
             "--header-line",

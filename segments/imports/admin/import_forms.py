@@ -271,7 +271,11 @@ class MappingForm(forms.Form):
         return moment
 
     def other_table(self) -> dict[str, str]:
-        """The sheet and line of headings, where others were chosen than those that are shown."""
+        """The sheet and header line, where others were chosen than those that are shown.
+
+        Nothing else has to be filled in for that: the columns of another table are others.
+        """
+        self.full_clean()
         shown, said = self.preview.format, self.cleaned_data
         sheet = said.get("sheet") or shown.sheet
         line = said.get("header_line") or shown.n_head_lines

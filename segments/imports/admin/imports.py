@@ -170,10 +170,10 @@ class ImportJobAdmin(ReadOnlyAdmin):
             shown = preview_file(file, kind, at=at, as_is=as_is)
         moment = datetime.fromtimestamp(made_at, UTC)
         form = MappingForm(request.POST or None, kind=kind, preview=shown, made_at=moment)
+        if request.method == "POST" and (other := form.other_table()):
+            return redirect(f"{request.path}?{urlencode(other)}")
         if request.method == "POST" and form.is_valid():
             said = form.cleaned_data
-            if other := form.other_table():  # its columns are others: begin anew
-                return redirect(f"{request.path}?{urlencode(other)}")
             how = table | {"encoding": said.get("encoding", "")}
             try:
                 options, mapping = form.options(), form.mapping()

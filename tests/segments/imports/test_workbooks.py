@@ -142,6 +142,13 @@ def test_the_first_sheet_with_cells_is_taken_or_the_one_that_is_chosen(saved, ca
         call_command("import_customers", str(path), "--sheet=Newest")
 
 
+def test_a_cover_is_passed_over(saved):
+    path = saved({"Cover": [["Customers, all"]], "Data": [["id", "email"], ["1", "a@x.de"]]})
+    assert preview_file(path, "customers", at=NOW).format.sheet == "Data"
+    path = saved({"Cover": [["Spring"]], "Ids": [["id"], ["1"]]})
+    assert preview_file(path, "customers", at=NOW).format.sheet == "Cover"
+
+
 def test_a_hidden_sheet_is_not_offered(saved):
     path = saved({"Shown": [["id"], ["1"]]})
     workbook = Workbook()
@@ -275,7 +282,10 @@ def test_the_line_of_the_headings_can_be_said(tmp_path):
 
 def test_another_sheet_is_chosen_in_the_preview(admin_client, saved):
     path = saved(
-        {"Old": [["id"], ["1"]], "New": [["Report"], [], ["id", "email"], ["2", "b@x.de"]]}
+        {
+            "Old": [["shop", "city"], ["1", "Porto"]],  # without a column that is required
+            "New": [["Report"], [], ["id", "email"], ["2", "b@x.de"]],
+        }
     )
     page = admin_client.get(address := uploaded(admin_client, path.read_bytes()))
     assert page.context["form"].initial["sheet"] == "Old"
