@@ -60,7 +60,7 @@ def opt_out() -> str:
     A no, or nothing, is no consent.
     """
     says_no = words(dict.fromkeys(NEGATIONS, "false"))
-    return f"CASE WHEN {{x}} IS NOT NULL AND ({says_no}) IS NULL THEN true END"
+    return f"CASE WHEN {{x}} IS NOT NULL THEN coalesce({says_no}, true) END"
 
 
 def channels_of(plan: ImportPlan) -> list[str]:

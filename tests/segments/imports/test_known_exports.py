@@ -406,8 +406,9 @@ def test_rows_are_left_out_or_taken_by_a_columns_value(imported):
 )
 def test_an_opt_out_is_a_withdrawal_unless_it_is_a_plain_no(imported, cell, holds):
     imported("customers", "id,email_consent\nanna,yes\n", "--made-at=2026-01-01T00:00Z")
-    imported("customers", f"id,email_opt_out\nanna,{cell}\n")
+    figures = imported("customers", f"id,email_opt_out\nanna,{cell}\n", "--strict")
     assert customers("consents") == [(["email"] if holds else [],)]
+    assert (figures["n_rejected"], figures["n_warnings"]) == (0, 0)
 
 
 def test_a_day_under_a_heading_of_utc_is_that_of_the_organisation(imported):
