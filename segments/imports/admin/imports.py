@@ -49,7 +49,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         "unchanged",
         "rejected",
         "left_out",
-        "warnings",
+        "n_cells_warned",
         "kept_withdrawn",
         "created_at",
         "created_by",
@@ -104,7 +104,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         return number(job.n_left_out)
 
     @admin.display(description=gettext_lazy("warnings"), ordering="n_warnings")
-    def warnings(self, job: ImportJob) -> str:
+    def n_cells_warned(self, job: ImportJob) -> str:
         return number(job.n_warnings)
 
     @admin.display(description=gettext_lazy("kept withdrawn"), ordering="n_kept_withdrawn")

@@ -64,6 +64,8 @@ def test_the_page_of_an_import_lists_cells_that_could_not_be_read(admin_client, 
     )
     page = admin_client.get(reverse("admin:segments_importjob_change", args=[job.pk]))
     assert "2: “n/a”" in page.text
+    listed = admin_client.get(reverse("admin:segments_importjob_changelist")).text
+    assert "n_cells" not in listed.replace("n_cells_warned", "")  # a number, no JSON
 
 
 def words(kind, **options):
