@@ -16,3 +16,7 @@ class CustomerRefused(SegmentError):
 
 class SplitRefused(SegmentError):
     """A micro-segment cannot be split, or a split cannot be undone."""
+
+
+class MergeRefused(SegmentError):
+    """Two customers cannot be merged, or a merge cannot be undone."""

@@ -21,7 +21,11 @@ LAYERS = ["optiengine.lib", *APPS, "optiengine", "optiengine.lab"]
 # is next to the rooms (models, errors ...) is below them all, but for what wires them together.
 ROOMS = {
     "segments": [{"rules"}, {"state"}, {"customers"}, {"events"}, {"imports"}],
-    "journeys": [{"maps", "learning", "delivery"}, {"decisions"}, {"explain", "jobs", "signups"}],
+    "journeys": [
+        {"maps", "learning", "delivery"},
+        {"decisions"},
+        {"explain", "jobs", "signups", "merges"},
+    ],
 }
 OUTER = {"admin", "api", "tasks", "management", "hooks", "apps", "pages", "tracking"}
 MAX_MODULES = 25

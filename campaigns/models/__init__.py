@@ -2,7 +2,7 @@
 
 from campaigns.models.action import Action
 from campaigns.models.approval import Approval
-from campaigns.models.arm import Arm, ArmMembership, ArmPlan
+from campaigns.models.arm import Arm, ArmChange, ArmMembership, ArmPlan
 from campaigns.models.campaign import Campaign, Tag
 from campaigns.models.capacity import CapacityLimit
 from campaigns.models.follow_up import FollowUp, FollowUpOn
@@ -14,6 +14,7 @@ __all__ = [
     "Action",
     "Approval",
     "Arm",
+    "ArmChange",
     "ArmMembership",
     "ArmPlan",
     "Campaign",

@@ -73,3 +73,32 @@ class ArmMembership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id}: {self.get_arm_display()}"
+
+
+class ArmChange(models.Model):
+    """A customer's arm from a day on where it is not the one that was drawn: records were merged.
+
+    The newest one up to a day holds on that day; before, that of the membership.
+    """
+
+    customer = models.ForeignKey(
+        "segments.Customer", models.CASCADE, related_name="+", verbose_name=_("customer")
+    )
+    plan = models.ForeignKey(
+        ArmPlan, models.PROTECT, related_name="changes", verbose_name=_("plan")
+    )
+    arm = models.CharField(_("group"), max_length=9, choices=Arm)
+    since = models.DateField(_("since"))
+
+    class Meta:
+        verbose_name = _("change of group")
+        verbose_name_plural = _("changes of group")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "plan", "since"], name="one_change_of_arm_a_day"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {self.get_arm_display()}"

@@ -5,6 +5,7 @@ from journeys.models.capacity import CapacityAccount, CapacityUse
 from journeys.models.contact import Contact, Outcome
 from journeys.models.decision import Decision
 from journeys.models.delivery import ChannelRoute, Delivery, RouteMinute
+from journeys.models.evidence_cut import EvidenceCut
 from journeys.models.journey_map import JourneyMap, MapVersion
 from journeys.models.learning import UpliftDay, UpliftModelVersion, UpliftScaling, UpliftTotal
 from journeys.models.live_decision import LiveDecision
@@ -31,6 +32,7 @@ __all__ = [
     "DecisionChunk",
     "DecisionRun",
     "Delivery",
+    "EvidenceCut",
     "JourneyMap",
     "LiveDecision",
     "MapCursor",

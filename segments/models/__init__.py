@@ -3,6 +3,7 @@
 from segments.models.clv_model import ClvModel
 from segments.models.consent import ConsentSource, ConsentStatement, FileConsents
 from segments.models.customer import Customer
+from segments.models.customer_merge import CustomerMerge
 from segments.models.event import Event, EventCorrection, EventKind
 from segments.models.event_cursor import EventCursor
 from segments.models.exchange_rate import ExchangeRate
@@ -26,6 +27,7 @@ __all__ = [
     "ConsentSource",
     "ConsentStatement",
     "Customer",
+    "CustomerMerge",
     "CustomerState",
     "Event",
     "EventCorrection",

@@ -1,0 +1,192 @@
+"""Two records that are one person become one, and two again, while nobody decides about them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from campaigns.models import ArmChange, ArmMembership, ArmPlan
+from journeys.decisions.save_decisions import next_contact_id
+from journeys.locks import lock_blocks
+from journeys.models import EvidenceCut
+from optiengine.lib.days import day_of
+from segments.customers.shared_addresses import READING
+from segments.customers.suppress_addresses import mark_customer
+from segments.errors import MergeRefused
+from segments.models import Customer, CustomerMerge, Organisation
+from segments.models.customer import PROFILE
+from segments.models.customer_merge import UNDO_PERIOD
+
+ATTRIBUTE = "attributes."  # before the name of an attribute that was taken over
+Maker = AbstractBaseUser | None
+
+
+@transaction.atomic
+def merge_customers(kept: Customer, alias: Customer, *, at: datetime, by: Maker) -> CustomerMerge:
+    """From now on both records are one person, who is decided for under the kept one's number.
+
+    What the kept record lacks is taken over from the other. Where the two are in different arms,
+    that of the older record holds from the next day on, and what both got up to now is no
+    evidence. Raises MergeRefused.
+    """
+    with _nobody_decides(kept.pk, alias.pk) as mark:
+        kept, alias = _locked(kept.pk), _locked(alias.pk)
+        _expect_mergeable(kept, alias)
+        merge = CustomerMerge.objects.create(
+            alias=alias, kept=kept, mark=mark, merged_at=at, merged_by=by
+        )
+        merge.taken_over = _take_over(kept, alias, at=at)
+        merge.save(update_fields=["taken_over"])
+        _settle_arms(merge, at=at)
+    return merge
+
+
+@transaction.atomic
+def undo_merge(merge: CustomerMerge, *, at: datetime, by: Maker) -> CustomerMerge:
+    """Make them two again, each with what was stored under its own number. Raises MergeRefused.
+
+    Details that were taken over go, unless one of the records says something else by now. Records
+    that had been in different arms have their own again from the next day on.
+    """
+    with _nobody_decides(merge.kept_id, merge.alias_id) as mark:
+        merge = CustomerMerge.objects.select_for_update().get(pk=merge.pk)
+        if merge.undone_mark is not None:
+            raise MergeRefused(_("This merge was undone before."))
+        if at >= merge.merged_at + UNDO_PERIOD:
+            raise MergeRefused(
+                _("A merge can be undone for %d days. This one is older.") % UNDO_PERIOD.days
+            )
+        kept, alias = _locked(merge.kept_id), _locked(merge.alias_id)
+        if kept.erased_at is not None or alias.erased_at is not None:
+            raise MergeRefused(_("This person was erased, so the merge cannot be undone."))
+        merge.undone_mark, merge.undone_at, merge.undone_by = mark, at, by
+        merge.save(update_fields=["undone_mark", "undone_at", "undone_by"])
+        _give_back(merge, kept, alias, at=at)
+        _separate_arms(merge, at=at)
+    return merge
+
+
+@contextmanager
+def _nobody_decides(*customer_ids: int) -> Iterator[int]:
+    """While no decision is being made; gives the number that parts those before and after.
+
+    The locks of the blocks come first and that of reading second, as for those who decide: under
+    them no smaller number of a message is still to come, and nobody has drawn a greater one.
+    """
+    lock_blocks(Customer(pk=pk).block for pk in customer_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock({READING})")
+    yield next_contact_id()
+
+
+def _locked(pk: int) -> Customer:
+    return Customer.objects.select_for_update(no_key=True).get(pk=pk)
+
+
+def _expect_mergeable(kept: Customer, alias: Customer) -> None:
+    if kept.pk == alias.pk:
+        raise MergeRefused(_("A customer cannot be merged with itself."))
+    for customer in (kept, alias):
+        if customer.erased_at is not None:
+            raise MergeRefused(_("%s was erased and cannot be merged.") % customer)
+    in_force = CustomerMerge.objects.filter(undone_mark=None)
+    if merge := in_force.filter(alias__in=[kept, alias]).select_related("kept", "alias").first():
+        raise MergeRefused(
+            _("%(alias)s is already merged into %(kept)s.")
+            % {"alias": merge.alias, "kept": merge.kept}
+        )
+    if in_force.filter(kept=alias).exists():
+        raise MergeRefused(
+            _("Other records are merged into %s. Keep this one, or undo those merges first.")
+            % alias
+        )
+
+
+def _take_over(kept: Customer, alias: Customer, *, at: datetime) -> list[str]:
+    """Fill what the kept record does not say; returns the names."""
+    taken = [
+        name
+        for name, nothing in PROFILE.items()
+        if name != "attributes" and getattr(kept, name) == nothing != getattr(alias, name)
+    ]
+    for name in taken:
+        setattr(kept, name, getattr(alias, name))
+    missing = alias.attributes.keys() - kept.attributes.keys()
+    kept.attributes |= {name: alias.attributes[name] for name in missing}
+    _save(kept, [*taken, "attributes"], at=at)
+    return [*taken, *sorted(ATTRIBUTE + name for name in missing)]
+
+
+def _give_back(merge: CustomerMerge, kept: Customer, alias: Customer, *, at: datetime) -> None:
+    names = []
+    for name in merge.taken_over:
+        if name.startswith(ATTRIBUTE):
+            key = name.removeprefix(ATTRIBUTE)
+            if key in kept.attributes and kept.attributes[key] == alias.attributes.get(key):
+                del kept.attributes[key]
+        elif getattr(kept, name) == getattr(alias, name):
+            setattr(kept, name, PROFILE[name])
+            names.append(name)
+    _save(kept, [*names, "attributes"], at=at)
+
+
+def _save(customer: Customer, names: list[str], *, at: datetime) -> None:
+    customer.save(update_fields=[*names, "updated_at"])
+    mark_customer(customer, at=at)
+
+
+def _settle_arms(merge: CustomerMerge, *, at: datetime) -> None:
+    """The older record's arm holds for both, wherever they were in different ones."""
+    older, younger = sorted((merge.kept, merge.alias), key=lambda row: (row.created_at, row.pk))
+    today = _day(at)
+    differing = [
+        (plan, arm)
+        for plan, arm in _arms_of(older, today).items()
+        if _arms_of(younger, today).get(plan, arm) != arm
+    ]
+    for plan, arm in differing:
+        _change_arm(merge.kept, plan, arm, at=at)
+    if differing:
+        _cut_evidence(merge, mark=merge.mark, at=at)
+
+
+def _separate_arms(merge: CustomerMerge, *, at: datetime) -> None:
+    """Each has the arm that was drawn for it, if the merge had changed one of them."""
+    if not EvidenceCut.objects.filter(merge=merge).exists():
+        return
+    for customer in (merge.kept, merge.alias):
+        for membership in ArmMembership.objects.filter(customer=customer).select_related("plan"):
+            _change_arm(customer, membership.plan, membership.arm, at=at)
+    assert merge.undone_mark is not None
+    _cut_evidence(merge, mark=merge.undone_mark, at=at)
+
+
+def _arms_of(customer: Customer, on: date) -> dict[ArmPlan, str]:
+    """By plan, as of a day."""
+    memberships = ArmMembership.objects.filter(customer=customer).select_related("plan")
+    arms = {membership.plan: membership.arm for membership in memberships}
+    changes = ArmChange.objects.filter(customer=customer, since__lte=on).select_related("plan")
+    return arms | {change.plan: change.arm for change in changes.order_by("since")}
+
+
+def _change_arm(customer: Customer, plan: ArmPlan, arm: str, *, at: datetime) -> None:
+    """From the next day on: today's decisions and their replays have the arm of this morning."""
+    ArmChange.objects.update_or_create(
+        customer=customer, plan=plan, since=_day(at) + timedelta(days=1), defaults={"arm": arm}
+    )
+
+
+def _cut_evidence(merge: CustomerMerge, *, mark: int, at: datetime) -> None:
+    members = CustomerMerge.objects.filter(Q(pk=merge.pk) | Q(kept=merge.kept, undone_mark=None))
+    for customer_id in {merge.kept_id, *members.values_list("alias_id", flat=True)}:
+        EvidenceCut.objects.create(
+            customer_id=customer_id, merge=merge, below=mark, up_to=at, noted_on=_day(at)
+        )
+
+
+def _day(at: datetime) -> date:
+    return day_of(at, Organisation.current().time_zone)

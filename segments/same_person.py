@@ -1,0 +1,58 @@
+"""Records that are one person, in SQL: what is stored under either number counts for both.
+
+Everything stays under the number that it came with (see CustomerMerge); queries join by what is
+here. `person_of` is for queries that read everybody, `SAME_PERSON` for those that look up one
+customer after the other.
+"""
+
+from dataclasses import dataclass
+
+from segments.models import CustomerMerge
+
+IN_FORCE = "m.undone_mark IS NULL"  # of a merge m, at present
+# The same as a decision saw it: its watermark is a number of the ledger that marks are drawn from.
+IN_FORCE_AT = "m.mark < {watermark} AND (m.undone_mark IS NULL OR m.undone_mark >= {watermark})"
+ALIASES = f"SELECT m.alias_id FROM segments_customermerge m WHERE {IN_FORCE}"
+
+# All numbers of the person whom a customer is, themselves first, as int8[]. For `= ANY(...)`, which
+# uses an index; two looks into an index that is empty where nobody was merged.
+SAME_PERSON = f"""
+(ARRAY[{{customer}}] || ARRAY(
+    SELECT m.alias_id FROM segments_customermerge m
+    WHERE m.kept_id = {{customer}} AND {IN_FORCE}
+    UNION ALL
+    SELECT other.id FROM segments_customermerge m
+    CROSS JOIN LATERAL (
+        SELECT m.kept_id AS id
+        UNION ALL
+        SELECT o.alias_id FROM segments_customermerge o
+        WHERE o.kept_id = m.kept_id AND o.alias_id <> m.alias_id AND o.undone_mark IS NULL
+    ) other
+    WHERE m.alias_id = {{customer}} AND {IN_FORCE}
+))
+"""
+
+
+@dataclass(frozen=True)
+class Person:
+    """How a query finds out whose a row is: `join` goes behind its table, `id` is the kept number.
+
+    The merge is called `merged` there.
+    """
+
+    join: str
+    id: str
+
+
+def person_of(customer: str) -> Person:
+    """customer : the column of a row that says whose it is, as e.customer_id.
+
+    Where nobody is merged, the query stays what it was.
+    """
+    if not CustomerMerge.objects.filter(undone_mark=None).exists():
+        return Person("", customer)
+    return Person(
+        f"LEFT JOIN segments_customermerge merged ON merged.alias_id = {customer} "
+        "AND merged.undone_mark IS NULL",
+        f"coalesce(merged.kept_id, {customer})",
+    )
