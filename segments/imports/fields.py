@@ -16,7 +16,7 @@ from segments import ids
 from segments.addresses import BLANK_CLASS, INVISIBLE_CLASS, MIXED_SCRIPTS_PATTERN
 from segments.imports.values.amounts import Amounts
 from segments.imports.values.column import Reader
-from segments.imports.values.currencies import Currencies, currency_codes
+from segments.imports.values.currencies import Currencies, currency_codes, heading_currency
 from segments.imports.values.moments import Moments
 from segments.imports.values.yes_no import NO, YES
 from segments.shapes import EARLIEST_BIRTH, EMAIL, EMAIL_IDNA, KIND, MAX_KIND, PHONE, YEARLESS
@@ -82,6 +82,7 @@ class Field:
     max_length: int | None = None
     respelling: "Respelling | None" = None
     is_moment: bool = False  # where it has no zone, its column's heading may say UTC
+    is_money: bool = False  # its column's heading may name the currency
 
     def sql(self, x: str) -> str:
         return self.reading.replace("{x}", x)
@@ -91,7 +92,10 @@ class Field:
         return strict or self.decides_row or self.is_required
 
     def answers_to(self, header: str) -> bool:
-        return normal(header) in {normal(self.name), *self.aliases}
+        names = {normal(header)}
+        if self.is_money:
+            names.add(normal(heading_currency(header, "")[1]))
+        return not names.isdisjoint({normal(self.name), *self.aliases})
 
 
 def normal(header: str) -> str:
@@ -314,11 +318,11 @@ def cents_of_product(left: str, right: str) -> str:
     return f"(SELECT {cents} FROM (SELECT {product} AS p) m)"
 
 
-def amounts_as_written(mark: str, home: str) -> Respelling:
+def amounts_as_written(mark: str, home: str, *, spells_home: bool = False) -> Respelling:
     """Amounts in other spellings than plain digits with a point; home : our currency."""
 
     def reader() -> Reader:
-        return Amounts(mark, home=home)
+        return Amounts(mark, home=home, spells_home=spells_home)
 
     # A decimal comma that somebody named makes each point a question of its own.
     pattern = r"^[+-]?[0-9]{1,13}$" if mark == "," else AMOUNT
@@ -336,8 +340,9 @@ def currencies_as_written(home: str) -> Respelling:
 
 def whole_number(low: int, high: int) -> str:
     return (
-        r"CASE WHEN {x} ~ '^[+-]?[0-9]{1,15}$' "
-        f"THEN CASE WHEN ({{x}})::bigint BETWEEN {low} AND {high} THEN ({{x}})::bigint END END"
+        r"CASE WHEN {x} ~ '^[+-]?[0-9]{1,15}(\.0{1,2})?$' "
+        f"THEN CASE WHEN ({{x}})::numeric BETWEEN {low} AND {high} "
+        "THEN ({x})::numeric::bigint END END"
     )
 
 

@@ -46,7 +46,8 @@ from segments.imports.spec import (
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, as_written, count, reject
-from segments.imports.values.currencies import currency_codes
+from segments.imports.values.column import Unclear
+from segments.imports.values.currencies import currency_codes, heading_currency
 from segments.shapes import EARLIEST_EVENT, MAX_CENTS
 
 CONTENT = ("customer", "kind", "occurred_at", "amount_cents", "properties")
@@ -59,6 +60,8 @@ def event_fields(plan: ImportPlan) -> list[Field]:
     if column and column not in plan.cells:
         left, right = (plan.cells[part] for part in factors(column))
         amount = read.cents_of_product(left, right)
+    says_currency = "currency" in plan.used or bool(heading_currencies(plan))
+    money = read.amounts_as_written(options.decimal, plan.currency, spells_home=says_currency)
     return [
         *customer_name_fields(plan, (*CUSTOMER_ID_ALIASES, "customerexternalid")),
         Field(
@@ -89,7 +92,8 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("“%s” is not a valid amount. Use at most two decimals."),
             ("value", "revenue", "total"),
             decides_row=True,
-            respelling=read.amounts_as_written(options.decimal, plan.currency),
+            respelling=money,
+            is_money=True,
         ),
         Field(
             "refunded",
@@ -98,7 +102,8 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("“%s” is not a valid amount. Use at most two decimals."),
             ("refundedamount", "amountrefunded", "totalrefunded"),
             decides_row=True,
-            respelling=read.amounts_as_written(options.decimal, plan.currency),
+            respelling=money,
+            is_money=True,
         ),
         Field(
             "amount_cents",
@@ -168,11 +173,26 @@ def _cents(plan: ImportPlan) -> str:
 
 
 def _currencies(plan: ImportPlan) -> list[str]:
-    """SQL of the currencies that a row may name: behind its amounts, and in a column."""
-    columns = [*factors(plan.mapping.get("amount", "")), plan.mapping.get("refunded", "")]
-    cells = [plan.cells[column] for column in columns if column in plan.cells]
+    """SQL of the currencies that a row may name: behind its amounts, in a column, in headings."""
+    columns = money_columns(plan)
+    cells = [plan.cells[column] for column in columns]
     named = [f"nullif(split_part({cell}, ' ', 2), '')" for cell in cells if cell in plan.respelt]
-    return [*named, *(["s.currency"] if "currency" in plan.used else [])]
+    named += ["s.currency"] if "currency" in plan.used else []
+    headings = heading_currencies(plan)
+    if not named and headings == {plan.currency}:
+        return []
+    return named + [f"{quote(code)}::text" for code in sorted(headings)]
+
+
+def heading_currencies(plan: ImportPlan) -> set[str]:
+    """Those that the headings of amounts name."""
+    named = [heading_currency(column, plan.currency)[0] for column in money_columns(plan)]
+    return {code for code in named if isinstance(code, str) and code}
+
+
+def money_columns(plan: ImportPlan) -> list[str]:
+    columns = [*factors(plan.mapping.get("amount", "")), plan.mapping.get("refunded", "")]
+    return [column for column in columns if column in plan.cells]
 
 
 def _cents_at_home(plan: ImportPlan) -> str:
@@ -213,6 +233,10 @@ def options_problem(plan: ImportPlan) -> str:
     column = plan.options.return_column
     if column and column not in plan.cells:
         return _("The file has no column “%s” to identify returns.") % column
+    for name in money_columns(plan):
+        if isinstance(heading_currency(name, plan.currency)[0], Unclear):
+            sentence = _("The currency in the heading “%s” is not clear. Use a code such as USD.")
+            return sentence % name
     return ""
 
 

@@ -138,6 +138,9 @@ def unclear(why: Unclear) -> str:
         "order_differs": _("“%(cell)s” contradicts the column's order of day and month."),
         "mark": _("“%(cell)s” could be thousands or decimals. Choose the decimal mark."),
         "mark_differs": _("“%(cell)s” contradicts the column's decimal mark."),
+        "debit": _(
+            "“%(cell)s”: it is not clear whether CR and DR add or subtract. Use a minus sign."
+        ),
         "currency": _("The currency of “%(cell)s” is not clear. Use a code such as USD."),
     }[why.code]
 

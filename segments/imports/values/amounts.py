@@ -10,22 +10,33 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from segments.imports.values.column import Reader, Spelling, Unclear, majority
 from segments.imports.values.currencies import currency_code
 
 BLANKS = re.compile(r"[\s\u00a0\u202f\u2009\u2007]+")
-SIGNS = str.maketrans({"−": "-", "–": "-", "—": "-", "’": "'", "‘": "'", "´": "'", "٫": "."})
+SIGNS = str.maketrans(
+    {"−": "-", "–": "-", "—": "-", "’": "'", "‘": "'", "´": "'", "٫": ".", "٬": "'"}
+)
 # 5,- and 5. are whole numbers, whose mark says what the decimal mark is.
 NO_CENTS = re.compile(r"(?<=\d)(?<![.,]\d)(?<![.,]\d\d)([.,])-{0,2}(?=\s?[^\d\s.,-]*$)")
+SIGN = r"[^\d\s.,'+()-]+\.?"  # of a currency
+# $(3.00) and (3.00) USD: the currency outside of the brackets that say minus.
+OUTSIDE = re.compile(rf"^(?P<before>{SIGN})?\s?\((?P<inside>[^()]+)\)\s?(?P<after>{SIGN})?$")
+# What a sheet of accounts shows for zero: -, EUR -, -,-- €.
+DASH = re.compile(rf"^(?P<before>{SIGN})?\s?--?(?:[.,]--?)?\s?(?P<after>{SIGN})?$")
 AMOUNT = re.compile(
-    r"^(?P<open>\()?\s?(?P<minus>[+-])?\s?(?P<before>[^\d\s.,'+()-]+\.?)?\s?(?P<minus2>[+-])?\s?"
+    rf"^(?P<open>\()?\s?(?P<minus>[+-])?\s?(?P<before>{SIGN})?\s?(?P<minus2>[+-])?\s?"
     r"(?P<number>\d(?:[\d.,' ]*\d)?|[.,]\d+)"
-    r"\s?(?P<after>[^\d\s.,'+()-]+\.?)?\s?(?P<minus3>[+-])?(?P<close>\))?$"
+    rf"\s?(?P<after>{SIGN})?\s?(?P<minus3>[+-])?(?P<close>\))?$"
 )
 GROUPS = re.compile(r"^\d{1,3}(?:,\d{3})+$")
 INDIAN_GROUPS = re.compile(r"^\d{1,2}(?:,\d\d)+,\d{3}$")
 MAX_DIGITS = 13
+MAX_DECIMALS = 9
+DEBIT_OR_CREDIT = {"CR", "DR"}  # of which books which adds is a matter of the books
+MARKED_AS_TEXT = re.compile(r"""^(?:'([^']+)|="([^"]*)")$""")  # for a spreadsheet
 MARKS = {".": "point", ",": "comma"}
 
 
@@ -48,11 +59,14 @@ class Written:
 
 class Amounts(Reader):
     """mark : the decimal mark, where somebody has said so; auto: by the column. home : the
-    organisation's currency."""
+    organisation's currency. spells_home : whether a spelling says that it is in this currency where
+    the cell does, because the file says elsewhere what its amounts are in.
+    """
 
-    def __init__(self, mark: str, *, home: str) -> None:
+    def __init__(self, mark: str, *, home: str, spells_home: bool = False) -> None:
         self._given_mark = mark
         self._home = home
+        self._spells_home = spells_home
         self._n_cells = {".": 0, ",": 0}  # that show this to be the decimal mark
         self._n_open = 0
 
@@ -99,6 +113,8 @@ class Amounts(Reader):
         written = _written(cell)
         if written is None:
             return None
+        if any(sign.rstrip(".").upper() in DEBIT_OR_CREDIT for sign in written.currencies):
+            return Unclear("debit")
         currency = self._currency(written.currencies)
         if not isinstance(currency, str):
             return currency
@@ -106,7 +122,8 @@ class Amounts(Reader):
         if not isinstance(number, str):
             return number
         sign = "-" if written.is_negative and number.strip("0.") else ""
-        return sign + number + (f" {currency}" if currency != self._home else "")
+        is_named = currency != self._home or (self._spells_home and written.currencies)
+        return sign + number + (f" {currency}" if is_named else "")
 
     def _currency(self, signs: tuple[str, ...]) -> Spelling:
         codes = [currency_code(sign, self._home) for sign in signs]
@@ -132,8 +149,11 @@ class Amounts(Reader):
 
 def _plain(whole: str, decimals: str) -> str | None:
     whole = whole.lstrip("0") or "0"
-    if len(whole) > MAX_DIGITS or len(decimals) > 9:
+    if len(whole) > MAX_DIGITS:
         return None
+    if len(decimals) > MAX_DECIMALS:  # 12.340000000000002, as programs write a binary fraction
+        rounded = Decimal(f"{whole}.{decimals}").quantize(Decimal(10) ** -MAX_DECIMALS)
+        whole, _point, decimals = str(rounded).partition(".")
     decimals += "0" if len(decimals) == 3 else ""
     return f"{whole}.{decimals}" if decimals else whole
 
@@ -141,6 +161,13 @@ def _plain(whole: str, decimals: str) -> str | None:
 def _written(cell: str) -> Written | None:
     """An amount in its parts; None where it is none."""
     cell = BLANKS.sub(" ", cell if cell.isascii() else _plain_signs(cell)).strip()
+    if marked := MARKED_AS_TEXT.match(cell):
+        cell = marked[1] or marked[2]
+    if dash := DASH.match(cell):
+        return Written(Number("0"), False, tuple(filter(None, dash.groups())))
+    if outside := OUTSIDE.match(cell):
+        cell = "({before}{inside} {after})".format(**outside.groupdict(""))
+        cell = cell.replace(" )", ")")
     match = AMOUNT.match(NO_CENTS.sub(r"\g<1>00", cell))
     if match is None or bool(match["open"]) != bool(match["close"]):
         return None

@@ -1,10 +1,13 @@
 """Currencies: ISO 4217 codes, and the signs that stand for them."""
 
+import re
 from functools import lru_cache
 
 import pycountry
+from babel import Locale
 
 from segments.imports.values.column import Reader, Spelling, Unclear
+from segments.imports.values.countries import plain
 
 # A sign of several currencies is the organisation's if that is one of them, else the first, unless
 # that is a guess: then it is not clear.
@@ -55,6 +58,14 @@ SIGNS = {
     "EURO": ("EUR",),
     "EUROS": ("EUR",),
 }
+IN_BRACKETS = re.compile(r"[(\[{]\s*([^)\]}]+?)\s*[)\]}]")
+# Codes that a heading may have without brackets: others are words, such as ALL, TOP and TRY.
+OF_HEADINGS = {
+    *("AED", "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS"),
+    *("INR", "JPY", "KRW", "MXN", "NOK", "NZD", "PLN", "RON", "RUB", "SAR", "SEK", "SGD", "THB"),
+    *("TWD", "UAH", "USD", "ZAR"),
+}
+METALS = {"XAU", "XAG", "XPT", "XPD"}
 MAIN = {"$", "£"}  # signs that mean their first currency wherever nothing else is said
 
 
@@ -68,12 +79,38 @@ def currency_code(sign: str, home: str) -> str | Unclear | None:
     sign = sign.strip().rstrip(".").upper()
     if sign in currency_codes() or sign == home:
         return sign
+    if sign[:3] in currency_codes() and sign[3:] in SIGNS:  # USD$
+        return sign[:3]
     codes = SIGNS.get(sign, ())
     if home in codes:
         return home
     if len(codes) == 1 or sign in MAIN:
         return codes[0]
     return Unclear("currency") if codes else None
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    """In English, singular: us dollar."""
+    names = Locale.parse("en").currencies
+    codes = currency_codes() - METALS
+    return {plain(name): code for code, name in names.items() if code in codes}
+
+
+def heading_currency(heading: str, home: str) -> tuple[str | Unclear, str]:
+    """The currency that a heading names, or nothing, and the heading without it.
+
+    Amount (USD), amount_usd, Total in €.
+    """
+    for match in IN_BRACKETS.finditer(heading):
+        if code := currency_code(match[1], home):
+            return code, " ".join((heading[: match.start()] + heading[match.end() :]).split())
+    head, blank, last = re.sub(r"[\s_-]+", " ", heading).strip().rpartition(" ")
+    is_sign = last == "$" or not (last.isascii() or last.isalnum())
+    is_code = last.upper() in OF_HEADINGS or is_sign
+    if blank and is_code and (code := currency_code(last, home)):
+        return code, head.removesuffix(" in")
+    return "", heading
 
 
 class Currencies(Reader):
@@ -83,4 +120,6 @@ class Currencies(Reader):
         self._home = home
 
     def spell_one(self, cell: str) -> Spelling:
-        return currency_code(cell, self._home)
+        name = plain(cell)
+        named = _names().get(name) or _names().get(name.removesuffix("s"))
+        return currency_code(cell, self._home) or named

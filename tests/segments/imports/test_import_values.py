@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.core.management import CommandError, call_command
 
+from segments.errors import ImportRefused
 from segments.imports.preview_file import preview_file
 from segments.models import Customer, Event, ExchangeRate, Organisation
 from tests.segments.importing import NOW, counts, import_text, rejected, warned
@@ -270,6 +271,24 @@ def test_a_currency_column_says_what_the_amount_is_in(tmp_path):
         8: "amount: The row names two currencies, USD and SEK.",
     }
     assert Event.objects.get(external_id="3").properties == {"Currency": "sek"}
+
+
+def test_a_heading_says_what_the_amounts_are_in(tmp_path):
+    ExchangeRate.objects.create(currency="USD", valid_from=date(2026, 1, 5), rate="0.5")
+    job, amounts = import_amounts(tmp_path, "10.00", "€10.00", columns="Amount (USD)")
+    assert amounts == {2: 500}
+    assert rejected(job) == {3: "amount: The row names two currencies, EUR and USD."}
+
+    _job, amounts = import_amounts(tmp_path, "10.00", columns="total_eur")
+    assert amounts == {2: 1_000}
+    with pytest.raises(ImportRefused, match="currency in the heading “Amount"):
+        import_amounts(tmp_path, "10.00", columns="Amount (¥)")
+
+
+def test_whole_cents_may_have_decimals_of_zero(tmp_path):
+    job, amounts = import_amounts(tmp_path, "1250.0", "-7.00", "7.5", columns="amount_cents")
+    assert amounts == {2: 1_250, 3: -7}
+    assert list(rejected(job)) == [4]
 
 
 def test_an_exchange_rate_is_kept_in_the_admin(admin_client):

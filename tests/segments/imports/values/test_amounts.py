@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from segments.imports.values.amounts import Amounts
 from segments.imports.values.column import Unclear
-from segments.imports.values.currencies import Currencies
+from segments.imports.values.currencies import Currencies, heading_currency
 
 
 def spell(*cells, mark="auto", home="EUR", n_plain=0):
@@ -55,6 +55,27 @@ def spell(*cells, mark="auto", home="EUR", n_plain=0):
         ("−3.00", "-3.00"),
         ("(0.00)", "0.00"),
         ("007", "7"),
+        ("$(3.00)", "-3.00 USD"),
+        ("(3.00) USD", "-3.00 USD"),
+        ("€ (1.234,50)", "-1234.50"),
+        ("-", "0"),
+        ("EUR -", "0"),
+        ("-,-- €", "0"),
+        ("$ -   ", "0 USD"),
+        ("–", "0"),
+        ("'12.50", "12.50"),
+        ('="12.50"', "12.50"),
+        ("'-1.234,50", "-1234.50"),
+        ("12.340000000000002", "12.340000000"),
+        ("19.999999999999996", "20.000000000"),
+        ("0,1200000000001", "0.120000000"),
+        ("USD$ 12.50", "12.50 USD"),
+        ("١٬٢٣٤٫٥٠", "1234.50"),
+        ("12.50 CR", Unclear("debit")),
+        ("DR 12.50", Unclear("debit")),
+        ("$(3.00", None),
+        ("(3.00) (4.00)", None),
+        ("EUR", None),
         ("12 kr", Unclear("currency")),
         ("5.50 $ EUR", None),
         ("5 apples", None),
@@ -123,12 +144,34 @@ def test_a_sign_of_several_currencies_is_the_organisations():
     assert spell("$5.50", home="CAD")[1] == ["5.50"]
     assert spell("12 kr", home="NOK")[1] == ["12"]
     assert spell("£5", home="EUR")[1] == ["5 GBP"]
-    assert Currencies("EUR").spell(["usd", "€", "¥", "gold"]) == [
+    assert Currencies("EUR").spell(["usd", "€", "¥", "gold", "US Dollars"]) == [
         "USD",
         "EUR",
         Unclear("currency"),
         None,
+        "USD",
     ]
+
+
+@pytest.mark.parametrize(
+    ("heading", "currency", "rest"),
+    [
+        ("Amount (USD)", "USD", "Amount"),
+        ("Total [£] net", "GBP", "Total net"),
+        ("amount_usd", "USD", "amount"),
+        ("Total in €", "EUR", "Total"),
+        ("Umsatz EUR", "EUR", "Umsatz"),
+        ("Price $", "USD", "Price"),
+        ("Price (¥)", Unclear("currency"), "Price"),
+        ("Total all", "", "Total all"),  # lek is no word of headings
+        ("Grand Total (Base)", "", "Grand Total (Base)"),
+        ("Order #", "", "Order #"),
+        ("amount", "", "amount"),
+        ("USD", "", "USD"),
+    ],
+)
+def test_a_heading_may_name_the_currency(heading, currency, rest):
+    assert heading_currency(heading, "EUR") == (currency, rest)
 
 
 def written(cents, mark, group, style):
