@@ -5,6 +5,7 @@ here. `person_of` is for queries that read everybody, `SAME_PERSON` for those th
 customer after the other.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from segments.models import CustomerMerge
@@ -44,15 +45,22 @@ class Person:
     id: str
 
 
-def person_of(customer: str) -> Person:
+def person_of(customer: str, *, always: bool = False) -> Person:
     """customer : the column of a row that says whose it is, as e.customer_id.
 
-    Where nobody is merged, the query stays what it was.
+    Where nobody is merged, the query stays what it was; not with `always`, for a text that is kept
+    while merges come.
     """
-    if not CustomerMerge.objects.filter(undone_mark=None).exists():
+    if not always and not CustomerMerge.objects.filter(undone_mark=None).exists():
         return Person("", customer)
     return Person(
-        f"LEFT JOIN segments_customermerge merged ON merged.alias_id = {customer} "
-        "AND merged.undone_mark IS NULL",
+        f"LEFT JOIN (SELECT m.alias_id, m.kept_id FROM segments_customermerge m WHERE {IN_FORCE}) "
+        f"merged ON merged.alias_id = {customer}",
         f"coalesce(merged.kept_id, {customer})",
     )
+
+
+def kept_numbers(customer_ids: Iterable[int]) -> dict[int, int]:
+    """By number of those who are merged into another record: that one's."""
+    merges = CustomerMerge.objects.filter(undone_mark=None, alias__in=set(customer_ids))
+    return dict(merges.values_list("alias_id", "kept_id"))

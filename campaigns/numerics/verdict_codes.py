@@ -43,6 +43,7 @@ class Verdict(IntEnum):
     UNKNOWN_FEATURE = 18  # the state does not hold one that the target group asks for
     REPEATED_TOO_SOON = 20
     SHARED_ADDRESS = 21  # somebody else with the address got the day's message through the channel
+    MERGED = 22  # into another record of the same person, who is decided for under that one
     OUTRANKED = 30
     # Kinds of limits: see `limit_code`.
     CAPPED = 1000
@@ -58,6 +59,7 @@ NOT_FACTS = (
     Verdict.SERIES_NOT_OPEN,
     Verdict.REPEATED_TOO_SOON,
     Verdict.SHARED_ADDRESS,
+    Verdict.MERGED,
     Verdict.OUTRANKED,
 )
 

@@ -89,6 +89,8 @@ class VerdictWords:
                 return _("Another customer with the same address got today's message: %s.") % (
                     self._channel(action)
                 )
+            case Verdict.MERGED:
+                return _("This record is merged into another one, which is decided for instead.")
             case Verdict.OUTRANKED:
                 return _("Possible, but a campaign with a higher priority was chosen.")
             case Verdict.CAPPED:

@@ -1,6 +1,7 @@
 """What customers got before, as arrays: the crossing from the contact ledger to the limits."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
@@ -18,6 +19,7 @@ from campaigns.numerics.history_needs import (
     own_history_days,
 )
 from campaigns.numerics.rulebook import Rulebook
+from journeys.decisions.merged_records import MergedRecords
 from journeys.decisions.numerics.sharing import Sharing
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
@@ -34,7 +36,7 @@ SELECT k.customer_id, k.campaign_id, k.takes_slot, k.counted, k.transactional,
            SELECT FROM segments_event e
            JOIN campaigns_campaign c ON c.id = k.campaign_id
            JOIN campaigns_goal g ON g.id = c.goal_id
-           WHERE e.customer_id = k.customer_id AND e.kind = g.event_kind
+           WHERE {theirs} AND e.kind = g.event_kind
              AND e.occurred_at >= k.reserved_at
              AND e.occurred_at < least(k.reserved_at + make_interval(days => g.window_days),
                                        %(day_start)s::timestamptz)
@@ -76,7 +78,16 @@ WHERE d.customer_id {theirs} AND {left_since}
 # For one customer, the server keeps one plan for all: over the months' partitions planning
 # takes longer than the reading.
 THEIRS, ONES = "BETWEEN %(first)s AND %(last)s", "= %(first)s"
-OTHERS = "= ANY(%(others)s)"  # who share an address with one of them
+RECORDS = "= ANY(%(records)s)"  # of certain persons, who may have several
+# Whose events say whether a contact was responded to.
+EVENTS_OF_RECORD = "e.customer_id = k.customer_id"
+EVENTS_OF_PERSON = """
+e.customer_id IN (
+    SELECT p.record FROM unnest(%(records)s::int8[], %(persons)s::int8[]) AS p (record, person)
+    WHERE p.person = (
+        SELECT o.person FROM unnest(%(records)s::int8[], %(persons)s::int8[]) AS o (record, person)
+        WHERE o.record = k.customer_id))
+"""
 LEFT_AT = "greatest(d.attempted_at, CASE WHEN d.sent_at < %(at)s THEN d.sent_at END)"
 LEFT = "d.attempted_at < %(at)s AND d.status IN ('attempting', 'sent', 'unknown')"
 DAY_LEFT = "(k.moment AT TIME ZONE %(zone)s::text)::date"
@@ -109,7 +120,7 @@ class HistoryQuery:
     tags: tuple[int, ...]
     text: sql.Composed
     text_of_one: sql.Composed  # for a single customer
-    text_of_others: sql.Composed  # with the channels that have addresses
+    text_of_records: sql.Composed  # of certain persons, with the channels that have addresses
 
     @classmethod
     def of(cls, book: Rulebook, *, as_sent: bool = False) -> Self:
@@ -158,15 +169,17 @@ class HistoryQuery:
             contacts = sql.SQL(AS_SENT if as_sent else AS_PLANNED)
             kept = sql.SQL(KEPT).format(theirs=sql.SQL(theirs))
             chosen = contacts.format(theirs=sql.SQL(theirs), kept=kept, **wanted)
-            texts.append(sql.SQL(HISTORY).format(contacts=chosen, **columns))
+            of_record = sql.SQL(EVENTS_OF_RECORD)
+            texts.append(sql.SQL(HISTORY).format(contacts=chosen, theirs=of_record, **columns))
         with_addresses = [
             _flag("k.channel = {}", channel, f"sent by {channel}") for channel in address_fields()
         ]
         columns["flags"] = sql.SQL("").join([*flags, *with_addresses])
         contacts = sql.SQL(AS_SENT if as_sent else AS_PLANNED)
-        kept = sql.SQL(KEPT).format(theirs=sql.SQL(OTHERS))
-        chosen = contacts.format(theirs=sql.SQL(OTHERS), kept=kept, **wanted)
-        texts.append(sql.SQL(HISTORY).format(contacts=chosen, **columns))
+        kept = sql.SQL(KEPT).format(theirs=sql.SQL(RECORDS))
+        chosen = contacts.format(theirs=sql.SQL(RECORDS), kept=kept, **wanted)
+        of_person = sql.SQL(EVENTS_OF_PERSON)
+        texts.append(sql.SQL(HISTORY).format(contacts=chosen, theirs=of_person, **columns))
         return cls(channels, tags, *texts)
 
     def read(
@@ -178,6 +191,7 @@ class HistoryQuery:
         at: datetime,
         zone: str,
         sharing: Sharing | None = None,
+        merged: MergedRecords | None = None,
     ) -> History:
         """Contacts of a batch that can still matter: sends and withheld ones alike, but for those
         released before.
@@ -187,7 +201,7 @@ class HistoryQuery:
         customer_ids : (n,) ascending. watermark : contacts and releases of this id or later are
         left out, which is how a replay sees what the run saw. at : the moment of decision, on the
         day as_of of the organisation's zone. sharing : what others with the same address got
-        through it is added.
+        through it is added. merged : what customers got under other numbers is theirs.
         """
         params = {
             "as_of": as_of,
@@ -207,8 +221,10 @@ class HistoryQuery:
         known = row < len(customer_ids)
         known[known] = customer_ids[row[known]] == columns["customer_id"][known]
         columns = {name: values[known] for name, values in columns.items()}
+        if merged and (persons := merged.persons(customer_ids.tolist())):
+            columns = self._with_records(columns, persons, [*NAMES, *flags], params)
         history = History(
-            customer=row[known],
+            customer=np.searchsorted(customer_ids, columns["customer_id"]),
             campaign_id=columns["campaign_id"],
             by_channel={channel: columns[f"channel {channel}"] for channel in self.channels},
             by_tag={tag: columns[f"tag {tag}"] for tag in self.tags},
@@ -221,9 +237,37 @@ class HistoryQuery:
         )
         if sharing is None or not sharing.others:
             return history
-        return self._with_others(history, sharing, params)
+        return self._with_others(history, sharing, merged or MergedRecords(), params)
 
-    def _with_others(self, history: History, sharing: Sharing, params: dict[str, Any]) -> History:
+    def _with_records(
+        self,
+        columns: dict[str, NDArray[Any]],
+        persons: Mapping[int, Sequence[int]],
+        names: Sequence[str],
+        params: dict[str, Any],
+    ) -> dict[str, NDArray[Any]]:
+        """The columns with all that persons of several records got, under the kept numbers."""
+        others = ~np.isin(columns["customer_id"], list(persons))
+        theirs = self._read_records(persons, names, params)
+        return {name: np.concatenate([columns[name][others], theirs[name]]) for name in names}
+
+    def _read_records(
+        self, persons: Mapping[int, Sequence[int]], names: Sequence[str], params: dict[str, Any]
+    ) -> dict[str, NDArray[Any]]:
+        """What persons got under any of their numbers; customer_id is then the person's.
+
+        persons : the numbers of each one's records.
+        """
+        pairs = [(record, pk) for pk, records in persons.items() for record in records]
+        person_of = dict(pairs)
+        numbers = {"records": [*person_of], "persons": [*person_of.values()]}
+        theirs = read_columns(self.text_of_records, names, {**params, **numbers})
+        whose = [person_of[record] for record in theirs["customer_id"].tolist()]
+        return {**theirs, "customer_id": np.array(whose, dtype=np.int64)}
+
+    def _with_others(
+        self, history: History, sharing: Sharing, merged: MergedRecords, params: dict[str, Any]
+    ) -> History:
         """With what others got through the addresses that they share with customers of the batch.
 
         It has no campaign, so that only limits of a channel count it.
@@ -231,8 +275,8 @@ class HistoryQuery:
         sent_by = {channel: f"sent by {channel}" for channel in address_fields()}
         flags = [f"channel {c}" for c in self.channels] + [f"tag {t}" for t in self.tags]
         names = [*NAMES, *flags, *sent_by.values()]
-        params = {**params, "others": sharing.other_ids}
-        theirs = read_columns(self.text_of_others, names, params)
+        persons = {pk: [pk] for pk in sharing.other_ids} | merged.persons(sharing.other_ids)
+        theirs = self._read_records(persons, names, params)
         rows_of: dict[int, list[int]] = defaultdict(list)
         for index, pk in enumerate(theirs["customer_id"].tolist()):
             rows_of[pk].append(index)

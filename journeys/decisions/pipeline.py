@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from campaigns.models import Arm
 from campaigns.numerics.time_zones import main_zones
-from campaigns.numerics.verdict_codes import Codes
+from campaigns.numerics.verdict_codes import Codes, Verdict, block
 from campaigns.numerics.verdicts import Facts, fact_verdicts, limit_verdicts
 from campaigns.services.load_arms import load_arms
+from journeys.decisions.merged_records import load_merged
 from journeys.decisions.numerics.arbitration import Choice, arbitrate
 from journeys.decisions.numerics.occasion import DAILY, Occasion
 from journeys.decisions.numerics.sharing import MailboxesOfToday, Sharing
@@ -73,8 +74,15 @@ def with_limit_verdicts(
     inputs: RunInputs, judged: JudgedBatch, *, watermark: int, at: datetime | None = None
 ) -> JudgedBatch:
     """With the verdicts of the customers' own limits and the slot's cost, from contacts below the
-    watermark. at : the moment of decision, by default the run's."""
+    watermark. at : the moment of decision, by default the run's.
+
+    Records that are merged into another get nothing under their own number.
+    """
     batch, book, at = judged.batch, inputs.book, at or inputs.run.decided_at
+    others = judged.sharing.other_ids if judged.sharing else []
+    merged = load_merged(batch.customer_ids, others, watermark=watermark)
+    codes = judged.codes.copy()
+    block(codes, merged.are_merged(batch.customer_ids)[:, None], Verdict.MERGED)
     history = inputs.history.read(
         inputs.run.as_of,
         batch.customer_ids,
@@ -82,9 +90,10 @@ def with_limit_verdicts(
         at=at,
         zone=inputs.time_zone,
         sharing=judged.sharing,
+        merged=merged,
     )
     zones = main_zones(batch.time_zones, batch.countries, inputs.time_zone)
-    codes = limit_verdicts(book, judged.codes, history, zones, at=at)
+    codes = limit_verdicts(book, codes, history, zones, at=at)
     worth = with_slot_cost(judged.worth, book, codes, history, zones, at=at)
     return replace(judged, codes=codes, worth=worth)
 

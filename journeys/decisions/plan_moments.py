@@ -29,6 +29,7 @@ from optiengine.lib.columns import read_columns
 from optiengine.lib.moments import utc64
 from segments.channels import inbound_channels
 from segments.models import Organisation
+from segments.same_person import SAME_PERSON
 
 HORIZON = timedelta(hours=24)  # within which a customer's best hour is looked for
 LOOK_BACK = timedelta(days=180)  # engagement that is learned from
@@ -38,15 +39,17 @@ HOUR = np.timedelta64(1, "h")
 
 # The population is a sample by hash: the same customers for every worker.
 ENGAGEMENT = """
-SELECT e.customer_id, c.time_zone, c.country,
+SELECT c.id AS customer_id, c.time_zone, c.country,
        (extract(epoch FROM e.occurred_at) * 1000000)::int8 AS occurred_at
-FROM segments_customer c JOIN segments_event e ON e.customer_id = c.id
+FROM segments_customer c JOIN segments_event e ON {theirs}
 WHERE {whose} AND e.kind = ANY({kinds}) AND e.occurred_at >= {since} AND e.occurred_at < {until}
 """
 SAMPLE = """
 hashint8(c.id) % (SELECT 1 + count(*) / {n} FROM segments_customer)::int = 0
 """
 NAMES = ["customer_id", "time_zone", "country", "occurred_at"]
+OF_RECORD = "e.customer_id = c.id"
+OF_PERSON = f"e.customer_id = ANY({SAME_PERSON.format(customer='c.id')})"
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def _best(
     moments = np.concatenate([[start], next_hour + np.arange(n_hours) * HOUR])
     customers, customer = np.unique(chosen.customer_ids[rows], return_inverse=True)
     whose = sql.SQL("c.id = ANY({}::int8[])").format(customers.tolist())
-    engagement = _engagement(whose, at)
+    engagement = _engagement(whose, at, theirs=sql.SQL(OF_PERSON))
     of_customers = profiles(
         population(at.astimezone(UTC).date(), time_zone),
         np.searchsorted(customers, engagement["customer_id"]),
@@ -143,13 +146,15 @@ def _best(
 def population(day: date, time_zone: str) -> Population:
     """Everybody's profile before a day: all that is decided on it asks for the same one."""
     at = datetime.combine(day, time(), UTC)
-    engagement = _engagement(sql.SQL(SAMPLE).format(n=N_SAMPLED), at)
+    engagement = _engagement(sql.SQL(SAMPLE).format(n=N_SAMPLED), at, theirs=sql.SQL(OF_RECORD))
     return fit_population(engagement["customer_id"], _hours(engagement, time_zone))
 
 
-def _engagement(whose: sql.Composable, at: datetime) -> dict[str, NDArray[Any]]:
+def _engagement(
+    whose: sql.Composable, at: datetime, *, theirs: sql.Composable
+) -> dict[str, NDArray[Any]]:
     query = sql.SQL(ENGAGEMENT).format(
-        whose=whose, kinds=list(KINDS), since=at - LOOK_BACK, until=at
+        whose=whose, theirs=theirs, kinds=list(KINDS), since=at - LOOK_BACK, until=at
     )
     return read_columns(query, NAMES)
 

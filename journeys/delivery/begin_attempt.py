@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db import connection, transaction
@@ -20,6 +21,7 @@ from segments.channels import ADDRESS_FIELDS, address_field
 from segments.customers.shared_addresses import SharedBy, lock_shared_addresses
 from segments.customers.suppress_addresses import SUPPRESSED_SQL
 from segments.models.customer import KEY_COLUMNS
+from segments.same_person import SAME_PERSON
 
 Row = dict[str, Any]
 HELD_FOR = timedelta(minutes=5)  # then a message is asked again whether what holds it is over
@@ -70,8 +72,8 @@ REFUSALS = [
 ]
 CASES = " ".join(f"WHEN {condition} THEN {code:d}" for condition, code in REFUSALS)
 CUSTOMERS = f"""
-SELECT DISTINCT d.customer_id FROM journeys_delivery d
-WHERE {MINE} AND d.status = %(status)s
+SELECT DISTINCT d.customer_id, {SAME_PERSON.format(customer="d.customer_id")}
+FROM journeys_delivery d WHERE {MINE} AND d.status = %(status)s
 """
 # By id, so that two who lock some of the same rows never wait in a circle.
 MESSAGES = f"""
@@ -148,12 +150,12 @@ def begin_attempt(
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         lock_customers(batch, ids)
         cursor.execute(CUSTOMERS, parameters)
-        ids_of_customers = [pk for (pk,) in cursor.fetchall()]
-        groups = lock_shared_addresses("c.id = ANY(%s)", [ids_of_customers])
+        records = dict(cursor.fetchall())
+        groups = lock_shared_addresses("c.id = ANY(%s)", [list({*chain(*records.values())})])
         cursor.execute(MESSAGES, parameters)
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        fates = _fates(batch, rows, limits, now, _neighbours(batch, groups))
+        fates = _fates(batch, rows, limits, now, _neighbours(batch, groups, records), records)
         if batch.is_repeat:
             fates = _together(fates)
         may_leave = [fate.id for fate in fates if fate.leaves]
@@ -179,15 +181,20 @@ def begin_attempt(
     return [row for row in rows if row["id"] in leaving], stopped
 
 
-def _neighbours(batch: Batch, groups: Sequence[SharedBy]) -> dict[int, list[int]]:
-    """By customer, who else is reached by the address that the batch's channel writes to."""
+def _neighbours(
+    batch: Batch, groups: Sequence[SharedBy], records: Mapping[int, Sequence[int]]
+) -> dict[int, list[int]]:
+    """By customer, who else is reached by the address that the batch's channel writes to.
+
+    records : by customer, all numbers of the person.
+    """
     field = address_field(batch.channel)
-    neighbours: dict[int, list[int]] = {}
-    for group in groups:
-        if group.address_field == field:
-            for pk in group.customer_ids:
-                neighbours[pk] = [other for other in group.customer_ids if other != pk]
-    return neighbours
+    shared = [set(group.customer_ids) for group in groups if group.address_field == field]
+    neighbours = {
+        pk: set().union(*(ids for ids in shared if not ids.isdisjoint(numbers))) - {*numbers}
+        for pk, numbers in records.items()
+    }
+    return {pk: sorted(others) for pk, others in neighbours.items() if others}
 
 
 def _fates(
@@ -196,8 +203,13 @@ def _fates(
     limits: Limits,
     now: datetime,
     neighbours: Mapping[int, Sequence[int]],
+    records: Mapping[int, Sequence[int]],
 ) -> list[Fate]:
-    """What becomes of each message, those due first first: each counts for the next ones."""
+    """What becomes of each message, those due first first: each counts for the next ones.
+
+    records : by customer, all numbers of the person; two records may have been merged after both
+    got a message that has not left yet.
+    """
     fates = []
     customers = {row["customer_id"] for row in rows}
     # Messages that are no repeat are not attempted yet.
@@ -218,7 +230,8 @@ def _fates(
         waiting, before = waiting_of(row, limits), contacted[row["customer_id"]]
         held = hold(limits, waiting, before, at=now)
         if held is None:
-            before.append(waiting.sent(now))
+            for record in records[row["customer_id"]]:
+                contacted.setdefault(record, []).append(waiting.sent(now))
             for other in neighbours.get(row["customer_id"], ()):
                 contacted.setdefault(other, []).append(waiting.sent(now, is_own=False))
             status = Delivery.Status.ATTEMPTING

@@ -13,6 +13,7 @@ from campaigns.services.load_rulebook import load_caps, load_gaps, load_quiet_ho
 from journeys.delivery.numerics.last_check import Contacted, Hold, Limit, Limits, ShutOut, Waiting
 from journeys.models import Reason, ReasonCode, make_reason
 from segments.models import Organisation
+from segments.same_person import SAME_PERSON
 
 CODES = {
     Limit.QUIET_HOURS: ReasonCode.QUIET_HOURS,
@@ -22,21 +23,25 @@ CODES = {
     Limit.DURATION: ReasonCode.COOL_DOWN,
 }
 
-# What reached the customers, at the moment it was handed over at the latest; what is being handed
-# over or may have arrived among it. And contacts without a message, unless they were released: of
-# control members, imported ones, and those who came to us.
-CONTACTED = """
-    SELECT k.customer_id, greatest(d.attempted_at, d.sent_at) AS at, k.campaign_id, k.channel,
+# What reached the customers, under any of their numbers, at the moment it was handed over at the
+# latest; what is being handed over or may have arrived among it. And contacts without a message,
+# unless they were released: of control members, imported ones, and those who came to us.
+CONTACTED = f"""
+    WITH asked AS MATERIALIZED (
+        SELECT c.id AS customer_id, p.record
+        FROM unnest(%(customers)s::bigint[]) AS c (id)
+        CROSS JOIN LATERAL unnest({SAME_PERSON.format(customer="c.id")}) AS p (record)
+    )
+    SELECT asked.customer_id, greatest(d.attempted_at, d.sent_at) AS at, k.campaign_id, k.channel,
            k.tags, k.takes_slot, k.counted, k.transactional
-    FROM unnest(%(customers)s::bigint[]) AS asked (id)
-    JOIN journeys_delivery d ON d.customer_id = asked.id AND d.attempted_at > %(since)s
+    FROM asked JOIN journeys_delivery d ON d.customer_id = asked.record
+        AND d.attempted_at > %(since)s
         AND d.status IN ('attempting', 'sent', 'unknown') AND d.id <> ALL(%(apart)s::bigint[])
     JOIN journeys_contact k ON k.id = d.contact_id AND k.as_of = d.as_of
     UNION ALL
-    SELECT k.customer_id, k.reserved_at, k.campaign_id, k.channel,
+    SELECT asked.customer_id, k.reserved_at, k.campaign_id, k.channel,
            k.tags, k.takes_slot, k.counted, k.transactional
-    FROM unnest(%(customers)s::bigint[]) AS asked (id)
-    JOIN journeys_contact k ON k.customer_id = asked.id
+    FROM asked JOIN journeys_contact k ON k.customer_id = asked.record
         AND k.reserved_at > %(since)s AND k.reserved_at <= %(now)s
     WHERE NOT EXISTS (
           SELECT FROM journeys_delivery d WHERE d.contact_id = k.id AND d.as_of = k.as_of)

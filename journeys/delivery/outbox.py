@@ -23,6 +23,7 @@ from journeys.delivery.release_contacts import release_deliveries
 from journeys.locks import lock_blocks
 from journeys.models import Reason, ReasonCode
 from segments.models.customer import BLOCK_BITS
+from segments.same_person import SAME_PERSON
 
 LEASE = "interval '60 seconds'"
 MAX_ATTEMPTS = 5
@@ -79,12 +80,15 @@ MINE = f"d.id = ANY(%(ids)s) AND d.as_of BETWEEN %(first)s AND %(last)s AND {HEL
 
 
 BLOCKS = f"""
-SELECT DISTINCT d.customer_id >> {BLOCK_BITS} FROM journeys_delivery d WHERE {MINE}
+SELECT DISTINCT p.record >> {BLOCK_BITS} FROM journeys_delivery d
+CROSS JOIN LATERAL unnest({SAME_PERSON.format(customer="d.customer_id")}) AS p (record)
+WHERE {MINE}
 """
 
 
 def lock_customers(batch: Batch, ids: Sequence[int]) -> None:
-    """Hold the blocks of these deliveries' customers until the transaction ends."""
+    """Hold the blocks of these deliveries' customers, under all their numbers, until the
+    transaction ends."""
     lock_blocks(block for (block,) in _rows(BLOCKS, batch.parameters(ids)))
 
 

@@ -213,7 +213,7 @@ class TravellerBatch:
         return True
 
     def _outcomes(self, journey: JourneyMap, travellers: list[TravellerRow]) -> dict[int, str]:
-        """Of those whose journey is over; who was erased has left, whatever else holds."""
+        """Of those whose journey is over; who is gone has left, whatever else holds."""
         exits: dict[int, str] = {}
         looked_at = [traveller for traveller in travellers if traveller.customer_id in self.changed]
         if journey.exit_rule and looked_at:
@@ -227,7 +227,7 @@ class TravellerBatch:
             pairs = zip(looked_at, reached, strict=True)
             exits |= {traveller.id: ExitReason.GOAL for traveller, moment in pairs if moment}
         is_over = journey.status == Status.ENDED
-        return exits | {w.id: ExitReason.LEFT for w in travellers if w.is_erased or is_over}
+        return exits | {w.id: ExitReason.LEFT for w in travellers if w.has_left or is_over}
 
     def _pass_step(self, group: list[TravellerRow]) -> list[TravellerRow]:
         """Those of one step who left it; who stays has a later `due_at`, or is done or parked."""

@@ -25,6 +25,7 @@ from segments.models.event import MAX_AHEAD
 from segments.rules.describe_rule import problem_in_words
 from segments.rules.numerics.rule import RuleError, parse_rule
 from segments.rules.rule_sql import rule_sql
+from segments.same_person import ALIASES
 
 READER = "journey maps"  # our place among the new events
 BATCH = 5_000  # events or customers of one transaction
@@ -45,6 +46,7 @@ INSERT = """
     FROM unnest(%(customers)s::bigint[], %(keys)s::text[], %(counts_from)s::timestamptz[],
         %(controls)s::boolean[]) AS n(customer_id, entry_key, counts_from, is_control)
     JOIN segments_customer c ON c.id = n.customer_id AND c.erased_at IS NULL
+        AND c.id NOT IN ({aliases})
     WHERE %(parallel)s OR NOT EXISTS (
         SELECT FROM journeys_traveller t
         WHERE t.map_id = %(map)s AND t.customer_id = n.customer_id AND {shut})
@@ -53,6 +55,7 @@ INSERT = """
 GROUP = """
     SELECT c.id FROM segments_customerstate s JOIN segments_customer c ON c.id = s.customer_id
     WHERE s.as_of = %s AND s.customer_id > %s AND c.erased_at IS NULL AND {condition}
+      AND c.id NOT IN ({aliases})
       AND NOT EXISTS (SELECT FROM journeys_traveller t WHERE t.map_id = %s
           AND t.customer_id = c.id AND {shut})
     ORDER BY c.id LIMIT %s
@@ -201,7 +204,7 @@ def _by_group(journey: JourneyMap, cursor: MapCursor, now: datetime) -> int:
     if group is None:
         raise EntryFault(_("The target group no longer exists."))
     condition, params = rule_sql(parse_rule(group.rule), state)
-    query = GROUP.format(condition=condition, shut=_shut(journey, now))
+    query = GROUP.format(condition=condition, aliases=ALIASES, shut=_shut(journey, now))
     n_entered, last = 0, 0
     while True:
         with transaction.atomic():
@@ -263,7 +266,7 @@ def insert(
     customers = [entry.customer_id for entry in entries]
     with connection.cursor() as cursor:
         cursor.execute(
-            INSERT.format(shut=_shut(journey, now)),
+            INSERT.format(aliases=ALIASES, shut=_shut(journey, now)),
             {
                 "map": journey.pk,
                 "version": journey.active_version_id,

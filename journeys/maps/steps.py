@@ -19,6 +19,7 @@ from segments.models import FeatureSet, StateBuild
 from segments.models.event import MAX_AHEAD
 from segments.rules.numerics.rule import parse_rule
 from segments.rules.rule_sql import rule_sql
+from segments.same_person import SAME_PERSON
 
 Ports = list[str | None]
 
@@ -31,7 +32,8 @@ def first_events(
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT min(e.occurred_at) FROM segments_event e"
-            "  WHERE e.customer_id = s.customer_id AND e.kind = %s"
+            f"  WHERE e.customer_id = ANY({SAME_PERSON.format(customer='s.customer_id')})"
+            "  AND e.kind = %s"
             "  AND e.occurred_at > s.after AND e.occurred_at <= s.until)"
             " FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[])"
             " WITH ORDINALITY AS s(customer_id, after, until, place) ORDER BY place",

@@ -16,6 +16,7 @@ from journeys.maps.numerics.journey_graph import Graph, parse_graph
 from journeys.models import MapVersion, StepTally, Traveller
 from segments.models import Organisation
 from segments.models.customer import BLOCK_BITS
+from segments.same_person import ALIASES
 
 DONE, TRAVELLING = Traveller.Status.DONE.value, Traveller.Status.TRAVELLING.value
 LONGEST_FAULT = 300
@@ -23,7 +24,7 @@ LONGEST_FAULT = 300
 LOAD = """
     SELECT t.id, t.map_id, t.version_id, t.customer_id, t.entered_at, t.counts_from, t.step,
            t.step_since, t.due_at, t.campaign_id, t.give_up_at, t.at_once,
-           c.time_zone, c.country, c.erased_at IS NOT NULL
+           c.time_zone, c.country, c.erased_at IS NOT NULL OR c.id IN ({aliases})
     FROM journeys_traveller t JOIN segments_customer c ON c.id = t.customer_id
     WHERE t.status = 'travelling' AND {condition} ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED
 """
@@ -58,7 +59,7 @@ class TravellerRow:
     give_up_at: datetime | None
     at_once: bool
     time_zone: str  # of the customer, else the main one of the country, else the organisation's
-    is_erased: bool
+    has_left: bool  # erased, or merged into another record
     status: str = TRAVELLING
     outcome: str = ""
     done_at: datetime | None = None
@@ -160,11 +161,11 @@ def load_travellers(condition: str, params: Sequence[Any]) -> list[TravellerRow]
     """
     organisation_zone = Organisation.current().time_zone
     with connection.cursor() as cursor:
-        cursor.execute(LOAD.format(condition=condition), list(params))
+        cursor.execute(LOAD.format(condition=condition, aliases=ALIASES), list(params))
         rows = cursor.fetchall()
     return [
-        TravellerRow(*(*row, zones_of(zone, country, organisation_zone)[0], is_erased))
-        for *row, zone, country, is_erased in rows
+        TravellerRow(*(*row, zones_of(zone, country, organisation_zone)[0], has_left))
+        for *row, zone, country, has_left in rows
     ]
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import ArmChange, ArmMembership, ArmPlan
 from journeys.decisions.save_decisions import next_contact_id
 from journeys.locks import lock_blocks
+from journeys.maps.wake_travellers import wake_travellers
 from journeys.models import EvidenceCut
 from optiengine.lib.days import day_of
 from segments.customers.shared_addresses import READING
@@ -42,6 +43,7 @@ def merge_customers(kept: Customer, alias: Customer, *, at: datetime, by: Maker)
         merge.taken_over = _take_over(kept, alias, at=at)
         merge.save(update_fields=["taken_over"])
         _settle_arms(merge, at=at)
+        wake_travellers([kept.pk, alias.pk], at)  # one leaves, the other has more of a past
     return merge
 
 

@@ -21,7 +21,7 @@ class Traveller(models.Model):
         RULE = "rule", _("exit rule")
         END = "end", _("end of the journey")
         BLOCKED = "blocked", _("message not possible")
-        LEFT = "left", _("journey ended or customer erased")
+        LEFT = "left", _("journey ended, or customer erased or merged")
 
     map = models.ForeignKey(
         JourneyMap,

@@ -13,6 +13,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from segments.models import Event, EventCursor
+from segments.same_person import kept_numbers
 
 DRAWN = """
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('segments_event', 'id')), 0)
@@ -45,6 +46,8 @@ def events_after(
 ) -> list[Event]:
     """What was recorded since the reader's last call, at most `limit` events, in order of id.
 
+    Those of a merged record are handed out as the kept one's.
+
     cursor : the reader's name; its place moves in the caller's transaction, so an event is
     handled and done with at once, or comes again. One reader asks at a time, the next one waits.
     since : leave out what happened before; only the months from there on are looked at.
@@ -58,6 +61,9 @@ def events_after(
     if since is not None:
         newer = newer.filter(occurred_at__gte=since)
     events = list(newer.order_by("pk")[:limit])
+    kept = kept_numbers(event.customer_id for event in events)
+    for event in events:
+        event.customer_id = kept.get(event.customer_id, event.customer_id)
     settled = settled_after(reader, drawn, writers)
     if len(events) == limit:
         settled = min(settled, events[-1].pk)

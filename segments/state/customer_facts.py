@@ -10,6 +10,7 @@ from optiengine.lib.days import day_start
 from segments.event_money import IS_MONEY_BACK, IS_PURCHASE
 from segments.feature_catalogue import OF_CUSTOMER, Feature
 from segments.models import Organisation
+from segments.same_person import ALIASES, IN_FORCE, person_of
 from segments.state.features import aggregate_sql, fact_sql, known_sql
 
 FACTS = "customer_facts"  # temporary, of this transaction
@@ -20,17 +21,17 @@ FACTS = "customer_facts"  # temporary, of this transaction
 # took back is no value of a purchase: it lowers the mean, to nothing at the least.
 SELECT_FACTS = """
 WITH activity AS (
-    SELECT e.customer_id, {aggregates},
+    SELECT {person} AS customer_id, {aggregates},
            sum(abs(e.amount_cents::float8)) FILTER (WHERE {is_money_back}) AS returned_cents
-    FROM segments_event e
+    FROM segments_event e {with_person}
     WHERE e.occurred_at < {end} AND {of_events}
-    GROUP BY e.customer_id
+    GROUP BY {person}
 ), occasion AS (
     SELECT customer_id, day, amount, lag(day) OVER (PARTITION BY customer_id ORDER BY day) previous
     FROM (
-        SELECT customer_id, (occurred_at AT TIME ZONE {zone})::date AS day,
+        SELECT {person} AS customer_id, (occurred_at AT TIME ZONE {zone})::date AS day,
                sum(amount_cents::float8) AS amount
-        FROM segments_event e
+        FROM segments_event e {with_person}
         WHERE {is_purchase} AND occurred_at < {end} AND {of_events}
         GROUP BY 1, 2
     ) day_with_orders
@@ -55,7 +56,15 @@ FROM segments_customer c
 LEFT JOIN activity a ON a.customer_id = c.id
 LEFT JOIN history h ON h.customer_id = c.id
 WHERE (c.registered_on IS NULL OR c.registered_on <= {as_of}) AND {of_customers}
+  AND c.id NOT IN ({aliases})
 ORDER BY c.id
+"""
+
+# Of certain customers, under all their numbers.
+OF_RECORDS = f"""
+e.customer_id = ANY({{ids}}::int8[] || ARRAY(
+    SELECT m.alias_id FROM segments_customermerge m
+    WHERE m.kept_id = ANY({{ids}}::int8[]) AND {IN_FORCE}))
 """
 
 # Order matters: a customer who came back is not new, nor is one whose first order is old.
@@ -97,15 +106,16 @@ def facts_sql(
     until: sql.Composable | None = None,
     customer_ids: sql.Composable | None = None,
 ) -> sql.Composed:
-    """The facts as a query, ordered by customer.
+    """The facts as a query, ordered by customer; of records that are one person, the kept one.
 
     until : events from this moment on are left out, by default from the beginning of the day.
     customer_ids : only these customers, int8[].
     """
     of_events: sql.Composable = sql.SQL("TRUE")
     of_customers: sql.Composable = sql.SQL("TRUE")
+    person = person_of("e.customer_id", always=customer_ids is not None)
     if customer_ids is not None:
-        of_events = sql.SQL("e.customer_id = ANY({}::int8[])").format(customer_ids)
+        of_events = sql.SQL(OF_RECORDS).format(ids=customer_ids)
         of_customers = sql.SQL("c.id = ANY({}::int8[])").format(customer_ids)
     zone = organisation.time_zone
     aggregates, known = [], []
@@ -124,6 +134,9 @@ def facts_sql(
         lapsed=sql.Literal(organisation.lapsed_days),
     )
     return sql.SQL(SELECT_FACTS).format(
+        person=sql.SQL(person.id),
+        with_person=sql.SQL(person.join),
+        aliases=sql.SQL(ALIASES),
         of_events=of_events,
         of_customers=of_customers,
         aggregates=sql.SQL(", ").join(aggregates),

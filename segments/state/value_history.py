@@ -11,11 +11,13 @@ from django.db import connection
 from optiengine.lib.days import day_of, day_start
 from segments.event_money import IS_MONEY, IS_MONEY_BACK
 from segments.models import Customer, CustomerState, Organisation, StateBuild
+from segments.same_person import SAME_PERSON
 
 DAYS = 365  # looked back at, at most
 MOVERS = f"""
 SELECT occurred_at, {IS_MONEY_BACK} AS is_back FROM segments_event
-WHERE customer_id = %(customer)s AND occurred_at >= %(start)s AND occurred_at < %(end)s
+WHERE customer_id = ANY({SAME_PERSON.format(customer="%(customer)s::int8")})
+  AND occurred_at >= %(start)s AND occurred_at < %(end)s
   AND {IS_MONEY}
 """
 
