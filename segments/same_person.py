@@ -8,6 +8,8 @@ customer after the other.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db import connection
+
 from segments.models import CustomerMerge
 
 IN_FORCE = "m.undone_mark IS NULL"  # of a merge m, at present
@@ -33,6 +35,12 @@ SAME_PERSON = f"""
 ))
 """
 
+# Who is suppressed under another of their numbers: kept ones with such an alias.
+SUPPRESSED_AS_ANOTHER = f"""
+SELECT m.kept_id FROM segments_customermerge m JOIN segments_customer other ON other.id = m.alias_id
+WHERE {IN_FORCE} AND other.suppressed
+"""
+
 
 @dataclass(frozen=True)
 class Person:
@@ -45,13 +53,17 @@ class Person:
     id: str
 
 
+def is_anybody_merged() -> bool:
+    return CustomerMerge.objects.filter(undone_mark=None).exists()
+
+
 def person_of(customer: str, *, always: bool = False) -> Person:
     """customer : the column of a row that says whose it is, as e.customer_id.
 
     Where nobody is merged, the query stays what it was; not with `always`, for a text that is kept
     while merges come.
     """
-    if not always and not CustomerMerge.objects.filter(undone_mark=None).exists():
+    if not always and not is_anybody_merged():
         return Person("", customer)
     return Person(
         f"LEFT JOIN (SELECT m.alias_id, m.kept_id FROM segments_customermerge m WHERE {IN_FORCE}) "
@@ -64,3 +76,18 @@ def kept_numbers(customer_ids: Iterable[int]) -> dict[int, int]:
     """By number of those who are merged into another record: that one's."""
     merges = CustomerMerge.objects.filter(undone_mark=None, alias__in=set(customer_ids))
     return dict(merges.values_list("alias_id", "kept_id"))
+
+
+def same_person(customer_id: int) -> list[int]:
+    """All numbers of the person, the one asked for first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {SAME_PERSON.format(customer='%(customer)s::int8')}", {"customer": customer_id}
+        )
+        return cursor.fetchone()[0]
+
+
+def merged_into(customer_id: int) -> list[int]:
+    """Numbers that are merged into a record."""
+    merges = CustomerMerge.objects.filter(undone_mark=None, kept=customer_id)
+    return list(merges.order_by("pk").values_list("alias_id", flat=True))

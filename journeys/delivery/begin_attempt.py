@@ -21,7 +21,7 @@ from segments.channels import ADDRESS_FIELDS, address_field
 from segments.customers.shared_addresses import SharedBy, lock_shared_addresses
 from segments.customers.suppress_addresses import SUPPRESSED_SQL
 from segments.models.customer import KEY_COLUMNS
-from segments.same_person import SAME_PERSON
+from segments.same_person import IN_FORCE, SAME_PERSON, SUPPRESSED_AS_ANOTHER
 
 Row = dict[str, Any]
 HELD_FOR = timedelta(minutes=5)  # then a message is asked again whether what holds it is over
@@ -43,15 +43,24 @@ ADDRESS = f"(CASE %(address_field)s::text {COLUMN_OF_ADDRESS} END)"
 COLUMN_OF_KEY = " ".join(f"WHEN '{field}' THEN c.{key}" for field, key in KEY_COLUMNS.items())
 COMPARED = f"(CASE %(address_field)s::text {COLUMN_OF_KEY} END)"
 
+# A message of a record that was merged since: what holds is what holds for the kept one.
+KEPT_REFUSES = f"""EXISTS (
+    SELECT FROM segments_customermerge m JOIN segments_customer kept ON kept.id = m.kept_id
+    WHERE m.alias_id = c.id AND {IN_FORCE} AND (
+        kept.suppressed OR d.channel <> ALL (kept.consents)
+        OR kept.topics_declined && ARRAY(
+            SELECT t.tag_id FROM campaigns_campaign_tags t WHERE t.campaign_id = k.id)))"""
+
 # Why a message may not leave. The first that holds is the reason. d: delivery, c: customer,
 # a: action, k: campaign.
 REFUSALS = [
     ("c.id IS NULL", ReasonCode.CUSTOMER_UNKNOWN),
     ("c.erased_at IS NOT NULL", ReasonCode.CUSTOMER_ERASED),
-    ("c.suppressed", ReasonCode.CUSTOMER_SUPPRESSED),
+    (f"c.suppressed OR c.id IN ({SUPPRESSED_AS_ANOTHER})", ReasonCode.CUSTOMER_SUPPRESSED),
     (SUPPRESSED_SQL, ReasonCode.ADDRESS_SUPPRESSED),
     ("d.channel = ANY (c.consents_unclear)", ReasonCode.CONSENT_UNCLEAR),
     ("d.channel <> ALL (c.consents)", ReasonCode.NO_CONSENT),
+    (KEPT_REFUSES, ReasonCode.NO_CONSENT),
     (f"{ADDRESS} = ''", ReasonCode.NO_ADDRESS),
     (f"{COMPARED} = ''", ReasonCode.ADDRESS_UNSETTLED),
     (

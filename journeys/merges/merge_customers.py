@@ -15,7 +15,9 @@ from journeys.locks import lock_blocks
 from journeys.maps.wake_travellers import wake_travellers
 from journeys.models import EvidenceCut
 from optiengine.lib.days import day_of
-from segments.customers.shared_addresses import READING
+from segments.customers.derive_consents import derive_customer
+from segments.customers.read_statements import statements_of
+from segments.customers.shared_addresses import READING, recount_addresses_of
 from segments.customers.suppress_addresses import mark_customer
 from segments.errors import MergeRefused
 from segments.models import Customer, CustomerMerge, Organisation
@@ -43,6 +45,8 @@ def merge_customers(kept: Customer, alias: Customer, *, at: datetime, by: Maker)
         merge.taken_over = _take_over(kept, alias, at=at)
         merge.save(update_fields=["taken_over"])
         _settle_arms(merge, at=at)
+        _settle_consents(kept, alias, at=at)
+        recount_addresses_of([kept.pk, alias.pk], at=at)
         wake_travellers([kept.pk, alias.pk], at)  # one leaves, the other has more of a past
     return merge
 
@@ -69,6 +73,8 @@ def undo_merge(merge: CustomerMerge, *, at: datetime, by: Maker) -> CustomerMerg
         merge.save(update_fields=["undone_mark", "undone_at", "undone_by"])
         _give_back(merge, kept, alias, at=at)
         _separate_arms(merge, at=at)
+        _settle_consents(kept, alias, at=at)
+        recount_addresses_of([kept.pk, alias.pk], at=at)
     return merge
 
 
@@ -139,6 +145,17 @@ def _give_back(merge: CustomerMerge, kept: Customer, alias: Customer, *, at: dat
 def _save(customer: Customer, names: list[str], *, at: datetime) -> None:
     customer.save(update_fields=[*names, "updated_at"])
     mark_customer(customer, at=at)
+
+
+def _settle_consents(kept: Customer, alias: Customer, *, at: datetime) -> None:
+    """What holds for the kept record, by what was said under all numbers that are its own now.
+
+    Whatever was said of under either number is looked at again.
+    """
+    said = {statement.subject for row in (kept, alias) for statement in statements_of(row)}
+    channels = [channel for channel, _topic in said if channel]
+    topics = [topic for _channel, topic in said if topic is not None]
+    derive_customer(kept, channels, topics, at=at)
 
 
 def _settle_arms(merge: CustomerMerge, *, at: datetime) -> None:

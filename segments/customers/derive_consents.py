@@ -14,45 +14,68 @@ from django.db import connection
 from segments.channels import CHANNELS
 from segments.models import Customer
 from segments.models.consent import SET_BITS
+from segments.same_person import IN_FORCE, is_anybody_merged
 
-# Of keys k (customer_id, channel, topic): what holds, NULL where nothing was ever said. Of what
-# files said only the newest yes, no and unreadable cell count, each found by the index.
-HOLDS = f"""
+# What was said of a record's channel or topic. Of what files said only the newest yes, no and
+# unreadable cell count, each found by the index.
+SAID = f"""
+SELECT s.said_at, s.says_yes, s.by_customer, s.brings_back
+FROM segments_consentstatement s
+WHERE s.customer_id = {{record}} AND s.channel = k.channel
+    AND s.topic IS NOT DISTINCT FROM k.topic
+UNION ALL
+(SELECT f.said_at, true, false, false FROM segments_fileconsents f
+ WHERE f.block = {{record}} >> {SET_BITS} AND f.channel = k.channel AND f.says_yes
+     AND get_bit(f.customers, ({{record}} & {(1 << SET_BITS) - 1})::int) = 1
+ ORDER BY f.said_at DESC LIMIT 1)
+UNION ALL
+(SELECT f.said_at, false, false, false FROM segments_fileconsents f
+ WHERE f.block = {{record}} >> {SET_BITS} AND f.channel = k.channel AND NOT f.says_yes
+     AND get_bit(f.customers, ({{record}} & {(1 << SET_BITS) - 1})::int) = 1
+ ORDER BY f.said_at DESC LIMIT 1)
+UNION ALL
+(SELECT f.said_at, NULL, false, false FROM segments_fileconsents f
+ WHERE f.block = {{record}} >> {SET_BITS} AND f.channel = k.channel AND f.says_yes IS NULL
+     AND get_bit(f.customers, ({{record}} & {(1 << SET_BITS) - 1})::int) = 1
+ ORDER BY f.said_at DESC LIMIT 1)
+"""
+SAID_OF_RECORD = SAID.format(record="k.customer_id")
+# Of a kept record, also what was said under the numbers that are merged into it.
+SAID_OF_PERSON = f"""
+SELECT said.* FROM unnest(ARRAY[k.customer_id] || ARRAY(
+    SELECT m.alias_id FROM segments_customermerge m WHERE m.kept_id = k.customer_id AND {IN_FORCE}
+)) AS r (id) CROSS JOIN LATERAL ({SAID.format(record="r.id")}) said
+"""
+# Of keys k (customer_id, channel, topic): what holds, NULL where nothing was ever said.
+HOLDS = """
 SELECT k.customer_id, k.channel, k.topic,
     CASE WHEN m.withdrawn_at >= coalesce(m.brought_back_at, '-infinity') THEN 'no'
          WHEN m.no_at = m.newest_at THEN 'no'
          WHEN m.unclear_at = m.newest_at THEN 'unclear'
          WHEN m.yes_at = m.newest_at THEN 'yes' END AS holds
-FROM ({{keys}}) k CROSS JOIN LATERAL (
+FROM ({keys}) k CROSS JOIN LATERAL (
     SELECT max(said_at) AS newest_at,
         max(said_at) FILTER (WHERE NOT says_yes AND by_customer) AS withdrawn_at,
         max(said_at) FILTER (WHERE brings_back) AS brought_back_at,
         max(said_at) FILTER (WHERE NOT says_yes) AS no_at,
         max(said_at) FILTER (WHERE says_yes IS NULL) AS unclear_at,
         max(said_at) FILTER (WHERE says_yes) AS yes_at
-    FROM (
-        SELECT s.said_at, s.says_yes, s.by_customer, s.brings_back
-        FROM segments_consentstatement s
-        WHERE s.customer_id = k.customer_id AND s.channel = k.channel
-            AND s.topic IS NOT DISTINCT FROM k.topic
-        UNION ALL
-        (SELECT f.said_at, true, false, false FROM segments_fileconsents f
-         WHERE f.block = k.customer_id >> {SET_BITS} AND f.channel = k.channel AND f.says_yes
-             AND get_bit(f.customers, (k.customer_id & {(1 << SET_BITS) - 1})::int) = 1
-         ORDER BY f.said_at DESC LIMIT 1)
-        UNION ALL
-        (SELECT f.said_at, false, false, false FROM segments_fileconsents f
-         WHERE f.block = k.customer_id >> {SET_BITS} AND f.channel = k.channel AND NOT f.says_yes
-             AND get_bit(f.customers, (k.customer_id & {(1 << SET_BITS) - 1})::int) = 1
-         ORDER BY f.said_at DESC LIMIT 1)
-        UNION ALL
-        (SELECT f.said_at, NULL, false, false FROM segments_fileconsents f
-         WHERE f.block = k.customer_id >> {SET_BITS} AND f.channel = k.channel
-             AND f.says_yes IS NULL
-             AND get_bit(f.customers, (k.customer_id & {(1 << SET_BITS) - 1})::int) = 1
-         ORDER BY f.said_at DESC LIMIT 1)
-    ) said
+    FROM ({said}) said
 ) m
+"""
+# What concerns a merged record concerns the kept one as well.
+KEYS_OF_PERSONS = f"""
+SELECT customer_id, channel, topic FROM ({{keys}}) k
+UNION
+SELECT m.kept_id, k.channel, k.topic
+FROM ({{keys}}) k JOIN segments_customermerge m ON m.alias_id = k.customer_id AND {IN_FORCE}
+"""
+LOCK_KEPT = f"""
+SELECT count(*) FROM (
+    SELECT FROM segments_customer c WHERE c.id IN (
+        SELECT m.kept_id FROM segments_customermerge m
+        WHERE {IN_FORCE} AND m.alias_id IN (SELECT k.customer_id FROM ({{keys}}) k))
+    ORDER BY c.id FOR NO KEY UPDATE) locked
 """
 
 # Channels and topics that nobody asks about stay as they are.
@@ -96,11 +119,16 @@ def derive_consents(keys: str, params: Mapping[str, Any] | None = None, *, at: d
     """Set what customers allow by what was said; returns how many of them changed.
 
     keys : SQL whose columns are customer_id, channel ('' for a topic) and topic (NULL for a
-    channel), each key once; of customers whose rows this transaction has locked.
+    channel), each key once; of customers whose rows this transaction has locked. Records that are
+    merged into others are locked before those: whoever holds a kept one waits for no other.
     """
-    query = DERIVE.format(holds=HOLDS.format(keys=keys))
+    params, said = {**(params or {})}, SAID_OF_RECORD
     with connection.cursor() as cursor:
-        cursor.execute(query, {**(params or {}), "channels": list(CHANNELS), "at": at})
+        if is_anybody_merged():
+            cursor.execute(LOCK_KEPT.format(keys=keys), params)
+            keys, said = KEYS_OF_PERSONS.format(keys=keys), SAID_OF_PERSON
+        query = DERIVE.format(holds=HOLDS.format(keys=keys, said=said))
+        cursor.execute(query, {**params, "channels": list(CHANNELS), "at": at})
         return cursor.rowcount
 
 

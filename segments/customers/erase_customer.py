@@ -18,6 +18,7 @@ from segments.customers.with_address import is_address
 from segments.models import ConsentStatement, Customer, Event, ImportJob, Suppression
 from segments.models.consent import ConsentSource
 from segments.models.customer import FROM_ADDRESSES, FROM_MESSAGES, PROFILE
+from segments.same_person import same_person
 
 # What later apps keep of a customer: called with the customer's key, inside the transaction.
 ALSO_ERASED: Hook[Callable[[int], None]] = Hook()
@@ -25,12 +26,17 @@ ALSO_ERASED: Hook[Callable[[int], None]] = Hook()
 
 @transaction.atomic
 def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
-    """Blank what is known of a person; False where it was done before.
+    """Blank what is known of a person, under all their numbers; False where it was done before.
 
     source : who requested it, kept with the proof of consents. What waits in the outbox is stopped
     by its last check. Withheld is what others may not read either: the addresses' hashes.
     """
-    locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+    records = Customer.objects.filter(pk__in=same_person(customer.pk)).order_by("pk")
+    n_erased = sum(_erase_record(row, source, at) for row in records.select_for_update(no_key=True))
+    return n_erased > 0
+
+
+def _erase_record(locked: Customer, source: str, at: datetime) -> bool:
     if locked.erased_at is not None:
         return False
     addresses = [

@@ -13,14 +13,15 @@ from segments.channels import CHANNELS
 from segments.customers.numerics.what_holds import Holding, Said, what_holds
 from segments.models import ConsentStatement, Customer
 from segments.models.consent import SET_BITS, ConsentSource
+from segments.same_person import merged_into
 
 # Titles of topics by id: a later app has them.
 TOPIC_TITLES: Hook[Callable[[Collection[int]], dict[int, str]]] = Hook()
 
 FILES = f"""
-SELECT channel, says_yes, said_at, recorded_at, source FROM segments_fileconsents
-WHERE block = %(customer)s::bigint >> {SET_BITS}
-    AND get_bit(customers, (%(customer)s::bigint & {(1 << SET_BITS) - 1})::int) = 1
+SELECT channel, says_yes, said_at, recorded_at, source
+FROM unnest(%s::bigint[]) AS r (id) JOIN segments_fileconsents f ON f.block = r.id >> {SET_BITS}
+    AND get_bit(f.customers, (r.id & {(1 << SET_BITS) - 1})::int) = 1
 """
 Subject = tuple[str, int | None]  # channel or '', topic or None
 
@@ -52,7 +53,8 @@ class Statement:
 
 
 def statements_of(customer: Customer) -> list[Statement]:
-    """The newest by the time it was said first."""
+    """The newest by the time it was said first; also of records that are merged into this one."""
+    records = [customer.pk, *merged_into(customer.pk)]
     statements = [
         Statement(
             each.channel,
@@ -66,10 +68,10 @@ def statements_of(customer: Customer) -> list[Statement]:
             each.brings_back,
             each.proof,
         )
-        for each in ConsentStatement.objects.filter(customer=customer)
+        for each in ConsentStatement.objects.filter(customer__in=records)
     ]
     with connection.cursor() as cursor:
-        cursor.execute(FILES, {"customer": customer.pk})
+        cursor.execute(FILES, [records])
         statements += [
             Statement(channel, None, says_yes, said_at, recorded_at, ConsentSource.FILE, source)
             for channel, says_yes, said_at, recorded_at, source in cursor.fetchall()

@@ -13,21 +13,25 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from segments.models.customer import KEY_COLUMNS
+from segments.models.customer import KEY_COLUMNS, Customer
 from segments.models.shared_address import MOST_SHARING
+from segments.same_person import ALIASES
 
 READING = "hashtext('shared addresses')"
 ADDRESS_SPACE = 0x0D  # first key of the advisory locks of addresses
 
-COUNTED = " UNION ALL ".join(
-    f"SELECT '{column}' AS address_field, {key} AS key, count(*) AS n FROM segments_customer "
-    f"WHERE {key} <> '' AND erased_at IS NULL GROUP BY {key} HAVING count(*) > 1"
+# Records that are merged into others are no customers of their own.
+COUNTED = {
+    column: f"SELECT '{column}' AS address_field, {key} AS key, count(*) AS n "
+    f"FROM segments_customer WHERE {key} <> '' AND erased_at IS NULL AND id NOT IN ({ALIASES}) "
+    f"AND {{those}} GROUP BY {key} HAVING count(*) > 1"
     for column, key in KEY_COLUMNS.items()
-)
+}
 MEMBERS = " UNION ALL ".join(
     f"SELECT s.id, s.address_field, c.id AS customer_id FROM segments_sharedaddress s "
     f"JOIN segments_customer c ON c.{key} = s.key AND c.{key} <> '' "
-    f"WHERE s.address_field = '{column}' AND NOT s.is_placeholder AND c.erased_at IS NULL"
+    f"WHERE s.address_field = '{column}' AND NOT s.is_placeholder AND c.erased_at IS NULL "
+    f"AND c.id NOT IN ({ALIASES})"
     for column, key in KEY_COLUMNS.items()
 )
 OF_THEM = " UNION ".join(
@@ -52,13 +56,33 @@ def refresh_shared_addresses(*, at: datetime) -> int:
 
     Counting takes as long as it takes; only what has changed is written while deciders wait.
     """
+    return _refresh(at)
+
+
+@transaction.atomic
+def recount_addresses_of(customer_ids: Sequence[int], *, at: datetime) -> None:
+    """The same for the addresses of some customers, after records were merged or separated."""
+    rows = Customer.objects.filter(pk__in=customer_ids)
+    keys = {key for column in KEY_COLUMNS.values() for key in rows.values_list(column, flat=True)}
+    _refresh(at, sorted(keys - {""}))
+
+
+def _refresh(at: datetime, keys: Sequence[str] | None = None) -> int:
+    """keys : compared addresses; None: all of them."""
+    params = {"keys": keys}
+    counted = " UNION ALL ".join(
+        COUNTED[column].format(those="true" if keys is None else f"{key} = ANY(%(keys)s)")
+        for column, key in KEY_COLUMNS.items()
+    )
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS shared_counted")
-        cursor.execute(f"CREATE TEMPORARY TABLE shared_counted ON COMMIT DROP AS {COUNTED}")
+        cursor.execute(f"CREATE TEMPORARY TABLE shared_counted ON COMMIT DROP AS {counted}", params)
         cursor.execute(f"SELECT pg_advisory_xact_lock({READING})")
         cursor.execute(
             "DELETE FROM segments_sharedaddress s WHERE NOT EXISTS (SELECT FROM shared_counted n "
-            "WHERE n.address_field = s.address_field AND n.key = s.key)"
+            "WHERE n.address_field = s.address_field AND n.key = s.key) "
+            "AND (%(keys)s::text[] IS NULL OR s.key = ANY(%(keys)s))",
+            params,
         )
         cursor.execute(
             "INSERT INTO segments_sharedaddress (address_field, key, n_customers, is_placeholder, "

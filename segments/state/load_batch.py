@@ -17,6 +17,7 @@ from segments.models import StateBuild
 from segments.models.customer import KEY_COLUMNS
 from segments.rules.numerics.rule import Kind, kinds_of
 from segments.rules.rule_sql import field_sql
+from segments.same_person import SUPPRESSED_AS_ANOTHER
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def _columns() -> dict[str, str]:
         "micro_segment_id": "s.micro_segment_id",
         "clv_cents": "s.clv_cents",
         "p_alive": "coalesce(s.p_alive, 'NaN')",
-        "suppressed": "(c.suppressed OR c.erased_at IS NOT NULL)",
+        "suppressed": "(c.suppressed OR c.erased_at IS NOT NULL "
+        f"OR c.id IN ({SUPPRESSED_AS_ANOTHER}))",
         "time_zone": "c.time_zone",
         "country": "c.country",
         **{f"consent of {each}": _has_consent_sql(each) for each in CHANNELS},
