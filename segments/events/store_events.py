@@ -15,6 +15,8 @@ from segments.events.feedback import FEEDBACK, act_on_feedback
 from segments.ids import is_nobody, read_id
 from segments.models import Customer, Event
 from segments.models.customer import KEY_COLUMNS
+from segments.models.shared_address import MOST_SHARING
+from segments.same_person import kept_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +114,22 @@ def _store(events: Sequence[NewEvent], *, source: str, at: datetime) -> list[Sto
 
 
 def _by_address(event: NewEvent) -> tuple[Customer | None, str]:
-    """The one customer with the event's e-mail address, else phone number; or why there is none."""
+    """The one person with the event's e-mail address, else phone number; or why there is none.
+
+    Of several records of one person, the kept one.
+    """
     for column in KEY_COLUMNS:
         key = compared(column, getattr(event, column)) if getattr(event, column) else ""
         if not key:
             continue
         rows = Customer.objects.filter(**{KEY_COLUMNS[column]: key}, erased_at=None)
-        candidates = list(rows.order_by("pk")[:2])
-        if len(candidates) == 2:
+        candidates = list(rows.order_by("pk")[: MOST_SHARING + 1])
+        kept = kept_numbers(row.pk for row in candidates)
+        if len({kept.get(row.pk, row.pk) for row in candidates}) > 1:
             text = _("Several customers have the address “%s”. Name the customer by ID.")
             return None, text % getattr(event, column)
         if candidates:
-            return candidates[0], ""
+            return next((row for row in candidates if row.pk not in kept), candidates[0]), ""
     return None, _("There is no customer with the address “%s”.") % (event.email or event.phone)
 
 

@@ -17,6 +17,7 @@ from segments.imports.staging import CHECKED, reject
 from segments.models import Organisation
 from segments.models.customer import KEY_COLUMNS
 from segments.models.shared_address import MOST_SHARING
+from segments.same_person import person_of
 
 
 def customer_name_fields(plan: ImportPlan, aliases: tuple[str, ...]) -> list[Field]:
@@ -68,6 +69,7 @@ def name_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
     if not addresses:
         return
     country = plan.options.country or Organisation.current().phone_country
+    person = person_of("c.id")
     known = "SELECT FROM segments_customer c WHERE c.external_id = v.customer"
     is_open = f"(v.customer IS NULL OR NOT EXISTS ({known}))"
     for column, key in addresses.items():
@@ -82,9 +84,10 @@ def name_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
         )
         cursor.execute("DROP TABLE IF EXISTS import_named")
         cursor.execute(
-            f"CREATE TEMPORARY TABLE import_named AS SELECT c.{key} AS key, count(*) AS n, "
-            f"min(c.external_id) AS external_id FROM segments_customer c "
-            f"WHERE c.{key} <> '' AND c.erased_at IS NULL "
+            f"CREATE TEMPORARY TABLE import_named AS SELECT c.{key} AS key, "
+            f"count(DISTINCT {person.id}) AS n, (array_agg(c.external_id "
+            f"ORDER BY c.id <> {person.id}, c.id))[1] AS external_id "  # of a person, the kept one
+            f"FROM segments_customer c {person.join} WHERE c.{key} <> '' AND c.erased_at IS NULL "
             f"AND c.{key} IN (SELECT v.{key} FROM {CHECKED} v) GROUP BY c.{key}"
         )
         several = quote(_("Several customers have the address “%s”. Name the customer by ID."))

@@ -28,6 +28,7 @@ from optiengine.lib.parameters import Strict, StrictView
 from segments.channel_field import ChannelField
 from segments.channel_labels import inbound_choices
 from segments.models import Customer
+from segments.same_person import kept_numbers
 
 RETRY_SECONDS = 60
 
@@ -106,7 +107,8 @@ class NextBestViewSet(StrictView, GenericViewSet):
             "Decides for one customer now, under the same limits as the daily run, and "
             "logs the decision. The answer is one message: transactional campaigns and "
             "campaigns sent alongside the day's campaign are not considered. The message "
-            "counts as sent with the answer; a control customer gets none."
+            "counts as sent with the answer; a control customer gets none. For a merged "
+            "record, the answer is that of the record it is merged into."
         ),
         request=NextBestRequest,
         responses={
@@ -145,6 +147,8 @@ class NextBestViewSet(StrictView, GenericViewSet):
         wanted = NextBestRequest(data=request.data)
         wanted.is_valid(raise_exception=True)
         customer_row = get_object_or_404(Customer, external_id=customer, erased_at=None)
+        if kept := kept_numbers([customer_row.pk]):
+            customer_row = Customer.objects.get(pk=kept[customer_row.pk])
         try:
             answer = answer_customer(customer_row, at=timezone.now(), **wanted.validated_data)
         except (StaleState, SendingStopped) as closed:

@@ -86,6 +86,10 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
         help_text=_("Channels whose address is suppressed."),
     )
     attributes = serializers.DictField(help_text=_("Other attributes, as imported."))
+    merged_into = serializers.CharField(
+        allow_null=True,
+        help_text=_("ID of the record of the same person that is decided for instead of this one."),
+    )
     state = serializers.SerializerMethodField()
 
     class Meta:
@@ -98,6 +102,7 @@ class CustomerSerializer(ReadOnly, serializers.ModelSerializer):
             "suppressed",
             "suppressed_channels",
             "erased_at",
+            "merged_into",
             "created_at",
             "updated_at",
             "state",

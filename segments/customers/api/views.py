@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -34,7 +34,7 @@ from segments.customers.read_statements import holdings_of, statements_of
 from segments.customers.with_address import filter_by_address
 from segments.customers.write_customer import say_consents, write_customer
 from segments.errors import CustomerRefused
-from segments.models import Customer, CustomerState, StateBuild
+from segments.models import Customer, CustomerMerge, CustomerState, StateBuild
 
 
 @contextmanager
@@ -89,6 +89,8 @@ class CustomerViewSet(StrictView, ReadOnlyModelViewSet):
             queryset = queryset.filter(updated_at__gte=filters["updated_since"])
         states = CustomerState.objects.select_related("micro_segment")
         states = states.filter(as_of=self.build.as_of) if self.build else states.none()
+        merges = CustomerMerge.objects.filter(alias=OuterRef("pk"), undone_mark=None)
+        queryset = queryset.annotate(merged_into=Subquery(merges.values("kept__external_id")))
         return queryset.prefetch_related(Prefetch("states", states, to_attr="latest_states"))
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:

@@ -1,0 +1,62 @@
+"""A person of several records is one for whoever names them: by address, by either ID."""
+
+from datetime import UTC, datetime
+
+import pytest
+from rest_framework.test import APIClient
+
+from journeys.merges.merge_customers import merge_customers
+from segments.models import Event
+from tests.factories import make_customer
+from tests.segments.importing import counts, import_text, rejected
+
+pytestmark = pytest.mark.django_db
+
+AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+ORDERS = "event_id,email,kind,occurred_at,amount\ne1,ana@example.com,order,2026-02-01T00:00Z,9.00\n"
+
+
+@pytest.fixture
+def records():
+    emails = ("Ana@example.com", "ana@example.com")
+    return [make_customer(external_id=f"K{n}", email=email) for n, email in enumerate(emails)]
+
+
+@pytest.fixture
+def api(admin_user) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(admin_user)
+    return client
+
+
+def test_a_file_that_names_them_by_address_is_about_the_kept_one(records, tmp_path):
+    refused = import_text(tmp_path, ORDERS, kind="events")
+    assert "Several customers" in rejected(refused)[2]
+    merge_customers(records[1], records[0], at=AT, by=None)
+    job = import_text(tmp_path, ORDERS, kind="events")
+    assert counts(job) == (1, 1, 0, 0, 0)
+    assert Event.objects.get().customer == records[1]
+
+
+def test_an_event_of_the_api_that_names_them_by_address_is_about_the_kept_one(records, api):
+    event = {
+        "source": "shop",
+        "events": [
+            {
+                "external_id": "e1",
+                "email": "ana@example.com",
+                "kind": "visit",
+                "occurred_at": "2026-02-01T00:00:00Z",
+            }
+        ],
+    }
+    merge_customers(records[1], records[0], at=AT, by=None)
+    response = api.post("/api/v1/events/", event, format="json")
+    assert response.status_code in (200, 201), response.content
+    assert Event.objects.get().customer == records[1]
+
+
+def test_the_api_says_into_which_record_one_is_merged(records, api):
+    merge_customers(records[1], records[0], at=AT, by=None)
+    said = [api.get(f"/api/v1/customers/{row.external_id}/").json() for row in records]
+    assert [row["merged_into"] for row in said] == ["K1", None]
