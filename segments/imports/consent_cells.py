@@ -16,9 +16,10 @@ from psycopg.sql import quote
 from segments.channel_labels import channel_choices, channel_label
 from segments.channels import CHANNELS, address_field
 from segments.customers.derive_consents import derive_consents
-from segments.imports.fields import Field, normal, words, yes_or_no
+from segments.imports.fields import Field, words, yes_or_no
 from segments.imports.spec import ImportPlan
 from segments.imports.staging import CHECKED, KEPT, REJECTED, as_written, count, source_of
+from segments.imports.values.headings import normal
 from segments.imports.values.yes_no import NEGATIONS
 from segments.models.consent import SET_BITS, ConsentSource
 from segments.models.customer import KEY_COLUMNS

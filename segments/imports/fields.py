@@ -14,9 +14,11 @@ from psycopg.sql import quote
 
 from segments import ids
 from segments.addresses import BLANK_CLASS, INVISIBLE_CLASS, MIXED_SCRIPTS_PATTERN
+from segments.imports.known_exports.order_states import STATES
 from segments.imports.values.amounts import Amounts
 from segments.imports.values.column import Reader
 from segments.imports.values.currencies import Currencies, currency_codes, heading_currency
+from segments.imports.values.headings import normal
 from segments.imports.values.moments import Moments
 from segments.imports.values.yes_no import NO, YES
 from segments.shapes import EARLIEST_BIRTH, EMAIL, EMAIL_IDNA, KIND, MAX_KIND, PHONE, YEARLESS
@@ -60,6 +62,7 @@ class Respelling:
 EDGES = f"^[{INVISIBLE_CLASS}{BLANK_CLASS}]+|[{INVISIBLE_CLASS}{BLANK_CLASS}]+$"
 # Ids that are as they are, which is nearly all: nothing in them that a spreadsheet makes.
 # Its length is compared apart: counted repeats make PostgreSQL's matcher many times slower.
+NUMBER_AS_TEXT = r"^'[-+=@0-9][^']*$"
 PLAIN_ID = r"^[A-Za-z0-9_:/|~@ -]+$"
 
 
@@ -98,11 +101,6 @@ class Field:
         return not names.isdisjoint({normal(self.name), *self.aliases})
 
 
-def normal(header: str) -> str:
-    """A header without what people vary: case, spaces, underscores, punctuation."""
-    return re.sub(r"[\W_]+", "", header.casefold())
-
-
 def is_readable(x: str) -> str:
     """SQL of whether a cell holds no bytes that are not of the file's encoding."""
     return f"strpos({x}, '{UNREADABLE}') = 0"
@@ -120,16 +118,20 @@ def cut(x: str, max_length: int) -> str:
     return f"left(replace({x}, E'\\n', ' '), {max_length})"
 
 
-def kind(meanings: Mapping[str, str]) -> str:
-    """An event's kind; meanings : kinds by what cells say, without regard to case."""
-    otherwise = shape(KIND, MAX_KIND, "lower({x})")
-    if not meanings:
+def kind(meanings: Mapping[str, str], *, is_state: bool = False) -> str:
+    """An event's kind; meanings : kinds by what cells say, without regard to case, hyphens and
+    underscores. is_state : the cells are states of orders, and what is none has no kind."""
+    otherwise = "NULL" if is_state else shape(KIND, MAX_KIND, "lower({x})")
+    known = {_spoken(word): meant for word, meant in STATES.items()} if is_state else {}
+    known |= {_spoken(cell): meant.lower() for cell, meant in meanings.items()}
+    if not known:
         return otherwise
-    whens = " ".join(
-        f"WHEN {quote(' '.join(cell.split()).lower())} THEN {quote(meant.lower())}"
-        for cell, meant in meanings.items()
-    )
-    return f"CASE lower(btrim({{x}})) {whens} ELSE {otherwise} END"
+    whens = " ".join(f"WHEN {quote(cell)} THEN {quote(meant)}" for cell, meant in known.items())
+    return f"CASE translate(lower(btrim({{x}})), '-_', '  ') {whens} ELSE {otherwise} END"
+
+
+def _spoken(cell: str) -> str:
+    return " ".join(cell.replace("-", " ").replace("_", " ").split()).lower()
 
 
 def shape(pattern: str, max_length: int, value: str = "{x}") -> str:
@@ -357,9 +359,14 @@ def probability(*, zero: bool) -> str:
 def json_value(x: str) -> str:
     """jsonb of an extra column's cell: a plain number is one, everything else is text.
 
-    Leading zeros and more than 15 digits mean a code rather than a quantity: they stay text.
+    Leading zeros and more than 15 digits mean a code rather than a quantity: they stay text. So
+    does what is marked as text for a spreadsheet ('24103, ="00123"), without the mark.
     """
     return (
-        f"CASE WHEN length({x}) <= 16 AND {x} ~ '^-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?$' "
+        f"CASE WHEN starts_with({x}, chr(39)) AND {x} ~ {quote(NUMBER_AS_TEXT)} "
+        f"THEN to_jsonb(substr({x}, 2)) "
+        f"WHEN starts_with({x}, '=\"') AND {x} ~ {quote(ids.FORMULA)} "
+        f"THEN to_jsonb(substr({x}, 3, length({x}) - 3)) "
+        f"WHEN length({x}) <= 16 AND {x} ~ '^-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?$' "
         f"THEN to_jsonb(({x})::numeric) ELSE to_jsonb({x}) END"
     )

@@ -38,6 +38,7 @@ from segments.imports.spec import (
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, cell_name, count, reject
+from segments.imports.values import headings
 from segments.imports.values.countries import Countries
 from segments.imports.values.languages import Languages, common_codes
 from segments.imports.values.time_zones import TimeZones
@@ -78,17 +79,17 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("e-mail"),
             read.email(),
             gettext_lazy("“%s” is not a valid e-mail address."),
-            ("emailaddress", "mail"),
+            ("emailaddress", "mail", *headings.EMAIL),
         ),
         Field(
             "phone",
             gettext_lazy("phone"),
             read.phone(),
             gettext_lazy("“%s” is not a valid phone number."),
-            ("phonenumber", "mobile", "mobilephone", "telephone", "tel"),
+            ("phonenumber", "mobile", "mobilephone", "telephone", "tel", *headings.PHONE),
         ),
-        _name("first_name", gettext_lazy("first name"), ("givenname", "forename")),
-        _name("last_name", gettext_lazy("last name"), ("surname", "familyname")),
+        _name("first_name", gettext_lazy("first name"), FIRST_NAME_ALIASES),
+        _name("last_name", gettext_lazy("last name"), LAST_NAME_ALIASES),
         Field(
             "country",
             gettext_lazy("country"),
@@ -96,7 +97,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy(
                 "“%s” is not a valid country. Use its name or a two-letter ISO 3166 code."
             ),
-            ("countrycode",),
+            ("countrycode", *headings.COUNTRY),
             respelling=Respelling(f"NOT {read.is_one_of(country_codes())}", Countries),
         ),
         Field(
@@ -116,7 +117,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy(
                 "“%s” is not a valid language. Use its name or a code such as en or pt-BR."
             ),
-            ("lang", "locale"),
+            ("lang", "locale", *headings.LANGUAGE),
             respelling=Respelling(f"NOT {read.is_one_of(common_codes())}", Languages),
         ),
         Field(
@@ -127,7 +128,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
                 "“%s” is not a valid date from 1900 to today. Use YYYY-MM-DD or "
                 "choose another date format."
             ),
-            ("birthday", "dateofbirth", "dob", "bornon"),
+            ("birthday", "dateofbirth", "dob", "bornon", *headings.BIRTH_DATE),
             respelling=read.dates_as_written(order, today, yearless=True),
         ),
         Field(
@@ -138,7 +139,10 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
                 "“%s” is not a valid date from 1900 to today. Use YYYY-MM-DD or "
                 "choose another date format."
             ),
-            ("registered", "registrationdate", "signupdate", "customersince", "createdat"),
+            (
+                *("registered", "registrationdate", "signupdate", "customersince", "createdat"),
+                *headings.REGISTERED_ON,
+            ),
             respelling=read.dates_as_written(order, tomorrow),
             is_moment=True,
         ),
@@ -163,7 +167,14 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
     ]
 
 
-CUSTOMER_ID_ALIASES = ("customerid", "customerno", "customernumber", "clientid", "userid")
+CUSTOMER_ID_ALIASES = (
+    *("customerid", "customerno", "customernumber", "clientid", "userid"),
+    *headings.CUSTOMER_ID,
+)
+
+
+FIRST_NAME_ALIASES = ("givenname", "forename", *headings.FIRST_NAME)
+LAST_NAME_ALIASES = ("surname", "familyname", *headings.LAST_NAME)
 
 
 def _name(name: str, label: str | Promise, aliases: tuple[str, ...]) -> Field:

@@ -8,6 +8,7 @@ nothing. In the modes that update, other content under a known id replaces what 
 from datetime import date, timedelta
 
 from django.db.backends.utils import CursorWrapper
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
@@ -41,15 +42,18 @@ from segments.imports.named_customers import (
 )
 from segments.imports.spec import (
     ImportCounts,
+    ImportOptions,
     ImportPlan,
     ImportSpec,
     RacedByOthers,
 )
 from segments.imports.staging import CHECKED, as_written, count, reject
+from segments.imports.values import headings
 from segments.imports.values.column import Unclear
 from segments.imports.values.currencies import currency_codes, heading_currency
 from segments.shapes import EARLIEST_EVENT, MAX_CENTS
 
+MOMENTS = ("date", "datetime", "timestamp", "time", "eventdate", "orderdate", "invoicedate")
 CONTENT = ("customer", "kind", "occurred_at", "amount_cents", "properties")
 
 
@@ -72,7 +76,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
                 "“%s” is not a valid time from 1970 to tomorrow. Use YYYY-MM-DD hh:mm:ss "
                 "or choose another date format."
             ),
-            ("date", "datetime", "timestamp", "time", "eventdate", "orderdate", "invoicedate"),
+            (*MOMENTS, *headings.MOMENT),
             respelling=read.dates_as_written(options.dates, latest.date()),
             is_required=True,
             is_moment=True,
@@ -80,8 +84,8 @@ def event_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "kind",
             gettext_lazy("kind"),
-            read.kind(options.kinds),
-            gettext_lazy("“%s” is not a valid event kind. Use at most 40 letters and digits."),
+            read.kind(options.kinds, is_state=options.order_states),
+            _kind_refusal(options),
             ("type", "event", "eventtype", "eventkind"),
             decides_row=True,
         ),
@@ -90,7 +94,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("amount"),
             amount,
             gettext_lazy("“%s” is not a valid amount. Use at most two decimals."),
-            ("value", "revenue", "total"),
+            ("value", "revenue", "total", *headings.AMOUNT),
             decides_row=True,
             respelling=money,
             is_money=True,
@@ -118,7 +122,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("currency"),
             read.one_of(currency_codes()),
             gettext_lazy("“%s” is not a valid currency. Use an ISO 4217 code such as USD."),
-            ("currencycode",),
+            ("currencycode", *headings.CURRENCY),
             decides_row=True,
             respelling=read.currencies_as_written(plan.currency),
         ),
@@ -141,6 +145,12 @@ def event_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("“%s” is not a valid JSON object."),
         ),
     ]
+
+
+def _kind_refusal(options: ImportOptions) -> Promise:
+    if options.order_states:
+        return gettext_lazy("“%s” is not a known order status. Say which event kind it is.")
+    return gettext_lazy("“%s” is not a valid event kind. Use at most 40 letters and digits.")
 
 
 def event_outputs(plan: ImportPlan) -> dict[str, str]:
@@ -178,10 +188,10 @@ def _currencies(plan: ImportPlan) -> list[str]:
     cells = [plan.cells[column] for column in columns]
     named = [f"nullif(split_part({cell}, ' ', 2), '')" for cell in cells if cell in plan.respelt]
     named += ["s.currency"] if "currency" in plan.used else []
-    headings = heading_currencies(plan)
-    if not named and headings == {plan.currency}:
+    codes = heading_currencies(plan)
+    if not named and codes == {plan.currency}:
         return []
-    return named + [f"{quote(code)}::text" for code in sorted(headings)]
+    return named + [f"{quote(code)}::text" for code in sorted(codes)]
 
 
 def heading_currencies(plan: ImportPlan) -> set[str]:

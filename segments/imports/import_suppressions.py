@@ -27,6 +27,7 @@ from segments.imports.import_feedback import (
 )
 from segments.imports.spec import ImportCounts, ImportPlan, ImportSpec
 from segments.imports.staging import CHECKED, count, reject
+from segments.imports.values import headings
 from segments.models import Organisation, Suppression
 from segments.models.customer import KEY_COLUMNS
 
@@ -51,7 +52,7 @@ def suppression_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("e-mail"),
             read.email(),
             gettext_lazy("“%s” is not a valid e-mail address."),
-            ("emailaddress", "mail", "address", "recipient"),
+            ("emailaddress", "mail", "address", "recipient", *headings.EMAIL),
             decides_row=True,
         ),
         Field(
@@ -59,7 +60,10 @@ def suppression_fields(plan: ImportPlan) -> list[Field]:
             gettext_lazy("phone"),
             read.phone(),
             gettext_lazy("“%s” is not a valid phone number."),
-            ("phonenumber", "mobile", "mobilephone", "telephone", "tel", "number"),
+            (
+                *("phonenumber", "mobile", "mobilephone", "telephone", "tel", "number"),
+                *headings.PHONE,
+            ),
             decides_row=True,
         ),
         Field(

@@ -14,6 +14,7 @@ from segments.imports import fields as read
 from segments.imports.fields import Field
 from segments.imports.spec import ImportPlan
 from segments.imports.staging import CHECKED, reject
+from segments.imports.values import headings
 from segments.models import Organisation
 from segments.models.customer import KEY_COLUMNS
 from segments.models.shared_address import MOST_SHARING
@@ -40,14 +41,17 @@ def customer_name_fields(plan: ImportPlan, aliases: tuple[str, ...]) -> list[Fie
             gettext_lazy("e-mail"),
             read.email(),
             gettext_lazy("“%s” is not a valid e-mail address."),
-            ("emailaddress", "customeremail", "billingemail"),
+            (
+                *("emailaddress", "customeremail", "billingemail"),
+                *(*headings.EMAIL, *headings.CUSTOMER_EMAIL),
+            ),
         ),
         Field(
             "phone",
             gettext_lazy("phone"),
             read.phone(),
             gettext_lazy("“%s” is not a valid phone number."),
-            ("phonenumber", "customerphone", "billingphone"),
+            ("phonenumber", "customerphone", "billingphone", *headings.PHONE),
         ),
     ]
 

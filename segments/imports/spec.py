@@ -38,6 +38,8 @@ class ImportOptions:
     leave_out: Values = field(default_factory=dict)  # column → cells whose rows are not imported
     take_only: Values = field(default_factory=dict)  # column → cells whose rows alone are
     kinds: Mapping[str, str] = field(default_factory=dict)  # cell → the kind of event it means
+    order_states: bool = False  # the column of kinds has the states of orders, as shops call them
+    line_items: bool = False  # further rows of an event's id are items of the same order
     consented: tuple[str, ...] = ()  # channels that everyone in the file has agreed to
 
     def __post_init__(self) -> None:

@@ -248,6 +248,12 @@ def set_repeats_aside(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan)
     key, names = ", ".join(spec.key), list(spec.outputs(plan))
     joined = " AND ".join(f"v.{name} = k.{name}" for name in spec.key)
     differs = " OR ".join(f"v.{name} IS DISTINCT FROM f.{name}" for name in names)
+    if plan.options.line_items:  # of an order, whose amount may be in its first row only
+        differs = " OR ".join(
+            f"v.{name} IS NOT NULL AND v.{name} IS DISTINCT FROM f.{name}"
+            for name in names
+            if name != spec.extras
+        )
     cursor.execute(
         f"CREATE TEMPORARY TABLE {REPEATED} AS "
         f"SELECT v.line, f.line AS first_line, {differs} AS differs FROM "

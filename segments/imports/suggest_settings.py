@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from segments.imports.fields import normal
 from segments.imports.known_exports.catalogue import recognise
 from segments.imports.known_exports.known_export import KnownExport
 from segments.imports.spec import ImportOptions
+from segments.imports.values.headings import normal
 from segments.models import ImportJob
 
 N_JOBS = 200  # of the kind that are looked through, the newest first
 SIMILAR = 0.8  # share of headings that two files have in common, to be of one kind
 SAID_OF_ONE_FILE = {"consented"}  # the next file with these headings may be of other people
 NAMES_OF_COLUMNS = ("leave_out", "take_only")
+MAPPINGS = {*NAMES_OF_COLUMNS, "kinds"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class SuggestedSettings:
         """With what was chosen, where that differs from the defaults."""
         defaults = {option.name: getattr(ImportOptions(), option.name) for option in OPTIONS}
         said = {name: value for name, value in chosen.items() if value != defaults[name]}
+        for name in MAPPINGS & said.keys():  # what is said of one cell leaves the others alone
+            known = self.options.get(name, {})
+            if name in NAMES_OF_COLUMNS:
+                said[name] = {
+                    column: tuple(dict.fromkeys((*known.get(column, ()), *cells)))
+                    for column, cells in said[name].items()
+                }
+            said[name] = {**known, **said[name]}
         return ImportOptions(**{**self.options, **said})
 
 

@@ -45,7 +45,7 @@ PREFIX = "map_"  # of the selects that say which column is which field
 TIMES = "amount_times"  # the second factor of an amount such as quantity × price
 ASKED = (  # of ImportOptions, as they are
     *("dates", "decimal", "empty", "country", "default_kind", "create_customers"),
-    *("create_campaigns", "return_column", "return_prefix"),
+    *("create_campaigns", "order_states", "line_items", "return_column", "return_prefix"),
 )
 
 
@@ -177,6 +177,20 @@ class MappingForm(forms.Form):
         label=_("Event kinds in the file"),
         help_text=_("One per line, such as refund = return. Other values are used as they are."),
     )
+    order_states = forms.BooleanField(
+        label=_("Event kinds are order statuses"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text=_("Only paid orders count as orders. Rows with an unknown status are rejected."),
+    )
+    line_items = forms.BooleanField(
+        label=_("One row per line item"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text=_(
+            "Further rows of an event ID belong to the same order. Its amount counts once."
+        ),
+    )
     return_column = forms.ChoiceField(
         label=_("Column that marks returns"), required=False, widget=UnfoldAdminSelectWidget
     )
@@ -208,6 +222,8 @@ class MappingForm(forms.Form):
         "create_campaigns": {"contacts"},
         "country": {"customers", "events", "contacts", "suppressions"},
         "kinds": {"events"},
+        "order_states": {"events"},
+        "line_items": {"events"},
         "return_column": {"events"},
         "return_prefix": {"events"},
         "consented": {"customers"},

@@ -22,6 +22,8 @@ PROFILES = KnownExport(
         "birth_date": ("Birthday", "Date of Birth"),
         "registered_on": ("Profile Created On", "First Active"),
         "consent_email": ("Email Marketing Consent", "Email Marketing Status"),
+        # Bounces, complaints and unsubscribes; [] where there are none.
+        "opt_out_email": "Email Suppressions",
         "consent_sms": ("SMS Marketing Consent", "SMS Marketing Status"),
     },
 )

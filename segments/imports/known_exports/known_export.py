@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from segments.imports.fields import normal
+from segments.imports.values.headings import normal
 
 Headings = str | tuple[str, ...]  # one heading, or its spellings in several versions
 

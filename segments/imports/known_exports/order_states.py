@@ -14,6 +14,56 @@ ORDER, PENDING, CANCELLED, REFUNDED = (
 )
 
 
+# What shops call the states, in the languages of their administration.
+STATES = (
+    dict.fromkeys(
+        (
+            *("complete", "completed", "processing", "paid", "partially paid", "fulfilled"),
+            *("shipped", "partially shipped", "dispatched", "delivered", "partially refunded"),
+            *("partial refunded", "abgeschlossen", "vollständig", "in bearbeitung", "bezahlt"),
+            *("versendet", "versandt", "geliefert", "terminée", "terminé", "complète", "en cours"),
+            *("en cours de traitement", "payée", "payé", "expédiée", "expédié", "livrée", "livré"),
+            *("completado", "completada", "completo", "procesando", "en proceso", "pagado"),
+            *("pagada", "enviado", "enviada", "entregado", "entregada", "concluído", "concluída"),
+            *("completa", "processando", "em processamento", "a processar", "pago", "paga"),
+            *("entregue", "completato", "in lavorazione", "in elaborazione", "pagato", "spedito"),
+            *("consegnato", "afgerond", "voltooid", "in behandeling", "betaald", "verzonden"),
+            *("compleet", "zrealizowane", "w trakcie realizacji", "opłacone", "wysłane"),
+        ),
+        ORDER,
+    )
+    | dict.fromkeys(
+        (
+            *("pending", "pending payment", "awaiting payment", "on hold", "unpaid", "authorized"),
+            *("payment review", "in wartestellung", "zahlung ausstehend", "ausstehend"),
+            *("en attente", "en attente de paiement", "attente de paiement", "attente paiement"),
+            *("pendiente", "pendiente de pago", "en espera", "pendente", "pagamento pendente"),
+            *("pendente de pagamento", "aguardando", "aguardando pagamento", "em espera"),
+            *("in sospeso", "in attesa", "in attesa di pagamento", "in de wacht"),
+            *("wacht op betaling", "wachtend op betaling", "wstrzymane"),
+            *("oczekujące na płatność", "oczekuje na płatność"),
+        ),
+        PENDING,
+    )
+    | dict.fromkeys(
+        (
+            *("cancelled", "canceled", "failed", "voided", "expired", "storniert", "abgebrochen"),
+            *("fehlgeschlagen", "annulée", "annulé", "échouée", "échoué", "cancelado"),
+            *("cancelada", "fallido", "fallida", "falhado", "falhada", "malsucedido"),
+            *("annullato", "fallito", "geannuleerd", "mislukt", "anulowane", "nieudane"),
+        ),
+        CANCELLED,
+    )
+    | dict.fromkeys(
+        (
+            *("refunded", "erstattet", "rückerstattet", "zurückerstattet", "remboursée"),
+            *("remboursé", "reembolsado", "reembolsada", "rimborsato", "terugbetaald", "zwrócone"),
+        ),
+        REFUNDED,
+    )
+)
+
+
 def kinds(
     *,
     paid: Iterable[str],

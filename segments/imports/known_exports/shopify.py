@@ -43,6 +43,7 @@ ORDERS = KnownExport(
     },
     options={
         "leave_out": {"Financial Status": ("",)},
+        "order_states": True,
         "kinds": kinds(
             paid=("paid", "partially_paid", "partially_refunded"),
             pending=("pending", "authorized"),

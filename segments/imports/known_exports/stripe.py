@@ -26,14 +26,19 @@ PAYMENTS = KnownExport(
         "currency": "Currency",
     },
     options={
-        "leave_out": {"Mode": ("test",)},
+        # An authorisation that was not captured has moved no money.
+        "leave_out": {"Mode": ("test",), "Captured": ("false",)},
+        "order_states": True,
         "kinds": kinds(
-            paid=("paid", "succeeded", "refunded", "partially refunded"),
+            paid=("paid", "succeeded", "refunded", "partially refunded", "dispute won"),
             pending=(
                 *("pending", "processing", "uncaptured", "requires_capture", "incomplete"),
                 *("requires_action", "requires_payment_method", "requires_confirmation"),
             ),
-            cancelled=("failed", "canceled", "cancelled", "blocked", "expired", "disputed"),
+            cancelled=(
+                *("failed", "canceled", "cancelled", "blocked", "expired", "disputed"),
+                *("dispute lost", "dispute needs response", "dispute under review"),
+            ),
         ),
     },
     source="stripe",

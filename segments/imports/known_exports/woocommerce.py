@@ -12,30 +12,43 @@ STATES = kinds(
     cancelled=("cancelled", "canceled", "failed", "wc-cancelled", "wc-failed"),
     refunded=("refunded", "wc-refunded"),
 )
-DRAFTS = ("draft", "checkout-draft", "auto-draft", "trash", "wc-checkout-draft")
+DRAFTS = ("draft", "checkout-draft", "auto-draft", "trash", "wc-trash", "wc-checkout-draft")
+STATUS = ("status", "order_status", "Order Status")
 
 ORDERS = KnownExport(
     name="WooCommerce: orders",
     kind="events",
     headings=(
         ("order_id", "order_number", "Order ID", "Order Number"),
-        ("status", "Order Status"),
+        STATUS,
         ("order_total", "Order Total Amount", "Order Total"),
-        ("customer_id", "customer_email", "customer_user", "Customer User ID", "Email (Billing)"),
-        ("order_date", "Order Date"),
+        (
+            *("customer_id", "customer_email", "customer_user", "Customer User ID"),
+            *("billing_email", "Email (Billing)", "Billing Email Address", "Billing Email"),
+        ),
+        ("order_date", "Order Date", "date_created"),
     ),
     mapping={
         "customer": ("customer_id", "customer_user", "Customer User ID"),
-        "email": ("customer_email", "billing_email", "Email (Billing)", "Billing Email"),
+        "email": (
+            *("customer_email", "billing_email", "Email (Billing)", "Billing Email"),
+            "Billing Email Address",
+        ),
         "phone": ("billing_phone", "Phone (Billing)", "Billing Phone"),
         "external_id": ("order_id", "order_number", "Order ID", "Order Number"),
-        "kind": ("status", "Order Status"),
-        "occurred_at": ("order_date", "Order Date"),
+        "kind": STATUS,
+        "occurred_at": ("order_date", "Order Date", "date_created"),
         "amount": ("order_total", "Order Total Amount", "Order Total"),
-        "refunded": ("refunded_total", "Order Refund Amount"),
+        "refunded": ("refunded_total", "Order Refund Amount", "Refunded Total"),
         "currency": ("order_currency", "Order Currency", "currency"),
     },
-    options={"leave_out": {"status": DRAFTS, "Order Status": DRAFTS}, "kinds": STATES},
+    options={
+        # Of an order with several items some plug-ins fill in only the first row.
+        "leave_out": dict.fromkeys(STATUS, (*DRAFTS, "")),
+        "kinds": STATES,
+        "order_states": True,
+        "line_items": True,
+    },
     source="woocommerce",
 )
 CUSTOMERS = KnownExport(

@@ -17,7 +17,7 @@ YES = (
 # Of these alone a column of opt-outs says that somebody did not opt out: unsubscribed says the
 # opposite there.
 NEGATIONS = (
-    *("no", "n", "false", "f", "0", "0.0", "0,0", "off", "✗", "✘", "unchecked"),
+    *("no", "n", "false", "f", "0", "0.0", "0,0", "off", "✗", "✘", "unchecked", "[]"),
     *("nein", "falsch", "non", "faux", "não", "nao", "falso", "nie", "ne", "nem", "nu", "не"),
     *("нет", "ні", "όχι", "hayır", "hayir", "nee", "nej", "nei", "ei", "nē"),
     *("否", "いいえ", "아니오", "아니요"),

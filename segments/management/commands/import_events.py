@@ -34,6 +34,18 @@ An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
             "repeated.",
         )
         parser.add_argument(
+            "--order-states",
+            action="store_true",
+            help="The column of kinds has the status of orders (paid, cancelled ...). Only paid "
+            "orders count; rows with an unknown status are rejected.",
+        )
+        parser.add_argument(
+            "--line-items",
+            action="store_true",
+            help="Further rows of an event ID are items of the same order, whose amount counts "
+            "once.",
+        )
+        parser.add_argument(
             "--amount",
             default="",
             metavar="COLUMN or A*B",
@@ -61,6 +73,8 @@ An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
         return super().options_of(options) | {
             "default_kind": options["kind"],
             "kinds": dict(options["kind_of"]),
+            "order_states": options["order_states"],
+            "line_items": options["line_items"],
             "return_column": column,
             "return_prefix": prefix,
             "create_customers": options["create_customers"],

@@ -96,6 +96,19 @@ def test_shopify_customers(imported):
     assert Customer.objects.first().attributes["Tags"] == "vip"
 
 
+def test_marks_of_text_are_off_attributes_too(imported):
+    imported(
+        "customers",
+        "id,zip,code,note,name\n1,'01067,\"=\"\"007\"\"\",'twas,'1' or '2'\n",
+    )
+    assert Customer.objects.get().attributes == {
+        "zip": "01067",
+        "code": "007",
+        "note": "'twas",
+        "name": "'1' or '2'",
+    }
+
+
 CREATED = ("--map=registered_on=Created at (UTC)",)
 SHOPIFY_ORDERS = (
     "Name,Email,Financial Status,Paid at,Currency,Subtotal,Shipping,Taxes,Total,Created at,"
@@ -167,6 +180,75 @@ def test_woocommerce_orders_of_another_plugin(imported):
         "77,Completed,2026-02-02 12:00,mia@example.com,,80.00,20.00,EUR\n",
     )
     assert events() == [("9", "77", "order", 6_000)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "states"),
+    [
+        ("order", ["Completed", "wc-processing", "shipped", "Abgeschlossen", "Terminée", "Pago"]),
+        ("order_pending", ["On hold", "Zahlung ausstehend", "En attente", "wc-on-hold"]),
+        ("order_cancelled", ["Failed", "Storniert", "Annulée", "Cancelado"]),
+        ("order_refunded", ["Refunded", "Rückerstattet", "Remboursée", "Reembolsado"]),
+        (None, ["awaiting unicorns", "paid?"]),
+    ],
+)
+def test_states_of_orders_in_several_languages(imported, kind, states):
+    make_customer(external_id="9", email="mia@example.com")
+    rows = "".join(
+        f"{n},{state},2026-02-02 12:00,mia@example.com,80.00\n" for n, state in enumerate(states)
+    )
+    head = "Order Number,Order Status,Order Date,Email (Billing),Order Total Amount\n"
+    figures = imported("events", head + rows)
+    if kind is None:  # never an order, and never nothing without a word
+        assert (figures["n_rejected"], Event.objects.count()) == (len(states), 0)
+    else:
+        assert {event_kind for _c, _id, event_kind, _cents in events()} == {kind}
+        assert figures["n_rejected"] == 0
+
+
+def test_what_is_said_of_one_state_leaves_the_others_as_they_are(imported):
+    make_customer(external_id="9", email="mia@example.com")
+    text = (
+        "Order Number,Order Status,Order Date,Email (Billing),Order Total Amount\n"
+        "1,Completed,2026-02-02 12:00,mia@example.com,80.00\n"
+        "2,Awaiting pick-up,2026-02-03 12:00,mia@example.com,20.00\n"
+        "3,Quote,2026-02-03 13:00,mia@example.com,20.00\n"
+        "4,draft,2026-02-03 13:00,mia@example.com,20.00\n"
+    )
+    figures = imported(
+        *("events", text, "--kind-of=awaiting pick-up=order", "--leave-out=Order Status=quote")
+    )
+    assert events() == [("9", "1", "order", 8_000), ("9", "2", "order", 2_000)]
+    assert (figures["n_left_out"], figures["n_rejected"]) == (2, 0)
+
+
+ITEMS = "Order Number,Order Status,Order Date,Email (Billing),Order Total Amount,Item Name\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "n_unchanged", "n_left_out"),
+    [
+        ("77,Completed,2026-02-02 12:00,mia@example.com,80.00,Cup", 1, 0),
+        ("77,Completed,2026-02-02 12:00,mia@example.com,,Cup", 1, 0),
+        (",,,,,Cup", 0, 1),
+    ],
+)
+def test_a_row_per_line_item_counts_the_order_once(imported, second, n_unchanged, n_left_out):
+    make_customer(external_id="9", email="mia@example.com")
+    first = "77,Completed,2026-02-02 12:00,mia@example.com,80.00,Mug\n"
+    for times in range(2):
+        figures = imported("events", f"{ITEMS}{first}{second}\n")
+        assert events() == [("9", "77", "order", 8_000)]
+        assert Event.objects.get().properties["Item Name"] == "Mug"
+        assert (figures["n_unchanged"], figures["n_left_out"]) == (n_unchanged + times, n_left_out)
+        assert figures["n_rejected"] == 0
+
+
+def test_line_items_that_contradict_their_order_are_rejected(imported):
+    make_customer(external_id="9", email="mia@example.com")
+    row = "77,Completed,2026-02-02 12:00,mia@example.com,{},{}\n"
+    figures = imported("events", ITEMS + row.format("", "Mug") + row.format("80.00", "Cup"))
+    assert (figures["n_created"], figures["n_rejected"]) == (1, 1)
 
 
 def test_woocommerce_customers(imported):
@@ -333,6 +415,94 @@ def test_salesforce_contacts(imported, head):
     ]
 
 
+def test_klaviyo_suppressions_are_opt_outs(imported):
+    head = "Email,Klaviyo ID,Email Marketing Consent,Email Suppressions\n"
+    imported(
+        "customers",
+        f"{head}a@example.com,A,SUBSCRIBED,[]\nb@example.com,B,SUBSCRIBED,\n"
+        "c@example.com,C,SUBSCRIBED,['UNSUBSCRIBE']\nd@example.com,D,SUBSCRIBED,['HARD_BOUNCE']\n",
+    )
+    assert customers("consents") == [(["email"],), (["email"],), ([],), ([],)]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "ID;Titre;Prénom;Nom;Adresse e-mail;Lettre d'information;Inscription",
+        "ID;Título;Nombre;Apellidos;Dirección de correo electrónico;Boletín;Registro",
+        "ID;Social title;First name;Last name;Email address;Newsletter;Registration",
+        "id_customer;id_gender;firstname;lastname;email;newsletter;date_add",
+    ],
+)
+def test_prestashop_customers_in_other_languages_and_as_the_table(imported, head):
+    figures = imported(
+        "customers",
+        f"{head}\n1;M;John;DOE;john@example.com;1;13/07/2013 17:36:07\n"
+        "2;M;Jane;DOE;jane@example.com;0;14/07/2013 17:36:07\n",
+    )
+    assert figures["recognised_as"].startswith("PrestaShop: customers")
+    assert customers("external_id", "first_name", "last_name", "consents", "registered_on") == [
+        ("1", "John", "DOE", ["email"], date(2013, 7, 13)),
+        ("2", "Jane", "DOE", [], date(2013, 7, 14)),
+    ]
+
+
+def test_hubspot_in_german(imported):
+    make_customer(external_id="101", email="a@example.com", consents=["email"])
+    figures = imported(
+        "customers",
+        "Datensatz-ID,Vorname,Nachname,E-Mail,Telefonnummer,Zuständiger Mitarbeiter,Erstelldatum,"
+        "Von allen E-Mails abgemeldet\n101,Ann,Berg,a@example.com,,Me,2024-01-01 09:00,Ja\n",
+    )
+    assert figures["recognised_as"] == "HubSpot: contacts"
+    assert customers("external_id", "last_name", "consents") == [("101", "Berg", [])]
+
+
+def test_magento_orders_in_german(imported):
+    make_customer(external_id="M1", email="ana@example.com")
+    figures = imported(
+        "events",
+        "ID,Kaufdatum,Gesamtsumme (Basis),Status,Kunden-E-Mail,Gesamtbetrag erstattet\n"
+        '000000012,13.01.2026 09:30:00,"1.120,00 €",Vollständig,ana@example.com,"20,00 €"\n',
+    )
+    assert figures["recognised_as"] == "Magento: orders"
+    assert events() == [("M1", "000000012", "order", 110_000)]
+
+
+def test_mailchimp_with_labels_of_another_language_and_its_newer_pages(imported):
+    figures = imported(
+        "customers",
+        "E-Mail-Adresse,Vorname,Nachname,MEMBER_RATING,OPTIN_TIME,CONFIRM_TIME,Status\n"
+        "a@example.com,Lina,Berg,2,2023-02-03 04:05:06,2023-02-03 04:06:00,subscribed\n",
+    )
+    assert figures["recognised_as"] == "Mailchimp: members with their status"
+    figures = imported(
+        "customers",
+        "Email Address,First Name,Last Name,Email Marketing Status,SMS Marketing Status,"
+        "Contact Rating,Date Added\nb@example.com,Mats,Dahl,Unsubscribed,Not subscribed,2,"
+        '"Feb 3, 2023 4:05 am"\n',
+    )
+    assert figures["recognised_as"] == "Mailchimp: all members"
+    assert customers("external_id", "first_name", "consents", "registered_on") == [
+        ("a@example.com", "Lina", ["email"], None),
+        ("b@example.com", "Mats", [], date(2023, 2, 3)),
+    ]
+
+
+def test_headings_of_other_languages_are_read_in_any_file(imported):
+    imported(
+        "customers",
+        "Kundennummer;E-Mail-Adresse;Vorname;Nachname;Land;Sprache;Geburtsdatum\n"
+        "K1;eva@example.com;Eva;Blum;Österreich;Deutsch;13.02.1980\n",
+    )
+    fields = ("external_id", "email", "last_name", "country", "language", "birth_date")
+    assert customers(*fields) == [
+        ("K1", "eva@example.com", "Blum", "AT", "de", date(1980, 2, 13)),
+    ]
+    imported("events", "N° client;Date de commande;Montant\nK1;2026-01-05;12,50\n")
+    assert [cents for *_rest, cents in events()] == [1_250]
+
+
 def test_stripe_payments(imported):
     make_customer(external_id="K1", email="eva@example.com")
     figures = imported(
@@ -344,12 +514,8 @@ def test_stripe_payments(imported):
         "ch_3,2026-01-07 09:30,70.00,0.00,eur,false,0.00,Failed,Live,cus_1,eva@example.com\n"
         "ch_4,2026-01-07 09:30,70.00,0.00,eur,false,0.00,Paid,Test,cus_1,eva@example.com\n",
     )
-    assert (figures["n_rejected"], figures["n_left_out"]) == (0, 1)
-    assert events() == [
-        ("K1", "ch_1", "order", 100_000),
-        ("K1", "ch_2", "order", 0),
-        ("K1", "ch_3", "order_cancelled", 7_000),
-    ]
+    assert (figures["n_rejected"], figures["n_left_out"]) == (0, 2)  # test mode; not captured
+    assert events() == [("K1", "ch_1", "order", 100_000), ("K1", "ch_2", "order", 0)]
     assert Event.objects.first().occurred_at == datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
 
 
