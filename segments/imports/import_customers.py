@@ -41,7 +41,7 @@ from segments.imports.staging import CHECKED, cell_name, count, reject
 from segments.imports.values import headings
 from segments.imports.values.countries import Countries
 from segments.imports.values.languages import Languages, common_codes
-from segments.imports.values.time_zones import TimeZones
+from segments.imports.values.time_zones import UNCLEAR, TimeZones
 from segments.models import Organisation
 from segments.models.customer import KEY_COLUMNS, PROFILE
 from segments.shapes import EARLIEST_BIRTH, LANGUAGE
@@ -56,7 +56,7 @@ def server_zones() -> frozenset[str]:
     """Time zones that both this machine and the database know: both compute local days."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_timezone_names")
-        return known_zones() & {name for (name,) in cursor.fetchall()}
+        return known_zones() & {name for (name,) in cursor.fetchall()} - UNCLEAR
 
 
 def customer_fields(plan: ImportPlan) -> list[Field]:

@@ -77,9 +77,59 @@ NAMES = {  # names in use that neither ISO 3166 nor CLDR has
     "macau": "MO",
     "macao": "MO",
     "kosovo": "XK",
+    "n ireland": "GB",
+    "grossbritannien": "GB",
+    "grande bretagne": "GB",
+    "gran bretana": "GB",
+    "gra bretanha": "GB",
+    "gran bretagna": "GB",
+    "angleterre": "GB",
+    "inglaterra": "GB",
+    "inghilterra": "GB",
+    "engeland": "GB",
+    "anglia": "GB",
+    "schottland": "GB",
+    "ecosse": "GB",
+    "escocia": "GB",
+    "scozia": "GB",
+    "schotland": "GB",
+    "pays de galles": "GB",
+    "gales": "GB",
+    "galles": "GB",
+    "nordirland": "GB",
+    "irlande du nord": "GB",
+    "irlanda del norte": "GB",
+    "irlanda do norte": "GB",
+    "irlanda del nord": "GB",
+    "fyrom": "MK",
+    "former yugoslav republic of macedonia": "MK",
+    "mazedonien": "MK",
+    "elfenbeinkuste": "CI",
+    "weissrussland": "BY",
+    "byelorussia": "BY",
+    "bosnien": "BA",
+    "tschechische republik": "CZ",
+    "czech rep": "CZ",
+    "dominican rep": "DO",
+    "holy see": "VA",
+    "st kitts": "KN",
+    "sao tome": "ST",
+    "canary islands": "ES",
+    "kanarische inseln": "ES",
+    "islas canarias": "ES",
+    "balearic islands": "ES",
+    "madeira": "PT",
+    "azores": "PT",
+    "acores": "PT",
+    "emirates": "AE",
 }
+# Codes of three letters that ISO 3166 gives nobody, or gave before.
+ALPHA_3 = {"XKX": "XK", "RKS": "XK", "UNK": "XK", "ROM": "RO", "TMP": "TL", "BUR": "MM"}
+LOCALE = re.compile(r"^[a-z]{2}[-_](?P<region>[A-Z]{2})$")  # de_DE
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+FIRST_FLAG = ord("\U0001f1e6")  # 🇦: two of these make a flag
 NAME_AND_CODE = re.compile(
-    r"^(?:(?P<name>.{3,}?)\s*[(\[](?P<behind>[A-Za-z]{2})[)\]]"
+    r"^(?:(?P<name>.{3,}?)\s*(?:[(\[]|,\s?)(?P<behind>[A-Za-z]{2})[)\]]?"
     r"|(?P<before>[A-Za-z]{2})\s*[-–:|]\s*(?P<name_behind>.{3,}))$"
 )
 UNCLEAR = {"congo"}  # two countries, although ISO 3166 calls one of them so
@@ -108,6 +158,10 @@ def _large_names() -> dict[str, str]:
     english = Locale.parse("en").territories
     names |= {plain(english[code]): code for code in country_codes() if code in english}
     names |= NAMES
+    german = own_names("de", "territories")
+    for code, name in german.items():  # Aegypten
+        if code in country_codes():
+            names.setdefault(plain(name.lower().translate(UMLAUTS)), code)
     return {name: code for name, code in names.items() if name not in UNCLEAR}
 
 
@@ -148,10 +202,16 @@ def country_code(cell: str) -> str | None:
     code = cell.strip().upper().replace(".", "")
     if country := country_of(code):
         return country
+    if region := LOCALE.match(cell.strip()):
+        return country_of(region["region"])
+    if flag := _flag(cell.strip()):
+        return country_of(flag)
     if len(code) == 3 and code.isascii():
         listed = pycountry.countries.get(alpha_3=code) or pycountry.countries.get(numeric=code)
         if listed:
             return listed.alpha_2
+        if code in ALPHA_3:
+            return ALPHA_3[code]
         replaced = get_global("territory_aliases").get(code, [])
         if len(replaced) == 1 and replaced[0] in country_codes():
             return replaced[0]
@@ -162,7 +222,19 @@ def country_code(cell: str) -> str | None:
         named = country_of(both["behind"] or both["before"])
         other = country_code(both["name"] or both["name_behind"])
         return named if named == other else None
-    return _large_names().get(name) or _all_names().get(name) or None
+    parts = [part for part in cell.split("/") if part.strip()]
+    if len(parts) > 1:  # Schweiz/Suisse
+        codes = {country_code(part) for part in parts}
+        return codes.pop() if len(codes) == 1 else None
+    names = [name, plain(code), re.sub(r"^the | the$", "", name)]  # U.A.E.; Gambia, The
+    known = (_large_names().get(each) or _all_names().get(each) for each in names)
+    return next(filter(None, known), None)
+
+
+def _flag(cell: str) -> str:
+    letters = [ord(c) - FIRST_FLAG for c in cell]
+    is_flag = len(letters) == 2 and all(0 <= letter < 26 for letter in letters)
+    return "".join(chr(ord("A") + letter) for letter in letters) if is_flag else ""
 
 
 class Countries(Reader):

@@ -31,7 +31,30 @@ NAMES = {
     "flemish": "nl-BE",
     "norwegian": "no",
     "farsi": "fa",
+    "vlaams": "nl-BE",
+    "moldovan": "ro",
+    "简体中文": "zh-Hans",
+    "中文 简体": "zh-Hans",
+    "中文简体": "zh-Hans",
+    "繁體中文": "zh-Hant",
+    "繁体中文": "zh-Hant",
+    "正體中文": "zh-Hant",
+    "中文 繁體": "zh-Hant",
+    "中文 繁体": "zh-Hant",
 }
+# What may stand behind a language and is no country.
+VARIANTS = {
+    "latin": "Latn",
+    "cyrillic": "Cyrl",
+    "simplified": "Hans",
+    "traditional": "Hant",
+    "latin america": "419",
+    "latam": "419",
+    "latinoamerica": "419",
+    "america latina": "419",
+}
+NO_LANGUAGE = {"und", "mul", "zxx", "mis"}  # codes that say that it is not known
+REGION = re.compile(r"^(?P<language>[^(,]+?)\s*(?:\(|,\s|\s[-–]\s)(?P<region>.+?)\)?$")
 
 
 @lru_cache(maxsize=1)
@@ -79,7 +102,9 @@ def _names() -> dict[str, str]:
 
 def language_code(cell: str) -> str | None:
     """The code that a cell means, such as pt-BR; None where it means no language."""
-    cell = cell.strip().partition(".")[0]  # pt_BR.UTF-8
+    cell = re.split(r"[.@;]", cell.strip())[0]  # pt_BR.UTF-8, de_DE@euro, en;q=0.9
+    if CODE.match(first := cell.partition(",")[0]):  # en-US,en
+        cell = first
     if parts_of_code := CODE.match(cell):
         language, script, region = parts_of_code.groups()
         language = _short_codes().get(language.lower(), language.lower())
@@ -89,16 +114,21 @@ def language_code(cell: str) -> str | None:
         if language in language_codes() and known:
             code = language_tag("-".join(part for part in (language, script, region) if part))
             return code if len(code) <= MAX_LENGTH else f"{language}-{region}"
-    for name in (cell, *cell.split(";"), cell.partition(",")[0]):  # Greek, Modern (1453-)
-        if code_of_name := _names().get(plain(name)):
-            return code_of_name
-    head, bracket, tail = cell.partition("(")  # Portuguese (Brazil)
-    if bracket and (language := language_code(head)):
-        region = country_code(tail.rstrip(" )")) or ""
-        return f"{language.partition('-')[0]}-{region}" if region else None
-    return None
+    if code_of_name := _names().get(plain(cell)):
+        return code_of_name
+    if parts := REGION.match(cell):  # Portuguese (Brazil), German - Germany
+        language = language_code(parts["language"]) or ""
+        name = parts["region"]
+        region = VARIANTS.get(plain(name)) or country_code(name)
+        if language and region:
+            return f"{language.partition('-')[0]}-{region}"
+        if "(" in cell.partition(",")[0]:
+            return None
+    return _names().get(plain(cell.partition(",")[0]))  # Greek, Modern (1453-)
 
 
 class Languages(Reader):
     def spell_one(self, cell: str) -> Spelling:
-        return language_code(cell) or (UNKNOWN if says_unknown(cell) else None)
+        if says_unknown(cell) or cell.strip().lower() in NO_LANGUAGE:
+            return UNKNOWN
+        return language_code(cell)

@@ -1,5 +1,7 @@
 """Time zones: IANA names, and what Windows and Ruby on Rails call them."""
 
+import html
+import re
 from functools import lru_cache
 
 from babel.core import get_global
@@ -59,6 +61,19 @@ RAILS = {
     "Chatham Is.": "Pacific/Chatham",
     "Samoa": "Pacific/Apia",
 }
+# Names that neither CLDR's table of Windows names nor Rails has.
+OTHERS = {
+    "Kamchatka Standard Time": "Asia/Kamchatka",
+    "Mid-Atlantic Standard Time": "Atlantic/South_Georgia",
+    "Central European Time": "CET",
+    "Mitteleuropäische Zeit": "CET",
+    "MEZ": "CET",
+    "Eastern European Time": "EET",
+    "Western European Time": "WET",
+}
+# The names of these mean other zones, too, or no place at all: EST is in America and Australia.
+UNCLEAR = frozenset({"EST", "MST", "Factory", "localtime", "posixrules"})
+INSIDE = re.compile(r"[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+")  # Greenwich Mean Time (Europe/London)
 SIGNED = ("Etc/GMT+", "Etc/GMT-")  # a sign is no punctuation in these
 UTC_WORDS = ("z", "utc", "gmt", "coordinated universal time", "greenwich mean time")
 
@@ -72,15 +87,20 @@ class TimeZones(Reader):
         self._signed = {zone.casefold(): zone for zone in zones if zone.startswith(SIGNED)}
 
     def spell_one(self, cell: str) -> Spelling:
-        name = cell.strip()
+        name = html.unescape(cell).strip().partition(";")[0]
+        if (inside := INSIDE.search(name)) and (zone := self._of_iana(inside[0])):
+            return zone
         if name.startswith("(") and ")" in name:  # (UTC+01:00) Berlin, Bern, Rome
             name = name.partition(")")[2].strip()
             name = name if plain(name) in self._names else name.partition(",")[0]
         without_remark = name.partition(" (")[0]
-        if zone := self._signed.get(name.casefold()):
-            return zone
         zone = self._names.get(plain(name)) or self._names.get(plain(without_remark))
         return zone or (UNKNOWN if says_unknown(cell) else None)
+
+    def _of_iana(self, name: str) -> str | None:
+        if name.casefold().startswith(("etc/gmt+", "etc/gmt-")):
+            return self._signed.get(name.casefold())
+        return self._names.get(plain(name))
 
 
 @lru_cache(maxsize=2)
@@ -96,7 +116,7 @@ def _names(zones: frozenset[str]) -> dict[str, str]:
         if len(canonical) == 1:
             names[city] = next(iter(canonical))
     windows = get_global("windows_zone_mapping")
-    for table in (windows, RAILS):
+    for table in (windows, RAILS, OTHERS):
         names |= {plain(name): zone for name, zone in table.items() if zone in zones}
     names |= {plain(zone): zone for zone in zones if not zone.startswith(SIGNED)}
     names |= dict.fromkeys(UTC_WORDS, "UTC") if "UTC" in zones else {}

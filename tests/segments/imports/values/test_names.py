@@ -6,7 +6,7 @@ import pytest
 
 from segments.imports.values.countries import Countries, country_code
 from segments.imports.values.languages import Languages, language_code
-from segments.imports.values.time_zones import RAILS, TimeZones
+from segments.imports.values.time_zones import OTHERS, RAILS, UNCLEAR, TimeZones
 from segments.imports.values.yes_no import NO, YES
 
 
@@ -50,6 +50,31 @@ from segments.imports.values.yes_no import NO, YES
         ("Congo", None),  # two countries
         ("Kongo", None),  # one in Norwegian, another in other languages
         ("Channel Islands", None),  # two territories
+        ("Großbritannien", "GB"),
+        ("Inglaterra", "GB"),
+        ("Scotland, UK", "GB"),
+        ("London, UK", None),
+        ("FYROM", "MK"),
+        ("Elfenbeinküste", "CI"),
+        ("Weißrussland", "BY"),
+        ("Aegypten", "EG"),
+        ("XKX", "XK"),
+        ("ROM", "RO"),
+        ("SUN", None),  # several countries today
+        ("U.A.E.", "AE"),
+        ("Gambia, The", "GM"),
+        ("The Bahamas", "BS"),
+        ("Netherlands (the)", "NL"),
+        ("Germany, DE", "DE"),
+        ("Schweiz/Suisse", "CH"),
+        ("Germany/France", None),
+        ("de_DE", "DE"),
+        ("de_de", None),
+        ("🇵🇹", "PT"),
+        ("🇿🇿", None),
+        ("Madeira", "PT"),
+        ("Bavaria", None),
+        ("California", None),
         ("Unspecified", None),
         ("", None),
         ("12", None),
@@ -83,6 +108,18 @@ def test_a_country_is_read_by_code_or_name(cell, code):
         ("Spanish; Castilian", "es"),
         ("Greek, Modern (1453-)", "el"),
         ("Chinese (Simplified)", "zh-Hans"),
+        ("English (US)", "en-US"),
+        ("German - Germany", "de-DE"),
+        ("English, United States", "en-US"),
+        ("Spanish (Latin America)", "es-419"),
+        ("Serbian (Latin)", "sr-Latn"),
+        ("简体中文", "zh-Hans"),
+        ("中文(繁體)", "zh-Hant"),
+        ("Vlaams", "nl-BE"),
+        ("de-DE@euro", "de-DE"),
+        ("en;q=0.9", "en"),
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"),
+        ("English (Mars)", None),
         ("zz", None),
         ("en-QQ", None),
         ("Portuguese please", None),
@@ -107,6 +144,16 @@ def test_a_language_is_read_by_code_or_name(cell, code):
         ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "Europe/Amsterdam"),
         ("America/New_York (EDT)", "America/New_York"),
         ("etc/gmt-1", "Etc/GMT-1"),
+        ("(GMT+00:00) Greenwich Mean Time (Europe/London)", "Europe/London"),
+        ("Eastern Time (US &amp; Canada)", "America/New_York"),
+        ("(GMT-08:00) Pacific Time (US & Canada); Tijuana", "America/Los_Angeles"),
+        ("America/Port-au-Prince", "America/Port-au-Prince"),
+        ("Mitteleuropäische Zeit", "CET"),
+        ("Kamchatka Standard Time", "Asia/Kamchatka"),
+        ("CST", None),
+        ("IST", None),
+        ("UTC+1", None),  # no zone: which days does it change its clocks?
+        ("-05:00", None),
         ("n/a", ""),
         ("Mars/Olympus", None),
         ("GMT+25", None),
@@ -117,7 +164,20 @@ def test_a_time_zone_is_read_by_its_iana_windows_or_rails_name(cell, zone):
 
 
 def test_names_of_rails_lead_to_zones_that_exist():
-    assert set(RAILS.values()) <= available_timezones()
+    assert {*RAILS.values(), *OTHERS.values()} <= available_timezones()
+
+
+def test_names_of_several_zones_or_none_are_unclear():
+    zones = frozenset(available_timezones()) - UNCLEAR
+    assert TimeZones(zones).spell(["EST", "MST", "Factory", "localtime", "CET"]) == [
+        *[None] * 4,
+        "CET",
+    ]
+
+
+@pytest.mark.parametrize("code", ["und", "MUL", "zxx"])
+def test_codes_of_no_language_are_unknown(code):
+    assert Languages().spell_one(code) == ""
 
 
 @pytest.mark.parametrize("reader", [Countries(), Languages()])
