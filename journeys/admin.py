@@ -5,6 +5,7 @@ from journeys.delivery.admin import call, contact, delivery, peer, route
 from journeys.explain.admin import approval, decision, rehearsal
 from journeys.learning.admin import learning, split
 from journeys.maps.admin import traveller
+from journeys.merges.admin import merge
 from journeys.signups.admin import sign_up
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "delivery",
     "learning",
     "live",
+    "merge",
     "peer",
     "rehearsal",
     "route",

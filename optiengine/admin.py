@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -29,6 +31,7 @@ from campaigns.admin.second_person import SecondPerson
 from campaigns.models import Action, Campaign, CapacityLimit
 from campaigns.services.rule_tables import MEASURES
 from journeys.delivery.admin.preview import MessagePreview, PreviewLink
+from journeys.merges.admin.merge import MERGE, merge_panel
 from journeys.models import Contact, Decision, DecisionRun
 from optiengine.capacity_use import use_over_time
 from optiengine.lib.figures import number, percent
@@ -39,7 +42,9 @@ from segments.customers.admin.customer import CustomerAdmin
 from segments.customers.admin.customer_panels import N_RECENT
 from segments.customers.admin.organisation import OrganisationAdmin
 from segments.models import Customer, FeatureDefinition, Organisation, TargetGroup
+from segments.models.shared_address import MOST_SHARING
 from segments.rules.admin.target_group import TargetGroupAdmin
+from segments.same_person import merged_into
 from segments.state.admin.feature import FeatureDefinitionAdmin
 
 admin.site.index_template = "optiengine/dashboard.html"
@@ -67,16 +72,37 @@ for model in (
 class CustomerPage(CustomerAdmin):
     """With what was decided for the customer, and how the predicted value moved."""
 
+    actions = ["merge_records"]
+
+    @admin.action(description=gettext_lazy("Merge records of one person…"), permissions=["merge"])
+    def merge_records(self, request: HttpRequest, customers: QuerySet[Customer]) -> HttpResponse:
+        """To the page where it is decided which of them is kept."""
+        ids = list(customers.order_by("pk").values_list("pk", flat=True)[: MOST_SHARING + 1])
+        page = reverse("admin:segments_customer_changelist")
+        if len(ids) < 2 or len(ids) > MOST_SHARING:
+            text = _("Select 2 to %d customers to merge.") % MOST_SHARING
+            self.message_user(request, text, messages.ERROR)
+        else:
+            query = urlencode({"customer": ids}, True)
+            page = f"{reverse('admin:segments_customermerge_merge')}?{query}"
+        return redirect(page)
+
+    def has_merge_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(MERGE)
+
     def panels(self, request: HttpRequest, customer: Customer) -> list[Panel]:
         panels = super().panels(request, customer)
         panels.insert(0, value_panel(customer))
         if request.user.has_perm("journeys.view_decision"):
             panels.insert(0, _decisions(customer))
+        if panel := merge_panel(customer):
+            panels.insert(0, panel)
         return panels
 
 
 def _decisions(customer: Customer) -> Panel:
-    rows = Decision.objects.filter(customer=customer).select_related("campaign", "action")
+    records = [customer.pk, *merged_into(customer.pk)]
+    rows = Decision.objects.filter(customer__in=records).select_related("campaign", "action")
     listed = reverse("admin:journeys_decision_changelist")
     return Panel(
         _("Recent decisions"),

@@ -42,6 +42,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _item(_("Features"), "function", "segments", "featuredefinition"),
             _item(_("Suppressed addresses"), "unsubscribe", "segments", "suppression"),
             _item(_("Shared addresses"), "group", "segments", "sharedaddress"),
+            _item(_("Merges"), "merge", "segments", "customermerge"),
             _item(_("Sign-up forms"), "how_to_reg", "journeys", "signupform"),
             _item(_("Imports"), "upload_file", "segments", "importjob"),
         ],

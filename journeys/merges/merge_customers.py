@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from campaigns.models import ArmChange, ArmMembership, ArmPlan
+from campaigns.services.arm_history import arms_of
 from journeys.decisions.save_decisions import next_contact_id
 from journeys.locks import lock_blocks
 from journeys.maps.wake_travellers import wake_travellers
@@ -164,8 +165,8 @@ def _settle_arms(merge: CustomerMerge, *, at: datetime) -> None:
     today = _day(at)
     differing = [
         (plan, arm)
-        for plan, arm in _arms_of(older, today).items()
-        if _arms_of(younger, today).get(plan, arm) != arm
+        for plan, arm in arms_of(older, today).items()
+        if arms_of(younger, today).get(plan, arm) != arm
     ]
     for plan, arm in differing:
         _change_arm(merge.kept, plan, arm, at=at)
@@ -182,14 +183,6 @@ def _separate_arms(merge: CustomerMerge, *, at: datetime) -> None:
             _change_arm(customer, membership.plan, membership.arm, at=at)
     assert merge.undone_mark is not None
     _cut_evidence(merge, mark=merge.undone_mark, at=at)
-
-
-def _arms_of(customer: Customer, on: date) -> dict[ArmPlan, str]:
-    """By plan, as of a day."""
-    memberships = ArmMembership.objects.filter(customer=customer).select_related("plan")
-    arms = {membership.plan: membership.arm for membership in memberships}
-    changes = ArmChange.objects.filter(customer=customer, since__lte=on).select_related("plan")
-    return arms | {change.plan: change.arm for change in changes.order_by("since")}
 
 
 def _change_arm(customer: Customer, plan: ArmPlan, arm: str, *, at: datetime) -> None:

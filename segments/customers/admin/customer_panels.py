@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from optiengine.lib.figures import money, number, percent
 from optiengine.lib.panel import Panel
 from segments.customers.admin.consent_panels import consent_panels
-from segments.models import Customer, CustomerState, EventKind, StateBuild
+from segments.models import Customer, CustomerState, Event, EventKind, StateBuild
+from segments.same_person import merged_into
 from segments.state.features import feature_values
 
 N_RECENT = 10  # rows in a panel
@@ -71,7 +72,8 @@ def _moves(customer: Customer) -> Panel:
 
 def _events(customer: Customer, currency: str) -> Panel:
     labels = {value: str(label) for value, label in EventKind.choices}
-    events = customer.events.order_by("-occurred_at")[:N_RECENT]
+    records = [customer.pk, *merged_into(customer.pk)]
+    events = Event.objects.filter(customer__in=records).order_by("-occurred_at")[:N_RECENT]
     query = urlencode({"q": customer.external_id})
     return Panel(
         _("Recent events"),

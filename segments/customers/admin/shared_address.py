@@ -1,24 +1,34 @@
 """Addresses that several customers have: they share withdrawals and one message a day."""
 
 from collections.abc import Iterable
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from optiengine.lib.admin import ReadOnlyAdmin
-from segments.models import Customer, SharedAddress
+from segments.models import Customer, CustomerMerge, SharedAddress
 from segments.models.customer import KEY_COLUMNS
 from segments.models.shared_address import MOST_SHARING
 
 
 @admin.register(SharedAddress)
 class SharedAddressAdmin(ReadOnlyAdmin):
-    list_display = ["key", "address_field", "n_customers", "is_placeholder", "customers", "since"]
+    list_display = [
+        "key",
+        "address_field",
+        "n_customers",
+        "is_placeholder",
+        "customers",
+        "since",
+        "merge",
+    ]
     list_display_links = None
     list_filter = ["address_field", "is_placeholder"]
     search_fields = ["key__exact"]
@@ -46,9 +56,20 @@ class SharedAddressAdmin(ReadOnlyAdmin):
         )
         return format_html_join(", ", '<a href="{}">{}</a>{}', pages)
 
+    @admin.display(description="")
+    def merge(self, shared: SharedAddress) -> SafeString | str:
+        """To the page where records of one person are merged; of a placeholder to none."""
+        if shared.is_placeholder:
+            return ""
+        query = urlencode({"customer": [pk for pk, *_names in self._customers_of(shared)]}, True)
+        page = reverse("admin:segments_customermerge_merge")
+        return format_html('<a href="{}?{}">{}</a>', page, query, _("Merge…"))
+
     @staticmethod
     def _customers_of(shared: SharedAddress) -> QuerySet:
-        customers = Customer.objects.filter(**{KEY_COLUMNS[shared.address_field]: shared.key})
+        has_it = {KEY_COLUMNS[shared.address_field]: shared.key, "erased_at": None}
+        merged = CustomerMerge.objects.filter(undone_mark=None).values("alias")
+        customers = Customer.objects.filter(**has_it).exclude(pk__in=merged)
         columns = ("pk", "external_id", "first_name", "last_name")
         return customers.order_by("pk").values_list(*columns)[:MOST_SHARING]
 
