@@ -1,11 +1,15 @@
 """Arms: plans are made by hand and then kept; memberships follow from them."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from campaigns.models import ArmMembership, ArmPlan
+from campaigns.models import Arm, ArmChange, ArmMembership, ArmPlan
 from optiengine.lib.admin import ReadOnlyAdmin
 from optiengine.lib.figures import percent
 
@@ -41,10 +45,33 @@ class ArmPlanAdmin(ModelAdmin):
 
 @admin.register(ArmMembership)
 class ArmMembershipAdmin(ReadOnlyAdmin):
-    list_display = ["customer", "arm", "since", "plan"]
+    list_display = ["customer", "arm", "since", "changed", "plan"]
     list_select_related = ["customer", "plan"]
     list_filter = ["arm"]
     search_fields = ["customer__external_id__exact"]
     search_help_text = _("The complete customer ID.")
     ordering = ["-pk"]
     raw_id_fields = ["customer"]
+    readonly_fields = ["changed"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ArmMembership]:
+        changes = ArmChange.objects.filter(customer=OuterRef("customer"), plan=OuterRef("plan"))
+        newest = changes.order_by("-since")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                changed_to=Subquery(newest.values("arm")[:1]),
+                changed_on=Subquery(newest.values("since")[:1]),
+            )
+        )
+
+    @admin.display(description=_("changed by a merge"), empty_value="–")
+    def changed(self, membership: Any) -> str | None:
+        """Records of one person have one group; the newest change holds from its day on."""
+        if membership.changed_on is None:
+            return None
+        return gettext("%(arm)s since %(day)s") % {
+            "arm": Arm(membership.changed_to).label,
+            "day": membership.changed_on,
+        }

@@ -145,7 +145,7 @@ def _prepare(
     if not len(batch):
         return None
     batch = _with_segments(rules, batch)
-    arms = load_arms(inputs.run.plan_id, batch.customer_ids, otherwise="")
+    arms = load_arms(inputs.run.plan_id, batch.customer_ids, as_of=rules.day, otherwise="")
     if (new := batch.customer_ids[arms == ""]).size:
         given_out = assign_newcomers(inputs.run.plan, new.tolist(), rules.day)
         arms[arms == ""] = [given_out.get(pk, Arm.HOLDOUT).value for pk in new.tolist()]

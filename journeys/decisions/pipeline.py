@@ -42,7 +42,7 @@ def judge_customers(inputs: RunInputs, first_id: int, last_id: int) -> JudgedBat
     batch = load_batch(inputs.run.state, first_id, last_id, fields=inputs.book.fields())
     if not len(batch):
         return None
-    arms = load_arms(inputs.run.plan_id, batch.customer_ids)
+    arms = load_arms(inputs.run.plan_id, batch.customer_ids, as_of=inputs.run.as_of)
     return judge_batch(inputs, batch, arms, DAILY)
 
 

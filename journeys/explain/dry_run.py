@@ -205,8 +205,8 @@ def _by_campaign(
 
 
 def _arms(day: DryRunDay, batch: CustomerBatch) -> NDArray[np.str_]:
-    """Arms as assigned; for customers without one, as the plan will assign it."""
-    arms = load_arms(day.run.plan_id, batch.customer_ids, otherwise="")
+    """Arms as on the day; for customers without one, as the plan will assign it."""
+    arms = load_arms(day.run.plan_id, batch.customer_ids, as_of=day.run.as_of, otherwise="")
     for row in np.flatnonzero(arms == "").tolist():
         assert day.run.plan is not None
         arms[row] = arm_at(day.run.plan, int(batch.customer_ids[row]))

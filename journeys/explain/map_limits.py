@@ -1,18 +1,19 @@
 """Which limits would hold a journey's message to one customer at a moment, by the rules of now."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.utils.translation import gettext as _
 
-from campaigns.models import ArmMembership, ArmPlan, Campaign
+from campaigns.models import ArmPlan, Campaign
 from campaigns.numerics.quiet_hours import next_open
 from campaigns.numerics.time_zones import main_zones, zones_of
 from campaigns.numerics.verdicts import fact_verdicts, limit_verdicts
 from campaigns.services.assign_arms import arm_at
 from campaigns.services.describe_verdict import VerdictWords
+from campaigns.services.load_arms import load_arms
 from campaigns.services.load_rulebook import load_rulebook
 from journeys.decisions.load_history import load_history
 from journeys.decisions.pipeline import facts_of
@@ -99,10 +100,10 @@ def _all(campaign: Campaign, reason: str) -> dict[int, LimitForecast]:
     }
 
 
-def _arm(customer: Customer, day: object) -> str:
+def _arm(customer: Customer, day: date) -> str:
     """As it is written down; for a newcomer, as it will be."""
     plan = ArmPlan.objects.filter(starts_on__lte=day).order_by("-starts_on").first()
     if plan is None:
         return ""
-    known = ArmMembership.objects.filter(plan=plan, customer=customer).first()
-    return str(known.arm if known else arm_at(plan, customer.pk))
+    [arm] = load_arms(plan.pk, np.array([customer.pk]), as_of=day, otherwise="")
+    return str(arm) or arm_at(plan, customer.pk).value

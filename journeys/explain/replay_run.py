@@ -184,7 +184,7 @@ def decide_again(
     elsewhere; without them turns are taken again at what the whole chunk found.
     """
     assert chunk.contact_watermark is not None
-    arms = load_arms(inputs.run.plan_id, batch.customer_ids)
+    arms = load_arms(inputs.run.plan_id, batch.customer_ids, as_of=inputs.run.as_of)
     worth = value_actions(inputs, prediction, facts)
     sharing = Sharing.of(chunk.shared, batch.customer_ids)
     judged = JudgedBatch(batch, arms, facts, worth, due, sharing)

@@ -73,7 +73,9 @@ def _probabilities(
     batch = rules.customers.read(ids.tolist(), now)
     if not len(batch):
         return batch.customer_ids, np.zeros((0, len(campaigns)))
-    arms = load_arms(inputs.run.plan_id, batch.customer_ids, otherwise=Arm.BASELINE)
+    arms = load_arms(
+        inputs.run.plan_id, batch.customer_ids, as_of=rules.day, otherwise=Arm.BASELINE
+    )
     judged = judge_batch(inputs, batch, arms, Occasion(is_step=True))
     columns = [
         np.array(

@@ -37,9 +37,14 @@ STOPPED = {
     "address_suppressed": SUPPRESSED,
     "topic_declined": TOPICS,
 }
-HELD_OUT = """
-SELECT customer_id, plan_id FROM campaigns_armmembership
-WHERE arm = 'holdout' AND customer_id BETWEEN %s AND %s
+# Who is held out by the plan, and whose group became another one when records were merged.
+GROUPS = """
+SELECT customer_id, plan_id, arm = 'holdout' AS is_held_out, NULL::date AS since
+FROM campaigns_armmembership WHERE arm = 'holdout' AND customer_id BETWEEN %(first)s AND %(last)s
+UNION ALL
+SELECT customer_id, plan_id, arm = 'holdout', since
+FROM campaigns_armchange WHERE customer_id BETWEEN %(first)s AND %(last)s
+ORDER BY since NULLS FIRST
 """
 PLANS = "SELECT id, starts_on FROM campaigns_armplan ORDER BY starts_on"
 PLANS_OF_RUNS = """
@@ -90,11 +95,11 @@ def check_people(evidence: Evidence, findings: Findings) -> None:
 
 def _check_groups(evidence: Evidence, findings: Findings) -> None:
     """By the plan that the runs of the day used: a customer's group under another is another."""
-    held_out = {
-        (row["customer_id"], row["plan_id"])
-        for row in rows(HELD_OUT, evidence.first_id, evidence.last_id)
-    }
-    findings.find(GLOBAL_CONTROL).n_tested += len({customer for customer, _plan in held_out})
+    groups: dict[tuple[int, int], list[Row]] = defaultdict(list)  # in order of time
+    for row in rows(GROUPS, first=evidence.first_id, last=evidence.last_id):
+        groups[row["customer_id"], row["plan_id"]].append(row)
+    held_out = {pair[0] for pair, of in groups.items() if any(row["is_held_out"] for row in of)}
+    findings.find(GLOBAL_CONTROL).n_tested += len(held_out)
     plans, of_runs = list(rows(PLANS)), defaultdict(set)
     for row in rows(PLANS_OF_RUNS):
         of_runs[row["as_of"]].add(row["plan_id"])
@@ -103,10 +108,20 @@ def _check_groups(evidence: Evidence, findings: Findings) -> None:
         begun = [plan["id"] for plan in plans if plan["starts_on"] <= day]
         return of_runs[day] or set(begun[-1:])
 
+    def is_held_out(customer: int, plan: int, day: date) -> bool:
+        known = [
+            row["is_held_out"]
+            for row in groups.get((customer, plan), ())
+            if row["since"] is None or row["since"] <= day
+        ]
+        return bool(known) and known[-1]
+
     for contact in evidence.messages():
-        of_day = plans_of(contact.as_of)
-        is_held_out = bool(of_day) and all((contact.customer, plan) in held_out for plan in of_day)
-        is_kept = not is_held_out or contact.transactional
+        plan_ids, day = plans_of(contact.as_of), contact.as_of
+        is_barred = bool(plan_ids) and all(
+            is_held_out(contact.customer, plan, day) for plan in plan_ids
+        )
+        is_kept = not is_barred or contact.transactional
         findings.check(GLOBAL_CONTROL, is_kept, _at(contact), _text(evidence, contact))
 
 

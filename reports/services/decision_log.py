@@ -188,7 +188,7 @@ def changed_facts(inputs: RunInputs, book: Rulebook, batch: CustomerBatch, facts
     facts[is_upcoming(facts) & ~ahead] = Verdict.NOT_SCHEDULED
     moved = _retargeted(inputs.book, book)[book.campaign_of]
     if moved.any():
-        arms = load_arms(inputs.run.plan_id, batch.customer_ids)
+        arms = load_arms(inputs.run.plan_id, batch.customer_ids, as_of=inputs.run.as_of)
         fresh = fact_verdicts(book, facts_of(batch, arms, inputs.time_zone))
         outside = facts == Verdict.NOT_IN_TARGET_GROUP
         moved = moved & (outside | (_is_of_group(facts) & _is_of_group(fresh)))
