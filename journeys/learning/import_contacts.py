@@ -62,7 +62,9 @@ def contact_fields(plan: ImportPlan) -> list[Field]:
             read.moment(EARLIEST_EVENT, plan.at),
             gettext_lazy("“%s” is not a valid date. Use YYYY-MM-DD, from 1970 up to today."),
             ("date", "day", "contactedon", "contactdate", "senton", "sentat", "asof"),
-            respelling=read.dates_as_written(plan.options.dates, plan.at.date()),
+            respelling=read.dates_as_written(
+                plan.options.dates, plan.at.date(), is_1904=plan.is_1904
+            ),
             is_required=True,
             is_moment=True,
         ),

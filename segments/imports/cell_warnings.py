@@ -7,7 +7,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from psycopg.sql import quote
 
-from segments.imports.fields import UNREADABLE, Field
+from segments.imports.fields import UNREADABLE, Field, is_error
 from segments.imports.spec import ImportPlan, ImportSpec
 from segments.imports.staging import (
     CHECKED,
@@ -98,7 +98,9 @@ def warned_rows(spec: ImportSpec, plan: ImportPlan) -> str:
     for column in plan.extras if spec.extras else ():
         cell = as_written(plan.cells[column], plan)
         broken = quote(_("“%s” contains unreadable bytes.") % column)
+        failed = quote(_("“%s” is the error of a formula in a spreadsheet.") % column)
         sentence = f"CASE WHEN strpos({cell}, '{UNREADABLE}') > 0 THEN {broken} "
+        sentence += f"WHEN {is_error(cell)} THEN {failed} "
         sentence += f"ELSE {too_long(column)} END"
         whens.append(f"WHEN {quote(cell_name(plan.cells[column]))} THEN {sentence}")
     if not whens:

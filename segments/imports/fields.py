@@ -106,6 +106,11 @@ def is_readable(x: str) -> str:
     return f"strpos({x}, '{UNREADABLE}') = 0"
 
 
+def is_error(x: str) -> str:
+    """SQL of whether a cell holds what a spreadsheet shows for a formula without a result."""
+    return f"(starts_with({x}, '#') AND {x} ~ {quote(ids.SPREADSHEET_ERROR)})"
+
+
 def text(max_length: int) -> str:
     return (
         f"CASE WHEN length({{x}}) <= {max_length} AND strpos({{x}}, E'\\n') = 0 "
@@ -141,6 +146,15 @@ def shape(pattern: str, max_length: int, value: str = "{x}") -> str:
     )
 
 
+# What stands below a table, where its rows are added up.
+TOTALS = frozenset(
+    {"total", "totals", "grand total", "subtotal", "sub-total", "sum", "summe", "gesamt"}
+    | {"gesamtsumme", "insgesamt", "total général", "total general", "totale", "somme", "suma"}
+    | {"totaal", "razem", "total geral"}
+)
+COUNT_OF_ROWS = r"^\([0-9]+ rows?\)$"  # below what a database prints
+
+
 def identifier(
     *, is_customer: bool = False, is_new: bool = False, may_be_nobody: bool = False
 ) -> str:
@@ -150,11 +164,11 @@ def identifier(
     stands for nobody is no id. is_new : of a list of customers, one of whom may have the id 0.
     may_be_nobody : what stands for nobody is read as an empty text.
     """
-    words = ids.NOBODY - {"0"} if is_new else ids.NOBODY
+    words = (ids.NOBODY - {"0"} if is_new else ids.NOBODY) | TOTALS
     nobody = f"lower({{x}}) = ANY (ARRAY[{', '.join(map(quote, sorted(words)))}])"
     is_plain = f'length({{x}}) <= {ids.MAX_ID} AND {{x}} COLLATE "C" ~ {quote(PLAIN_ID)}'
     refused = [f"length(a) > {ids.MAX_ID}", "a = ''", f"a ~ '[[:cntrl:]{UNREADABLE}]'"]
-    refused.append(f"a ~ {quote(ids.SPREADSHEET_ERROR)}")
+    refused.append(f"a ~ {quote(ids.SPREADSHEET_ERROR)} OR a ~ {quote(COUNT_OF_ROWS)}")
     known = "NULL"
     if is_customer:
         longest = max(map(len, words))
@@ -282,14 +296,17 @@ def moment(first: date, last: datetime) -> str:
     )
 
 
-def dates_as_written(order: str, last: date, *, yearless: bool = False) -> Respelling:
+def dates_as_written(
+    order: str, last: date, *, yearless: bool = False, is_1904: bool = False
+) -> Respelling:
     """Dates and moments in other spellings than ISO 8601's; `last` is the latest that counts.
 
-    yearless : whether 14 March is a date, and a date of the year 1604 one without a year.
+    yearless : whether 14 March is a date, and a date of the year 1604 one without a year. is_1904 :
+    see Moments.
     """
 
     def reader() -> Reader:
-        return Moments(order, last_year=last.year, yearless=yearless)
+        return Moments(order, last_year=last.year, yearless=yearless, is_1904=is_1904)
 
     is_odd = f"NOT {IS_DAY} AND NOT ({{x}} ~ {quote(MOMENT)})"
     if yearless:

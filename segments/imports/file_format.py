@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from segments.errors import ImportRefused
 from segments.imports.east_asian import east_asian
 from segments.imports.open_file import OpenFile
+from segments.imports.read_workbook import counts_from_1904, refuse_unsaved_formulas
 
 SAMPLE_BYTES = 8 << 20  # looked at for the encoding
 MAX_COLUMNS = 400  # what a row of a PostgreSQL table holds, whatever the cells' lengths
@@ -29,6 +30,12 @@ BOMS = [  # longest first: UTF-32 begins like UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 ]
+# HTML and XML (also under the name of .xls), PDF, RTF and JSON.
+OTHER_DOCUMENT = re.compile(
+    rb"^(?:\xef\xbb\xbf)?\s*(?:<(?:!doctype|!--|html|\?xml|table|head|body|meta|workbook)|%PDF-"
+    rb"|\{\\rtf|\{\s*\"|\[\s*[\[{])",
+    re.IGNORECASE,
+)
 BAD_BYTES = "\udcff"  # replaces bytes in decoded text that were not of the encoding
 
 
@@ -53,6 +60,7 @@ class FileFormat:
     is_gzip: bool = False
     sheet: str = ""  # of a workbook: the one that is read
     title: str = ""  # the first of the lines above the header
+    is_1904: bool = False  # a workbook whose days are counted from 1904
 
     def dialect(self) -> dict:
         """What ImportJob.dialect stores: everything but the encoding."""
@@ -68,6 +76,7 @@ class FileFormat:
             columns=tuple(dialect["columns"]),
             sheet=dialect.get("sheet", ""),
             title=dialect.get("title", ""),
+            is_1904=dialect.get("is_1904", False),
             **{name: dialect[name] for name in names},
         )
 
@@ -107,6 +116,11 @@ def detect_format(
         raise ImportRefused(_("The file is empty."))
     if is_workbook:
         encoding = "utf-8"
+        refuse_unsaved_formulas(Path(path), sheet)
+    elif OTHER_DOCUMENT.match(sample[:1024]):
+        raise ImportRefused(
+            _("This is a web page, PDF or other document, not a table. Save it as CSV or .xlsx.")
+        )
     encoding = _known_encoding(encoding) if encoding else detect_encoding(sample)
     text = codecs.getincrementaldecoder(encoding)("mark_bad_bytes").decode(sample[: 1 << 20])
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -140,6 +154,7 @@ def detect_format(
         is_gzip,
         sheet,
         lines[n_title].strip(f"{delimiter}{quote} ") if n_title < n_before else "",
+        is_workbook and counts_from_1904(Path(path)),
     )
 
 
@@ -223,15 +238,28 @@ def n_title_lines(lines: list[str], delimiter: str, quote: str) -> int:
     rows = [_cells(line, delimiter, quote) for line in lines]
     filled = [[cell.strip() for cell in row if cell.strip()] for row in rows]
     for n, cells in enumerate(filled[:MAX_TITLE_LINES]):
-        after = [row for row in rows[n + 1 : n + 1 + MAX_TITLE_LINES] if any(row)]
-        n_alike = sum(len(row) >= max(2, len(cells) / 2) for row in after)
-        is_header = len(cells) > 1 and _are_words(cells) and n_alike > 0.7 * len(after) > 0
-        if is_header and (len(cells) > 2 or all(len(above) < 2 for above in filled[:n])):
-            return n
+        if _is_header(rows, filled, n) and (len(cells) > 2 or all(len(a) < 2 for a in filled[:n])):
+            return _wider_below_gap(rows, filled, n)
         is_title = len(cells) < 2 or (len(cells) == 2 and _is_labelled(filled, n))
         if not is_title:
             return 0
     return 0
+
+
+def _is_header(rows: list[list[str]], filled: list[list[str]], n: int) -> bool:
+    cells = filled[n]
+    after = [row for row in rows[n + 1 : n + 1 + MAX_TITLE_LINES] if any(row)]
+    n_alike = sum(len(row) >= max(2, len(cells) / 2) for row in after)
+    return len(cells) > 1 and _are_words(cells) and n_alike > 0.7 * len(after) > 0
+
+
+def _wider_below_gap(rows: list[list[str]], filled: list[list[str]], n: int) -> int:
+    """A wider header below a blank line: what stands above it is a title with several cells."""
+    for m in range(n + 2, min(len(filled), MAX_TITLE_LINES)):
+        is_wider = len(filled[m]) > len(filled[n])
+        if is_wider and not all(filled[n + 1 : m]) and _is_header(rows, filled, m):
+            return m
+    return n
 
 
 def _cells(line: str, delimiter: str, quote: str) -> list[str]:

@@ -129,7 +129,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
                 "choose another date format."
             ),
             ("birthday", "dateofbirth", "dob", "bornon", *headings.BIRTH_DATE),
-            respelling=read.dates_as_written(order, today, yearless=True),
+            respelling=read.dates_as_written(order, today, yearless=True, is_1904=plan.is_1904),
         ),
         Field(
             "registered_on",
@@ -143,7 +143,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
                 *("registered", "registrationdate", "signupdate", "customersince", "createdat"),
                 *headings.REGISTERED_ON,
             ),
-            respelling=read.dates_as_written(order, tomorrow),
+            respelling=read.dates_as_written(order, tomorrow, is_1904=plan.is_1904),
             is_moment=True,
         ),
         *consent_fields(),
@@ -153,7 +153,7 @@ def customer_fields(plan: ImportPlan) -> list[Field]:
             read.moment(EARLIEST_BIRTH, plan.at),
             gettext_lazy("“%s” is not a valid time in the past. Use YYYY-MM-DD hh:mm:ss."),
             ("consenttime", "consentdate", "consenttimestamp", "consentchangedat"),
-            respelling=read.dates_as_written(order, today),
+            respelling=read.dates_as_written(order, today, is_1904=plan.is_1904),
             is_moment=True,
         ),
         Field(

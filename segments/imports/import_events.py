@@ -77,7 +77,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
                 "or choose another date format."
             ),
             (*MOMENTS, *headings.MOMENT),
-            respelling=read.dates_as_written(options.dates, latest.date()),
+            respelling=read.dates_as_written(options.dates, latest.date(), is_1904=plan.is_1904),
             is_required=True,
             is_moment=True,
         ),

@@ -41,6 +41,7 @@ def make_plan(
         cells=cells_of(file_format),
         made_at=made_at,
         job_id=job_id,
+        is_1904=file_format.is_1904,
     )
     if not is_final:
         mapping = complete_mapping(columns, spec.fields(plan), mapping or {}, suggest_for)

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.workbook import Workbook
 
 from segments.errors import ImportRefused
@@ -30,7 +31,14 @@ MAX_SHARED = 128 << 20  # bytes of the texts that cells share; in memory they ta
 MAX_WIDTH = 1_000  # cells of a row that are looked at: more than an import takes
 MAX_RATIO = 200  # unpacked to packed; sheets reach 10 to 30
 RATIO_COUNTS_FROM = 16 << 20
+THREE_DECIMALS = re.compile(r"\.\d{3}$")
 ONLY_ZEROS = re.compile(r"^0+$")  # a number format for codes with leading zeros
+LOOKED_AT_BYTES = 4 << 20  # of a sheet, for formulas
+# Text that is empty is a result: its cell has the type str.
+UNSAVED_FORMULA = re.compile(
+    rb"<c (?![^>]*\bt=\"str\")[^>]*?\br=\"([A-Z]+[0-9]+)\"[^>]*>\s*"
+    rb"<f\b[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>"
+)
 TIME_OF_DAY = re.compile(r"[hs]|AM/PM", re.IGNORECASE)  # in a number format: more than a date
 
 
@@ -61,6 +69,31 @@ def first_sheet(path: Path) -> str:
 
 def _is_table(text: str) -> bool:
     return any(len(row) > 1 for row in csv.reader(text.splitlines()))
+
+
+def counts_from_1904(path: Path) -> bool:
+    """Whether the workbook counts days from 1904. Raises ImportRefused."""
+    with _opened(path) as workbook:
+        return workbook.epoch == CALENDAR_MAC_1904
+
+
+def refuse_unsaved_formulas(path: Path, sheet: str) -> None:
+    """Raises ImportRefused where formulas have no stored result: they would read as empty cells.
+
+    Programs that write workbooks leave the results to Excel, which stores them when it saves. The
+    beginning of the sheet says it: such a program stores none at all.
+    """
+    with _opened(path) as workbook, zipfile.ZipFile(path) as archive:
+        worksheet: Any = workbook[sheet] if sheet in workbook.sheetnames else None
+        if worksheet is None:
+            return
+        with archive.open(worksheet._worksheet_path) as file:
+            cell = UNSAVED_FORMULA.search(file.read(LOOKED_AT_BYTES))
+    if cell:
+        raise ImportRefused(
+            _("The formula in cell %s has no stored result. Save the workbook in Excel first.")
+            % cell[1].decode()
+        )
 
 
 def csv_chunks(
@@ -166,4 +199,6 @@ def _number(value: float, number_format: str) -> str:
     if value == int(value) and abs(value) < 1e21:
         text = str(int(value))
         return text.zfill(len(number_format)) if ONLY_ZEROS.match(number_format) else text
-    return format(value, ".15g") if 1e-6 < abs(value) < 1e15 else repr(value)
+    text = format(value, ".15g") if 1e-6 < abs(value) < 1e15 else repr(value)
+    # A number of a workbook has no thousands marks: four decimals say so of three.
+    return f"{text}0" if THREE_DECIMALS.search(text) else text

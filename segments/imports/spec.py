@@ -104,6 +104,7 @@ class ImportPlan:
     currency: str = "EUR"
     made_at: datetime | None = None  # when the file was made; by default when it is imported
     job_id: int | None = None
+    is_1904: bool = False  # a workbook whose days are counted from 1904
 
     @property
     def said_at(self) -> datetime:

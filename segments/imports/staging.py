@@ -13,7 +13,15 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from psycopg.sql import quote
 
-from segments.imports.fields import Field, cut, in_utc, is_readable, json_value, says_utc
+from segments.imports.fields import (
+    Field,
+    cut,
+    in_utc,
+    is_error,
+    is_readable,
+    json_value,
+    says_utc,
+)
 from segments.imports.file_format import FileFormat
 from segments.imports.mapping import IGNORED, factors
 from segments.imports.open_file import OpenFile
@@ -348,7 +356,7 @@ def _warning(field: Field, plan: ImportPlan) -> str:
 def _extra_warning(name: str, plan: ImportPlan) -> str:
     """As a field's warning; an extra column has the name of its cell: c7."""
     cell = as_written(plan.cells[name], plan)
-    condition = f"length({cell}) > {MAX_EXTRA} OR NOT {is_readable(cell)}"
+    condition = f"length({cell}) > {MAX_EXTRA} OR NOT {is_readable(cell)} OR {is_error(cell)}"
     return f"CASE WHEN {condition} THEN {quote(cell_name(plan.cells[name]))} END"
 
 
@@ -370,4 +378,4 @@ def _extra(cell: str, plan: ImportPlan) -> str:
     if plan.options.strict:
         return json_value(cell)
     value = json_value(f"left({cell}, {MAX_EXTRA})")
-    return f"CASE WHEN {is_readable(cell)} THEN {value} END"
+    return f"CASE WHEN {is_readable(cell)} AND NOT {is_error(cell)} THEN {value} END"

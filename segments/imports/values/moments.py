@@ -64,6 +64,10 @@ WITH_YEAR += [re.compile(f"^{moment}$") for moment in (PRINTED, COMPACT)]
 WITHOUT_YEAR = [re.compile(f"^{date}$") for date in NO_YEAR]
 EPOCHS = {10: 1_000_000, 13: 1_000, 16: 1}  # digits of a count since 1970: microseconds of each
 EPOCH = re.compile(r"^(?P<count>0{10}|0{13}|0{16})(?:\.(?P<f>0{1,6}))?$")
+# A day as spreadsheets count it, where its cell has lost the format of a date: 46023 or 46023.75.
+SERIAL = re.compile(r"^(?P<serial>0{5})(?:\.(?P<f>0{1,15}))?$")
+FIRST_SERIAL = 10_000  # what has fewer digits is more likely a year or a count
+DAY_ZERO = {False: np.datetime64("1899-12-30"), True: np.datetime64("1904-01-01")}
 NO_DATE = re.compile(r"^(?:[0\-/.:\sTZ+]*|1900-01-00.*)$")  # what databases write for unknown
 FIRST_YEAR = 1  # of other databases that know no empty date
 
@@ -112,10 +116,14 @@ class Moments(Reader):
 
     order : dmy or mdy, where somebody has said so; iso: neither is read; auto: by the column.
     last_year : of two-digit years, the last one that they can mean. yearless : whether 14 March is
-    a date; it is spelt --03-14.
+    a date; it is spelt --03-14. is_1904 : whether days are counted from 1904, as in old workbooks
+    of a Mac, and not from 1900.
     """
 
-    def __init__(self, order: str, *, last_year: int, yearless: bool = False) -> None:
+    def __init__(
+        self, order: str, *, last_year: int, yearless: bool = False, is_1904: bool = False
+    ) -> None:
+        self._day_zero = DAY_ZERO[is_1904]
         self._given_order = order
         self._last_year = last_year
         self._yearless = yearless
@@ -167,6 +175,8 @@ class Moments(Reader):
         digits = _digits(cells)
         if layout.has("count"):
             return _epoch(digits, layout)
+        if layout.has("serial"):
+            return self._of_serials(cells)
         day, month, is_clear = self._day_and_month(digits, layout)
         year = self._year(digits, layout, len(cells))
         dates, is_date = _dates(year, month, day)
@@ -197,6 +207,19 @@ class Moments(Reader):
             for row in np.flatnonzero(~is_date & swapped & is_time):
                 spelt[row] = Unclear("order_differs")
         return spelt
+
+    def _of_serials(self, cells: list[str]) -> list[Spelling]:
+        """To the second: a fraction of a day is never exact."""
+        days = np.array(cells, dtype=np.float64)
+        seconds = np.rint(days * 86_400).astype(np.int64).astype("timedelta64[s]")
+        moments = self._day_zero.astype("datetime64[s]") + seconds
+        dates = np.datetime_as_string(moments, unit="D").tolist()
+        texts = np.datetime_as_string(moments, unit="s").tolist()
+        rows = zip(days.tolist(), dates, texts, strict=True)
+        return [
+            None if day < FIRST_SERIAL else on if day == int(day) else text
+            for day, on, text in rows
+        ]
 
     def _day_and_month(self, digits: Ints, layout: Layout) -> tuple[Ints, Ints, NDArray[np.bool_]]:
         """Day, month, and whether it is clear which is which."""
@@ -236,7 +259,7 @@ def _layout(shape: str, *, yearless: bool) -> Layout | None:
     if len(shape.lower()) != len(shape):
         return None
     shape = shape.lower()
-    if match := EPOCH.match(shape):
+    if match := EPOCH.match(shape) or SERIAL.match(shape):
         return Layout(_spans(match))
     for pattern in [*WITH_YEAR, *(WITHOUT_YEAR if yearless else [])]:
         match = pattern.match(shape)

@@ -71,7 +71,10 @@ def spell(*cells, order="auto", **how):
         ("5 Foo 2026", None),
         ("soon", None),
         ("03/14", None),
-        ("12345", None),
+        ("46023", "2026-01-01"),  # as spreadsheets count days
+        ("46023.75", "2026-01-01T18:00:00"),
+        ("01234", None),
+        ("9999", None),
         ("\u0661\u0662/01/2026", None),
     ],
 )
