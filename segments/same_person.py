@@ -35,6 +35,28 @@ SAME_PERSON = f"""
 ))
 """
 
+# Both sides of every pair of numbers of one person, and each with itself.
+RECORDS = f"""
+WITH member AS (
+    SELECT m.alias_id AS customer_id, m.kept_id FROM segments_customermerge m WHERE {IN_FORCE}
+    UNION
+    SELECT m.kept_id, m.kept_id FROM segments_customermerge m WHERE {IN_FORCE}
+)
+SELECT a.customer_id, b.customer_id AS record FROM member a JOIN member b USING (kept_id)
+"""
+
+# The day on which records were last merged or separated, in the organisation's zone.
+LAST_CHANGES = """
+SELECT c.customer_id,
+       max(c.at AT TIME ZONE (SELECT time_zone FROM segments_organisation))::date AS day
+FROM segments_customermerge m
+CROSS JOIN LATERAL (
+    VALUES (m.alias_id, m.merged_at), (m.kept_id, m.merged_at),
+           (m.alias_id, m.undone_at), (m.kept_id, m.undone_at)
+) AS c (customer_id, at)
+GROUP BY c.customer_id
+"""
+
 # Who is suppressed under another of their numbers: kept ones with such an alias.
 SUPPRESSED_AS_ANOTHER = f"""
 SELECT m.kept_id FROM segments_customermerge m JOIN segments_customer other ON other.id = m.alias_id
@@ -69,6 +91,53 @@ def person_of(customer: str, *, always: bool = False) -> Person:
         f"LEFT JOIN (SELECT m.alias_id, m.kept_id FROM segments_customermerge m WHERE {IN_FORCE}) "
         f"merged ON merged.alias_id = {customer}",
         f"coalesce(merged.kept_id, {customer})",
+    )
+
+
+def records_of(customer: str) -> Person:
+    """The same for all numbers of the person: the row is there once for each, and `id` is one.
+
+    They are called `records` there.
+    """
+    if not is_anybody_merged():
+        return Person("", customer)
+    return Person(
+        f"LEFT JOIN ({RECORDS}) records ON records.customer_id = {customer}",
+        f"coalesce(records.record, {customer})",
+    )
+
+
+def is_of_person(column: str, customer: str) -> str:
+    """A condition: whether the number in a row's column is one of the person who a customer is.
+
+    Where nobody is merged, the query stays what it was.
+    """
+    if not is_anybody_merged():
+        return f"{column} = {customer}"
+    return f"{column} = ANY({SAME_PERSON.format(customer=customer)})"
+
+
+@dataclass(frozen=True)
+class LastChange:
+    """How a query finds out when a customer last became another person, by a merge or its undoing.
+
+    `join` goes behind the customer's table, `day` is the day of the change, NULL without any. It is
+    called `changed` there.
+    """
+
+    join: str
+    day: str
+
+
+def last_change_of(customer: str) -> LastChange:
+    """customer : the column of a row that says whose it is, as k.customer_id.
+
+    Where nobody was ever merged, the query stays what it was.
+    """
+    if not CustomerMerge.objects.exists():
+        return LastChange("", "NULL::date")
+    return LastChange(
+        f"LEFT JOIN ({LAST_CHANGES}) changed ON changed.customer_id = {customer}", "changed.day"
     )
 
 

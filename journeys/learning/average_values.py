@@ -8,6 +8,7 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from campaigns.models import Action
+from journeys.evidence import IS_EVIDENCE
 from journeys.learning.numerics.design import FeatureScaling
 from journeys.learning.numerics.uplift import UpliftModel
 from journeys.models import UpliftModelVersion
@@ -15,14 +16,15 @@ from journeys.models import UpliftModelVersion
 NEWEST = 20_000  # contacts of a campaign that are looked at
 PER_SEGMENT = 50  # of them, by chance, in each micro-segment
 
-SAMPLE = """
+SAMPLE = f"""
 SELECT k.micro_segment_id, s.features
 FROM (
     SELECT customer_id, as_of, micro_segment_id,
            row_number() OVER (PARTITION BY micro_segment_id ORDER BY hashint8(customer_id)) AS place
     FROM (
-        SELECT customer_id, as_of, micro_segment_id FROM journeys_contact
+        SELECT customer_id, as_of, micro_segment_id FROM journeys_contact k
         WHERE campaign_id = %(campaign)s AND as_of <= %(as_of)s AND source = 'decision'
+          AND {IS_EVIDENCE.format(as_of="%(as_of)s")}
         ORDER BY as_of DESC LIMIT %(newest)s
     ) newest
 ) k

@@ -1,9 +1,11 @@
 """Learning: outcomes become statistics that add up, statistics a posterior."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from psycopg import sql
@@ -12,6 +14,7 @@ from campaigns.models import Action, Campaign
 from campaigns.numerics.rulebook_entries import is_enough
 from campaigns.services.minimum_evidence import MinimumEvidences
 from journeys.errors import StaleState
+from journeys.evidence import IS_EVIDENCE
 from journeys.learning.numerics.design import FeatureScaling
 from journeys.learning.numerics.uplift import UpliftModel, UpliftStatistics, winsor_limit
 from journeys.learning.open_windows import open_contacts
@@ -36,8 +39,30 @@ JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
 JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.as_of
 JOIN segments_statebuild b ON b.as_of = s.as_of
 WHERE b.feature_set_id = {{feature_set}}
-  AND k.control_share > 0 AND k.control_share < 1
+  AND k.control_share > 0 AND k.control_share < 1 AND {IS_EVIDENCE.format(as_of="{known_on}")}
 ORDER BY k.as_of, k.customer_id, k.action_id, k.id, o.weight
+"""
+
+
+# Days on which something was learned from messages that are no evidence, as was noted since a day.
+# A message whose customer's state of the day is no longer kept cannot be told from the others.
+DAYS_TO_CORRECT = """
+WITH no_evidence AS (
+    SELECT DISTINCT k.id, k.as_of
+    FROM journeys_evidencecut cut
+    JOIN journeys_contact k ON k.customer_id = cut.customer_id
+         AND (k.id < cut.below OR k.reserved_at < cut.up_to)
+    JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.as_of
+    WHERE cut.noted_on BETWEEN %(since)s AND %(as_of)s
+)
+SELECT o.measured_on FROM no_evidence k
+JOIN journeys_outcome o ON o.contact_id = k.id AND o.as_of = k.as_of
+WHERE o.measured_on < %(as_of)s
+UNION
+SELECT c.changed_on FROM no_evidence k
+JOIN journeys_outcomechange c ON c.contact_id = k.id AND c.as_of = k.as_of
+WHERE c.changed_on < %(as_of)s
+ORDER BY 1
 """
 
 
@@ -47,7 +72,9 @@ def fit_uplift(as_of: date) -> UpliftModelVersion:
     Contacts whose windows are open count by the share of their outcome that has been seen; evidence
     is counted from closed windows only.
 
-    Contacts whose assignment is not known teach nothing about effects and are left out. Learning
+    Contacts whose assignment is not known teach nothing about effects and are left out. So are
+    those that are no evidence; where that was noted after they had been learned from, their days
+    are learned anew. Learning
     the same day twice replaces that day. Raises StaleState without the day's states.
     """
     state = StateBuild.objects.select_related("feature_set").filter(as_of=as_of).first()
@@ -57,10 +84,12 @@ def fit_uplift(as_of: date) -> UpliftModelVersion:
     with transaction.atomic():
         scaling = _scaling_of(state)
         _fade_anew(as_of, scaling, half_life)
+        _learn_without_cuts(as_of, scaling, half_life)
         if splits_changed(as_of):
             _lay_out_anew(as_of, scaling, half_life)
         _learn_day(as_of, scaling, half_life)
-        record_evidence(as_of, winsor_cents=scaling.winsor_cents, half_life=half_life)
+        limit = scaling.winsor_cents
+        record_evidence(as_of, winsor_cents=limit, half_life=half_life, known_on=as_of)
         return _fit(as_of, scaling, half_life)
 
 
@@ -104,9 +133,44 @@ def _lay_out_anew(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
     """
     known = UpliftDay.objects.filter(scaling=scaling, measured_on__lte=as_of)
     recent = known.filter(measured_on__gt=as_of - timedelta(days=2 * half_life))
+    actions = _actions_of(known)
     for day in recent.dates("measured_on", "day"):
-        _sum_up_day(day, scaling, half_life, leaves_on=as_of)
-    for action_id in known.order_by().values_list("action_id", flat=True).distinct():
+        _sum_up_day(day, scaling, half_life, known_on=as_of)
+    _make_totals(actions, as_of, scaling, half_life)
+
+
+def _learn_without_cuts(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
+    """Learn the days anew that messages were learned from which are no evidence, as it turned out.
+
+    The last learning's own day is looked at again: what was noted on it may have come after it.
+    """
+    last = UpliftModelVersion.objects.order_by("pk").last()
+    if last is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(DAYS_TO_CORRECT, {"since": last.as_of, "as_of": as_of})
+        days = [day for (day,) in cursor.fetchall()]
+    learned = UpliftDay.objects.filter(measured_on__in=days).select_related("scaling")
+    actions = _actions_of(learned.filter(scaling=scaling))
+    scaling_of = {day.measured_on: day.scaling for day in learned}
+    for day in days:
+        of_day = scaling_of.get(day, scaling)
+        if of_day == scaling:  # what was learned with other features is in no total
+            _sum_up_day(day, scaling, half_life, known_on=as_of)
+        limit = of_day.winsor_cents
+        record_evidence(day, winsor_cents=limit, half_life=half_life, known_on=as_of)
+    _make_totals(actions, as_of, scaling, half_life)
+
+
+def _actions_of(days: QuerySet[UpliftDay]) -> list[int]:
+    return list(days.order_by().values_list("action_id", flat=True).distinct())
+
+
+def _make_totals(
+    action_ids: Sequence[int], as_of: date, scaling: UpliftScaling, half_life: int
+) -> None:
+    """Make the totals of actions anew, from their days up to a day."""
+    for action_id in action_ids:
         UpliftTotal.objects.filter(action_id=action_id).delete()
         total = _sum_of_days(action_id, scaling, as_of, half_life)
         _add_to_total(action_id, total, scaling, as_of, half_life)
@@ -115,7 +179,7 @@ def _lay_out_anew(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
 def _learn_day(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
     """Sums of the day's outcomes per action, kept by the day and added to the total."""
     replaced = set(UpliftDay.objects.filter(measured_on=as_of).values_list("action_id", flat=True))
-    learned = _sum_up_day(as_of, scaling, half_life, leaves_on=as_of)
+    learned = _sum_up_day(as_of, scaling, half_life, known_on=as_of)
     for action_id in replaced:  # a day learned again: its old sums are in the total
         UpliftTotal.objects.filter(action_id=action_id).delete()
         learned[action_id] = _sum_of_days(action_id, scaling, as_of, half_life)
@@ -124,9 +188,11 @@ def _learn_day(as_of: date, scaling: UpliftScaling, half_life: int) -> None:
 
 
 def _sum_up_day(
-    as_of: date, scaling: UpliftScaling, half_life: int, *, leaves_on: date
+    as_of: date, scaling: UpliftScaling, half_life: int, *, known_on: date
 ) -> dict[int, UpliftStatistics]:
     """Sums of the day's outcomes per action, kept by the day, for the micro-segments of another.
+
+    known_on : that other day, by which it is also known what is no evidence.
 
     Of outcomes that late events changed on the day, the difference is added, as faded by then as
     what it corrects.
@@ -135,6 +201,7 @@ def _sum_up_day(
         day=sql.Literal(as_of),
         half_life=sql.Literal(half_life),
         feature_set=sql.Literal(scaling.feature_set_id),
+        known_on=sql.Literal(known_on),
     )
     names = ["action_id", "segment_id", "treated", "value_cents", "responded", "control_share"]
     rows = read_columns(query, [*names, "weight", "features"])
@@ -145,7 +212,7 @@ def _sum_up_day(
         rows["segment_id"] = leaves_of(
             rows["segment_id"],
             dict(zip(scaling.feature_set.names, features.T, strict=True)),
-            on=leaves_on,
+            on=known_on,
         )
         X = FeatureScaling.from_fitted(scaling.fitted).transform(features)
         limit = scaling.winsor_cents or np.inf

@@ -1,5 +1,6 @@
 """Outcomes follow events that came or changed after their window had been measured."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,8 +9,9 @@ from django.db import connection, transaction
 from campaigns.models import Goal
 from campaigns.services.outcome_value import EVENTS, VALUE
 from optiengine.lib.days import day_start
-from segments.events.changed_facts import FACTS, gather_changed_facts
+from segments.events.changed_facts import FACTS, gather_changed_facts, note_corrections
 from segments.models import Organisation
+from segments.same_person import is_of_person
 
 CURSOR = "late events"  # of the reader of new events
 
@@ -40,7 +42,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT {EVENTS}
     FROM segments_event
-    WHERE customer_id = k.customer_id
+    WHERE {{of_person}}
       AND occurred_at >= k.reserved_at AND occurred_at >= %(oldest)s::timestamptz
       AND occurred_at < k.reserved_at + make_interval(days => g.window_days)
       AND occurred_at < %(now)s
@@ -54,6 +56,31 @@ ON CONFLICT (contact_id, changed_on) DO UPDATE SET
 """
 
 
+# Of every record the first and the last moment of what happened to any of them: outcomes follow
+# spans.
+SPANS = """
+SELECT record, moment
+FROM (SELECT min(occurred_at) AS first_at, max(occurred_at) AS last_at FROM segments_event
+      WHERE customer_id = ANY(%(records)s) AND occurred_at >= %(since)s) span
+CROSS JOIN LATERAL (VALUES (first_at), (last_at)) AS m (moment)
+CROSS JOIN unnest(%(records)s::int8[]) AS record
+WHERE moment IS NOT NULL
+"""
+
+
+def note_same_person(records: Sequence[int], *, on: date) -> None:
+    """Records became one person, or several again: outcomes that can still follow, will.
+
+    With the next day's late events: what one record did in the window of another's message counts,
+    or no longer does, by difference. Windows that are closed for late events stay as they are.
+    """
+    if days := _days_followed():
+        organisation = Organisation.current()
+        since = day_start(on - days, organisation.time_zone)
+        with connection.cursor() as cursor:
+            note_corrections(cursor, SPANS, {"records": list(records), "since": since})
+
+
 @transaction.atomic
 def follow_late_events(as_of: date) -> int:
     """Change the outcomes whose events came, were corrected or went since the last call.
@@ -63,18 +90,30 @@ def follow_late_events(as_of: date) -> int:
     organisation says. Returns how many changed.
     """
     organisation = Organisation.current()
-    if not organisation.late_event_days:
+    if not (days := _days_followed()):
         return 0
-    longest = max(Goal.objects.values_list("window_days", flat=True), default=0)
-    oldest = as_of - timedelta(days=longest + organisation.late_event_days + 1)
+    longest = _longest_window()
+    oldest = as_of - days
     gather_changed_facts(CURSOR, since=day_start(oldest, organisation.time_zone))
     params: dict[str, Any] = {
         "as_of": as_of,
         "now": day_start(as_of, organisation.time_zone),
         "oldest": oldest,
-        "longest": timedelta(days=longest),
+        "longest": longest,
         "late_days": organisation.late_event_days,
     }
     with connection.cursor() as cursor:
-        cursor.execute(FOLLOW, params)
+        cursor.execute(
+            FOLLOW.format(of_person=is_of_person("customer_id", "k.customer_id")), params
+        )
         return cursor.rowcount
+
+
+def _longest_window() -> timedelta:
+    return timedelta(days=max(Goal.objects.values_list("window_days", flat=True), default=0))
+
+
+def _days_followed() -> timedelta | None:
+    """For how long after a contact its outcome can change; None where outcomes do not follow."""
+    late_days = Organisation.current().late_event_days
+    return _longest_window() + timedelta(days=late_days + 1) if late_days else None

@@ -20,11 +20,13 @@ from campaigns.services.outcome_value import (
     VALUE_OF_CLV_CHANGE,
     VALUE_OF_EVENTS,
 )
+from journeys.evidence import IS_EVIDENCE
 from journeys.learning.numerics.delays import arrived_share
 from journeys.stopped_days import IS_OF_STOPPED_DAY
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 from segments.models import Organisation
+from segments.same_person import is_of_person, last_change_of
 
 DELAYS_FROM_DAYS = 28  # delays are learned from contacts whose window closed in them, or later
 DELAYS_FROM_CONTACTS = 100_000  # about as many of them are looked at
@@ -46,10 +48,11 @@ FROM journeys_contact k
 JOIN campaigns_campaign c ON c.id = k.campaign_id
 JOIN campaigns_goal g ON g.id = c.goal_id
 CROSS JOIN LATERAL (SELECT {AGE} AS age_days) a
-JOIN segments_event e ON e.customer_id = k.customer_id AND {IS_RESPONSE}
+JOIN segments_event e ON {{of_person}} AND {IS_RESPONSE}
      AND e.occurred_at >= k.reserved_at AND e.occurred_at >= %(oldest)s
      AND e.occurred_at < k.reserved_at + make_interval(days => least(a.age_days, g.window_days))
 WHERE k.as_of BETWEEN %(oldest)s AND %(as_of)s AND {SAMPLED} %% %(every)s = 0
+  AND {IS_EVIDENCE.format(as_of="%(as_of)s")}
 GROUP BY 1, 2, 3, 4
 """
 
@@ -61,6 +64,7 @@ SELECT k.action_id, coalesce(s.micro_segment_id, 0) AS segment_id, NOT k.is_cont
 FROM journeys_contact k
 JOIN campaigns_campaign c ON c.id = k.campaign_id
 JOIN campaigns_goal g ON g.id = c.goal_id
+{with_change}
 JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.as_of
 JOIN segments_statebuild b ON b.as_of = s.as_of
 CROSS JOIN LATERAL (
@@ -69,7 +73,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT {events}
     FROM segments_event
-    WHERE customer_id = k.customer_id AND occurred_at >= k.reserved_at
+    WHERE {of_person} AND occurred_at >= k.reserved_at
       AND occurred_at >= {oldest}::date AND occurred_at < {now}
       AND occurred_at < k.reserved_at + make_interval(days => a.age_days)
 ) e
@@ -78,13 +82,13 @@ CROSS JOIN LATERAL (
                     - max(clv_cents) FILTER (WHERE as_of = k.as_of), 0) AS clv_change_cents
     FROM segments_customerstate
     WHERE customer_id = k.customer_id AND as_of IN (k.as_of, {as_of})
-      AND g.value_per_event_cents IS NULL
+      AND g.value_per_event_cents IS NULL AND (k.as_of > {changed_on}) IS NOT FALSE
 ) v
 WHERE k.as_of BETWEEN {oldest} AND {as_of} AND {sampled} % {every} = 0
   AND b.feature_set_id = {feature_set}
   AND k.control_share > 0 AND k.control_share < 1
   AND k.reserved_at + make_interval(days => g.window_days) > {now}
-  AND k.reserved_at < {now} AND NOT {of_stopped_day}
+  AND k.reserved_at < {now} AND NOT {of_stopped_day} AND {is_evidence}
 ORDER BY k.as_of, k.customer_id, k.action_id, k.id
 """
 
@@ -115,7 +119,12 @@ def open_contacts(as_of: date, feature_set_id: int) -> OpenContacts | None:
         return None
     shares = _arrived_shares(as_of, now, windows)
     oldest = as_of - timedelta(days=max(windows.values()))
+    change = last_change_of("k.customer_id")
     query = sql.SQL(OPEN).format(
+        with_change=sql.SQL(change.join),
+        changed_on=sql.SQL(change.day),
+        of_person=sql.SQL(is_of_person("customer_id", "k.customer_id")),
+        is_evidence=sql.SQL(IS_EVIDENCE).format(as_of=sql.Literal(as_of)),
         oldest=sql.Literal(oldest),
         as_of=sql.Literal(as_of),
         now=sql.Literal(now),
@@ -156,8 +165,9 @@ def _arrived_shares(
     """P(delay <= days) by (goal, is control), as `arrived_share`."""
     oldest = as_of - timedelta(days=max(windows.values()) + DELAYS_FROM_DAYS)
     every = _every(oldest, as_of, DELAYS_FROM_CONTACTS)
+    query = DELAYS.format(of_person=is_of_person("e.customer_id", "k.customer_id"))
     with connection.cursor() as cursor:
-        cursor.execute(DELAYS, {"as_of": as_of, "now": now, "oldest": oldest, "every": every})
+        cursor.execute(query, {"as_of": as_of, "now": now, "oldest": oldest, "every": every})
         rows = cursor.fetchall()
     shares = {}
     for goal, window in windows.items():

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 
+from journeys.evidence import IS_EVIDENCE
 from journeys.learning.outcome_changes import LEARNED_ON
 from journeys.models import ActionEvidence, MixDay, PairEvidence
 
@@ -28,6 +29,7 @@ GROUP BY GROUPING SETS (
 {LEVELS}
 """
 
+KNOWN = IS_EVIDENCE.format(as_of="%(known_on)s")
 LEARNED = LEARNED_ON.format(day="%(day)s", half_life="%(half_life)s")
 
 # As in learning, contacts whose assignment is not known teach nothing.
@@ -42,7 +44,7 @@ SELECT %(day)s::date, k.campaign_id, k.micro_segment_id, k.action_id,
        coalesce(sum(o.weight) FILTER (WHERE k.is_control AND o.n_responses > 0), 0)
 FROM {LEARNED} o
 JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
-WHERE k.control_share > 0 AND k.control_share < 1
+WHERE k.control_share > 0 AND k.control_share < 1 AND {KNOWN}
 GROUP BY GROUPING SETS (
     (k.campaign_id, k.action_id, k.micro_segment_id), (k.campaign_id, k.action_id)
 )
@@ -72,7 +74,7 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT k.mix_shares[array_position(k.mix_action_ids, k.action_id)] AS share
     ) AS own
-    WHERE NOT k.is_control AND other.action_id <> k.action_id
+    WHERE NOT k.is_control AND other.action_id <> k.action_id AND {KNOWN}
 ) k
 GROUP BY GROUPING SETS (
     (k.campaign_id, k.first_id, k.second_id, k.micro_segment_id),
@@ -88,13 +90,18 @@ def record_mix(as_of: date) -> None:
     _execute(MIX, {"as_of": as_of})
 
 
-def record_evidence(as_of: date, *, winsor_cents: float | None, half_life: int) -> None:
+def record_evidence(
+    as_of: date, *, winsor_cents: float | None, half_life: int, known_on: date
+) -> None:
     """Keep what the outcomes measured on a day show about actions, and what late events changed of
-    earlier ones on it; again replaces it."""
+    earlier ones on it; again replaces it.
+
+    known_on : day of which it is known what is no evidence.
+    """
     ActionEvidence.objects.filter(measured_on=as_of).delete()
     PairEvidence.objects.filter(measured_on=as_of).delete()
     limit = float("inf") if winsor_cents is None else winsor_cents
-    day = {"day": as_of, "half_life": half_life}
+    day = {"day": as_of, "half_life": half_life, "known_on": known_on}
     _execute(EVIDENCE, day)
     _execute(PAIRS, day | {"limit": limit})
 

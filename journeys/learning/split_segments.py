@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from psycopg import sql
 
 from journeys.errors import StaleState
+from journeys.evidence import IS_EVIDENCE
 from journeys.learning.outcome_changes import OUTCOMES_AS_OF
 from journeys.models import SplitAttempt, SplitProof, SplitSearchState, UpliftScaling
 from optiengine.lib.columns import read_columns
@@ -35,7 +36,7 @@ JOIN journeys_contact k ON k.id = o.contact_id AND k.as_of = o.as_of
 JOIN segments_customerstate s ON s.customer_id = k.customer_id AND s.as_of = k.as_of
 JOIN segments_statebuild b ON b.as_of = s.as_of
 WHERE o.measured_on > {since} AND o.measured_on <= {until} AND b.feature_set_id = {feature_set}
-  AND k.control_share > 0 AND k.control_share < 1
+  AND k.control_share > 0 AND k.control_share < 1 AND {is_evidence}
 """
 CONTACTS = """
 SELECT m.action_id, m.treated, m.control_share, m.value_cents, s.features
@@ -106,6 +107,7 @@ class _Measured:
                 sql.SQL(COLLECT).format(
                     measured=sql.Identifier(MEASURED),
                     outcomes=sql.SQL(OUTCOMES_AS_OF).format(as_of=sql.Literal(self.as_of)),
+                    is_evidence=sql.SQL(IS_EVIDENCE).format(as_of=sql.Literal(self.as_of)),
                     since=sql.Literal(self._since()),
                     until=sql.Literal(self.as_of),
                     feature_set=sql.Literal(state.feature_set_id),

@@ -1,6 +1,6 @@
 """Two records that are one person become one, and two again, while nobody decides about them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import ArmChange, ArmMembership, ArmPlan
 from campaigns.services.arm_history import arms_of
+from campaigns.services.assign_arms import arm_at
 from journeys.decisions.save_decisions import next_contact_id
+from journeys.learning.follow_late_events import note_same_person
 from journeys.locks import lock_blocks
 from journeys.maps.wake_travellers import wake_travellers
 from journeys.models import EvidenceCut
@@ -24,6 +26,7 @@ from segments.errors import MergeRefused
 from segments.models import Customer, CustomerMerge, Organisation
 from segments.models.customer import PROFILE
 from segments.models.customer_merge import UNDO_PERIOD
+from segments.same_person import same_person
 
 ATTRIBUTE = "attributes."  # before the name of an attribute that was taken over
 Maker = AbstractBaseUser | None
@@ -48,6 +51,7 @@ def merge_customers(kept: Customer, alias: Customer, *, at: datetime, by: Maker)
         _settle_arms(merge, at=at)
         _settle_consents(kept, alias, at=at)
         recount_addresses_of([kept.pk, alias.pk], at=at)
+        note_same_person(same_person(kept.pk), on=_day(at))
         wake_travellers([kept.pk, alias.pk], at)  # one leaves, the other has more of a past
     return merge
 
@@ -70,6 +74,7 @@ def undo_merge(merge: CustomerMerge, *, at: datetime, by: Maker) -> CustomerMerg
         kept, alias = _locked(merge.kept_id), _locked(merge.alias_id)
         if kept.erased_at is not None or alias.erased_at is not None:
             raise MergeRefused(_("This person was erased, so the merge cannot be undone."))
+        note_same_person(same_person(kept.pk), on=_day(at))
         merge.undone_mark, merge.undone_at, merge.undone_by = mark, at, by
         merge.save(update_fields=["undone_mark", "undone_at", "undone_by"])
         _give_back(merge, kept, alias, at=at)
@@ -160,36 +165,52 @@ def _settle_consents(kept: Customer, alias: Customer, *, at: datetime) -> None:
 
 
 def _settle_arms(merge: CustomerMerge, *, at: datetime) -> None:
-    """The older record's arm holds for both, wherever they were in different ones."""
-    older, younger = sorted((merge.kept, merge.alias), key=lambda row: (row.created_at, row.pk))
-    today = _day(at)
-    differing = [
-        (plan, arm)
-        for plan, arm in arms_of(older, today).items()
-        if arms_of(younger, today).get(plan, arm) != arm
-    ]
-    for plan, arm in differing:
-        _change_arm(merge.kept, plan, arm, at=at)
-    if differing:
+    """The arm of the oldest record holds for the person, wherever records are in different ones."""
+    before = _arms_of_person(set(same_person(merge.kept_id)) - {merge.alias_id})
+    of_alias = _arms_of_person({merge.alias_id})
+    _change_arms(merge.kept, _arms_of_person(same_person(merge.kept_id)), at=at)
+    if _differ(before, of_alias):
         _cut_evidence(merge, mark=merge.mark, at=at)
 
 
 def _separate_arms(merge: CustomerMerge, *, at: datetime) -> None:
-    """Each has the arm that was drawn for it, if the merge had changed one of them."""
-    if not EvidenceCut.objects.filter(merge=merge).exists():
-        return
-    for customer in (merge.kept, merge.alias):
-        for membership in ArmMembership.objects.filter(customer=customer).select_related("plan"):
-            _change_arm(customer, membership.plan, membership.arm, at=at)
+    """Each has the arm again that it has without the other.
+
+    Also under a plan that began meanwhile and drew different arms for the two.
+    """
     assert merge.undone_mark is not None
-    _cut_evidence(merge, mark=merge.undone_mark, at=at)
+    of_kept = _arms_of_person(same_person(merge.kept_id))
+    of_alias = _arms_of_person({merge.alias_id})
+    _change_arms(merge.kept, of_kept, at=at)
+    _change_arms(merge.alias, of_alias, at=at)
+    if EvidenceCut.objects.filter(merge=merge).exists() or _differ(of_kept, of_alias):
+        _cut_evidence(merge, mark=merge.undone_mark, at=at)
 
 
-def _change_arm(customer: Customer, plan: ArmPlan, arm: str, *, at: datetime) -> None:
-    """From the next day on: today's decisions and their replays have the arm of this morning."""
-    ArmChange.objects.update_or_create(
-        customer=customer, plan=plan, since=_day(at) + timedelta(days=1), defaults={"arm": arm}
-    )
+def _arms_of_person(records: Collection[int]) -> dict[ArmPlan, str]:
+    """By plan, the arm that was drawn for the oldest of the records that have one."""
+    memberships = ArmMembership.objects.filter(customer__in=records).select_related("plan")
+    youngest_first = memberships.order_by("-customer__created_at", "-customer")
+    return {membership.plan: membership.arm for membership in youngest_first}
+
+
+def _differ(arms: Mapping[ArmPlan, str], others: Mapping[ArmPlan, str]) -> bool:
+    """Whether two are in different arms under a plan; who is in none yet does not differ."""
+    return any(others.get(plan, arm) != arm for plan, arm in arms.items())
+
+
+def _change_arms(customer: Customer, arms: Mapping[ArmPlan, str], *, at: datetime) -> None:
+    """From the next day on: today's decisions and their replays have the arm of this morning.
+
+    Where a merge alone gave an arm, the customer has the one that will be drawn.
+    """
+    since = _day(at) + timedelta(days=1)
+    for plan, present in (dict.fromkeys(arms, "") | arms_of(customer, since)).items():
+        arm = arms.get(plan) or arm_at(plan, customer.pk).value
+        if arm != present:
+            ArmChange.objects.update_or_create(
+                customer=customer, plan=plan, since=since, defaults={"arm": arm}
+            )
 
 
 def _cut_evidence(merge: CustomerMerge, *, mark: int, at: datetime) -> None:

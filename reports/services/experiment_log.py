@@ -32,19 +32,22 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from campaigns.models import Action
+from journeys.evidence import IS_EVIDENCE
 from journeys.learning.outcome_changes import OUTCOMES_AS_OF
 from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 from reports.errors import ReportError
 from reports.numerics.off_policy import Log
-from segments.event_money import IS_CREDIT_NOTE, IS_MONEY, SIGNED_CENTS
-from segments.models import EventKind, Organisation, StateBuild
+from segments.event_money import IS_CREDIT_NOTE, SIGNED_CENTS
+from segments.models import Organisation, StateBuild
+from segments.same_person import is_of_person
 
-RANDOMISED = """
+RANDOMISED = f"""
 k.source = 'import' AND k.assignment_prob IS NOT NULL
   AND k.control_share > 0 AND k.control_share < 1
-  AND k.as_of BETWEEN {since} AND {until}
-  AND (cardinality({campaigns}::bigint[]) = 0 OR k.campaign_id = ANY({campaigns}::bigint[]))
+  AND k.as_of BETWEEN {{since}} AND {{until}}
+  AND (cardinality({{campaigns}}::bigint[]) = 0 OR k.campaign_id = ANY({{campaigns}}::bigint[]))
+  AND {IS_EVIDENCE.format(as_of="{as_of}")}
 """
 ROWS = f"""
 SELECT k.customer_id, k.as_of - DATE '2000-01-01' AS day, k.action_id, k.is_control,
@@ -65,7 +68,7 @@ JOIN (SELECT contact_id, as_of, value_cents AS reward FROM {outcomes} known) r
 EVENTS = """
 JOIN LATERAL (
     SELECT {measure}::float8 AS reward FROM segments_event e
-    WHERE e.customer_id = k.customer_id AND {of_kind}
+    WHERE {of_person} AND e.kind = {kind}
       AND e.occurred_at >= k.reserved_at
       AND e.occurred_at < k.reserved_at + make_interval(days => {days})
 ) r ON k.reserved_at + make_interval(days => {days}) <= {now}
@@ -96,16 +99,11 @@ class Reward:
             return sql.SQL(OUTCOME).format(outcomes=known)
         return sql.SQL(EVENTS).format(
             measure=sql.SQL(MEASURES[self.measure]),
-            of_kind=self._of_kind(),
+            of_person=sql.SQL(is_of_person("e.customer_id", "k.customer_id")),
+            kind=sql.Literal(self.event_kind),
             days=sql.Literal(self.window_days),
             now=sql.Literal(day_start(as_of, Organisation.current().time_zone)),
         )
-
-    def _of_kind(self) -> sql.Composable:
-        """The amount of orders is what is left of them: what was given back is no spend."""
-        if self.measure == "amount" and self.event_kind == EventKind.ORDER:
-            return sql.SQL(IS_MONEY)
-        return sql.SQL("e.kind = {}").format(sql.Literal(self.event_kind))
 
 
 @dataclass(frozen=True)
@@ -142,6 +140,7 @@ def load_experiment(
     period = {
         "since": sql.Literal(since),
         "until": sql.Literal(until),
+        "as_of": sql.Literal(as_of),
         "campaigns": sql.Literal(campaign_ids),
     }
     count = sql.SQL(f"SELECT count(*) AS n FROM journeys_contact k WHERE {RANDOMISED}")

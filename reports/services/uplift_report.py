@@ -12,6 +12,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from campaigns.models import Action, Campaign
+from journeys.evidence import IS_EVIDENCE
 from journeys.learning.outcome_changes import OUTCOMES_AS_OF
 from reports.errors import ReportError
 from reports.numerics.experiment import Experiment, Group, Stratum, merged
@@ -19,6 +20,7 @@ from reports.numerics.flags import discoveries
 from reports.numerics.means import Moments
 from reports.services.uplift_row import Place, State, UpliftReport, UpliftRow
 from segments.models import MicroSegment
+from segments.same_person import records_of
 
 OUTCOMES = OUTCOMES_AS_OF.format(as_of="%(as_of)s")
 LEVELS = ("campaign", "action", "micro_segment")
@@ -26,29 +28,30 @@ UNKNOWN_SHARE = math.nan  # of contacts that were not randomised, or nobody know
 
 # One row per cell. The unit is the contact, reserved for test and control alike before anything
 # was sent: what happened to a single delivery makes no difference to where a contact counts. Days
-# of an action of which nothing was sent at all are left out, with their controls.
-CELLS = """
+# of an action of which nothing was sent at all are left out, with their controls, and so is what
+# is no evidence.
+CELLS = f"""
 WITH contact AS (
-    SELECT c.id, c.as_of, c.customer_id, c.campaign_id, c.action_id, c.micro_segment_id,
-           c.is_control, c.reserved_at, goal.window_days,
+    SELECT k.id, k.as_of, k.customer_id, k.campaign_id, k.action_id, k.micro_segment_id,
+           k.is_control, k.reserved_at, goal.window_days,
            CASE WHEN r.id IS NULL THEN a.cost_cents::float8 ELSE 0 END AS cost_cents,
-           r.id IS NOT NULL AND NOT c.is_control AS is_unsent,
-           CASE WHEN c.assignment_prob IS NOT NULL
-                THEN round(c.control_share::numeric, 6)::float8 END AS control_share
-    FROM journeys_contact c
-    JOIN campaigns_action a ON a.id = c.action_id
-    JOIN campaigns_campaign campaign ON campaign.id = c.campaign_id
+           r.id IS NOT NULL AND NOT k.is_control AS is_unsent,
+           CASE WHEN k.assignment_prob IS NOT NULL
+                THEN round(k.control_share::numeric, 6)::float8 END AS control_share
+    FROM journeys_contact k
+    JOIN campaigns_action a ON a.id = k.action_id
+    JOIN campaigns_campaign campaign ON campaign.id = k.campaign_id
     JOIN campaigns_goal goal ON goal.id = campaign.goal_id
-    LEFT JOIN journeys_release r ON r.contact_id = c.id
+    LEFT JOIN journeys_release r ON r.contact_id = k.id
     LEFT JOIN journeys_stoppedday t
-           ON t.as_of = c.as_of AND t.action_id = c.action_id AND t.id > c.id
-    WHERE t.id IS NULL
-      AND c.as_of >= coalesce(%(since)s::date, '-infinity') AND c.as_of <= %(until)s
-      AND (%(campaign)s::bigint IS NULL OR c.campaign_id = %(campaign)s)
+           ON t.as_of = k.as_of AND t.action_id = k.action_id AND t.id > k.id
+    WHERE t.id IS NULL AND {IS_EVIDENCE.format(as_of="%(as_of)s")}
+      AND k.as_of >= coalesce(%(since)s::date, '-infinity') AND k.as_of <= %(until)s
+      AND (%(campaign)s::bigint IS NULL OR k.campaign_id = %(campaign)s)
 ), contaminated AS (
     SELECT DISTINCT c.id
-    FROM contact c
-    JOIN journeys_contact other ON other.customer_id = c.customer_id
+    FROM contact c {{with_records}}
+    JOIN journeys_contact other ON other.customer_id = {{record}}
      AND other.campaign_id <> c.campaign_id
      AND NOT other.is_control
      AND other.reserved_at >= c.reserved_at
@@ -56,7 +59,7 @@ WITH contact AS (
      AND other.as_of BETWEEN coalesce(%(since)s::date, '-infinity') AND %(as_of)s
      AND NOT EXISTS (SELECT FROM journeys_release r WHERE r.contact_id = other.id)
 )
-SELECT {keys}, c.control_share, c.is_control,
+SELECT {{keys}}, c.control_share, c.is_control,
        count(o.contact_id), count(*) - count(o.contact_id), count(x.id),
        count(*) FILTER (WHERE o.n_responses > 0),
        coalesce(sum(o.margin_cents), 0)::float8,
@@ -66,9 +69,9 @@ SELECT {keys}, c.control_share, c.is_control,
        count(*) FILTER (WHERE c.is_unsent),
        coalesce(sum(o.n_responses), 0)::int8, coalesce(sum(o.n_late), 0)::int8
 FROM contact c
-LEFT JOIN {outcomes} o ON o.contact_id = c.id AND o.as_of = c.as_of
+LEFT JOIN {OUTCOMES} o ON o.contact_id = c.id AND o.as_of = c.as_of
 LEFT JOIN contaminated x ON x.id = c.id
-GROUP BY {keys}, c.control_share, c.is_control
+GROUP BY {{keys}}, c.control_share, c.is_control
 """
 
 
@@ -84,7 +87,7 @@ def uplift_report(
 
     since, until : days of the contact, both included; until is `as_of` at the latest. by : which
     of campaign, action, micro_segment to break down by, campaign first. Every level but the last
-    has its totals too; rows come with each total before its parts. Four queries, whatever the
+    has its totals too; rows come with each total before its parts. Five queries, whatever the
     size; the database sums, one row per cell comes back.
     Raises ReportError on levels or periods that make no sense.
     """
@@ -117,8 +120,10 @@ Key = tuple[int | None, ...]
 def _cells(by: Sequence[str], **params: Any) -> dict[Key, list[Stratum]]:
     """Strata per key of `by`."""
     keys = ", ".join(f"c.{level}_id" for level in by)
+    records = records_of("c.customer_id")
+    query = CELLS.format(keys=keys, record=records.id, with_records=records.join)
     with connection.cursor() as cursor:
-        cursor.execute(CELLS.format(keys=keys, outcomes=OUTCOMES), params)
+        cursor.execute(query, params)
         rows = cursor.fetchall()
     groups: dict[tuple[Key, float | None], dict[bool, Group]] = defaultdict(dict)
     for row in rows:

@@ -77,7 +77,7 @@ def draw_contacts(
         for contact, (_action, _control, responded) in zip(contacts, rows, strict=True)
     )
     record_mix(as_of)
-    record_evidence(as_of, winsor_cents=None, half_life=180)
+    record_evidence(as_of, winsor_cents=None, half_life=180, known_on=as_of)
 
 
 def know(evidence: Mapping[Action, Sequence[float]], *, as_of: date = DAY) -> UpliftModelVersion:

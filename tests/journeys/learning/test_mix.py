@@ -112,7 +112,7 @@ def test_values_beyond_the_limit_count_as_the_limit_and_a_day_again_replaces_it(
     x, y = (make_action(c) for c in [make_campaign()] * 2)
     draw_contacts({x: 0.5, y: 0.5}, {x: (4, 4, 0, 0), y: (4, 0, 0, 0)}, segment=make_segment())
 
-    record_evidence(DAY, winsor_cents=100, half_life=180)
+    record_evidence(DAY, winsor_cents=100, half_life=180, known_on=DAY)
 
     assert PairEvidence.objects.get(micro_segment=None).gy == pytest.approx(4 * 0.5 * 100)
 

@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from campaigns.models import Arm, ArmChange, ArmMembership, ArmPlan
+from campaigns.services.arm_history import arms_of
+from campaigns.services.assign_arms import arm_at
 from journeys.merges.merge_customers import merge_customers, undo_merge
 from journeys.models import EvidenceCut
 from segments.errors import MergeRefused
-from segments.models import Customer
+from segments.models import Customer, CustomerMerge
 from tests.factories import make_contact, make_customer
 
 pytestmark = pytest.mark.django_db
@@ -88,13 +90,53 @@ def test_undoing_gives_each_its_own_arm_back_and_leaves_out_what_lay_between():
     merge = merge_customers(younger, older, at=AT, by=None)
     between = make_contact(customer=younger)
     undo_merge(merge, at=AT + 3 * DAY, by=None)
-    changes = ArmChange.objects.filter(since=date(2026, 3, 6))
-    assert {change.customer_id: change.arm for change in changes} == {
-        older.pk: Arm.HOLDOUT,
-        younger.pk: Arm.OPTIMISED,
-    }
+    for day, arm in ((5, Arm.HOLDOUT), (6, Arm.OPTIMISED)):
+        assert list(arms_of(older, date(2026, 3, day)).values()) == [Arm.HOLDOUT]
+        assert list(arms_of(younger, date(2026, 3, day)).values()) == [arm]
     newest = EvidenceCut.objects.filter(customer=younger).order_by("below").last()
     assert newest.below > between.pk
+
+
+def test_arm_of_the_oldest_of_several_records_holds_also_when_one_of_them_leaves():
+    plan, *pair_in_arms = in_arms(Arm.HOLDOUT, Arm.OPTIMISED)
+    second, third = pair_in_arms
+    first = make_customer(external_id="c")
+    Customer.objects.filter(pk=first.pk).update(created_at=AT - 100 * DAY)
+    ArmMembership.objects.create(
+        customer=first, plan=plan, arm=Arm.BASELINE, since=date(2026, 1, 1)
+    )
+
+    def arm_on(day: int) -> str:
+        return arms_of(third, date(2026, 3, day))[plan]
+
+    merge_customers(third, first, at=AT, by=None)
+    merge = merge_customers(third, second, at=AT, by=None)  # on the same day
+    assert [arm_on(2), arm_on(3)] == [Arm.OPTIMISED, Arm.BASELINE]
+    assert EvidenceCut.objects.filter(merge=merge, customer=second).exists()
+    undo_merge(merge, at=AT + DAY, by=None)
+    assert arm_on(4) == Arm.BASELINE
+    undo_merge(CustomerMerge.objects.get(alias=first), at=AT + 2 * DAY, by=None)
+    assert [arm_on(4), arm_on(5)] == [Arm.BASELINE, Arm.OPTIMISED]
+
+
+def test_a_record_without_an_arm_yet_gets_that_of_the_other():
+    plan, member, _other = in_arms(Arm.BASELINE, Arm.OPTIMISED)
+    newcomer = make_customer(external_id="c")
+    merge = merge_customers(newcomer, member, at=AT, by=None)
+    assert arms_of(newcomer, date(2026, 3, 3)) == {plan: Arm.BASELINE}
+    assert not EvidenceCut.objects.exists()
+    undo_merge(merge, at=AT + DAY, by=None)
+    assert arms_of(newcomer, date(2026, 3, 4)) == {plan: arm_at(plan, newcomer.pk)}
+
+
+def test_a_plan_that_began_meanwhile_may_have_drawn_different_arms():
+    _plan, older, younger = in_arms(Arm.HOLDOUT, Arm.HOLDOUT)
+    merge = merge_customers(older, younger, at=AT, by=None)
+    later = ArmPlan.objects.create(starts_on=date(2026, 3, 4))
+    for customer, arm in ((older, Arm.BASELINE), (younger, Arm.OPTIMISED)):
+        ArmMembership.objects.create(customer=customer, plan=later, arm=arm, since=later.starts_on)
+    undo_merge(merge, at=AT + 3 * DAY, by=None)
+    assert {cut.customer for cut in EvidenceCut.objects.all()} == {older, younger}
 
 
 def test_refused_with_itself():
