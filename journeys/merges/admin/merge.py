@@ -60,7 +60,7 @@ class CustomerMergeAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
     sortable_by: list[str] = []
     empty_text = gettext_lazy(
-        "No records are merged. Start from a shared address or from a customer's page."
+        "No records are merged. Start from a shared address or from the list of customers."
     )
     actions_detail = ["undo"]
     change_form_outer_after_template = "optiengine/panels.html"
