@@ -36,6 +36,7 @@ NAVIGATION: list[dict[str, Any]] = [
         "items": [
             _item(_("Customers"), "group", "segments", "customer"),
             _item(_("Events"), "bolt", "segments", "event"),
+            _item(_("Waiting for their customer"), "hourglass", "segments", "waitingfact"),
             _item(_("Target groups"), "filter_alt", "segments", "targetgroup"),
             _item(_("Micro-segments"), "bubble_chart", "segments", "microsegment"),
             _item(_("Splits"), "call_split", "segments", "segmentsplit"),

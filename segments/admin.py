@@ -1,7 +1,7 @@
 """The admin pages of customers and segments; Django looks for them here."""
 
 from segments.customers.admin import customer, organisation, shared_address, suppression
-from segments.events.admin import event
+from segments.events.admin import event, waiting_fact
 from segments.imports.admin import exchange_rates, imports
 from segments.rules.admin import target_group
 from segments.state.admin import feature, micro_segment, state
@@ -18,4 +18,5 @@ __all__ = [
     "state",
     "suppression",
     "target_group",
+    "waiting_fact",
 ]

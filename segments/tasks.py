@@ -3,6 +3,7 @@
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from segments.events.waiting_facts import ATTACHERS, expire_waiting
 from segments.imports.import_file import run_import
 from segments.models import ImportJob
 
@@ -18,6 +19,7 @@ def run_import_task(job_id: int) -> str:
     text = _(
         "%(job)s: %(n_rows)d rows, %(n_created)d created, %(n_updated)d updated, "
         "%(n_unchanged)d unchanged, %(n_rejected)d rejected, %(n_left_out)d left out, "
+        "%(n_waiting)d waiting, "
         "%(n_kept)d kept withdrawn"
     )
     return text % {
@@ -28,5 +30,17 @@ def run_import_task(job_id: int) -> str:
         "n_unchanged": job.n_unchanged,
         "n_rejected": job.n_rejected,
         "n_left_out": job.n_left_out,
+        "n_waiting": job.n_waiting,
         "n_kept": job.n_kept_withdrawn,
+    }
+
+
+def settle_waiting() -> str:
+    """Facts whose customers are known by now go to them, should they not have long ago; those that
+    have waited too long expire."""
+    at = timezone.now()
+    n_attached = sum(attach(at=at) for attach in ATTACHERS)
+    return _("%(attached)d stored, %(expired)d expired") % {
+        "attached": n_attached,
+        "expired": expire_waiting(at=at),
     }

@@ -5,6 +5,9 @@ that says something else about a stored contact is rejected in every mode. Impor
 of the baseline arm, because our optimiser did not decide them.
 """
 
+from datetime import datetime
+
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,13 +16,17 @@ from psycopg.sql import quote
 from campaigns.models import Action, Arm, Campaign, Goal
 from journeys.models import Contact
 from segments.channels import CHANNELS
+from segments.events.waiting_facts import FOUND as WAITED
+from segments.events.waiting_facts import expiry_sql, find_customers
 from segments.imports import fields as read
 from segments.imports.fields import Field
 from segments.imports.import_customers import CUSTOMER_ID_ALIASES, reject_by_mode
-from segments.imports.import_events import make_partitions, reject_unknown_customers
+from segments.imports.import_events import make_or_reject_customers, make_partitions
 from segments.imports.named_customers import (
     customer_name_fields,
     customer_name_outputs,
+    keep_waiting,
+    name_as_written,
     name_customers,
 )
 from segments.imports.spec import (
@@ -30,11 +37,21 @@ from segments.imports.spec import (
 )
 from segments.imports.staging import CHECKED, count, reject
 from segments.imports.values.yes_no import NO, YES
+from segments.models import WaitingFact
 from segments.shapes import EARLIEST_EVENT
 
 CONTROL = ("control", "c", "holdout", "ghost", *YES)
 TEST = ("test", "treatment", "treated", "target", *NO)
 FOUND = "import_found"  # checked rows with the ids of what they name
+CONTENT = {  # what a waiting message says, and the types of its columns
+    "campaign": "text",
+    "action": "text",
+    "as_of": "date",
+    "reserved_at": "timestamptz",
+    "is_control": "boolean",
+    "assignment_prob": "float8",
+    "control_share": "float8",
+}
 
 
 def contact_fields(plan: ImportPlan) -> list[Field]:
@@ -129,11 +146,12 @@ def prepare_contacts(cursor: CursorWrapper, plan: ImportPlan) -> None:
 
 
 def merge_contacts(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
-    reject_unknown_customers(cursor, plan)
+    make_or_reject_customers(cursor, plan)
     if plan.options.create_campaigns:
         _create_campaigns(cursor, plan)
     _reject_unknown_actions(cursor)
-    _find(cursor, plan)
+    n_waiting = keep_waiting_contacts(cursor, plan)
+    find_named(cursor, plan.source)
     stored = (
         f"EXISTS (SELECT FROM {FOUND} f JOIN journeys_contact k USING (key, as_of) "
         "WHERE f.line = v.line"
@@ -152,10 +170,53 @@ def merge_contacts(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     reject(cursor, f"{stored} AND ({differs}))", changed)
     n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
     n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {stored})")
-    n_created = _create_contacts(cursor)
+    n_created = create_contacts(cursor)
     if n_created != n_valid - n_known:
         raise RacedByOthers
-    return ImportCounts(created=n_created, unchanged=n_known)
+    return ImportCounts(created=n_created, unchanged=n_known, waiting=n_waiting)
+
+
+def keep_waiting_contacts(cursor: CursorWrapper, plan: ImportPlan) -> int:
+    """Rows of customers who are not known; a message is known by whom, what and when."""
+    name = f"concat_ws(E'\\x1f', g.{name_as_written(plan)}, g.campaign, g.action, g.as_of)"
+    return keep_waiting(
+        cursor,
+        plan,
+        WaitingFact.Kind.CONTACT,
+        {column: f"g.{column}" for column in CONTENT},
+        external_id=f"encode(sha256(convert_to({name}, 'UTF8')), 'hex')",
+        expires_at=expiry_sql("''", plan.at),
+    )
+
+
+@transaction.atomic
+def attach_contacts(*, at: datetime) -> int:
+    """Give waiting messages to customers who are known by now; returns how many."""
+    waiting = WaitingFact.objects.filter(kind=WaitingFact.Kind.CONTACT, expired_at=None)
+    if not waiting.exists():
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('import'), hashtext('contacts'))")
+        find_customers(cursor, WaitingFact.Kind.CONTACT)
+        n_attached = 0
+        sources = f"SELECT DISTINCT source FROM segments_waitingfact w JOIN {WAITED} f USING (id)"
+        cursor.execute(sources)
+        for (source,) in cursor.fetchall():
+            columns = ", ".join(f"(w.fact ->> '{n}')::{t} AS {n}" for n, t in CONTENT.items())
+            cursor.execute(f"DROP TABLE IF EXISTS {CHECKED}")
+            cursor.execute(
+                f"CREATE TEMPORARY TABLE {CHECKED} ON COMMIT DROP AS SELECT w.id AS line, "
+                f"c.external_id AS customer, {columns} FROM segments_waitingfact w "
+                f"JOIN {WAITED} f USING (id) JOIN segments_customer c ON c.id = f.customer_id "
+                "WHERE w.source = %s",
+                [source],
+            )
+            make_partitions(cursor, "journeys_contact", "as_of")
+            find_named(cursor, source)
+            n_attached += create_contacts(cursor)
+            cursor.execute(f"DROP TABLE {FOUND}")
+        cursor.execute(f"DELETE FROM segments_waitingfact w USING {WAITED} f WHERE w.id = f.id")
+    return n_attached
 
 
 def _reject_unknown_actions(cursor: CursorWrapper) -> None:
@@ -181,14 +242,14 @@ def _reject_unknown_actions(cursor: CursorWrapper) -> None:
     )
 
 
-def _find(cursor: CursorWrapper, plan: ImportPlan) -> None:
+def find_named(cursor: CursorWrapper, source: str) -> None:
     """Ids and keys of what the checked rows name.
 
     The key is a UUID of version 8 (RFC 9562) from the SHA-256 of source, customer, campaign,
     action and day: PostgreSQL has no SHA-1, which version 5 would need.
     """
     name = "concat_ws(E'\\x1f', {}, v.customer, v.campaign, a.name, v.as_of)"
-    name = name.format(quote(plan.source))
+    name = name.format(quote(source))
     digest = f"encode(substr(sha256(convert_to({name}, 'UTF8')), 1, 16), 'hex')"
     cursor.execute(f"DROP TABLE IF EXISTS {FOUND}")
     cursor.execute(
@@ -206,7 +267,7 @@ def _find(cursor: CursorWrapper, plan: ImportPlan) -> None:
     cursor.execute(f"ANALYZE {FOUND}")
 
 
-def _create_contacts(cursor: CursorWrapper) -> int:
+def create_contacts(cursor: CursorWrapper) -> int:
     same = (
         "as_of, reserved_at, customer_id, campaign_id, action_id, channel, tags, takes_slot, "
         "counted, transactional, is_control, assignment_prob, control_share, key"

@@ -22,6 +22,8 @@ from segments.same_person import same_person
 
 # What later apps keep of a customer: called with the customer's key, inside the transaction.
 ALSO_ERASED: Hook[Callable[[int], None]] = Hook()
+# The same, of what names them: called with the customer as they were before.
+WHEN_ERASED: Hook[Callable[[Customer], None]] = Hook()
 
 
 @transaction.atomic
@@ -54,6 +56,8 @@ def _erase_record(locked: Customer, source: str, at: datetime) -> bool:
     )
     Event.objects.filter(customer=locked).exclude(properties={}).update(properties={})
     _forget_samples()
+    for forget in WHEN_ERASED:
+        forget(locked)
     for erase in ALSO_ERASED:
         erase(locked.pk)
     return True

@@ -1,10 +1,11 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from optiengine.lib.hooks import Hook
 from segments.customers.find_customer import find_customer, new_id
 from segments.customers.record_consents import Recorded, record_consents
 from segments.customers.suppress_addresses import mark_customer
@@ -12,6 +13,16 @@ from segments.errors import CustomerRefused
 from segments.models import Customer
 from segments.models.consent import ConsentSource
 from segments.models.customer import KEY_FOLLOWS
+
+# What later apps do as soon as a customer is known, or has another address, in the transaction.
+WHEN_KNOWN: Hook[Callable[[Customer, datetime], None]] = Hook()
+
+
+def make_known(customer: Customer, *, at: datetime) -> None:
+    """What follows from a new id or address: marks of suppression, and what waited for them."""
+    mark_customer(customer, at=at)
+    for follow in WHEN_KNOWN:
+        follow(customer, at)
 
 
 @transaction.atomic
@@ -42,7 +53,7 @@ def write_customer(
             setattr(customer, name, fields[name])
         customer.save(update_fields=[*changed, "updated_at"])
     if is_new or not KEY_FOLLOWS.keys().isdisjoint(changed):
-        mark_customer(customer, at=at)
+        make_known(customer, at=at)
     return customer, is_new
 
 

@@ -20,6 +20,7 @@ from segments.channels import ADDRESS_FIELDS
 from segments.country_codes import country_codes
 from segments.customers.settle_addresses import plain_key_sql, settle_customers, settle_rows
 from segments.customers.suppress_addresses import mark_customers
+from segments.events.waiting_facts import attach_events
 from segments.imports import fields as read
 from segments.imports.consent_cells import (
     CHANGED,
@@ -238,6 +239,7 @@ def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     if n_created != n_valid - n_known:
         raise RacedByOthers
     record_file_consents(cursor, plan, customer_fields(plan))
+    attach_events(at=plan.at)
     n_updated += _n_also_updated(cursor, newest_before) if n_known else 0
     return ImportCounts(n_created, n_updated, n_known - n_updated)
 

@@ -14,8 +14,10 @@ from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
 
 from optiengine.lib.partitions import ensure_partitions
-from segments.customers.suppress_addresses import mark_customers
+from segments.customers.suppress_addresses import CHUNK, mark_customers
 from segments.events.changed_facts import note_corrections
+from segments.events.feedback import FEEDBACK
+from segments.events.waiting_facts import attach_events, expiry_sql, suppress_reported
 from segments.imports import fields as read
 from segments.imports.fields import Field
 from segments.imports.import_customers import (
@@ -38,6 +40,8 @@ from segments.imports.named_customers import (
     columns_of_new,
     customer_name_fields,
     customer_name_outputs,
+    keep_waiting,
+    name_as_written,
     name_customers,
 )
 from segments.imports.spec import (
@@ -51,6 +55,7 @@ from segments.imports.staging import CHECKED, as_written, count, reject
 from segments.imports.values import headings
 from segments.imports.values.column import Unclear
 from segments.imports.values.currencies import currency_codes, heading_currency
+from segments.models import WaitingFact
 from segments.shapes import EARLIEST_EVENT, MAX_CENTS
 
 MOMENTS = ("date", "datetime", "timestamp", "time", "eventdate", "orderdate", "invoicedate")
@@ -259,14 +264,15 @@ def prepare_events(cursor: CursorWrapper, plan: ImportPlan) -> None:
     if "external_id" in plan.used:
         reject(cursor, missing, quote(_("event ID is missing.")))
     else:
-        content = ", ".join(CONTENT)
-        also = "".join(f", {name}" for name in columns_of_new(plan))
-        hashed = content.replace("occurred_at", "occurred_at AT TIME ZONE 'UTC'")
+        named = name_as_written(plan)
+        kept = dict.fromkeys([*CONTENT, named, *columns_of_new(plan)])
+        hashed = ", ".join([named, *CONTENT[1:]])
+        hashed = hashed.replace("occurred_at", "occurred_at AT TIME ZONE 'UTC'")
         digest = f"left(encode(sha256(convert_to(({hashed})::text, 'UTF8')), 'hex'), 32)"
         cursor.execute("DROP TABLE IF EXISTS import_numbered")
         cursor.execute(
             "CREATE TEMPORARY TABLE import_numbered AS "
-            f"SELECT line, reason, warned, {content}{also}, "
+            f"SELECT line, reason, warned, {', '.join(kept)}, "
             "digest || '-' || row_number() OVER (PARTITION BY digest ORDER BY line) AS external_id "
             f"FROM (SELECT *, {digest} AS digest FROM {CHECKED}) v"
         )
@@ -285,8 +291,9 @@ def make_partitions(cursor: CursorWrapper, table: str, day: str) -> None:
         ensure_partitions(table, month, month)
 
 
-def reject_unknown_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
-    """Rows of customers that are erased or, unless they may be made, not known."""
+def make_or_reject_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Make the customers that are not known, or reject their rows, if that is what is wanted; and
+    reject rows of those who are erased."""
     same = "SELECT FROM segments_customer c WHERE c.external_id = v.customer"
     if plan.options.create_customers:
         reject_case_twins(cursor, "customer", f"EXISTS ({same})")
@@ -303,9 +310,12 @@ def reject_unknown_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
         )
         if columns_of_new(plan):
             mark_customers("c.id > %s", [newest_before], at=plan.at)
-    else:
+        attach_events(at=plan.at)
+    elif plan.options.reject_unknown:
         reason = quote(_("Customer “%s” does not exist."))
         reject(cursor, f"NOT EXISTS ({same})", f"format({reason}, v.customer)")
+    else:
+        reject_case_twins(cursor, "customer", f"EXISTS ({same})")
     erased = quote(_("This customer was erased and cannot be changed."))
     reject(cursor, f"EXISTS ({same} AND c.erased_at IS NOT NULL)", erased)
 
@@ -316,7 +326,11 @@ def merge_events(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
         "AND e.external_id = v.external_id)"
     )
     reject_by_mode(cursor, plan.mode, known)
-    reject_unknown_customers(cursor, plan)
+    make_or_reject_customers(cursor, plan)
+    unknown = quote(_("Customer “%s” does not exist."))
+    is_unknown = "NOT EXISTS (SELECT FROM segments_customer c WHERE c.external_id = v.customer)"
+    reject(cursor, f"{is_unknown} AND {known}", f"format({unknown}, v.customer)")
+    n_waiting = _keep_waiting_events(cursor, plan)
     n_valid = count(cursor, f"SELECT count(*) FROM {CHECKED}")
     n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known}")
     forget_gathered(cursor)
@@ -327,7 +341,25 @@ def merge_events(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     if n_created != n_valid - n_known:
         raise RacedByOthers
     act_on_gathered(cursor, plan)
-    return ImportCounts(n_created, n_updated, n_known - n_updated)
+    return ImportCounts(n_created, n_updated, n_known - n_updated, n_waiting)
+
+
+def _keep_waiting_events(cursor: CursorWrapper, plan: ImportPlan) -> int:
+    """Rows of customers who are not known; complaints and bounces among them take effect."""
+    n_waiting = keep_waiting(
+        cursor,
+        plan,
+        WaitingFact.Kind.EVENT,
+        {name: f"g.{name}" for name in CONTENT[1:]},
+        external_id="g.external_id",
+        expires_at=expiry_sql("g.kind", plan.at),
+        may_change=plan.mode != "create",
+    )
+    if n_waiting:
+        facts = WaitingFact.objects.filter(import_job=plan.job_id, received_at=plan.at)
+        reported = facts.filter(fact__kind__in=FEEDBACK).exclude(email_key="", phone_key="")
+        suppress_reported(reported.iterator(CHUNK), source=plan.source, at=plan.at)
+    return n_waiting
 
 
 def _create_events(cursor: CursorWrapper, plan: ImportPlan, known: str) -> int:

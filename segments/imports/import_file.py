@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from segments.errors import ImportRefused
+from segments.events.waiting_facts import ATTACHERS
 from segments.imports.cell_warnings import (
     CellWarnings,
     count_warnings,
@@ -120,6 +121,8 @@ def run_import(
         _save(job, status=ImportJob.Status.RUNNING, error="", n_bytes_read=0)
         try:
             _import(job, at, Progress(job, progress), started)
+            for attach in ATTACHERS:
+                attach(at=at)
         except ImportRefused as refusal:
             _save(job, status=ImportJob.Status.FAILED, error=str(refusal))
         except Exception as fault:
@@ -210,6 +213,7 @@ def _save_done(
         n_unchanged=counts.unchanged,
         n_rejected=n_listed[ERROR],
         n_left_out=n_left_out,
+        n_waiting=counts.waiting,
         n_kept_withdrawn=n_listed[WITHDRAWN],
         n_bytes_read=job.n_bytes,
         n_warnings=sum(warning.n_cells for warning in warnings),

@@ -4,6 +4,8 @@ Shops write 0 or nothing for guests, so an address counts where the id says nobo
 An address that several customers have names none of them: the row is rejected with the reason.
 """
 
+from collections.abc import Mapping
+
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,10 +17,12 @@ from segments.imports.fields import Field
 from segments.imports.spec import ImportPlan
 from segments.imports.staging import CHECKED, reject
 from segments.imports.values import headings
-from segments.models import Organisation
+from segments.models import Organisation, WaitingFact
 from segments.models.customer import KEY_COLUMNS
 from segments.models.shared_address import MOST_SHARING
 from segments.same_person import person_of
+
+NAMED = "named_customer"  # column of the checked rows
 
 
 def customer_name_fields(plan: ImportPlan, aliases: tuple[str, ...]) -> list[Field]:
@@ -58,6 +62,8 @@ def customer_name_fields(plan: ImportPlan, aliases: tuple[str, ...]) -> list[Fie
 
 def customer_name_outputs(plan: ImportPlan) -> dict[str, str]:
     columns = {"customer": "nullif(s.customer, '')" if "customer" in plan.used else "NULL::text"}
+    if _addresses(plan):
+        columns[NAMED] = columns["customer"]
     for column, key in _addresses(plan).items():
         columns[column] = f"coalesce(s.{column}, '')"
         columns[key] = plain_key_sql(column, columns[column])
@@ -67,7 +73,8 @@ def customer_name_outputs(plan: ImportPlan) -> dict[str, str]:
 def name_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
     """Set the id of rows that name their customer by an address; reject those that name nobody.
 
-    Where customers may be made, a guest's id is the address as it is compared.
+    Of a customer who is not known, the id is the address as it is compared: under it they are made,
+    or their rows wait. NAMED says how the row itself names the customer, whoever that is by then.
     """
     addresses = _addresses(plan)
     if not addresses:
@@ -111,14 +118,63 @@ def name_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
     keys = ", ".join(f"nullif(v.{key}, '')" for key in addresses.values())
     nobody = quote(_("The row names no customer: it has neither an ID nor a valid address."))
     reject(cursor, f"v.customer IS NULL AND coalesce({keys}) IS NULL", nobody)
-    if plan.options.create_customers:
-        cursor.execute(
-            f"UPDATE {CHECKED} v SET customer = left(coalesce({keys}), 100) "
-            "WHERE v.customer IS NULL"
-        )
-    else:
+    if plan.options.reject_unknown:
         unknown = quote(_("There is no customer with the address “%s”."))
         reject(cursor, "v.customer IS NULL", f"format({unknown}, coalesce({keys}))")
+    cursor.execute(
+        f"UPDATE {CHECKED} v SET customer = left(coalesce(v.customer, {keys}), 100), "
+        f"{NAMED} = left(coalesce(v.{NAMED}, {keys}), 100) "
+        f"WHERE v.customer IS NULL OR v.{NAMED} IS NULL"
+    )
+
+
+def keep_waiting(
+    cursor: CursorWrapper,
+    plan: ImportPlan,
+    kind: WaitingFact.Kind,
+    content: Mapping[str, str],
+    *,
+    external_id: str,
+    expires_at: str,
+    may_change: bool = True,
+) -> int:
+    """Take rows of customers who are not known out of CHECKED, and keep them until they are.
+
+    content : SQL over g, a row, of what the fact says. external_id, expires_at : likewise.
+    may_change : what waits already under the id is replaced.
+    """
+    fact = ", ".join(f"{quote(name)}, {value}" for name, value in content.items())
+    keys = _addresses(plan)
+    columns = {
+        "kind": quote(kind.value),
+        "source": quote(plan.source),
+        "external_id": external_id,
+        "customer": "g.customer",
+        **{key: f"coalesce(g.{key}, '')" for key in keys.values()},
+        **{key: "''" for key in KEY_COLUMNS.values() if key not in keys.values()},
+        "fact": f"jsonb_build_object({fact})",
+        "received_at": f"{quote(plan.at.isoformat())}::timestamptz",
+        "expires_at": expires_at,
+        "import_job_id": "%(job)s::bigint",
+    }
+    again = "fact = EXCLUDED.fact, expires_at = EXCLUDED.expires_at, " if may_change else ""
+    names = ("customer", *KEY_COLUMNS.values(), "received_at", "import_job_id")
+    again += ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
+    cursor.execute(
+        f"WITH g AS (DELETE FROM {CHECKED} v WHERE NOT EXISTS "
+        "(SELECT FROM segments_customer c WHERE c.external_id = v.customer) RETURNING v.*) "
+        f"INSERT INTO segments_waitingfact ({', '.join(columns)}) "
+        f"SELECT {', '.join(columns.values())} FROM g "
+        f"ON CONFLICT (kind, source, external_id) DO UPDATE SET {again}, expired_at = NULL",
+        {"job": plan.job_id},
+    )
+    return cursor.rowcount
+
+
+def name_as_written(plan: ImportPlan) -> str:
+    """The column of the checked rows that says how a row names its customer: the same whether they
+    are known or not."""
+    return NAMED if _addresses(plan) else "customer"
 
 
 def columns_of_new(plan: ImportPlan) -> dict[str, str]:

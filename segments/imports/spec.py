@@ -29,6 +29,7 @@ class ImportOptions:
     return_column: str = ""  # an event whose cell here begins with `return_prefix` is a return
     return_prefix: str = ""
     create_customers: bool = False  # of events and contacts: make customers that are not known
+    reject_unknown: bool = False  # of events and contacts: not even wait for their customers
     create_campaigns: bool = False  # of contacts: make campaigns that are not known, as ended
     channel: str = EMAIL  # of the actions that are made with them
     country: str = ""  # ISO 3166: of phone numbers without a country code; else the organisation's
@@ -123,12 +124,14 @@ class ImportCounts:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    waiting: int = 0
 
     def __add__(self, other: "ImportCounts") -> "ImportCounts":
         return ImportCounts(
             self.created + other.created,
             self.updated + other.updated,
             self.unchanged + other.unchanged,
+            self.waiting + other.waiting,
         )
 
 

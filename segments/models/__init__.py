@@ -21,6 +21,7 @@ from segments.models.shared_address import SharedAddress
 from segments.models.state import CustomerState, StateBuild
 from segments.models.suppression import Suppression
 from segments.models.target_group import TargetGroup
+from segments.models.waiting_fact import WaitingFact
 
 __all__ = [
     "ClvModel",
@@ -48,4 +49,5 @@ __all__ = [
     "StateBuild",
     "Suppression",
     "TargetGroup",
+    "WaitingFact",
 ]

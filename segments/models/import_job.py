@@ -54,6 +54,12 @@ class ImportJob(models.Model):
         db_default=0,
         help_text=_("Rows excluded by the value of a column."),
     )
+    n_waiting = models.BigIntegerField(
+        _("waiting"),
+        default=0,
+        db_default=0,
+        help_text=_("Rows of customers who are not known yet. They are stored once they are."),
+    )
     n_kept_withdrawn = models.BigIntegerField(
         _("kept withdrawn"),
         default=0,
@@ -102,6 +108,7 @@ class ImportJob(models.Model):
                     + models.F("n_unchanged")
                     + models.F("n_rejected")
                     + models.F("n_left_out")
+                    + models.F("n_waiting")
                 ),
                 name="import_accounts_for_every_row",
             ),

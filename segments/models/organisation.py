@@ -105,6 +105,16 @@ class Organisation(models.Model):
             "follows change faster but knows less. Applies to all campaigns."
         ),
     )
+    waiting_days = models.PositiveSmallIntegerField(
+        _("unknown customers: wait for (days)"),
+        default=30,
+        db_default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+        help_text=_(
+            "Events and messages of customers who are not known yet are kept for this long, and "
+            "stored as soon as the customer is known."
+        ),
+    )
     lock_time = models.TimeField(
         _("lock time"),
         null=True,

@@ -54,7 +54,7 @@ def test_each_event_is_refused_by_itself_with_its_reason(superuser, anna):
     make_customer(external_id="gone", erased_at=timezone.now())
     ahead = (timezone.now() + timedelta(days=2)).isoformat()
     bad = {
-        "customer": item(2, customer="nobody"),
+        "customer": item(2, customer="guest"),
         "erased": item(3, customer="gone"),
         "kind:": item(4, kind="two, words"),
         "in the future": item(5, occurred_at=ahead),

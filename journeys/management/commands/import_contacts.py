@@ -36,7 +36,13 @@ Imported messages belong to the baseline group."""
             action="store_true",
             help="Create customers that do not exist yet.",
         )
+        parser.add_argument(
+            "--reject-unknown",
+            action="store_true",
+            help="Reject rows of customers that do not exist yet, instead of keeping them until "
+            "they do.",
+        )
 
     def options_of(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        names = ("create_campaigns", "channel", "create_customers")
+        names = ("create_campaigns", "channel", "create_customers", "reject_unknown")
         return super().options_of(options) | {name: options[name] for name in names}

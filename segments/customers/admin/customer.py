@@ -31,8 +31,8 @@ from segments.customers.admin.import_links import ImportLink
 from segments.customers.erase_customer import erase_customer
 from segments.customers.find_customer import new_id
 from segments.customers.record_consents import record_consents
-from segments.customers.suppress_addresses import mark_customer
 from segments.customers.with_address import customers_like, is_address
+from segments.customers.write_customer import make_known
 from segments.errors import CustomerRefused
 from segments.models import (
     ConsentStatement,
@@ -265,7 +265,7 @@ class CustomerAdmin(ImportLink, LargeTable, ExportAdmin, ModelAdmin):
             obj.consents = []
             super().save_model(request, obj, form, change)
         at = timezone.now()
-        mark_customer(obj, at=at)
+        make_known(obj, at=at)
         by = request.user.get_username()
         # A withdrawal is entered for the customer, who asked for it; a consent needs its proof.
         proof = {"text": form.cleaned_data["consent_proof"], "entered_by": by}

@@ -17,7 +17,7 @@ class OrganisationAdmin(ModelAdmin):
     actions = None
     fieldsets = [
         (None, {"fields": ["name", ("time_zone", "country", "currency")]}),
-        (_("Customers"), {"fields": ["ids_differ_by_case"]}),
+        (_("Customers"), {"fields": ["ids_differ_by_case", "waiting_days"]}),
         (_("Sending"), {"fields": ["lock_time", "approval_audience", "sending_stopped"]}),
         (_("Lifecycle"), {"fields": [("new_days", "at_risk_days", "lapsed_days")]}),
         (

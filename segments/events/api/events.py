@@ -134,6 +134,14 @@ class EventBatch(Strict):
         default="api",
         help_text=gettext_lazy("The system the events come from. IDs are unique within it."),
     )
+    unknown_customers = serializers.ChoiceField(
+        choices=["wait", "create", "refuse"],
+        default="wait",
+        help_text=gettext_lazy(
+            "Events of customers who are not known yet: keep them until the customer is known, "
+            "create the customer if an ID is given, or refuse them."
+        ),
+    )
     events = serializers.ListField(
         child=serializers.DictField(), min_length=1, max_length=MAX_EVENTS
     )
@@ -150,7 +158,7 @@ class EventResult(serializers.Serializer):
     index = serializers.IntegerField(
         help_text=gettext_lazy("Position in the batch, starting at 0.")
     )
-    status = serializers.ChoiceField(choices=["stored", "repeated", "refused"])
+    status = serializers.ChoiceField(choices=["stored", "repeated", "waiting", "refused"])
     reason = serializers.CharField(
         help_text=gettext_lazy("Why it was refused. Empty if it was stored.")
     )
@@ -160,6 +168,9 @@ class EventResult(serializers.Serializer):
 class EventResults(serializers.Serializer):
     stored = serializers.IntegerField()
     repeated = serializers.IntegerField()
+    waiting = serializers.IntegerField(
+        help_text=gettext_lazy("Kept until their customers are known.")
+    )
     refused = serializers.IntegerField()
     results = EventResult(many=True)
 
@@ -215,14 +226,17 @@ class EventViewSet(StrictView, GenericViewSet):
         sound = {
             index: NewEvent(**i.validated_data) for index, i in enumerate(items) if i.is_valid()
         }
-        stored = store_events(list(sound.values()), source=batch.validated_data["source"], at=at)
+        said = batch.validated_data
+        stored = store_events(
+            list(sound.values()), source=said["source"], at=at, unknown=said["unknown_customers"]
+        )
         stored_at = dict(zip(sound, stored, strict=True))
         results = [
             stored_at.get(index) or Stored("refused", _in_words(item.errors))
             for index, item in enumerate(items)
         ]
         counts = Counter(result.status for result in results)
-        answer = {name: counts[name] for name in ("stored", "repeated", "refused")} | {
+        answer = {name: counts[name] for name in ("stored", "repeated", "waiting", "refused")} | {
             "results": [
                 {"index": index, "status": result.status, "reason": result.reason}
                 for index, result in enumerate(results)

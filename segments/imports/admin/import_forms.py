@@ -44,7 +44,8 @@ EMPTY_CELLS = [("keep", _("keep the stored value")), ("clear", _("clear the stor
 PREFIX = "map_"  # of the selects that say which column is which field
 TIMES = "amount_times"  # the second factor of an amount such as quantity × price
 ASKED = (  # of ImportOptions, as they are
-    *("dates", "decimal", "empty", "country", "default_kind", "create_customers"),
+    *("dates", "decimal", "empty", "country", "default_kind"),
+    *("create_customers", "reject_unknown"),
     *("create_campaigns", "order_states", "line_items", "return_column", "return_prefix"),
 )
 
@@ -159,6 +160,12 @@ class MappingForm(forms.Form):
     create_customers = forms.BooleanField(
         label=_("Create unknown customers"), required=False, widget=UnfoldBooleanWidget
     )
+    reject_unknown = forms.BooleanField(
+        label=_("Reject rows of unknown customers"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text=_("Otherwise they wait until the customer is known."),
+    )
     create_campaigns = forms.BooleanField(
         label=_("Create unknown campaigns as ended campaigns"),
         required=False,
@@ -219,6 +226,7 @@ class MappingForm(forms.Form):
         "file_made_at": {"customers"},
         "default_kind": {"events"},
         "create_customers": {"events", "contacts"},
+        "reject_unknown": {"events", "contacts"},
         "create_campaigns": {"contacts"},
         "country": {"customers", "events", "contacts", "suppressions"},
         "kinds": {"events"},

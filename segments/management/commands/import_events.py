@@ -64,6 +64,13 @@ An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
             help="Create customers that do not exist yet.",
         )
 
+        parser.add_argument(
+            "--reject-unknown",
+            action="store_true",
+            help="Reject rows of customers that do not exist yet, instead of keeping them until "
+            "they do.",
+        )
+
     def mapping_of(self, options: Mapping[str, Any]) -> dict[str, str]:
         amount = {"amount": options["amount"]} if options["amount"] else {}
         return super().mapping_of(options) | amount
@@ -78,4 +85,5 @@ An export of order lines:  import_events FILE --amount "Quantity*UnitPrice" \\
             "return_column": column,
             "return_prefix": prefix,
             "create_customers": options["create_customers"],
+            "reject_unknown": options["reject_unknown"],
         }

@@ -90,7 +90,7 @@ def test_a_stored_contact_is_never_changed(tmp_path):
     ],
 )
 def test_a_row_that_is_no_contact_is_rejected(tmp_path, row, reason):
-    job = import_contacts(tmp_path, HEAD + row + "\n")
+    job = import_contacts(tmp_path, HEAD + row + "\n", reject_unknown=True)
 
     assert counts(job) == (1, 0, 0, 0, 1)
     assert reason in rejected(job)[2]

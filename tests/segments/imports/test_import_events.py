@@ -102,7 +102,8 @@ def test_modes_of_events(tmp_path):
     ],
 )
 def test_a_row_that_is_no_event_is_rejected(tmp_path, row):
-    job = import_events(tmp_path, f"customer,date,amount,kind\n{row}\nanna,2026-02-01,1.50,order\n")
+    text = f"customer,date,amount,kind\n{row}\nanna,2026-02-01,1.50,order\n"
+    job = import_events(tmp_path, text, reject_unknown=True)
 
     assert counts(job) == (2, 1, 0, 0, 1)
     assert rejected(job)[2]

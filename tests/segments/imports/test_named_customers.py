@@ -24,7 +24,7 @@ def test_an_order_without_an_id_is_matched_by_e_mail_in_any_spelling(tmp_path):
         "2,,0170 1234567,2026-02-02,20.00\n3,nobody@example.com,,2026-02-02,20.00\n"
         "4,,,2026-02-02,20.00\n"
     )
-    job = import_text(tmp_path, text, kind="events", country="DE")
+    job = import_text(tmp_path, text, kind="events", country="DE", reject_unknown=True)
 
     assert counts(job) == (4, 2, 0, 0, 2)
     assert orders() == {"1": "S1", "2": "S2"}
@@ -92,5 +92,5 @@ def test_partner_systems_may_name_customers_by_an_address():
     ]
     assert Event.objects.get().customer_id == anna.pk
     nobody = NewEvent("2", "0", "visit", NOW, email="x@example.com")
-    (answer,) = store_events([nobody], source="shop", at=NOW)
+    (answer,) = store_events([nobody], source="shop", at=NOW, unknown="refuse")
     assert (answer.status, "x@example.com" in answer.reason) == ("refused", True)

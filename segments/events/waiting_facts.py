@@ -1,0 +1,166 @@
+"""Facts of customers who are not known yet: kept, and given to the customer as soon as they are.
+
+In the transaction in which a customer becomes known, so an unsubscribe that waited takes effect
+before anybody could write to them. What the moment of arrival decided stays as it was: for the
+engine the event came when it was given to its customer.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Q
+from psycopg.sql import quote
+
+from optiengine.lib.hooks import Hook
+from optiengine.lib.partitions import ensure_partitions
+from segments.channels import address_fields
+from segments.customers.suppress_addresses import suppress_addresses
+from segments.events.feedback import FEEDBACK, act_on_feedback
+from segments.models import Customer, Event, EventKind, Organisation, Suppression, WaitingFact
+from segments.models.customer import KEY_COLUMNS
+from segments.same_person import person_of
+
+# By kind of fact, what gives those that wait to their customers; a later app adds its own.
+ATTACHERS: Hook[Callable[..., int]] = Hook()
+FOUND = "waiting_found"  # temporary: facts and whose they are
+KEPT_AFTER_EXPIRY = timedelta(days=365)
+SUPPRESSES = {
+    EventKind.COMPLAINT.value: Suppression.Reason.COMPLAINT,
+    EventKind.BOUNCE.value: Suppression.Reason.BOUNCE,
+}
+N_FORGOTTEN = 10_000  # expired at a time
+
+
+def expiry_of(kind: str, at: datetime) -> datetime | None:
+    """Until when a fact waits. kind : of the event."""
+    if kind == EventKind.UNSUBSCRIBE:
+        return None
+    return at + timedelta(days=Organisation.current().waiting_days)
+
+
+def expiry_sql(kind: str, at: datetime) -> str:
+    """The same in SQL; kind : SQL of it."""
+    until = expiry_of("", at)
+    assert until is not None
+    unsubscribe = quote(EventKind.UNSUBSCRIBE.value)
+    return f"CASE WHEN {kind} <> {unsubscribe} THEN {quote(until.isoformat())}::timestamptz END"
+
+
+@transaction.atomic
+def attach_events(*, at: datetime, only: Customer | None = None) -> int:
+    """Give waiting events to customers who are known by now; returns how many.
+
+    only : look only for what names this customer. An address that several customers have names
+    nobody: its events wait on. What is stored already under its id is not stored again.
+    """
+    waiting = WaitingFact.objects.filter(kind=WaitingFact.Kind.EVENT, expired_at=None)
+    if only is not None:
+        waiting = waiting.filter(_names(only))
+    if not waiting.exists():
+        return 0
+    with connection.cursor() as cursor:
+        find_customers(cursor, WaitingFact.Kind.EVENT, only)
+        cursor.execute(
+            "SELECT DISTINCT date_trunc('month', (w.fact ->> 'occurred_at')::timestamptz "
+            f"AT TIME ZONE 'UTC')::date FROM {FOUND} f JOIN segments_waitingfact w USING (id)"
+        )
+        for (month,) in cursor.fetchall():
+            ensure_partitions("segments_event", month, month)
+        cursor.execute(
+            "INSERT INTO segments_event (customer_id, kind, occurred_at, amount_cents, "
+            "properties, source, external_id, recorded_at) "
+            "SELECT f.customer_id, w.fact ->> 'kind', (w.fact ->> 'occurred_at')::timestamptz, "
+            "(w.fact ->> 'amount_cents')::bigint, w.fact -> 'properties', w.source, "
+            f"w.external_id, %s FROM {FOUND} f JOIN segments_waitingfact w USING (id) "
+            "WHERE NOT EXISTS (SELECT FROM segments_event e WHERE e.source = w.source "
+            "AND e.external_id = w.external_id) "
+            "ON CONFLICT (source, external_id, occurred_at) DO NOTHING RETURNING id, kind",
+            [at],
+        )
+        rows = cursor.fetchall()
+        feedback = [pk for pk, kind in rows if kind in FEEDBACK]
+        cursor.execute(f"DELETE FROM segments_waitingfact w USING {FOUND} f WHERE w.id = f.id")
+    for event in Event.objects.filter(pk__in=feedback).order_by("customer_id", "pk"):
+        act_on_feedback(event, at=at)
+    return len(rows)
+
+
+def attach_events_of(customer: Customer, at: datetime) -> None:
+    attach_events(at=at, only=customer)
+
+
+def find_customers(cursor: CursorWrapper, kind: str, only: Customer | None = None) -> None:
+    """Fill FOUND with the facts (id) whose customers (customer_id) are known by now.
+
+    By the id first, then by the addresses, each only if one person has it; of several records of
+    a person, the kept one.
+    """
+    person = person_of("c.id")
+    narrow = "c.id = %(only)s AND" if only is not None else ""
+    params = {"kind": kind, "only": only.pk if only is not None else None}
+    open_facts = "w.kind = %(kind)s AND w.expired_at IS NULL"
+    cursor.execute(f"DROP TABLE IF EXISTS {FOUND}")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {FOUND} ON COMMIT DROP AS SELECT w.id, c.id AS customer_id "
+        "FROM segments_waitingfact w JOIN segments_customer c ON c.external_id = w.customer "
+        f"WHERE {narrow} {open_facts} AND w.customer <> '' AND c.erased_at IS NULL",
+        params,
+    )
+    for key in KEY_COLUMNS.values():
+        cursor.execute(
+            f"INSERT INTO {FOUND} SELECT w.id, n.customer_id FROM segments_waitingfact w JOIN ("
+            f"SELECT c.{key} AS key, min({person.id}) AS customer_id "
+            f"FROM segments_customer c {person.join} WHERE c.{key} <> '' "
+            f"AND c.erased_at IS NULL AND c.{key} IN (SELECT w.{key} FROM segments_waitingfact w "
+            f"WHERE {open_facts}) GROUP BY c.{key} HAVING count(DISTINCT {person.id}) = 1"
+            f") n ON n.key = w.{key} WHERE {open_facts} AND w.id NOT IN (SELECT id FROM {FOUND}) "
+            "AND (%(only)s::bigint IS NULL OR n.customer_id = %(only)s)",
+            params,
+        )
+    cursor.execute(f"ANALYZE {FOUND}")
+
+
+def suppress_reported(facts: Iterable[WaitingFact], *, source: str, at: datetime) -> None:
+    """Complaints and lasting bounces concern an address, whoever has it: never write there."""
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    for waiting in facts:
+        reported, said = waiting.fact["kind"], waiting.fact["properties"]
+        column = address_fields().get(said.get("channel", ""))
+        address = getattr(waiting, KEY_COLUMNS[column]) if column else ""
+        is_lasting = reported == EventKind.COMPLAINT or said.get("hard") is True
+        if reported in SUPPRESSES and is_lasting and address:
+            pairs.setdefault(reported, []).append((said["channel"], address))
+    for reported, addresses in pairs.items():
+        suppress_addresses(
+            addresses, reason=SUPPRESSES[reported], source=f"{source}: {reported}", at=at
+        )
+
+
+def expire_waiting(*, at: datetime) -> int:
+    """Blank what has waited long enough, and delete what was blanked a year ago; returns how many
+    expired. Memory and locks are bounded by N_FORGOTTEN."""
+    n_expired = 0
+    while True:
+        due = WaitingFact.objects.filter(expired_at=None, expires_at__lte=at)
+        ids = list(due.values_list("pk", flat=True)[:N_FORGOTTEN])
+        blank = {"customer": "", "email_key": "", "phone_key": "", "fact": {}}
+        n_expired += WaitingFact.objects.filter(pk__in=ids).update(**blank, expired_at=at)
+        if len(ids) < N_FORGOTTEN:
+            break
+    WaitingFact.objects.filter(expired_at__lte=at - KEPT_AFTER_EXPIRY).delete()
+    return n_expired
+
+
+def forget_waiting(customer: Customer) -> None:
+    """Of a customer who is erased: what waits under their id or addresses."""
+    WaitingFact.objects.filter(_names(customer)).delete()
+
+
+def _names(customer: Customer) -> Q:
+    named = Q(customer=customer.external_id)
+    for key in KEY_COLUMNS.values():
+        if value := getattr(customer, key):
+            named |= Q(**{key: value})
+    return named
