@@ -168,7 +168,8 @@ def identifier(
     nobody = f"lower({{x}}) = ANY (ARRAY[{', '.join(map(quote, sorted(words)))}])"
     is_plain = f'length({{x}}) <= {ids.MAX_ID} AND {{x}} COLLATE "C" ~ {quote(PLAIN_ID)}'
     refused = [f"length(a) > {ids.MAX_ID}", "a = ''", f"a ~ '[[:cntrl:]{UNREADABLE}]'"]
-    refused.append(f"a ~ {quote(ids.SPREADSHEET_ERROR)} OR a ~ {quote(COUNT_OF_ROWS)}")
+    patterns = (ids.SPREADSHEET_ERROR, ids.GROUPED, COUNT_OF_ROWS)
+    refused += [f"a ~ {quote(pattern)}" for pattern in patterns]
     known = "NULL"
     if is_customer:
         longest = max(map(len, words))
@@ -176,6 +177,8 @@ def identifier(
         refused.append(nobody.replace("{x}", "a"))
         known = "(SELECT c.external_id FROM segments_customer c WHERE c.external_id = {x})"
     parts = f"regexp_match(a, {quote(ids.WHOLE_EXPONENT)})"
+    seen = f"regexp_replace({{x}}, {quote(f'[{INVISIBLE_CLASS}]')}, '', 'g')"
+    meant = f"translate({seen}, {quote(ids.LIKE)}, {quote(ids.MEANT)})"
     odd = (
         f"(SELECT CASE WHEN {' OR '.join(refused)} THEN NULL "
         f"WHEN a ~ {quote(ids.DECIMAL)} THEN substring(a FROM {quote(ids.DECIMAL)}) "
@@ -184,7 +187,7 @@ def identifier(
         f"THEN ({parts})[1] || ({parts})[2] END END ELSE a END FROM "
         f"(SELECT regexp_replace(coalesce(substring(b FROM {quote(ids.FORMULA)}), "
         f"substring(b FROM {quote(ids.MARKED_AS_TEXT)}), b), {quote(EDGES)}, '', 'g') AS a FROM "
-        f"(SELECT normalize(regexp_replace({{x}}, {quote(EDGES)}, '', 'g'), NFC) AS b) m) n)"
+        f"(SELECT normalize(regexp_replace({meant}, {quote(EDGES)}, '', 'g'), NFC) AS b) m) n)"
     )
     otherwise = f"WHEN {nobody} THEN ''" if may_be_nobody else ""
     return f"CASE WHEN {is_plain} THEN {{x}} {otherwise} ELSE coalesce({known}, {odd}) END"

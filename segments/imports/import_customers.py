@@ -50,6 +50,7 @@ from segments.shapes import EARLIEST_BIRTH, LANGUAGE
 TEXTS = [name for name, blank in PROFILE.items() if blank == ""]
 DATES = [name for name, blank in PROFILE.items() if blank is None]
 CHANGES = "import_changes"
+WITH_POINTS = r"^[1-9][0-9]{0,2}([.][0-9]{3})+$"  # an id of this shape may be a number
 
 
 @lru_cache(maxsize=1)
@@ -272,10 +273,19 @@ def reject_by_mode(cursor: CursorWrapper, mode: str, is_known: str) -> None:
 
 
 def reject_case_twins(cursor: CursorWrapper, name: str, is_known: str) -> None:
-    """Rows of new customers whose id differs from another one only in upper and lower case.
+    """Rows of new customers whose id is that of a known one with marks of thousands, or differs
+    from another one only in upper and lower case.
 
     name : of the column of ids; is_known : SQL over v.
     """
+    grouped = quote(_("The ID “%s” may be “%s” with marks of thousands."))
+    without = f"replace(v.{name}, '.', '')"
+    reject(
+        cursor,
+        f"v.{name} ~ {quote(WITH_POINTS)} AND NOT {is_known} "
+        f"AND EXISTS (SELECT FROM segments_customer c WHERE c.external_id = {without})",
+        f"format({grouped}, v.{name}, {without})",
+    )
     if Organisation.current().ids_differ_by_case:
         return
     same = f"lower(c.external_id) = lower(v.{name})"

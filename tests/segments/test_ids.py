@@ -29,6 +29,17 @@ READINGS = [
     ("\ufeffC11-1", "C11-1"),
     ("\u200bC11-1\u200d\u3000", "C11-1"),
     ("a b", "a b"),
+    ("10\ufeff01", "1001"),
+    ("C11\u200b-1", "C11-1"),
+    ("Ｃ１１－１", "C11-1"),
+    ("C11\u20111", "C11-1"),
+    ("1,000", None),  # 1000, or 1 with three decimals
+    ("1.000", None),
+    ("12,345", None),
+    ("1,234.00", None),
+    ("1.234,00", None),
+    ("1.234", "1.234"),
+    ("10000.000", "10000"),
     ("Ange\u0301lica", "Angélica"),
     ("anna.b@example.com", "anna.b@example.com"),
     ("0", None),
@@ -113,3 +124,15 @@ def test_an_id_that_differs_in_case_only_is_refused_with_the_first_ones_name(tmp
 
     Organisation.objects.update(ids_differ_by_case=True)
     assert counts(import_text(tmp_path, "customer_id\nk-7\nX1\n")) == (2, 2, 0, 0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_with_marks_of_thousands_is_nobody_else(tmp_path):
+    import_text(tmp_path, "customer_id,first_name\n1,Ada\n1234,Eva\n")
+    text = 'customer_id,first_name\n"1,000",Ida\n1.000,Ida\n1.234,Ida\n"1,234",Ida\n2.345,Ivo\n'
+    job = import_text(tmp_path, text)
+
+    names = dict(Customer.objects.values_list("external_id", "first_name"))
+    assert names == {"1": "Ada", "1234": "Eva", "2.345": "Ivo"}
+    assert sorted(rejected(job)) == [2, 3, 4, 5]
+    assert rejected(job)[4] == "The ID “1.234” may be “1234” with marks of thousands."
