@@ -202,7 +202,7 @@ def check(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
     values = [f"{_value(field, plan)} AS {field.name}" for field in fields]
     reasons = [_refusal(field, plan) for field in fields if field.rejects_row(strict=strict)]
     warned = [_warning(field, plan) for field in fields if not field.rejects_row(strict=strict)]
-    reasons += spec.refusals(plan)
+    reasons += [_repeats_headings(plan), *spec.refusals(plan)]
     if spec.extras and plan.extras:
         values.append(f"{_extras(plan)} AS extra_columns")
         if strict:
@@ -224,6 +224,23 @@ def check(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
     reject(cursor, "reason IS NOT NULL", "reason")
     spec.judge(cursor, plan)
     cursor.execute(f"ANALYZE {CHECKED}")
+
+
+def _repeats_headings(plan: ImportPlan) -> str:
+    """SQL of the sentence for a row that is the header again, as in files that were put together
+    from several: all columns that are read have their heading, or nothing."""
+    columns = {part for column in plan.mapping.values() for part in factors(column)}
+    columns |= set(plan.mapping.values())
+    cells = [(as_written(plan.cells[name], plan), name) for name in columns & plan.cells.keys()]
+    if not cells:
+        return "NULL"
+    # A mark of another file's beginning may stand before its first heading.
+    same = [f"(ltrim({cell}, '\ufeff') = {quote(name)}) IS NOT FALSE" for cell, name in cells]
+    filled = ", ".join(cell for cell, _name in cells)
+    return (
+        f"CASE WHEN {' AND '.join(same)} AND num_nonnulls({filled}) > 0 "
+        f"THEN {quote(_('The row repeats the headings.'))} END"
+    )
 
 
 def _joined(texts: list[str]) -> str:

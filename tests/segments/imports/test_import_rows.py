@@ -85,6 +85,18 @@ def test_short_rows_are_filled_up_and_rows_of_delimiters_are_none(tmp_path):
     assert counts(import_text(tmp_path, text, strict=True)) == (4, 0, 0, 0, 4)
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("line", ["customer_id,email,note", "customer_id,email,remark"])
+def test_a_header_that_is_repeated_is_no_customer(tmp_path, mark, line):
+    """As in files that were put together from several."""
+    text = f"customer_id,email,note\nC1,a@example.com,x\n{mark}{line}\nC2,b@example.com,\n"
+    job = import_text(tmp_path, text)
+
+    assert counts(job) == (3, 2, 0, 0, 1)
+    assert "The row repeats the headings." in rejected(job)[3]
+    assert set(Customer.objects.values_list("external_id", flat=True)) == {"C1", "C2"}
+
+
 def test_columns_with_one_name_are_numbered(tmp_path):
     job = import_text(tmp_path, "id,Tag,Tag,Tag (2),Tag\n1,a,b,c,d\n")
     assert counts(job) == (1, 1, 0, 0, 0)
