@@ -9,6 +9,7 @@ from typing import Any
 
 from segments.imports.known_exports.catalogue import recognise
 from segments.imports.known_exports.known_export import KnownExport
+from segments.imports.known_exports.order_states import KINDS
 from segments.imports.spec import ImportOptions
 from segments.imports.values.headings import normal
 from segments.models import ImportJob
@@ -17,6 +18,7 @@ N_JOBS = 200  # of the kind that are looked through, the newest first
 SIMILAR = 0.8  # share of headings that two files have in common, to be of one kind
 SAID_OF_ONE_FILE = {"consented"}  # the next file with these headings may be of other people
 NAMES_OF_COLUMNS = ("leave_out", "take_only")
+KIND_HEADINGS = {"kind", "type", "event", "eventtype", "eventkind"}
 MAPPINGS = {*NAMES_OF_COLUMNS, "kinds"}
 
 
@@ -71,6 +73,8 @@ def suggest_settings(
             suggest_for=(),
             export=export,
         )
+    if kind == ImportJob.Kind.EVENTS and KIND_HEADINGS & {normal(column) for column in columns}:
+        return SuggestedSettings(options={"kinds": KINDS})
     return SuggestedSettings()
 
 

@@ -14,6 +14,30 @@ ORDER, PENDING, CANCELLED, REFUNDED = (
 )
 
 
+# What a column of kinds calls an order and a return, where it is no column of states.
+KINDS = dict.fromkeys(
+    (
+        *("sale", "sales", "purchase", "purchased", "bestellung", "verkauf", "kauf", "commande"),
+        *("vente", "achat", "pedido", "venta", "compra", "encomenda", "venda", "ordine", "vendita"),
+        *("zamówienie", "sprzedaż"),
+    ),
+    ORDER,
+) | dict.fromkeys(
+    (
+        *(
+            "returned",
+            "refunded",
+            "credit note",
+            "credit memo",
+            "retoure",
+            "rückgabe",
+            "gutschrift",
+        ),
+        *("remboursement", "retour", "avoir", "devolución", "reembolso", "devolução", "estorno"),
+        *("reso", "rimborso", "zwrot"),
+    ),
+    "return",
+)
 # What shops call the states, in the languages of their administration.
 STATES = (
     dict.fromkeys(

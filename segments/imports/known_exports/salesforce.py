@@ -25,5 +25,7 @@ CONTACTS = KnownExport(
         "birth_date": ("Birthdate", "Birth Date"),
         "registered_on": ("CreatedDate", "Created Date"),
         "opt_out_email": ("HasOptedOutOfEmail", "Email Opt Out"),
+        "opt_out_call": ("DoNotCall", "Do Not Call"),
     },
+    options={"leave_out": {"IsDeleted": ("true",)}},
 )

@@ -44,6 +44,7 @@ ORDERS = KnownExport(
     options={
         "leave_out": {"Financial Status": ("",)},
         "order_states": True,
+        "line_items": True,  # tools that edit such files fill in every row
         "kinds": kinds(
             paid=("paid", "partially_paid", "partially_refunded"),
             pending=("pending", "authorized"),

@@ -139,6 +139,14 @@ def test_shopify_orders(imported):
     assert set(Event.objects.values_list("source", flat=True)) == {"shopify"}
 
 
+def test_shopify_orders_whose_rows_are_all_filled_in_count_once(imported):
+    make_customer(external_id="S1", email="nora@example.com")
+    row = "#1,nora@example.com,paid,,EUR,30,0,0,30.00,2026-05-03 10:58:00 +0200,1,{},30,0,7,\n"
+    figures = imported("events", SHOPIFY_ORDERS + row.format("Mug") + row.format("Cup"))
+    assert events() == [("S1", "#1", "order", 3_000)]
+    assert (figures["n_unchanged"], figures["n_rejected"]) == (1, 0)
+
+
 def test_an_order_that_is_paid_or_refunded_later_follows(imported):
     make_customer(external_id="S1", email="nora@example.com")
     row = "#1,nora@example.com,{},,EUR,30,0,0,30.00,2026-05-03 10:58:00 +0200,1,Mug,30,0,7,\n"
@@ -249,6 +257,34 @@ def test_line_items_that_contradict_their_order_are_rejected(imported):
     row = "77,Completed,2026-02-02 12:00,mia@example.com,{},{}\n"
     figures = imported("events", ITEMS + row.format("", "Mug") + row.format("80.00", "Cup"))
     assert (figures["n_created"], figures["n_rejected"]) == (1, 1)
+
+
+def test_words_for_orders_and_returns_count_as_money(imported):
+    """An event of another kind counts nowhere, so its amount would be lost without a word."""
+    make_customer(external_id="K1")
+    text = "customer,date,type,amount,id\n" + "".join(
+        f"K1,2026-01-0{n},{word},{n}.00,e{n}\n"
+        for n, word in enumerate(("Sale", "Rückgabe", "Credit note", "visit", "returned"), start=1)
+    )
+    imported("events", text)
+    assert [(kind, cents) for _c, _id, kind, cents in events()] == [
+        ("order", 100),
+        ("return", 200),
+        ("return", 300),
+        ("visit", 400),
+        ("return", 500),
+    ]
+    Event.objects.all().delete()
+    imported("events", text, "--kind-of=returned=order")
+    assert [kind for *_rest, kind, _cents in events()][1::3] == ["return", "order"]
+    Event.objects.all().delete()
+    imported("events", text, "--as-is")
+    assert [kind for *_rest, kind, _cents in events()] == [
+        "sale",
+        "credit note",
+        "visit",
+        "returned",
+    ]
 
 
 def test_woocommerce_customers(imported):
@@ -413,6 +449,16 @@ def test_salesforce_contacts(imported, head):
         ("0035g00000AbCdE", "Lang", "DE", date(1980, 2, 3), []),
         ("0035g00000AbCdF", "Lang", "US", None, []),
     ]
+
+
+def test_salesforce_says_who_must_not_be_called_and_who_is_gone(imported):
+    make_customer(external_id="003A", consents=["email", "call"])
+    imported(
+        "customers",
+        "Id,FirstName,LastName,Email,MailingCountryCode,HasOptedOutOfEmail,DoNotCall,IsDeleted\n"
+        "003A,A,B,a@example.com,NO,false,true,false\n003B,C,D,c@example.com,NO,false,false,true\n",
+    )
+    assert customers("external_id", "consents") == [("003A", ["email"])]
 
 
 def test_klaviyo_suppressions_are_opt_outs(imported):
