@@ -15,7 +15,7 @@ from reports.numerics.means import Moments
 from reports.numerics.sample_ratio import SampleRatio, sample_ratio
 from reports.services.arm_comparison import ArmComparison, ArmGroup
 from segments.event_money import IS_MONEY, IS_PURCHASE, SIGNED_CENTS
-from segments.models import Organisation
+from segments.models import CustomerMerge, Organisation
 
 WINSOR_SHARE = 0.999
 COMPARISONS = (
@@ -24,14 +24,43 @@ COMPARISONS = (
     (Arm.OPTIMISED, Arm.BASELINE),
 )
 
+# From which day on a customer counts.
+MEMBER = """
+SELECT customer_id, customer_id AS person_id, arm, greatest(since, %(since)s::date) AS first_day
+FROM campaigns_armmembership
+WHERE plan_id = %(plan)s AND since < %(as_of)s
+"""
+# The same where records are merged: a member is a person, in the arm of the kept record, and each
+# record counts for them from its own first day on. What is no evidence is over by then.
+MEMBER_OF_PERSON = """
+SELECT a.customer_id, k.customer_id AS person_id,
+       coalesce(
+           (SELECT c.arm FROM campaigns_armchange c
+            WHERE c.customer_id = k.customer_id AND c.plan_id = k.plan_id AND c.since < %(as_of)s
+            ORDER BY c.since DESC LIMIT 1),
+           k.arm) AS arm,
+       greatest(a.since, %(since)s::date, cut.day + 1) AS first_day
+FROM campaigns_armmembership a
+LEFT JOIN (
+    SELECT alias_id, kept_id FROM segments_customermerge
+    WHERE (merged_at AT TIME ZONE %(zone)s)::date <= %(as_of)s
+      AND (undone_at IS NULL OR (undone_at AT TIME ZONE %(zone)s)::date > %(as_of)s)
+) merged ON merged.alias_id = a.customer_id
+JOIN campaigns_armmembership k ON k.customer_id = coalesce(merged.kept_id, a.customer_id)
+     AND k.plan_id = a.plan_id AND k.since < %(as_of)s
+LEFT JOIN (
+    SELECT customer_id, max((up_to AT TIME ZONE %(zone)s)::date) AS day
+    FROM journeys_evidencecut WHERE noted_on <= %(as_of)s GROUP BY customer_id
+) cut ON cut.customer_id = a.customer_id
+WHERE a.plan_id = %(plan)s AND a.since < %(as_of)s
+"""
+
 # A customer's value is the running sum of margins less contact costs, cut at the limit. What a
 # day adds to the sums over customers, of the values and of their squares, is all that comes back;
 # added up over days it gives mean and spread on any day.
 DAYS = f"""
 WITH member AS (
-    SELECT customer_id, arm, greatest(since, %(since)s::date) AS first_day
-    FROM campaigns_armmembership
-    WHERE plan_id = %(plan)s AND since < %(as_of)s
+    {{member}}
 ), entry AS (
     SELECT e.customer_id, (e.occurred_at AT TIME ZONE %(zone)s)::date AS day,
            coalesce({SIGNED_CENTS}, 0)::float8 AS cents, {IS_PURCHASE}::int AS n_orders
@@ -45,7 +74,8 @@ WITH member AS (
     WHERE NOT c.is_control AND c.as_of >= %(since)s AND c.as_of < %(as_of)s
       AND NOT EXISTS (SELECT FROM journeys_release r WHERE r.contact_id = c.id)
 ), daily AS MATERIALIZED (
-    SELECT m.arm, m.customer_id, e.day, sum(e.cents) AS cents, sum(e.n_orders) AS n_orders
+    SELECT m.arm, m.person_id AS customer_id, e.day,
+           sum(e.cents) AS cents, sum(e.n_orders) AS n_orders
     FROM member m
     JOIN entry e ON e.customer_id = m.customer_id AND e.day >= m.first_day
     GROUP BY 1, 2, 3
@@ -79,11 +109,12 @@ FROM step
 GROUP BY arm, day
 """
 
+# The first days of members, of persons of several records their first one.
+PERSONS = f"""
+SELECT person_id, arm, min(first_day) AS first_day FROM ({MEMBER_OF_PERSON}) m GROUP BY 1, 2
+"""
 MEMBERS = """
-SELECT arm, greatest(since, %(since)s::date), count(*)
-FROM campaigns_armmembership
-WHERE plan_id = %(plan)s AND since < %(as_of)s
-GROUP BY 1, 2
+SELECT arm, first_day, count(*) FROM ({member}) m WHERE first_day < %(as_of)s GROUP BY 1, 2
 """
 
 
@@ -121,7 +152,11 @@ def arm_report(*, as_of: date, since: date | None = None) -> ArmReport:
     Every member counts, contacted or not, from `since` (default and earliest: the plan's first
     day) or from joining, whichever is later. Value is the margin of orders less returns, less the
     cost of contacts, in cents per customer, winsorised at the 99.9th percentile of its size over
-    all customers who have any. Three queries. Raises ReportError without a plan or a period.
+    all customers who have any.
+
+    Records that are merged on the day are one member, with what came under all their numbers; those
+    that were in different arms count from the day after, as do those that are separated again.
+    Four queries. Raises ReportError without a plan or a period.
     """
     plan = ArmPlan.objects.filter(starts_on__lt=as_of).order_by("-starts_on").first()
     if plan is None:
@@ -141,10 +176,13 @@ def arm_report(*, as_of: date, since: date | None = None) -> ArmReport:
         "end": day_start(as_of, zone),
         "share": WINSOR_SHARE,
     }
+    member, members = MEMBER, MEMBER
+    if CustomerMerge.objects.exists():
+        member, members = MEMBER_OF_PERSON, PERSONS
     with connection.cursor() as cursor:
-        cursor.execute(MEMBERS, params)
+        cursor.execute(MEMBERS.format(member=members), params)
         joined = cursor.fetchall()
-        cursor.execute(DAYS, params)
+        cursor.execute(DAYS.format(member=member), params)
         steps = cursor.fetchall()
     history = _history(joined, steps)
     groups = history[max(history)] if history else {arm: ArmGroup(arm) for arm in Arm}

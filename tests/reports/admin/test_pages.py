@@ -154,12 +154,12 @@ def test_names_are_text_in_the_page(admin_client):
 
 
 @pytest.mark.parametrize("n_campaigns", [1, 12])
-def test_the_uplift_page_takes_eight_queries(admin_client, django_assert_num_queries, n_campaigns):
+def test_the_uplift_page_takes_nine_queries(admin_client, django_assert_num_queries, n_campaigns):
     for number in range(n_campaigns):
         make_contacts(make_action(make_campaign(name=f"C{number}")), 2)
 
-    # Session, user; newest state and outcome; choices; cells, campaigns, actions.
-    with django_assert_num_queries(8):
+    # Session, user; newest state and outcome; choices; merges; cells, campaigns, actions.
+    with django_assert_num_queries(9):
         admin_client.get(reverse(UPLIFT))
 
 
@@ -182,8 +182,8 @@ def test_the_arms_page_takes_as_many_queries_for_any_number_of_customers(
     Organisation.current()
     make_arms()
 
-    # Session, user; plan, organisation; members, days.
-    with django_assert_num_queries(6):
+    # Session, user; plan, organisation; merges; members, days.
+    with django_assert_num_queries(7):
         admin_client.get(reverse(ARMS), {"as_of": DAY + timedelta(days=10)})
 
 
