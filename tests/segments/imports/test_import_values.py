@@ -285,6 +285,12 @@ def test_a_heading_says_what_the_amounts_are_in(tmp_path):
         import_amounts(tmp_path, "10.00", columns="Amount (¥)")
 
 
+def test_what_was_refunded_is_taken_off_with_or_without_a_minus_sign(tmp_path):
+    cells = ("100.00;30.00", "100.00;-30.00", "100.00;(30.00)", "100.00;-", "100.00;")
+    _job, amounts = import_amounts(tmp_path, *cells, columns="amount;refunded")
+    assert list(amounts.values()) == [7_000, 7_000, 7_000, 10_000, 10_000]
+
+
 def test_whole_cents_may_have_decimals_of_zero(tmp_path):
     job, amounts = import_amounts(tmp_path, "1250.0", "-7.00", "7.5", columns="amount_cents")
     assert amounts == {2: 1_250, 3: -7}
