@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection
+from psycopg import sql
 
 from segments.models import CustomerMerge
 
@@ -115,6 +116,18 @@ def is_of_person(column: str, customer: str) -> str:
     if not is_anybody_merged():
         return f"{column} = {customer}"
     return f"{column} = ANY({SAME_PERSON.format(customer=customer)})"
+
+
+def are_of_persons(column: str, first_id: int, last_id: int) -> sql.Composed:
+    """A condition: whether the number in a row's column is one of a person with one in a range."""
+    persons = sql.SQL(f"{column} BETWEEN {{first}} AND {{last}}")
+    if is_anybody_merged():
+        persons = sql.SQL(
+            f"({column} BETWEEN {{first}} AND {{last}} OR {column} = ANY(ARRAY("
+            f"SELECT r.record FROM ({RECORDS}) r"
+            " WHERE r.customer_id BETWEEN {first} AND {last})))"
+        )
+    return persons.format(first=sql.Literal(first_id), last=sql.Literal(last_id))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from reports.numerics.clv_backtest import (
 from segments.event_money import IS_MONEY, IS_PURCHASE, SIGNED_CENTS
 from segments.feature_catalogue import BUILT_IN
 from segments.models import ClvModel, Organisation
+from segments.same_person import person_of
 from segments.state.customer_facts import FACTS, collect_facts
 from segments.state.fit_clv import Histories, Valuation, fit_models
 from segments.state.numerics.clv import BetaGeometric
@@ -35,17 +36,18 @@ HISTORY = ("x", "t_x", "T", "n_valued", "mean_cents")
 COLUMNS = ("customer_id", *HISTORY, "purchases", "actual_cents", "n_unvalued")
 
 # Purchases are counted as the models count them: days with an order. Value is margin: what
-# returns took back in the same time is not value.
+# returns took back in the same time is not value. Who is one person by now is so in both times: the
+# models are judged on people, not on when it was found out who is who.
 COLLECT = """
 CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS
-SELECT customer_id,
+SELECT {person} AS customer_id,
        count(DISTINCT (occurred_at AT TIME ZONE {zone})::date)
            FILTER (WHERE {is_purchase}) AS purchases,
        count(*) FILTER (WHERE kind = 'order' AND amount_cents IS NULL) AS n_unvalued,
        coalesce(sum({signed_cents}::float8), 0) AS actual_cents
-FROM segments_event
+FROM segments_event e {with_person}
 WHERE {is_money} AND occurred_at >= {start} AND occurred_at < {end}
-GROUP BY customer_id
+GROUP BY 1
 """
 READ = """
 SELECT f.customer_id, f.x, f.t_x, f."T", f.n_valued, f.mean_cents,
@@ -169,10 +171,14 @@ def _collect_holdout(as_of: date, until: date, zone: str) -> None:
         "is_purchase": sql.SQL(IS_PURCHASE),
         "signed_cents": sql.SQL(SIGNED_CENTS),
     }
+    person = person_of("e.customer_id")
+    persons = {"person": sql.SQL(person.id), "with_person": sql.SQL(person.join)}
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
         cursor.execute(
-            sql.SQL(COLLECT).format(table=table, zone=sql.Literal(zone), **bounds, **money)
+            sql.SQL(COLLECT).format(
+                table=table, zone=sql.Literal(zone), **bounds, **money, **persons
+            )
         )
         # Or the planner, without statistics, would look for one customer among all each time.
         cursor.execute(sql.SQL("ANALYZE {}, {}").format(table, sql.Identifier(FACTS)))

@@ -24,6 +24,7 @@ from campaigns.services.outcome_value import EVENTS, VALUE
 from journeys.decisions.numerics.arbitration import NONE, Choice
 from journeys.decisions.pipeline import facts_of
 from journeys.decisions.run_inputs import RunInputs, pinned_inputs, predict_uplift
+from journeys.evidence import IS_EVIDENCE
 from journeys.explain.replay_run import decide_again
 from journeys.maps.numerics.due_steps import DueSteps
 from journeys.models import DecisionChunk, DecisionRun
@@ -31,29 +32,51 @@ from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_of, day_start
 from reports.numerics.change_value import LoggedDecisions
 from segments.models import Organisation
+from segments.same_person import IN_FORCE_AT, are_of_persons, last_change_of, records_of
 from segments.state.load_batch import CustomerBatch, load_batch
 
 BATCH = 16 * 4096  # customer ids whose decisions of all runs are added up at a time
-DECISIONS = """
-WITH g AS (SELECT {kind}::text AS event_kind, {per_event}::bigint AS value_per_event_cents)
-SELECT d.customer_id, coalesce(d.action_id, {none}) AS action_id, d.is_control, d.assignment_prob,
-       d.verdicts::int4[] AS verdicts, {value}::float8 AS reward
+# A decision is no evidence as a contact is none that it would have made; nor is one about a record
+# that was merged by then, for which nothing could be decided.
+DECISIONS = f"""
+WITH g AS (
+    SELECT {{kind}}::text AS event_kind, {{per_event}}::bigint AS value_per_event_cents
+)
+SELECT d.customer_id, coalesce(d.action_id, {{none}}) AS action_id, d.is_control, d.assignment_prob,
+       d.verdicts::int4[] AS verdicts, {VALUE}::float8 AS reward,
+       {IS_EVIDENCE.format(as_of="{known_on}")} AND NOT EXISTS (
+           SELECT FROM segments_customermerge m
+           WHERE m.alias_id = k.customer_id AND {IN_FORCE_AT.format(watermark="k.id")}
+       ) AS is_evidence
 FROM journeys_decision d
 CROSS JOIN g
+CROSS JOIN LATERAL (
+    SELECT d.customer_id, {{watermark}}::int8 AS id, {{decided_at}}::timestamptz AS reserved_at
+) k
+{{with_change}}
 LEFT JOIN (
-    SELECT customer_id, {events}
-    FROM segments_event CROSS JOIN g
-    WHERE customer_id BETWEEN {first} AND {last}
-      AND occurred_at >= {decided_at} AND occurred_at < {end}
-    GROUP BY customer_id
+    SELECT {{record}} AS customer_id, {EVENTS}
+    FROM segments_event {{with_records}} CROSS JOIN g
+    WHERE {{of_persons}} AND occurred_at >= {{decided_at}} AND occurred_at < {{end}}
+    GROUP BY 1
 ) e ON e.customer_id = d.customer_id
-LEFT JOIN segments_customerstate s ON s.customer_id = d.customer_id AND s.as_of = {as_of}
-LEFT JOIN segments_customerstate t ON t.customer_id = d.customer_id AND t.as_of = {closed_on}
+LEFT JOIN segments_customerstate s ON s.customer_id = d.customer_id AND s.as_of = {{as_of}}
+LEFT JOIN segments_customerstate t ON t.customer_id = d.customer_id AND t.as_of = {{closed_on}}
+     AND ({{as_of}}::date > {{changed_on}}) IS NOT FALSE
 CROSS JOIN LATERAL (SELECT t.clv_cents - s.clv_cents AS clv_change_cents) v
-WHERE d.run_id = {run} AND d.as_of = {as_of} AND d.customer_id BETWEEN {first} AND {last}
+WHERE d.run_id = {{run}} AND d.as_of = {{as_of}}
+  AND d.customer_id BETWEEN {{first}} AND {{last}}
 ORDER BY d.customer_id
 """
-COLUMNS = ["customer_id", "action_id", "is_control", "assignment_prob", "verdicts", "reward"]
+COLUMNS = [
+    "customer_id",
+    "action_id",
+    "is_control",
+    "assignment_prob",
+    "verdicts",
+    "reward",
+    "is_evidence",
+]
 
 
 @dataclass(frozen=True)
@@ -86,6 +109,7 @@ class DecisionLog:
     runs: list[DecisionRun]
     reward: DecisionReward
     changes: Sequence[Change]
+    known_on: date  # what was no evidence by then is left out
     n_lost: int = 0  # decisions that did not come out again as stored
     changes_additions: bool = False  # the change reaches what is sent in addition, too
     zone: str = field(default_factory=lambda: Organisation.current().time_zone)
@@ -143,7 +167,8 @@ class DecisionLog:
         taken = np.append(book.action_ids, NONE)[present.action]  # the last one is NONE's
         kept = (taken == rows["action_id"]) & (present.is_control == rows["is_control"])
         kept &= present.assignment_prob == rows["assignment_prob"]
-        self.n_lost += int((~kept).sum())
+        self.n_lost += int((~kept & rows["is_evidence"]).sum())
+        kept &= rows["is_evidence"]
         sent = np.where(present.is_control, 0, 1 + present.action)
         log = LoggedDecisions(
             customer=batch.customer_ids[kept],
@@ -158,10 +183,16 @@ class DecisionLog:
         return log if kept.any() else None
 
     def _rows(self, run: DecisionRun, chunk: DecisionChunk) -> dict[str, NDArray]:
+        records, change = records_of("segments_event.customer_id"), last_change_of("k.customer_id")
         query = sql.SQL(DECISIONS).format(
             none=sql.Literal(NONE),
-            value=sql.SQL(VALUE),
-            events=sql.SQL(EVENTS),
+            record=sql.SQL(records.id),
+            with_records=sql.SQL(records.join),
+            of_persons=are_of_persons("segments_event.customer_id", chunk.first_id, chunk.last_id),
+            with_change=sql.SQL(change.join),
+            changed_on=sql.SQL(change.day),
+            known_on=sql.Literal(self.known_on),
+            watermark=sql.Literal(chunk.contact_watermark),
             kind=sql.Literal(self.reward.event_kind),
             per_event=sql.Literal(self.reward.value_per_event_cents),
             first=sql.Literal(chunk.first_id),

@@ -20,6 +20,7 @@ from reports.numerics.migration import ChainValue, Moves, chain_value, jackknife
 from segments.event_money import IS_MONEY, SIGNED_CENTS
 from segments.models import (
     Customer,
+    CustomerMerge,
     CustomerState,
     MicroSegment,
     Organisation,
@@ -37,9 +38,16 @@ PART_SEED = 4711  # another than the sample's, or a part would be all or nothing
 THIN = 30  # customers in a period's begin; of fewer, a segment's row is its stage's above all
 DAYS_A_YEAR = 365.25
 
-# Who was where when each period began, from the history of moves, which outlives the states.
+# Who was where when each period began, from the history of moves, which outlives the states. A
+# record that was merged into another one by the end of a period does not move in it: nobody left,
+# and what came under its number is the other one's.
 READ = """
-WITH span AS (
+WITH merged AS (
+    SELECT m.alias_id, m.kept_id, d.number
+    FROM segments_customermerge m
+    JOIN unnest({ends}::timestamptz[]) WITH ORDINALITY AS d (ends, number)
+      ON m.merged_at < d.ends AND (m.undone_at IS NULL OR m.undone_at >= d.ends)
+), span AS (
     SELECT customer_id, target_id, moved_on,
            lead(moved_on) OVER (PARTITION BY customer_id ORDER BY moved_on) AS gone_on
     FROM segments_segmentmove
@@ -52,13 +60,14 @@ WITH span AS (
       ON d.day >= s.moved_on AND (s.gone_on IS NULL OR d.day < s.gone_on)
     WINDOW history AS (PARTITION BY s.customer_id ORDER BY d.number)
 ), earned AS (
-    SELECT e.customer_id, d.number,
+    SELECT {person} AS customer_id, d.number,
            sum({signed_cents}::float8) AS cents
     FROM segments_event e
     JOIN unnest({starts}::timestamptz[], {ends}::timestamptz[]) WITH ORDINALITY
       AS d (begins, ends, number) ON e.occurred_at >= d.begins AND e.occurred_at < d.ends
+    {with_person}
     WHERE {is_money} AND e.occurred_at >= {start} AND e.occurred_at < {end}
-      AND {sample}
+      AND {event_sample}
     GROUP BY 1, 2
 ), move AS (
     SELECT p.customer_id, p.segment_id AS origin_id, coalesce(r.cents, 0) AS cents,
@@ -68,7 +77,8 @@ WITH span AS (
     JOIN unnest({starts}::timestamptz[], {ends}::timestamptz[]) WITH ORDINALITY
       AS d (begins, ends, number) ON d.number = p.number
     LEFT JOIN earned r ON r.customer_id = p.customer_id AND r.number = p.number
-    WHERE c.erased_at IS NULL OR c.erased_at >= d.begins
+    LEFT JOIN merged m ON m.alias_id = p.customer_id AND m.number = p.number
+    WHERE (c.erased_at IS NULL OR c.erased_at >= d.begins) AND m.alias_id IS NULL
     UNION ALL
     SELECT customer_id, 0, 0, segment_id FROM place WHERE number > 1 AND before IS NULL
 )
@@ -218,6 +228,7 @@ def _read(days: list[date], zone: str, n_customers: int) -> dict[str, NDArray[An
     query = sql.SQL(READ).format(
         last=sql.Literal(days[-1]),
         sample=every_kth(n_customers, MOST_CUSTOMERS, 0),
+        **_persons(n_customers),
         days=sql.Literal(days),
         starts=sql.Literal(moments[:-1]),
         ends=sql.Literal(moments[1:]),
@@ -229,6 +240,19 @@ def _read(days: list[date], zone: str, n_customers: int) -> dict[str, NDArray[An
         signed_cents=sql.SQL(SIGNED_CENTS),
     )
     return read_columns(query, COLUMNS)
+
+
+def _persons(n_customers: int) -> dict[str, sql.Composable]:
+    """Whose events are: of records merged by the end of a period, the kept one's in it."""
+    person, join = "e.customer_id", ""
+    if CustomerMerge.objects.exists():
+        person = "coalesce(merged.kept_id, e.customer_id)"
+        join = "LEFT JOIN merged ON merged.alias_id = e.customer_id AND merged.number = d.number"
+    return {
+        "person": sql.SQL(person),
+        "with_person": sql.SQL(join),
+        "event_sample": every_kth(n_customers, MOST_CUSTOMERS, 0, customer=person),
+    }
 
 
 def _in_order(segments: Iterable[MicroSegment]) -> list[MicroSegment]:

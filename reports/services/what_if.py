@@ -89,7 +89,7 @@ def what_if(
         since or until - timedelta(days=DEFAULT_DAYS - 1), until, as_of=as_of, reward=reward
     )
     _check_concerned(runs, changes)
-    log = DecisionLog(runs, reward, changes)
+    log = DecisionLog(runs, reward, changes, as_of)
     batches = log.batches()
     steps = _Steps(len(runs) * len(batches), progress)
     evidence: ChangeEvidence | None = None

@@ -151,9 +151,11 @@ def facts_sql(
     )
 
 
-def every_kth(n_rows: int, most: int, seed: int) -> sql.Composable:
+def every_kth(
+    n_rows: int, most: int, seed: int, *, customer: str = "customer_id"
+) -> sql.Composable:
     """A condition on rows of the facts that leaves about `most` of them, the same every time."""
     k = max(1, -(-n_rows // most))
-    return sql.SQL("abs(hashint8extended(customer_id, {}) % {}) = 0").format(
+    return sql.SQL(f"abs(hashint8extended({customer}, {{}}) % {{}}) = 0").format(
         sql.Literal(seed), sql.Literal(k)
     )

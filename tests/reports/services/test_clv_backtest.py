@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from numpy.testing import assert_allclose
 
+from journeys.merges.merge_customers import merge_customers
 from reports.errors import ReportError
 from reports.services.clv_backtest import clv_backtest
 from segments.models import ClvModel, CustomerState, Organisation
@@ -97,6 +98,23 @@ def test_what_came_is_margin_on_the_days_between_and_counts_days_with_an_order()
     lines = [line for line in report.lines() if line["by"] == "decile"]
     predicted = sum(line["n_customers"] * line["predicted_cents"] for line in lines)
     assert predicted == pytest.approx(report.value.predicted_total)
+
+
+def test_records_that_are_one_person_by_now_are_one_customer_all_along():
+    anna, bert, cleo, *_ = make_buyers()
+    store(
+        event(anna, "order", days_before(-9, as_of=BEGIN), amount_cents=500),
+        event(bert, "order", days_before(-9, as_of=BEGIN), amount_cents=300),
+        event(bert, "order", days_before(-12, as_of=BEGIN), amount_cents=100),
+        event(cleo, "visit", days_before(-60, as_of=BEGIN)),
+    )
+    merge_customers(anna, bert, at=days_before(-20, as_of=BEGIN), by=None)
+
+    report = clv_backtest(as_of=BEGIN, until=END)
+
+    assert report.n_customers == 79
+    assert report.purchases.actual_total == 2  # two of them on one day
+    assert report.value.actual_total == 900
 
 
 def test_the_day_is_of_the_organisations_zone():

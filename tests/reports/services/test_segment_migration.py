@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from journeys.merges.merge_customers import merge_customers, undo_merge
 from optiengine.lib.partitions import ensure_partitions
 from reports.errors import ReportError
 from reports.numerics.migration import horizon_value
@@ -107,6 +108,31 @@ def test_moves_between_two_days_and_margins_are_those_of_the_stories(organisatio
     )
     assert_allclose([row.chain.estimate for row in report.rows], by_hand)
     assert all(row.chain.low < row.chain.estimate < row.chain.high for row in report.rows)
+
+
+def test_a_merged_record_moves_as_itself_before_and_as_the_other_after(organisation):
+    active, lapsed = segment("active"), segment("lapsed")
+    kept, alias, back = (make_customer() for _ in range(3))
+    history(kept, (0, active))
+    history(alias, (0, lapsed))
+    history(back, (0, lapsed))
+    build(84)
+    merge_customers(kept, alias, at=at(40), by=None)
+    undo_merge(merge_customers(kept, back, at=at(45), by=None), at=at(50), by=None)
+    store(
+        event(alias, "order", at(5), amount_cents=1_000),
+        event(kept, "order", at(30), amount_cents=20),
+        event(alias, "order", at(31), amount_cents=300),  # in the period that ends merged
+        event(alias, "order", at(60), amount_cents=4),
+    )
+
+    report = segment_migration(as_of=day(84))
+
+    assert [row.segment for row in report.rows] == [active, lapsed]
+    # Active: kept three times; lapsed: alias once, the one who was separated again three times.
+    assert report.counts.tolist() == [[3, 0, 0], [0, 4, 0]]
+    assert_allclose([row.margin_cents for row in report.rows], [324 / 3, 1_000 / 4])
+    assert not report.has_left
 
 
 def test_the_models_values_are_shown(organisation):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from campaigns.models import CapacityLimit, Exclusion, FrequencyCap
+from campaigns.models import Arm, ArmMembership, CapacityLimit, Exclusion, FrequencyCap
 from campaigns.services.read_changes import read_changes
+from journeys.merges.merge_customers import merge_customers
 from journeys.models import Contact, Decision
 from optiengine.lib.days import day_start
 from optiengine.lib.partitions import ensure_partitions
@@ -18,7 +19,7 @@ from reports.numerics.intervals import Interval
 from reports.services.what_if import Answer, what_if
 from segments.models import Customer, Event, TargetGroup
 from tests.factories import DAY, make_action, make_campaign, make_goal
-from tests.journeys.engine import decide_day, make_plan
+from tests.journeys.engine import decide_day, make_order, make_plan
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 CLOSED = DAY + timedelta(days=30)
@@ -107,6 +108,45 @@ def test_a_rank_by_brute_force():
     assert answer.overlap.n_touched == answer.overlap.n == 300
     assert (answer.sent_present, answer.sent_changed) == pytest.approx((8 / 15, 0.8))
     assert answer.overlap.unsupported_share == 0
+
+
+def test_decisions_that_are_no_evidence_are_left_out():
+    """Of merged pairs: in two arms neither counts; in one arm both, with the orders of either.
+
+    A record that was merged before was not decided for.
+    """
+    plan = make_plan()
+    make_many(300)
+    make_two(control_share=0.2)
+    customers = list(Customer.objects.order_by("pk"))
+    split, alike, before = customers[:2], customers[2:4], customers[4:6]
+    for customer in customers:
+        arm = Arm.BASELINE if customer == split[0] else Arm.OPTIMISED
+        ArmMembership.objects.create(customer=customer, plan=plan, arm=arm, since=DAY)
+    morning = day_start(DAY, "UTC")
+    merge_customers(*before, at=morning - timedelta(hours=12), by=None)
+    decide_day()
+    ensure_partitions("segments_event", DAY, DAY)
+    for number, customer in enumerate([*split, alike[1], before[1], customers[6]]):
+        make_order(customer, on=DAY, hour=15, cents=10**number)
+
+    def worth() -> tuple[int, float]:
+        answer = answer_to(("rank", "A=1"))
+        costs = sum(
+            {"A": 20, "B": 10, "none": 0}[sent_of(decision)]
+            for decision in Decision.objects.filter(customer__in=counted)
+        )
+        assert answer.value is not None
+        assert answer.n_lost == 0
+        return answer.overlap.n, answer.value.present.estimate * answer.overlap.n + costs
+
+    counted = [customer for customer in customers if customer != before[1]]
+    assert worth() == (299, pytest.approx(1 + 10 + 100 + 1000 + 10_000))
+    merge_customers(*alike, at=morning + timedelta(days=20), by=None)
+    assert worth() == (299, pytest.approx(1 + 10 + 2 * 100 + 1000 + 10_000))
+    merge_customers(*split, at=morning + timedelta(days=20), by=None)
+    counted = [customer for customer in counted if customer not in split]
+    assert worth() == (297, pytest.approx(2 * 100 + 1000 + 10_000))
 
 
 def test_changes_are_worth_what_they_are_in_truth():
