@@ -38,8 +38,8 @@ from optiengine.lib.columns import read_columns
 from optiengine.lib.days import day_start
 from reports.errors import ReportError
 from reports.numerics.off_policy import Log
-from segments.event_money import IS_CREDIT_NOTE, SIGNED_CENTS
-from segments.models import Organisation, StateBuild
+from segments.event_money import IS_CREDIT_NOTE, IS_MONEY, SIGNED_CENTS
+from segments.models import EventKind, Organisation, StateBuild
 from segments.same_person import is_of_person
 
 RANDOMISED = f"""
@@ -68,7 +68,7 @@ JOIN (SELECT contact_id, as_of, value_cents AS reward FROM {outcomes} known) r
 EVENTS = """
 JOIN LATERAL (
     SELECT {measure}::float8 AS reward FROM segments_event e
-    WHERE {of_person} AND e.kind = {kind}
+    WHERE {of_person} AND {of_kind}
       AND e.occurred_at >= k.reserved_at
       AND e.occurred_at < k.reserved_at + make_interval(days => {days})
 ) r ON k.reserved_at + make_interval(days => {days}) <= {now}
@@ -100,10 +100,16 @@ class Reward:
         return sql.SQL(EVENTS).format(
             measure=sql.SQL(MEASURES[self.measure]),
             of_person=sql.SQL(is_of_person("e.customer_id", "k.customer_id")),
-            kind=sql.Literal(self.event_kind),
+            of_kind=self._of_kind(),
             days=sql.Literal(self.window_days),
             now=sql.Literal(day_start(as_of, Organisation.current().time_zone)),
         )
+
+    def _of_kind(self) -> sql.Composable:
+        """The amount of orders is what is left of them: what was given back is no spend."""
+        if self.measure == "amount" and self.event_kind == EventKind.ORDER:
+            return sql.SQL(IS_MONEY)
+        return sql.SQL("e.kind = {}").format(sql.Literal(self.event_kind))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from journeys.models import Outcome
 from optiengine.lib.partitions import ensure_partitions
 from reports.services.arm_report import arm_report
 from reports.services.clv_backtest import HOLDOUT, _collect_holdout
-from segments.models import FeatureSet, Organisation
+from segments.models import FeatureDefinition, FeatureSet, Organisation
 from segments.state.build_state import build_state
 from segments.state.customer_facts import FACTS, collect_facts
 from segments.state.features import active_features
@@ -69,6 +69,23 @@ def n_purchases(events):
     return sum(kind == "order" and (cents or 0) >= 0 for _day, kind, cents in events)
 
 
+def mean_purchase(events):
+    """What a day with purchases brings, on average, less what was given back."""
+    of_days, given_back = {}, 0
+    for day, kind, cents in events:
+        if kind == "order" and (cents or 0) >= 0:
+            of_days.setdefault(day, []).append(cents)
+        elif kind in (*RETURNS, "order"):
+            given_back += abs(cents or 0)
+    known = [[c for c in amounts if c is not None] for amounts in of_days.values()]
+    sums = [sum(amounts) for amounts in known if amounts]
+    return max((sum(sums) - given_back) / len(sums), 0) if sums else 0
+
+
+def given_back(events):
+    return -sum(abs(cents or 0) for _day, kind, cents in events if kind == "reklamation")
+
+
 def tell(customer, events):
     store(
         *(
@@ -89,11 +106,24 @@ def holdout_sums(until):
     return sums
 
 
+def mean_cents(day):
+    """What the predicted value takes for the mean of a purchase, by customer."""
+    collect_facts(day, active_features(), Organisation.current())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT customer_id, mean_cents FROM {FACTS}")
+        means = dict(cursor.fetchall())
+        cursor.execute(f"DROP TABLE {FACTS}")
+    return means
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_every_sum_of_money_is_that_of_the_slow_model(seed):
     all_stories = stories(seed)
     Organisation.objects.update_or_create(pk=1, defaults={"return_kinds": list(RETURNS[1:])})
     ensure_partitions("journeys_outcome", DAY, CLOSED)
+    FeatureDefinition.objects.create(
+        name="complaints", label="Complaints", aggregate="sum", event_kind="reklamation"
+    )
     plan = make_plan()
     plan.starts_on = DAY
     plan.save()
@@ -114,14 +144,18 @@ def test_every_sum_of_money_is_that_of_the_slow_model(seed):
 
     features = [features_of(customer.states.get(as_of=CLOSED), build) for customer in customers]
     outcomes = [Outcome.objects.get(contact__customer=customer) for customer in customers]
-    sums = holdout_sums(CLOSED)
+    sums, means = holdout_sums(CLOSED), mean_cents(CLOSED)
     report = arm_report(as_of=CLOSED, since=DAY).groups[Arm.OPTIMISED]
 
     assert [f["margin_90d_cents"] for f in features] == expected
     assert [f["margin_365d_cents"] for f in features] == expected
+    assert [f["complaints"] for f in features] == [given_back(events) for events in all_stories]
     assert [f["orders_total"] for f in features] == purchases
     assert [o.margin_cents for o in outcomes] == expected
     assert [o.n_responses for o in outcomes] == purchases
+    assert [means[c.pk] for c in customers] == pytest.approx(
+        [mean_purchase(events) for events in all_stories]
+    )
     assert [sums.get(c.pk, (0, 0))[0] for c in customers] == expected
     assert report.value.total == pytest.approx(sum(expected))
     assert report.orders.total == sum(purchases)

@@ -131,6 +131,23 @@ def test_a_corrected_event_is_followed_by_what_it_said_and_what_it_says(
     assert not EventCorrection.objects.exists()
 
 
+def test_a_correction_that_is_taken_back_is_followed_back(action, tmp_path):
+    make_contact(make_customer(external_id="anna"), action)
+    said = {"customer": "anna", "date": "2026-03-03", "amount": "10.00"}
+    import_text(tmp_path, FILE.format(**said), kind="events", at=at(3), source="shop")
+    morning(8)
+    for n, amount in ((9, "7.50"), (10, "10.00"), (11, "0.00")):
+        again = FILE.format(**said | {"amount": amount})
+        import_text(tmp_path, again, kind="events", at=at(n - 1), source="shop")
+        assert morning(n) == (1, 0)
+
+    changes = OutcomeChange.objects.order_by("changed_on")
+    names = ("margin_cents_before", "margin_cents")
+    assert list(changes.values_list(*names)) == [(1_000, 750), (750, 1_000), (1_000, 0)]
+    reports = [uplift_report(as_of=day(n)).rows[0].experiment.test for n in (8, 9, 10, 11)]
+    assert [test.margin.total for test in reports] == [1_000, 750, 1_000, 0]
+
+
 FIELDS = ["gram", "moment", "square", "weight", "weight_squared", "n", "n_responded"]
 
 

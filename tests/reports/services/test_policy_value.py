@@ -2,17 +2,20 @@
 
 import io
 import json
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from journeys.models import Contact, Outcome, OutcomeChange
 from optiengine.lib.partitions import ensure_partitions
 from reports.errors import ReportError
 from reports.services.experiment_log import Reward, load_experiment
 from segments.models import CustomerState, FeatureSet, MicroSegment, Segmentation, StateBuild
-from tests.factories import DAY, make_action
+from tests.factories import DAY, NOW, make_action
 from tests.reports.ledger import LATER, make_contacts, make_customers, make_orders, measure
+from tests.segments.stories import event, store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 HISTORY = {"source": "import", "assignment_prob": 2 / 3, "control_share": 1 / 2}
@@ -100,6 +103,48 @@ def test_rewards_can_be_counted_from_events(measure, means):
     assert [
         experiment.log.reward[experiment.log.chosen == k].mean() for k in range(3)
     ] == pytest.approx(means)
+
+
+@pytest.mark.parametrize(
+    ("measure", "means"), [("any", [1 / 10, 4 / 10, 2 / 10]), ("amount", [100, 400 - 40, 200])]
+)
+@pytest.mark.parametrize(
+    ("kind", "cents"), [("return", 400), ("return", -400), ("refund", 400), ("order", -400)]
+)
+def test_what_is_given_back_is_taken_off_the_amount_of_orders(measure, means, kind, cents):
+    a, _b = make_three_groups(90)
+    buyers = Contact.objects.filter(action=a, is_control=False).order_by("pk")[:3]
+    for contact in buyers:
+        store(event(contact.customer, kind, NOW + timedelta(hours=2), amount_cents=cents))
+
+    experiment = load(reward=Reward("order", measure, 14))
+
+    assert [
+        experiment.log.reward[experiment.log.chosen == k].mean() for k in range(3)
+    ] == pytest.approx(means)
+
+
+def test_late_events_change_the_rewards_from_their_day_on():
+    a, _b = make_three_groups(90)
+    outcome = Outcome.objects.filter(contact__action=a, value_cents=1_000).first()
+    changed_on = outcome.measured_on + timedelta(days=1)
+    OutcomeChange.objects.create(
+        contact=outcome.contact,
+        as_of=outcome.as_of,
+        changed_on=changed_on,
+        n_responses_before=1,
+        n_responses=0,
+        margin_cents_before=1_000,
+        margin_cents=-200,
+        value_cents_before=1_000,
+        value_cents=-200,
+    )
+
+    before, after = (
+        load(as_of=day).log.reward.sum() for day in (changed_on - timedelta(days=1), changed_on)
+    )
+
+    assert before - after == 1_200
 
 
 def test_contacts_whose_window_is_open_are_left_out():
