@@ -148,6 +148,19 @@ def test_a_correction_that_is_taken_back_is_followed_back(action, tmp_path):
     assert [test.margin.total for test in reports] == [1_000, 750, 1_000, 0]
 
 
+def test_what_comes_twice_on_a_day_is_one_change_of_that_day(action):
+    anna = make_customer()
+    make_contact(anna, action)
+    morning(8)
+    for on, cents in ((1, 1_000), (2, 500)):
+        make_order(anna, on=day(on), cents=cents)
+        assert morning(9) == (1, 0)
+
+    change = OutcomeChange.objects.get()
+    assert (change.margin_cents_before, change.margin_cents) == (0, 1_500)
+    assert (change.value_cents_before, change.value_cents) == (0, 1_000)
+
+
 FIELDS = ["gram", "moment", "square", "weight", "weight_squared", "n", "n_responded"]
 
 
@@ -279,3 +292,66 @@ def test_a_day_that_was_decided_before_stays_as_it_was():
     for run in runs:
         again = replay_run(run)
         assert (again.differing, again.missing) == ([], [])
+
+
+HEAD = "id,customer,date,kind,amount\n"
+
+
+def versions(seed: int, n_customers: int):
+    """Of each event what files say of it, one after the other: (customer, day, kind, cents).
+
+    Returns come before their orders, exceed them, and move to another customer with them.
+    """
+    rng = np.random.default_rng(seed)
+    kinds = ["order", "order", "return", "refund", "visit"]
+
+    def version():
+        return (
+            int(rng.integers(0, n_customers)),
+            int(rng.integers(-1, WINDOW + 2)),
+            str(rng.choice(kinds)),
+            int(rng.integers(-5_000, 5_000)),
+        )
+
+    return [[version() for _ in range(rng.integers(1, 4))] for _ in range(n_customers * 4)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files_that_correct_each_other_end_in_what_they_said_last(action, tmp_path, seed):
+    rng = np.random.default_rng(100 + seed)
+    customers = [make_customer(external_id=f"c{n}") for n in range(6)]
+    for customer in customers:
+        make_contact(customer, action)
+    said = versions(seed, len(customers))
+    # (morning, event, version): the versions of an event come in their order.
+    handed_in = sorted(
+        (int(on), event, n)
+        for event, of_event in enumerate(said)
+        for n, on in enumerate(sorted(rng.integers(2, 14, len(of_event))))
+    )
+    for morning_of in range(2, 15):
+        rows = {e: said[e][n] for on, e, n in handed_in if on == morning_of - 1}  # the last one
+        lines = "".join(
+            f"{e},c{c},{day(on)} 12:00,{kind},{cents / 100:.2f}\n"
+            for e, (c, on, kind, cents) in rows.items()
+        )
+        import_text(tmp_path, HEAD + lines, kind="events", at=at(20), source="shop")
+        morning(morning_of)
+
+    margins = dict.fromkeys(range(len(customers)), 0)
+    purchases = dict(margins)
+    for customer, on, kind, cents in (of_event[-1] for of_event in said):
+        if 0 <= on < WINDOW:  # the window is from nine to nine
+            back = kind in ("return", "refund")
+            margins[customer] += -abs(cents) if back else cents if kind == "order" else 0
+            purchases[customer] += kind == "order" and cents >= 0
+    state = build_state(day(15))
+    report = uplift_report(as_of=day(15)).rows[0].experiment.test
+    for number, customer in enumerate(customers):
+        outcome = Outcome.objects.get(contact__customer=customer)
+        last = OutcomeChange.objects.filter(contact=outcome.contact).order_by("changed_on").last()
+        known = last or outcome
+        assert (known.margin_cents, known.n_responses) == (margins[number], purchases[number])
+    assert report.margin.total == sum(margins.values())
+    assert report.responders == sum(n > 0 for n in purchases.values())
+    assert state.n_customers == len(customers)
