@@ -12,10 +12,11 @@ from segments.imports.import_customers import CUSTOMERS
 from segments.imports.import_events import EVENTS
 from segments.imports.import_suppressions import SUPPRESSIONS
 from segments.imports.spec import IMPORTS
+from segments.imports.undo_import import forget_before_of
 
 
 def connect() -> None:
     IMPORTS.add(CUSTOMERS, EVENTS, SUPPRESSIONS)
     ATTACHERS.add(attach_events)
     WHEN_KNOWN.add(attach_events_of)
-    WHEN_ERASED.add(forget_waiting)
+    WHEN_ERASED.add(forget_waiting, forget_before_of)

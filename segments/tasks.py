@@ -1,10 +1,13 @@
 """Background work of this app."""
 
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from segments.errors import ImportRefused
 from segments.events.waiting_facts import ATTACHERS, expire_waiting
 from segments.imports.import_file import run_import
+from segments.imports.undo_import import forget_before, undo_import
 from segments.models import ImportJob
 
 
@@ -39,8 +42,28 @@ def settle_waiting() -> str:
     """Facts whose customers are known by now go to them, should they not have long ago; those that
     have waited too long expire."""
     at = timezone.now()
+    forget_before(at=at)
     n_attached = sum(attach(at=at) for attach in ATTACHERS)
     return _("%(attached)d stored, %(expired)d expired") % {
         "attached": n_attached,
         "expired": expire_waiting(at=at),
+    }
+
+
+def undo_import_task(job_id: int, user_id: int | None) -> str:
+    """Take an import back. Where that fails, the import stays as it is, with the reason."""
+    job = ImportJob.objects.get(pk=job_id)
+    by = get_user_model().objects.filter(pk=user_id).first()
+    try:
+        n_kept = undo_import(job, at=timezone.now(), by=by)
+    except Exception as fault:
+        text = str(fault) if isinstance(fault, ImportRefused) else f"{type(fault).__name__}"
+        waiting = ImportJob.objects.filter(pk=job_id, status=ImportJob.Status.UNDOING)
+        waiting.update(status=ImportJob.Status.DONE, error=_("Not undone: %s") % text)
+        if isinstance(fault, ImportRefused):
+            return text
+        raise
+    return _("%(job)s is undone; %(n)d rows changed since keep their values.") % {
+        "job": job,
+        "n": n_kept,
     }

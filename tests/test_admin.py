@@ -91,6 +91,7 @@ def test_every_model_has_a_page_in_the_admin_or_on_its_parents(model):
     # Where readers are, and how many messages a minute took: counters of no use to look at.
     parents |= {"segments.EventCursor", "journeys.RouteMinute"}
     parents |= {"segments.EventCorrection"}  # of the same kind as the cursor
+    parents |= {"segments.ImportBefore"}  # what an undone import gives back
     parents |= {"campaigns.ArmChange", "journeys.EvidenceCut"}  # on the page of the merge
     # In the lists of messages and of outcomes.
     parents |= {"journeys.Release", "journeys.StoppedDay", "journeys.OutcomeChange"}

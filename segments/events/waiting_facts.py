@@ -49,10 +49,11 @@ def expiry_sql(kind: str, at: datetime) -> str:
 
 
 @transaction.atomic
-def attach_events(*, at: datetime, only: Customer | None = None) -> int:
+def attach_events(*, at: datetime, only: Customer | None = None, job_id: int | None = None) -> int:
     """Give waiting events to customers who are known by now; returns how many.
 
-    only : look only for what names this customer. An address that several customers have names
+    only : look only for what names this customer. job_id : of the import that made them known,
+    which can be undone. An address that several customers have names
     nobody: its events wait on. What is stored already under its id is not stored again.
     """
     waiting = WaitingFact.objects.filter(kind=WaitingFact.Kind.EVENT, expired_at=None)
@@ -81,6 +82,7 @@ def attach_events(*, at: datetime, only: Customer | None = None) -> int:
         )
         rows = cursor.fetchall()
         feedback = [pk for pk, kind in rows if kind in FEEDBACK]
+        keep_before(cursor, job_id, f"JOIN {FOUND} f USING (id)", "f.customer_id")
         cursor.execute(f"DELETE FROM segments_waitingfact w USING {FOUND} f WHERE w.id = f.id")
     for event in Event.objects.filter(pk__in=feedback).order_by("customer_id", "pk"):
         act_on_feedback(event, at=at)
@@ -120,6 +122,23 @@ def find_customers(cursor: CursorWrapper, kind: str, only: Customer | None = Non
             params,
         )
     cursor.execute(f"ANALYZE {FOUND}")
+
+
+def keep_before(
+    cursor: CursorWrapper, job_id: int | None, joined: str, customer: str = "NULL"
+) -> None:
+    """What waited before an import changed it or gave it away, for the import to be undone.
+
+    joined : SQL that joins the facts w concerned. customer : SQL of whose they are.
+    """
+    if job_id is not None:
+        cursor.execute(
+            'INSERT INTO segments_importbefore (import_job_id, "table", row_id, customer_id, '
+            f"before) SELECT %s, 'waiting', w.id, {customer}, to_jsonb(w) "
+            f'FROM segments_waitingfact w {joined} ON CONFLICT (import_job_id, "table", row_id) '
+            "DO NOTHING",
+            [job_id],
+        )
 
 
 def suppress_reported(facts: Iterable[WaitingFact], *, source: str, at: datetime) -> None:

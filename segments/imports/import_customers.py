@@ -5,6 +5,7 @@ it says nothing, because silence is neither consent nor withdrawal. A cell that 
 always keeps the value.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
 
@@ -240,7 +241,7 @@ def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     if n_created != n_valid - n_known:
         raise RacedByOthers
     record_file_consents(cursor, plan, customer_fields(plan))
-    attach_events(at=plan.at)
+    attach_events(at=plan.at, job_id=plan.job_id)
     n_updated += _n_also_updated(cursor, newest_before) if n_known else 0
     return ImportCounts(n_created, n_updated, n_known - n_updated)
 
@@ -252,6 +253,22 @@ def _n_also_updated(cursor: CursorWrapper, newest_before: int) -> int:
         f"SELECT count(*) FROM {CHECKED} v JOIN segments_customer c USING (external_id) "
         f"JOIN {CHANGED} h ON h.id = c.id WHERE c.id <= {newest_before} "
         f"AND NOT EXISTS (SELECT FROM {CHANGES} n WHERE n.id = c.id)",
+    )
+
+
+def keep_before(
+    cursor: CursorWrapper, plan: ImportPlan, changes: str, columns: Iterable[str]
+) -> None:
+    """What changed customers said before, for the import to be undone.
+
+    changes : table of their ids.
+    """
+    said = ", ".join(f"{quote(name)}, c.{name}" for name in columns)
+    cursor.execute(
+        'INSERT INTO segments_importbefore (import_job_id, "table", row_id, customer_id, before) '
+        f"SELECT %(job)s, 'customer', c.id, c.id, jsonb_build_object({said}) FROM {changes} n "
+        "JOIN segments_customer c ON c.id = n.id WHERE %(job)s::bigint IS NOT NULL",
+        {"job": plan.job_id},
     )
 
 
@@ -349,6 +366,7 @@ def _update_customers(cursor: CursorWrapper, plan: ImportPlan) -> int:
         f"FROM {CHECKED} v JOIN segments_customer c ON c.external_id = v.external_id "
         f"WHERE {' OR '.join(differs)} FOR NO KEY UPDATE OF c"
     )
+    keep_before(cursor, plan, CHANGES, columns)
     settings = ", ".join(f"{name} = n.{name}" for name in columns)
     cursor.execute(
         f"UPDATE segments_customer c SET {settings}, updated_at = {_at(plan)} "

@@ -310,7 +310,7 @@ def make_or_reject_customers(cursor: CursorWrapper, plan: ImportPlan) -> None:
         )
         if columns_of_new(plan):
             mark_customers("c.id > %s", [newest_before], at=plan.at)
-        attach_events(at=plan.at)
+        attach_events(at=plan.at, job_id=plan.job_id)
     elif plan.options.reject_unknown:
         reason = quote(_("Customer “%s” does not exist."))
         reject(cursor, f"NOT EXISTS ({same})", f"format({reason}, v.customer)")
@@ -410,6 +410,15 @@ def _update_events(cursor: CursorWrapper, plan: ImportPlan) -> int:
         cursor,
         f"SELECT customer_before, occurred_before FROM {CHANGES} "
         f"UNION SELECT customer_id, occurred_at FROM {CHANGES}",
+    )
+    cursor.execute(
+        'INSERT INTO segments_importbefore (import_job_id, "table", row_id, customer_id, before) '
+        "SELECT %s, 'event', e.id, e.customer_id, jsonb_build_object('customer_id', e.customer_id, "
+        "'kind', e.kind, 'occurred_at', e.occurred_at, 'amount_cents', e.amount_cents, "
+        "'properties', e.properties, 'recorded_at', e.recorded_at) "
+        f"FROM {CHANGES} n JOIN segments_event e ON e.id = n.id AND "
+        "e.occurred_at = n.occurred_before",
+        [plan.job_id],
     )
     settings = ", ".join(f"{name} = n.{name}" for name in ("customer_id", *columns))
     cursor.execute(

@@ -46,7 +46,10 @@ from segments.imports.staging import (
     stage,
     staging_session,
 )
+from segments.imports.undo_import import draw_marks
 from segments.models import ImportJob
+
+Status = ImportJob.Status
 
 MAX_RACES = 5  # attempts to merge while others write the same rows
 
@@ -110,23 +113,24 @@ def run_import(
     """Import a job's file: all of it, with each row accounted for, or nothing.
 
     at : the moment that the rows are stored under; by default the job's creation. progress :
-    called with the bytes read and their total. A job that is done is skipped. A file that
-    cannot be imported makes the job failed, with the reason; so does a fault, which is raised too.
+    called with the bytes read and their total. A job that is done, or was undone, is skipped. A
+    file that cannot be imported makes the job failed, with the reason; so does a fault, which is
+    raised too.
     """
     started, at = time.monotonic(), at or job.created_at
     with _only_here(job):
         job.refresh_from_db()
-        if job.status == ImportJob.Status.DONE:
+        if job.status in (Status.DONE, Status.UNDOING, Status.UNDONE):
             return job
-        _save(job, status=ImportJob.Status.RUNNING, error="", n_bytes_read=0)
+        _save(job, status=Status.RUNNING, error="", n_bytes_read=0)
         try:
             _import(job, at, Progress(job, progress), started)
             for attach in ATTACHERS:
                 attach(at=at)
         except ImportRefused as refusal:
-            _save(job, status=ImportJob.Status.FAILED, error=str(refusal))
+            _save(job, status=Status.FAILED, error=str(refusal))
         except Exception as fault:
-            _save(job, status=ImportJob.Status.FAILED, error=f"{type(fault).__name__}: {fault}")
+            _save(job, status=Status.FAILED, error=f"{type(fault).__name__}: {fault}")
             raise
     return job
 
@@ -170,7 +174,9 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
                     cursor.execute(
                         "SELECT pg_advisory_xact_lock(hashtext('import'), hashtext(%s))", [job.kind]
                     )
+                    marks = {"before": draw_marks()}
                     counts = spec.merge(cursor, plan)
+                    marks["after"] = draw_marks()
                     counts += ImportCounts(unchanged=settle_repeats(cursor))
                     gather_warned(cursor)
                     warnings = count_warnings(cursor, spec, plan)
@@ -184,6 +190,8 @@ def _import(job: ImportJob, at: datetime, progress: Progress, started: float) ->
                         warnings,
                         str(rejected) if any(n_listed.values()) else "",
                         finished_at=at + timedelta(seconds=time.monotonic() - started),
+                        stored_at=at,
+                        marks=marks,
                     )
                 break
             except RacedByOthers:
@@ -203,10 +211,12 @@ def _save_done(
     rejected_path: str,
     *,
     finished_at: datetime,
+    stored_at: datetime,
+    marks: Mapping[str, Any],
 ) -> None:
     _save(
         job,
-        status=ImportJob.Status.DONE,
+        status=Status.DONE,
         n_rows=n_rows,
         n_created=counts.created,
         n_updated=counts.updated,
@@ -220,6 +230,8 @@ def _save_done(
         warnings=[warning.as_json() for warning in warnings],
         rejected_path=rejected_path,
         finished_at=finished_at,
+        stored_at=stored_at,
+        marks=marks,
     )
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
 
 from segments.customers.settle_addresses import plain_key_sql, settle_rows
+from segments.events.waiting_facts import keep_before
 from segments.imports import fields as read
 from segments.imports.fields import Field
 from segments.imports.spec import ImportPlan
@@ -160,6 +161,12 @@ def keep_waiting(
     again = "fact = EXCLUDED.fact, expires_at = EXCLUDED.expires_at, " if may_change else ""
     names = ("customer", *KEY_COLUMNS.values(), "received_at", "import_job_id")
     again += ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
+    keep_before(
+        cursor,
+        plan.job_id,
+        f"JOIN (SELECT {external_id} AS external_id FROM {CHECKED} g) g USING (external_id) "
+        f"WHERE w.kind = {columns['kind']} AND w.source = {columns['source']}",
+    )
     cursor.execute(
         f"WITH g AS (DELETE FROM {CHECKED} v WHERE NOT EXISTS "
         "(SELECT FROM segments_customer c WHERE c.external_id = v.customer) RETURNING v.*) "

@@ -8,6 +8,7 @@ from segments.models.event import Event, EventCorrection, EventKind
 from segments.models.event_cursor import EventCursor
 from segments.models.exchange_rate import ExchangeRate
 from segments.models.feature import FeatureDefinition, FeatureSet
+from segments.models.import_before import ImportBefore
 from segments.models.import_job import ImportJob
 from segments.models.micro_segment import (
     MicroSegment,
@@ -38,6 +39,7 @@ __all__ = [
     "FeatureDefinition",
     "FeatureSet",
     "FileConsents",
+    "ImportBefore",
     "ImportJob",
     "MicroSegment",
     "Organisation",

@@ -22,6 +22,8 @@ class ImportJob(models.Model):
         RUNNING = "running", _("running")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
+        UNDOING = "undoing", _("being undone")
+        UNDONE = "undone", _("undone")
 
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     mode = models.CharField(_("mode"), max_length=6, choices=Mode, default=Mode.UPSERT)
@@ -94,10 +96,28 @@ class ImportJob(models.Model):
         help_text=_("What the file says about consents counts as said at this time."),
     )
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    stored_at = models.DateTimeField(
+        null=True, editable=False, help_text=_("The moment that its rows are stored under.")
+    )
+    marks = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text=_("The last numbers that were drawn before the rows were stored, and after."),
+    )
+    undone_at = models.DateTimeField(_("undone at"), null=True, blank=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("undone by"),
+    )
 
     class Meta:
         verbose_name = _("import")
         verbose_name_plural = _("imports")
+        permissions = [("undo_importjob", _("Can undo imports"))]
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(

@@ -27,6 +27,7 @@ from segments.errors import ImportRefused
 from segments.imports.admin.import_forms import MappingForm, UploadForm, options_in_words
 from segments.imports.known_exports.catalogue import recognise
 from segments.imports.preview_file import Preview, preview_file
+from segments.imports.undo_import import undo_problem
 from segments.imports.uploads import confirm_upload, store_upload, upload_path
 from segments.models import ImportJob
 
@@ -34,7 +35,15 @@ Status = ImportJob.Status
 TASK = "segments.tasks.run_import_task"
 SALT = "segments.import"
 CONFIRM_WITHIN = 24 * 3600  # seconds after the upload
-COLOURS = {"waiting": "info", "running": "info", "done": "success", "failed": "danger"}
+COLOURS = {
+    "waiting": "info",
+    "running": "info",
+    "done": "success",
+    "failed": "danger",
+    "undoing": "info",
+    "undone": "warning",
+}
+UNDO_TASK = "segments.tasks.undo_import_task"
 
 
 @admin.register(ImportJob)
@@ -72,6 +81,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
                 view(require_POST(self.again_view)),
                 name="segments_import_again",
             ),
+            path("<int:pk>/undo/", view(self.undo_view), name="segments_import_undo"),
             *super().get_urls(),
         ]
 
@@ -238,6 +248,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
             fields=[(field, column) for field, column in sorted(job.mapping.items())],
             options=options_in_words(job),
             may_run=self.has_add_permission(request) and job.status == Status.FAILED,
+            may_undo=_may_undo(request) and job.status == Status.DONE,
         )
 
     def progress_view(self, request: HttpRequest, pk: int) -> JsonResponse:
@@ -267,6 +278,22 @@ class ImportJobAdmin(ReadOnlyAdmin):
                 async_task(TASK, job.pk, task_name=f"import {job.pk}")
         return redirect("admin:segments_importjob_change", job.pk)
 
+    def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What taking an import back does, or why it cannot be; then a worker does it."""
+        job = self._job(request, pk)
+        if not _may_undo(request):
+            raise PermissionDenied
+        problem = undo_problem(job, at=timezone.now())
+        if request.method == "POST" and not problem:
+            waiting = ImportJob.objects.filter(pk=job.pk, status__in=[Status.DONE, Status.UNDOING])
+            if waiting.update(status=Status.UNDOING, error=""):
+                async_task(UNDO_TASK, job.pk, request.user.pk, task_name=f"undo import {job.pk}")
+                self.log_change(request, job, _("Undo requested."))
+            return redirect("admin:segments_importjob_change", job.pk)
+        return self._page(
+            request, "segments/import_undo.html", _("Undo an import"), job=job, problem=problem
+        )
+
     def _job(self, request: HttpRequest, pk: Any) -> ImportJob:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -286,6 +313,10 @@ class ImportJobAdmin(ReadOnlyAdmin):
         return TemplateResponse(
             request, template, {**shared, "title": title, "opts": self.opts, **context}
         )
+
+
+def _may_undo(request: HttpRequest) -> bool:
+    return request.user.has_perm("segments.undo_importjob")
 
 
 def _line(request: HttpRequest) -> int:
@@ -316,7 +347,7 @@ def _headers(shown: Preview) -> list[tuple[str, str]]:
 
 def _progress(job: ImportJob) -> dict[str, Any]:
     share = job.n_bytes_read / job.n_bytes if job.n_bytes else 0.0
-    if job.status == Status.DONE:
+    if job.status in (Status.DONE, Status.UNDONE):
         share = 1.0
     mebibytes = _("%(read)s of %(all)s MiB read") % {
         "read": number(job.n_bytes_read / 2**20, 1),
@@ -325,5 +356,5 @@ def _progress(job: ImportJob) -> dict[str, Any]:
     return {
         "share": round(min(share, 1.0), 4),
         "text": mebibytes if job.status == Status.RUNNING else str(job.get_status_display()),
-        "finished": job.status in (Status.DONE, Status.FAILED),
+        "finished": job.status not in (Status.WAITING, Status.RUNNING, Status.UNDOING),
     }
