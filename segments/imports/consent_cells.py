@@ -5,29 +5,48 @@ withdrawn. It says no where one of its rows says no, also a row that is rejected
 that contradicts an earlier one; a cell that cannot be read holds its channel.
 """
 
-from collections.abc import Callable, Iterable
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from psycopg.sql import quote
 
+from segments.addresses import email_key
 from segments.channel_labels import channel_choices, channel_label
 from segments.channels import CHANNELS, address_field
 from segments.customers.derive_consents import derive_consents
+from segments.customers.settle_addresses import CHUNK, plain_key_sql, settle_rows
+from segments.ids import read_id
 from segments.imports.fields import Field, words, yes_or_no
 from segments.imports.spec import ImportPlan
-from segments.imports.staging import CHECKED, KEPT, REJECTED, as_written, count, source_of
+from segments.imports.staging import (
+    CHECKED,
+    KEPT,
+    REJECTED,
+    STAGED,
+    as_written,
+    count,
+    source_of,
+    value_of,
+)
 from segments.imports.values.headings import normal
 from segments.imports.values.yes_no import NEGATIONS
+from segments.models import Organisation
 from segments.models.consent import SET_BITS, ConsentSource
 from segments.models.customer import KEY_COLUMNS
+from segments.models.shared_address import MOST_SHARING
 
 # Temporary tables of a merge.
 SAID, KEYS = "import_said", "import_consent_keys"
 BEFORE, CHANGED = "import_consents_before", "import_consents_changed"
+TAKES_AWAY, MISFITS = "import_takes_away", "import_misfits"
 TIME, PROOF = "consent_at", "consent_proof"  # columns that a file may have, for all its channels
+OWN = {TIME: "timestamptz", PROOF: "text"}
 
 
 def consent_fields() -> list[Field]:
@@ -117,7 +136,8 @@ def record_file_consents(cursor: CursorWrapper, plan: ImportPlan, fields: Iterab
     brought nothing back.
     """
     channels = channels_of(plan)
-    cursor.execute(f"DROP TABLE IF EXISTS {SAID}, {KEYS}, {BEFORE}, {CHANGED}")
+    tables = (SAID, KEYS, BEFORE, CHANGED, TAKES_AWAY, MISFITS)
+    cursor.execute(f"DROP TABLE IF EXISTS {', '.join(tables)}")
     cursor.execute(f"CREATE TEMPORARY TABLE {CHANGED} (id bigint) ON COMMIT DROP")
     if not channels:
         return
@@ -166,8 +186,9 @@ def _gather(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, Field]) -
     )
     if count(cursor, f"SELECT count(*) FROM {REJECTED}"):
         _gather_rejected(cursor, plan, fields)
+        _hold_misfits(cursor, plan)
     for channel in channels:
-        _say_no_to_one_address(cursor, channel)
+        _say_no_to_one_address(cursor, plan, channel)
     cursor.execute(f"ANALYZE {SAID}")
 
 
@@ -180,8 +201,10 @@ def _of_customer(channels: list[str]) -> list[str]:
     return columns
 
 
-def _say_no_to_one_address(cursor: CursorWrapper, channel: str) -> None:
-    """Rows of one mailbox or number are about one person: if one says no, all of them do."""
+def _say_no_to_one_address(cursor: CursorWrapper, plan: ImportPlan, channel: str) -> None:
+    """Rows of one mailbox or number are about one person: if one says no, all of them do, and so
+    do the customers with this address of whom the file says nothing.
+    """
     field = address_field(channel)
     if field is None:
         return
@@ -190,13 +213,35 @@ def _say_no_to_one_address(cursor: CursorWrapper, channel: str) -> None:
         f"UPDATE {SAID} s SET {says} = false WHERE s.{says} AND s.{key} <> '' AND s.{key} IN "
         f"(SELECT n.{key} FROM {SAID} n WHERE NOT n.{says} AND n.{key} <> '')"
     )
+    time = [TIME] if TIME in plan.used else []
+    cursor.execute(
+        f"INSERT INTO {SAID} ({', '.join(['customer_id', 'line', says, *time])}, "
+        f"not_refused_{channel}) SELECT DISTINCT c.id, n.line, false, "
+        f"{''.join(f'n.{name}, ' for name in time)}true FROM {SAID} n "
+        f"JOIN segments_customer c ON c.{key} = n.{key} AND c.{key} <> '' "
+        f"WHERE NOT n.{says} AND c.erased_at IS NULL AND {_is_of_few(key, f'n.{key}')} "
+        f"AND {quote(channel)} = ANY (c.consents || c.consents_unclear) "
+        f"AND c.id NOT IN (SELECT s.customer_id FROM {SAID} s WHERE s.{says} IS NOT NULL)"
+    )
+
+
+def _is_of_few(key: str, address: str) -> str:
+    """SQL of whether an address may be one person's: that of very many is a placeholder."""
+    return (
+        f"(SELECT count(*) FROM (SELECT FROM segments_customer o WHERE o.{key} = {address} "
+        f"AND o.{key} <> '' LIMIT {MOST_SHARING + 1}) o) <= {MOST_SHARING}"
+    )
 
 
 def _gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, Field]) -> None:
-    """Of rows that were rejected only what takes away: a no, and what cannot be read."""
+    """Of rows that were rejected only what takes away: a no, and what cannot be read.
+
+    They are about the customer with their ID; else with the ID that differs from it only in upper
+    and lower case, or with one of their addresses.
+    """
 
     def read(name: str) -> str:
-        return fields[name].sql(plan.cells[plan.mapping[name]])
+        return value_of(fields[name], plan)
 
     channels = channels_of(plan)
     names = [f"consent_{channel}" for channel in channels]
@@ -212,17 +257,97 @@ def _gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, 
         cells.append(f"{held} AS held_{name}")
     times = [name for name in (TIME, PROOF) if name in plan.used]
     cells += [f"{read(name)} AS {name}" for name in times]
+    for column, key in KEY_COLUMNS.items():
+        written = f"coalesce({read(column)}, '')" if column in plan.used else "''"
+        cells += [f"{written} AS {column}", f"{plain_key_sql(column, written)} AS {key}"]
+    cells.append(f"{read('country') if 'country' in plan.used else 'NULL'} AS country")
     takes_away = " OR ".join(f"r.no_{name} OR r.held_{name}" for name in names)
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {TAKES_AWAY} ON COMMIT DROP AS SELECT r.* FROM "
+        f"(SELECT DISTINCT s.line, {read('external_id')} AS external_id, {', '.join(cells)} "
+        f"FROM {source_of(plan)} s JOIN {REJECTED} j USING (line) WHERE s.problem IS NULL) r "
+        f"WHERE {takes_away}"
+    )
+    default = plan.options.country or Organisation.current().phone_country
+    for column, key in KEY_COLUMNS.items():
+        settle_rows(
+            cursor,
+            column,
+            f"SELECT line AS place, {column} AS written, coalesce(nullif(country, ''), %s) "
+            f"AS country FROM {TAKES_AWAY} WHERE {key} IS NULL",
+            [default],
+            table=TAKES_AWAY,
+            key="line",
+        )
     outputs = [f"CASE WHEN r.no_{name} THEN false END" for name in names]
     outputs += [f"r.held_{name}" for name in names] + [f"r.{name}" for name in times]
     outputs += _of_customer(channels)
     cursor.execute(
-        f"INSERT INTO {SAID} SELECT c.id, r.line, {', '.join(outputs)} FROM "
-        f"(SELECT DISTINCT s.line, {read('external_id')} AS external_id, {', '.join(cells)} "
-        f"FROM {source_of(plan)} s JOIN {REJECTED} j USING (line) WHERE s.problem IS NULL) r "
-        "JOIN segments_customer c ON c.external_id = r.external_id AND c.erased_at IS NULL "
-        f"WHERE {takes_away}"
+        f"INSERT INTO {SAID} SELECT c.id, r.line, {', '.join(outputs)} FROM {TAKES_AWAY} r "
+        f"JOIN ({_those_meant(TAKES_AWAY)}) t USING (line) JOIN segments_customer c "
+        "ON c.id = t.id AND c.erased_at IS NULL"
     )
+
+
+def _those_meant(rows: str) -> str:
+    """SQL of line and id of the customers whom rejected rows are about."""
+    parts = [
+        f"SELECT r.line, c.id FROM {rows} r JOIN segments_customer c USING (external_id)",
+    ]
+    unknown = (
+        "NOT EXISTS (SELECT FROM segments_customer k WHERE k.external_id = r.external_id) "
+        "AND c.erased_at IS NULL"
+    )
+    if not Organisation.current().ids_differ_by_case:
+        parts.append(
+            f"SELECT r.line, c.id FROM {rows} r JOIN segments_customer c "
+            f"ON lower(c.external_id) = lower(r.external_id) WHERE {unknown}"
+        )
+    parts += [
+        f"SELECT r.line, c.id FROM {rows} r JOIN segments_customer c ON c.{key} = r.{key} "
+        f"AND c.{key} <> '' WHERE {unknown} AND {_is_of_few(key, f'r.{key}')}"
+        for key in KEY_COLUMNS.values()
+    ]
+    return " UNION ".join(parts)
+
+
+def _hold_misfits(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Rows whose cells cannot be told apart say something about consent that nobody can read: it
+    holds the channels of the customer whose ID or e-mail address stands in them.
+    """
+    channels = channels_of(plan)
+    place = list(plan.cells).index(plan.mapping["external_id"])
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {MISFITS} (line bigint, external_id text, email_key text, "
+        "phone_key text DEFAULT '') ON COMMIT DROP"
+    )
+    with connection.chunked_cursor() as reader:
+        reader.execute(f"SELECT s.line, s.c0 FROM {STAGED} s WHERE s.problem IS NOT NULL")
+        while rows := reader.fetchmany(CHUNK):
+            with cursor.copy(f"COPY {MISFITS} (line, external_id, email_key) FROM STDIN") as copy:
+                for line, cells in rows:
+                    for known in _named_in(json.loads(cells), place):
+                        copy.write_row((line, *known))
+    held = ["c.id", "m.line", *("NULL::boolean" for _channel in channels)]
+    held += ["true" for _channel in channels]
+    held += [f"NULL::{kind}" for name, kind in OWN.items() if name in plan.used]
+    held += _of_customer(channels)
+    cursor.execute(
+        f"INSERT INTO {SAID} SELECT DISTINCT {', '.join(held)} FROM {MISFITS} m "
+        f"JOIN ({_those_meant(MISFITS)}) t USING (line) JOIN segments_customer c "
+        "ON c.id = t.id AND c.erased_at IS NULL"
+    )
+
+
+def _named_in(cells: list[str], place: int) -> Iterator[tuple[str | None, str]]:
+    """Of a row that cannot be taken apart: its id, and every e-mail address, as compared."""
+    if len(cells) == 1:  # the whole line
+        cells = re.split(r"[,;\t|]", cells[0])
+    words = [cell.strip(" \"'") for cell in cells]
+    name = read_id(words[place]) if place < len(words) else None
+    addresses = filter(None, (email_key(word) for word in words if "@" in word))
+    for address in list(addresses) or [""]:
+        yield name, address
 
 
 def _store(cursor: CursorWrapper, plan: ImportPlan, channel: str) -> None:

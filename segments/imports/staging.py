@@ -199,7 +199,7 @@ def check(cursor: CursorWrapper, spec: ImportSpec, plan: ImportPlan) -> None:
     """
     strict = plan.options.strict
     fields = [field for field in spec.fields(plan) if field.name in plan.used]
-    values = [f"{_value(field, plan)} AS {field.name}" for field in fields]
+    values = [f"{value_of(field, plan)} AS {field.name}" for field in fields]
     reasons = [_refusal(field, plan) for field in fields if field.rejects_row(strict=strict)]
     warned = [_warning(field, plan) for field in fields if not field.rejects_row(strict=strict)]
     reasons += [_repeats_headings(plan), *spec.refusals(plan)]
@@ -323,7 +323,8 @@ def cells_read(field: Field, plan: ImportPlan) -> list[str]:
     return [plan.cells[part] for part in ([column] if column in plan.cells else factors(column))]
 
 
-def _value(field: Field, plan: ImportPlan) -> str:
+def value_of(field: Field, plan: ImportPlan) -> str:
+    """SQL of a field's value in the rows of `source_of`, NULL where the cell is none."""
     x = _source(field, plan)
     if field.is_moment and says_utc(plan.mapping[field.name]):
         x = in_utc(x)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from segments.channels import EMAIL
+from segments.channels import EMAIL, SMS
 from segments.customers.customer_links import UNSUBSCRIBE, Reader, make_token
 from segments.customers.record_consents import record_consents
 from segments.imports.import_file import create_import
-from segments.models import ConsentStatement, Customer, FileConsents, ImportJob
+from segments.models import ConsentStatement, Customer, FileConsents, ImportJob, Organisation
 from segments.models.consent import ConsentSource
 from tests.factories import NOW, make_customer
 from tests.segments.importing import counts, import_text, rejected, warned
@@ -188,3 +188,73 @@ def test_one_file_that_says_both_about_one_mailbox_says_no_for_both(tmp_path):
     for night in range(2):
         import_text(tmp_path, head + rows, at=NOW + night * DAY)
         assert (allowed("1"), allowed("2"), allowed("3")) == (["sms"], ["sms"], [EMAIL])
+
+
+KNOWN = (
+    "customer_id,email,phone,consent_email,consent_sms\n"
+    "C1,a@example.com,+4915110000001,yes,yes\n"
+    "C2,b@example.com,+4915110000002,yes,yes\n"
+)
+REJECTED = {  # rows, and what C1 and C2 then allow
+    "an id is missing": (",A@Example.com,,no,no", [], [EMAIL, SMS]),
+    "digits of an id are lost": ("1.23E+15,a@example.com,,no,", [SMS], [EMAIL, SMS]),
+    "by phone, as written locally": ("n/a,,0151 10000001,,no", [EMAIL], [EMAIL, SMS]),
+    "an id in other letters": ("c1,,,no,", [SMS], [EMAIL, SMS]),
+    "a yes brings nothing": (",b@example.com,,yes,yes", [EMAIL, SMS], [EMAIL, SMS]),
+    "known by id, whatever the address": ("C1,,,yes,\nC1,b@example.com,,no,", [SMS], [EMAIL, SMS]),
+}
+
+
+@pytest.mark.parametrize("case", REJECTED)
+def test_a_no_in_a_rejected_row_reaches_whoever_it_is_about(tmp_path, case):
+    rows, first, second = REJECTED[case]
+    Organisation.current()
+    Organisation.objects.update(country="DE")
+    import_text(tmp_path, KNOWN)
+    job = import_text(
+        tmp_path,
+        f"customer_id,email,phone,consent_email,consent_sms\n{rows}\n",
+        at=NOW + DAY,
+    )
+    assert job.n_rejected == 1
+    assert (allowed("C1"), allowed("C2")) == (first, second)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "C1,Doe, John,a@example.com,no",
+        'C1,"Doe" John,a@example.com,no',
+        'C1,"Doe,a@example.com,no',
+        "0,Doe, John,A@example.com,no",
+        "C1,Doe, John,,no,",
+    ],
+)
+def test_a_row_that_cannot_be_taken_apart_holds_the_channel(tmp_path, row):
+    import_text(tmp_path, KNOWN)
+    text = f"customer_id,last_name,email,consent_email\n{row}\nC2,Roe,b@example.com,yes\n"
+    job = import_text(tmp_path, text, at=NOW + DAY)
+
+    assert (job.n_rejected, job.n_updated) == (1, 1)
+    assert (allowed("C1"), allowed("C2")) == ([SMS], [EMAIL, SMS])
+    assert Customer.objects.get(external_id="C1").consents_unclear == [EMAIL]
+
+
+def test_a_no_of_a_mailbox_counts_for_all_its_records_also_those_of_other_files(tmp_path):
+    import_text(tmp_path, KNOWN)
+    crowd = "".join(f"P{n},noreply@example.com,yes\n" for n in range(25))
+    import_text(tmp_path, f"customer_id,email,consent_email\n{crowd}")
+    other = "customer_id,email,consent_email\nX9,A@Example.com,no\nX8,noreply@example.com,no\n"
+    import_text(tmp_path, other, at=NOW + DAY)
+
+    assert (allowed("C1"), allowed("C2"), allowed("X9")) == ([SMS], [EMAIL, SMS], [])
+    assert allowed("P7") == [EMAIL]  # a placeholder is no mailbox that somebody shares
+    import_text(tmp_path, KNOWN, at=NOW + 2 * DAY)
+    assert allowed("C1") == [EMAIL, SMS]
+
+
+def test_a_file_from_before_a_later_yes_does_not_reach_other_records(tmp_path):
+    import_text(tmp_path, KNOWN)
+    other = "customer_id,email,consent_email\nX9,a@example.com,no\n"
+    import_text(tmp_path, other, at=NOW + DAY, made_at=NOW - DAY)
+    assert allowed("C1") == [EMAIL, SMS]
