@@ -9,7 +9,7 @@ from django.db import transaction
 
 from segments.channels import CHANNELS
 from segments.customers.derive_consents import derive_customer
-from segments.customers.numerics.what_holds import brings_back
+from segments.customers.numerics.what_holds import brings_back, is_proof
 from segments.customers.share_withdrawals import share_withdrawals
 from segments.models import ConsentStatement, Customer
 from segments.models.consent import ConsentSource
@@ -79,7 +79,7 @@ def record_consents(
                 says_yes=says_yes,
                 by_customer=in_person,
                 has_own_time=has_own_time,
-                has_proof=bool(proof),
+                has_proof=any(is_proof(str(value)) for value in proof.values()),
             ),
             proof=proof,
         )

@@ -20,22 +20,23 @@ from segments.addresses import email_key
 from segments.channel_labels import channel_choices, channel_label
 from segments.channels import CHANNELS, address_field
 from segments.customers.derive_consents import derive_consents
+from segments.customers.numerics.what_holds import NO_PROOF
 from segments.customers.settle_addresses import CHUNK, plain_key_sql, settle_rows
 from segments.ids import read_id
-from segments.imports.fields import Field, words, yes_or_no
+from segments.imports.fields import Field, words_of_people, yes_or_no
 from segments.imports.spec import ImportPlan
 from segments.imports.staging import (
     CHECKED,
     KEPT,
     REJECTED,
     STAGED,
-    as_written,
+    cells_read,
     count,
     source_of,
     value_of,
 )
-from segments.imports.values.headings import normal
-from segments.imports.values.yes_no import NEGATIONS
+from segments.imports.values.headings import consent_headings, opt_out_headings
+from segments.imports.values.yes_no import NEGATIONS, NO, YES
 from segments.models import Organisation
 from segments.models.consent import SET_BITS, ConsentSource
 from segments.models.customer import KEY_COLUMNS
@@ -46,6 +47,7 @@ SAID, KEYS = "import_said", "import_consent_keys"
 BEFORE, CHANGED = "import_consents_before", "import_consents_changed"
 TAKES_AWAY, MISFITS = "import_takes_away", "import_misfits"
 TIME, PROOF = "consent_at", "consent_proof"  # columns that a file may have, for all its channels
+NO_MOMENT = r"^(0000-00-00|0001-01-01|1900-01-00)([T ][0:.]+Z?)?$"
 OWN = {TIME: "timestamptz", PROOF: "text"}
 
 
@@ -57,7 +59,8 @@ def consent_fields() -> list[Field]:
             gettext_lazy("consent: %s") % label,
             yes_or_no(),
             gettext_lazy("“%s” is not valid. Use yes or no."),
-            aliases=tuple(map(normal, (f"{name}consent", f"{name}optin", f"optin{name}"))),
+            aliases=consent_headings(name),
+            counts_first=f"NOT ({yes_or_no()})",
         )
         for name, label in channel_choices()
     ]
@@ -67,7 +70,9 @@ def consent_fields() -> list[Field]:
             gettext_lazy("opt-out: %s") % label,
             opt_out(),
             "",  # there is no cell that cannot be read
-            aliases=tuple(map(normal, (f"{name}optout", f"optedout{name}", f"{name}unsubscribed"))),
+            aliases=opt_out_headings(name),
+            counts_first=opt_out(),
+            shares_column=True,
         )
         for name, label in channel_choices()
     ]
@@ -77,10 +82,11 @@ def consent_fields() -> list[Field]:
 def opt_out() -> str:
     """Whatever is not a plain no is an opt-out: a yes, a time, a reason, "unsubscribed".
 
-    A no, or nothing, is no consent.
+    A no, nothing, or the moment that databases write for none, is no consent.
     """
-    says_no = words(dict.fromkeys(NEGATIONS, "false"))
-    return f"CASE WHEN {{x}} IS NOT NULL THEN coalesce({says_no}, true) END"
+    says_no = words_of_people(dict.fromkeys(NEGATIONS, "false"))
+    never = f"{{x}} !~ {quote(NO_MOMENT)}"
+    return f"CASE WHEN {{x}} IS NOT NULL THEN coalesce({says_no}, {never}) END"
 
 
 def channels_of(plan: ImportPlan) -> list[str]:
@@ -252,8 +258,8 @@ def _gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, 
     for name in names:
         held = "false"
         if name in plan.used:
-            written = as_written(plan.cells[plan.mapping[name]], plan)
-            held = f"{written} IS NOT NULL AND {read(name)} IS NULL"
+            written = " OR ".join(f"{cell} IS NOT NULL" for cell in cells_read(fields[name], plan))
+            held = f"({written}) AND {read(name)} IS NULL"
         cells.append(f"{held} AS held_{name}")
     times = [name for name in (TIME, PROOF) if name in plan.used]
     cells += [f"{read(name)} AS {name}" for name in times]
@@ -316,7 +322,7 @@ def _hold_misfits(cursor: CursorWrapper, plan: ImportPlan) -> None:
     holds the channels of the customer whose ID or e-mail address stands in them.
     """
     channels = channels_of(plan)
-    place = list(plan.cells).index(plan.mapping["external_id"])
+    id_index = list(plan.cells).index(plan.mapping["external_id"])
     cursor.execute(
         f"CREATE TEMPORARY TABLE {MISFITS} (line bigint, external_id text, email_key text, "
         "phone_key text DEFAULT '') ON COMMIT DROP"
@@ -326,7 +332,7 @@ def _hold_misfits(cursor: CursorWrapper, plan: ImportPlan) -> None:
         while rows := reader.fetchmany(CHUNK):
             with cursor.copy(f"COPY {MISFITS} (line, external_id, email_key) FROM STDIN") as copy:
                 for line, cells in rows:
-                    for known in _named_in(json.loads(cells), place):
+                    for known in _named_in(json.loads(cells), id_index):
                         copy.write_row((line, *known))
     held = ["c.id", "m.line", *("NULL::boolean" for _channel in channels)]
     held += ["true" for _channel in channels]
@@ -339,12 +345,12 @@ def _hold_misfits(cursor: CursorWrapper, plan: ImportPlan) -> None:
     )
 
 
-def _named_in(cells: list[str], place: int) -> Iterator[tuple[str | None, str]]:
+def _named_in(cells: list[str], id_index: int) -> Iterator[tuple[str | None, str]]:
     """Of a row that cannot be taken apart: its id, and every e-mail address, as compared."""
     if len(cells) == 1:  # the whole line
         cells = re.split(r"[,;\t|]", cells[0])
     words = [cell.strip(" \"'") for cell in cells]
-    name = read_id(words[place]) if place < len(words) else None
+    name = read_id(words[id_index]) if id_index < len(words) else None
     addresses = filter(None, (email_key(word) for word in words if "@" in word))
     for address in list(addresses) or [""]:
         yield name, address
@@ -377,6 +383,8 @@ def _store(cursor: CursorWrapper, plan: ImportPlan, channel: str) -> None:
         return
     time = f"s.{TIME}" if TIME in plan.used else "NULL::timestamptz"
     proof = f"s.{PROOF}" if PROOF in plan.used else "NULL::text"
+    words = ", ".join(map(quote, sorted({*NO_PROOF, *YES, *NO})))  # a bare yes proves nothing
+    no_proof = f"lower(btrim({proof})) = ANY (ARRAY[{words}])"
     cursor.execute(
         "INSERT INTO segments_consentstatement (customer_id, channel, says_yes, said_at, "
         "recorded_at, kind, source, by_customer, brings_back, proof) "
@@ -384,7 +392,8 @@ def _store(cursor: CursorWrapper, plan: ImportPlan, channel: str) -> None:
         "%(kind)s::smallint, %(source)s, false, n.brings_back, n.proof FROM ("
         f"SELECT s.customer_id, {says} AS says_yes, "
         f"coalesce({time}, %(made_at)s::timestamptz) AS said_at, "
-        f"coalesce({says}, false) AND {time} IS NOT NULL AND {proof} IS NOT NULL AS brings_back, "
+        f"coalesce({says}, false) AND {time} IS NOT NULL AND NOT coalesce({no_proof}, true) "
+        "AS brings_back, "
         f"jsonb_strip_nulls(jsonb_build_object('text', {proof})) AS proof FROM {SAID} s "
         f"WHERE ({says} IS NOT NULL OR s.unclear_{channel}) AND ({is_own})) n "
         "WHERE NOT EXISTS (SELECT FROM segments_consentstatement k "

@@ -60,6 +60,7 @@ class Respelling:
 
 
 EDGES = f"^[{INVISIBLE_CLASS}{BLANK_CLASS}]+|[{INVISIBLE_CLASS}{BLANK_CLASS}]+$"
+AROUND_WORDS = r"^[\s'\"’“”«».!;,]+|[\s'\"’“”«».!;,]+$"
 # Ids that are as they are, which is nearly all: nothing in them that a spreadsheet makes.
 # Its length is compared apart: counted repeats make PostgreSQL's matcher many times slower.
 NUMBER_AS_TEXT = r"^'[-+=@0-9][^']*$"
@@ -85,6 +86,10 @@ class Field:
     max_length: int | None = None
     respelling: "Respelling | None" = None
     is_moment: bool = False  # where it has no zone, its column's heading may say UTC
+    # SQL of a cell {x} that counts before those of other columns which say the same; empty: only
+    # one column is read.
+    counts_first: str = ""
+    shares_column: bool = False  # its column may be that of other fields as well
     is_money: bool = False  # its column's heading may name the currency
 
     def sql(self, x: str) -> str:
@@ -255,8 +260,18 @@ def words(meanings: Mapping[str, str]) -> str:
     return f"CASE {whens} END"
 
 
+def words_of_people(meanings: Mapping[str, str]) -> str:
+    """As `words`, and where a cell is none of them, without blanks of any kind and marks around it
+    and in plain letters: “No.”, 'no, ＮＯ."""
+    plain = f"normalize({bare('{x}')}, NFKC)"
+    stripped = f"regexp_replace({plain}, {quote(AROUND_WORDS)}, '', 'g')"
+    read = words(meanings).replace("{x}", "a")
+    again = f"(SELECT {read} FROM (SELECT {stripped} AS a) m)"
+    return f"coalesce({words(meanings)}, CASE WHEN {{x}} IS NOT NULL THEN {again} END)"
+
+
 def yes_or_no() -> str:
-    return words(dict.fromkeys(YES, "true") | dict.fromkeys(NO, "false"))
+    return words_of_people(dict.fromkeys(YES, "true") | dict.fromkeys(NO, "false"))
 
 
 def day(first: date, last: date) -> str:

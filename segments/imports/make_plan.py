@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from segments.errors import ImportRefused
 from segments.imports.fields import Field
 from segments.imports.file_format import FileFormat
-from segments.imports.mapping import complete_mapping, require_fields
+from segments.imports.mapping import complete_mapping, require_fields, say_the_same
 from segments.imports.spec import ImportOptions, ImportPlan, ImportSpec
 from segments.imports.staging import cells_of, extras_of
 from segments.models import Organisation
@@ -46,6 +46,9 @@ def make_plan(
     if not is_final:
         mapping = complete_mapping(columns, spec.fields(plan), mapping or {}, suggest_for)
     plan = replace(plan, mapping=dict(mapping or {}))
+    plan = replace(
+        plan, also=say_the_same(columns, spec.fields(plan), plan.mapping, options.ignore)
+    )
     return replace(plan, extras=extras_of(columns, plan) if spec.extras else ())
 
 

@@ -88,9 +88,10 @@ class ImportOptions:
 class ImportPlan:
     """One import, understood: which of our fields is which column, and what else counts.
 
-    cells : SQL of each of the file's columns. used : names of the mapped fields. extras : the
-    file's columns that no field uses. respelt : the cells, as in `cells`, of columns with spellings
-    that were read in Python. currency : the organisation's.
+    cells : SQL of each of the file's columns. used : names of the mapped fields. also : further
+    columns that say the same as a field's. extras : columns that no field uses. respelt : the
+    cells, as in `cells`, of columns with spellings that were read in Python. currency : the
+    organisation's.
     """
 
     at: datetime
@@ -100,6 +101,7 @@ class ImportPlan:
     options: ImportOptions
     cells: Mapping[str, str]
     mapping: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     extras: tuple[str, ...] = ()
     respelt: frozenset[str] = frozenset()
     currency: str = "EUR"

@@ -49,6 +49,7 @@ def extras_of(columns: Iterable[str], plan: ImportPlan) -> tuple[str, ...]:
     """Columns that no field uses as they are; those of a product are kept, too."""
     kept_too = {plan.mapping[name] for name in KEPT_TOO if name in plan.mapping}
     left_out = (set(plan.mapping.values()) - kept_too) | IGNORED | set(plan.options.ignore)
+    left_out |= {column for others in plan.also.values() for column in others}
     return tuple(column for column in columns if column not in left_out)
 
 
@@ -314,13 +315,20 @@ def too_long(name: str) -> str:
 
 
 def _source(field: Field, plan: ImportPlan) -> str:
-    return plan.cells.get(plan.mapping[field.name], "")
+    cell = plan.cells.get(plan.mapping[field.name], "")
+    cells = [cell, *(plan.cells[column] for column in plan.also.get(field.name, ()))]
+    if len(cells) == 1:
+        return cell
+    first = [f"CASE WHEN {field.counts_first.replace('{x}', x)} THEN {x} END" for x in cells]
+    unreadable = [f"CASE WHEN {field.sql(x)} IS NULL THEN {x} END" for x in cells]
+    return f"coalesce({', '.join([*first, *unreadable, *cells])})"
 
 
 def cells_read(field: Field, plan: ImportPlan) -> list[str]:
     """SQL of the cells that a field is read from: two for a product."""
     column = plan.mapping[field.name]
-    return [plan.cells[part] for part in ([column] if column in plan.cells else factors(column))]
+    columns = [column] if column in plan.cells else factors(column)
+    return [plan.cells[part] for part in (*columns, *plan.also.get(field.name, ()))]
 
 
 def value_of(field: Field, plan: ImportPlan) -> str:

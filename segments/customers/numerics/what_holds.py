@@ -40,6 +40,18 @@ class Holding:
     said: Said | None = None
 
 
+# What people write where they have no proof.
+NO_PROOF = frozenset(
+    {"", "-", "--", "–", "—", "?", ".", "n/a", "na", "n.a.", "nan", "nil", "none", "null"}
+    | {"unknown", "unbekannt", "inconnu", "desconocido", "desconhecido", "missing", "tbd"}
+)
+
+
+def is_proof(text: str) -> bool:
+    """Whether a text says anything about how a consent was given."""
+    return text.strip().lower() not in NO_PROOF
+
+
 def brings_back(
     *, says_yes: bool | None, by_customer: bool, has_own_time: bool, has_proof: bool
 ) -> bool:

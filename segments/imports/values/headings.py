@@ -32,6 +32,64 @@ EMAIL = _normal(
     *("Dirección de correo", "Endereço de e-mail", "Endereço de correio eletrónico"),
     *("Indirizzo e-mail", "Indirizzo email", "E-mailadres", "Adres e-mail", "E-postadress"),
 )
+# Of a consent to a channel, with the channel's word in the place of {}, and of an opt-out from it.
+CONSENT_WORDS = (
+    *("{} consent", "{} opt-in", "opt-in {}", "opted in {}", "{} subscribed", "{} allowed"),
+    *("{} marketing consent", "accepts {} marketing", "accepts {}", "{} permission", "consent {}"),
+    *("{}-Einwilligung", "Einwilligung {}", "{}-Zustimmung", "{}-Erlaubnis", "{} erlaubt"),
+    *("Consentement {}", "Accord {}", "Consentimiento {}", "Consentimento {}", "Consenso {}"),
+    *("Toestemming {}", "{}-toestemming", "Zgoda {}", "Zgoda na {}", "Samtycke {}", "Samtykke {}"),
+)
+OPT_OUT_WORDS = (
+    *("{} opt-out", "opt-out {}", "opted out {}", "{} opted out", "{} unsubscribed"),
+    *("unsubscribed {}", "{} unsubscribed at", "no {}", "do not {}", "{}-Widerspruch"),
+    *("{}-Abmeldung", "{} abgemeldet", "Désinscription {}", "Désinscrit {}", "Baja {}"),
+    *("Disiscrizione {}", "Descadastro {}", "Afgemeld {}", "{}-sperre", "{} gesperrt"),
+)
+SPOKEN_OF = {
+    "email": ("email", "e-mail", "newsletter", "mail", "mailing", "correo", "courriel"),
+    "sms": ("sms", "text message"),
+    "push": ("push", "push notification"),
+    "call": ("call", "phone", "telefon", "téléphone", "teléfono", "telefone"),
+}
+CONSENTS = {  # headings that say by themselves what the consent is for
+    "email": (
+        *("Newsletter", "Newsletter abonniert", "Newsletter-Anmeldung", "Newsletter subscription"),
+        *("Subscribed to newsletter", "Abonné newsletter", "Inscrit à la newsletter"),
+        *("Suscrito al boletín", "Inscrito na newsletter", "Iscritto alla newsletter"),
+    ),
+}
+OPT_OUTS = {
+    "email": (
+        *("Unsubscribed", "Unsubscribed at", "Unsubscribed on", "Unsubscribe date", "Abgemeldet"),
+        *("Abgemeldet am", "Abmeldedatum", "Désinscrit", "Désabonné", "Date de désinscription"),
+        *("Fecha de baja", "Descadastrado em"),
+        *("Data de descadastro", "Disiscritto", "Data disiscrizione", "Afgemeld", "Afgemeld op"),
+        *("Uitgeschreven", "Wypisany", "Data wypisania"),
+    ),
+}
+OPT_OUT_OF_ALL = (  # of every channel
+    *("Do not contact", "Opt-out", "Opted out", "Opt-out date", "Marketing opt-out"),
+    *("Unsubscribed from all", "Werbesperre", "Werbewiderspruch", "Kontaktsperre", "Widerruf"),
+    *("Widerrufen am", "Ne pas contacter", "No contactar", "Não contactar", "Não contatar"),
+    *("Non contattare", "Niet benaderen"),
+)
+
+
+def consent_headings(channel: str) -> tuple[str, ...]:
+    said = [form.format(word) for word in _spoken(channel) for form in CONSENT_WORDS]
+    return _normal(*said, *CONSENTS.get(channel, ()))
+
+
+def opt_out_headings(channel: str) -> tuple[str, ...]:
+    said = [form.format(word) for word in _spoken(channel) for form in OPT_OUT_WORDS]
+    return _normal(*said, *OPT_OUTS.get(channel, ()), *OPT_OUT_OF_ALL)
+
+
+def _spoken(channel: str) -> tuple[str, ...]:
+    return SPOKEN_OF.get(channel, (channel,))
+
+
 CUSTOMER_EMAIL = _normal(
     *("Kunden-E-Mail", "E-Mail des Kunden", "E-mail du client", "E-mail client", "Email cliente"),
     *("E-mail do cliente", "Email del cliente", "Correo electrónico del cliente"),

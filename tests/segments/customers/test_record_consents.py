@@ -40,7 +40,10 @@ def test_what_the_customer_withdrew_stays_withdrawn():
     say(anna, {EMAIL: True}, 3, has_own_time=False, proof={"wording": "4"})
     assert anna.consents == []
 
-    say(anna, {EMAIL: True}, 4, proof={"wording": "4"})
+    say(anna, {EMAIL: True}, 3, proof={"wording": " ", "form": "n/a"})
+    assert anna.consents == []
+
+    say(anna, {EMAIL: True}, 4, proof={"wording": "4 of May"})
     assert anna.consents == [EMAIL]
 
 

@@ -206,7 +206,7 @@ REJECTED = {  # rows, and what C1 and C2 then allow
 
 
 @pytest.mark.parametrize("case", REJECTED)
-def test_a_no_in_a_rejected_row_reaches_whoever_it_is_about(tmp_path, case):
+def test_a_no_in_a_rejected_row_reaches_its_customer(tmp_path, case):
     rows, first, second = REJECTED[case]
     Organisation.current()
     Organisation.objects.update(country="DE")
@@ -258,3 +258,73 @@ def test_a_file_from_before_a_later_yes_does_not_reach_other_records(tmp_path):
     other = "customer_id,email,consent_email\nX9,a@example.com,no\n"
     import_text(tmp_path, other, at=NOW + DAY, made_at=NOW - DAY)
     assert allowed("C1") == [EMAIL, SMS]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "first", "unclear"),
+    [
+        ("consent_email;consent_email", "yes;no", [SMS], []),
+        ("consent_email;consent_email", "no;yes", [SMS], []),
+        ("consent_email;consent_email", "yes;", [EMAIL, SMS], []),
+        ("consent_email;consent_email", "yes;huh", [SMS], [EMAIL]),
+        ("consent_email;consent_email", "huh;no", [SMS], []),
+        ("consent_email;email_optin", "yes;no", [SMS], []),
+        ("Newsletter;Consentement e-mail", "oui;non", [SMS], []),
+        ("unsubscribed;unsubscribed_at", "no;2026-01-01", [SMS], []),
+        ("consent_email;unsubscribed", "yes;x", [SMS], []),
+    ],
+)
+def test_of_columns_that_say_the_same_the_no_counts(tmp_path, header, cells, first, unclear):
+    import_text(tmp_path, KNOWN)
+    job = import_text(tmp_path, f"customer_id;{header}\nC1;{cells}\n", at=NOW + DAY)
+
+    customer = Customer.objects.get(external_id="C1")
+    assert (customer.consents, customer.consents_unclear) == (first, unclear)
+    assert customer.attributes == {}
+    assert job.n_warnings == len(unclear)
+
+
+def test_a_column_that_is_ignored_or_left_out_says_nothing(tmp_path):
+    import_text(tmp_path, KNOWN)
+    text = "customer_id,consent_email,email_optin\nC1,yes,no\n"
+    import_text(tmp_path, text, at=NOW + DAY, ignore=("email_optin",))
+    assert allowed("C1") == [EMAIL, SMS]
+    import_text(tmp_path, text, at=NOW + DAY, mapping={"consent_email": ""})
+    assert allowed("C1") == [EMAIL, SMS]
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "first"),
+    [
+        ("Newsletter-Einwilligung", "Nein", [SMS]),
+        ("Einwilligung SMS", "nein.", [EMAIL]),
+        ("Newsletter", "0", [SMS]),
+        ("Consentimiento correo", "No", [SMS]),
+        ("Consentimento SMS", "não", [EMAIL]),
+        ("Consenso newsletter", "\u00a0no\u00a0", [SMS]),
+        ("Zgoda na newsletter", "ＮＩＥ", [SMS]),
+        ("Toestemming e-mail", "'nee", [SMS]),
+        ("Unsubscribed", "yes", [SMS]),
+        ("Abgemeldet am", "12.01.2026", [SMS]),
+        ("Date de désinscription", "0000-00-00 00:00:00", [EMAIL, SMS]),
+        ("Opted out", "nein", [EMAIL, SMS]),
+        ("Do not contact", "1", []),
+        ("Werbesperre", "x", []),
+        ("SMS-Sperre", "ja", [EMAIL]),
+    ],
+)
+def test_headings_of_consents_and_opt_outs_are_known(tmp_path, heading, cell, first):
+    import_text(tmp_path, KNOWN)
+    import_text(tmp_path, f"customer_id;{heading}\nC1;{cell}\n", at=NOW + DAY)
+    assert allowed("C1") == first
+
+
+@pytest.mark.parametrize(
+    ("proof", "is_back"), [("form 4", True), ("-", False), ("N/A", False), ("yes", False)]
+)
+def test_a_word_for_nothing_is_no_proof(tmp_path, proof, is_back):
+    import_text(tmp_path, NIGHTLY)
+    withdraw("C01-1", NOW)
+    text = f"customer_id,consent_email,consent_at,consent_proof\nC01-1,yes,2026-05-05,{proof}\n"
+    import_text(tmp_path, text, at=NOW + 99 * DAY)
+    assert (allowed("C01-1") == [EMAIL]) is is_back
