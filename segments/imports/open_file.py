@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from segments.errors import ImportRefused
 from segments.imports.read_workbook import csv_chunks, first_sheet, is_workbook
+from segments.models import Organisation
 
 CHUNK_BYTES = 1 << 20
 MAX_BYTES = 64 << 30  # of the unpacked file
@@ -50,6 +51,8 @@ class OpenFile:
                 _("The file cannot be read: %s.") % (error.strerror or error)
             ) from None
         self.is_workbook = head.startswith(ZIP) and is_workbook(path)
+        # Asked here: while the lines are read, the database is busy with them.
+        self._home = Organisation.current().currency if self.is_workbook else ""
         if head.startswith(ARCHIVES) and not self.is_workbook:
             self._file.close()
             if head.startswith(OLD_OFFICE):
@@ -101,7 +104,7 @@ class OpenFile:
         def show(share: float) -> None:
             self.n_bytes_read = int(share * n_bytes)
 
-        yield from csv_chunks(self._path, self.sheet, show)
+        yield from csv_chunks(self._path, self.sheet, show, home=self._home)
         self.n_bytes_read = 0  # the bytes on disk are read, and hashed, after the sheet
 
     def _refuse_bomb(self, n_bytes: int) -> None:

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, datetime, time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +23,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.workbook import Workbook
 
 from segments.errors import ImportRefused
+from segments.imports.values.currencies import currency_code
 
 CONTENTS = "xl/workbook.xml"  # what an Excel workbook has, and other archives have not
 SHARED = "sharedStrings.xml"
@@ -33,6 +35,8 @@ MAX_RATIO = 200  # unpacked to packed; sheets reach 10 to 30
 RATIO_COUNTS_FROM = 16 << 20
 THREE_DECIMALS = re.compile(r"\.\d{3}$")
 ONLY_ZEROS = re.compile(r"^0+$")  # a number format for codes with leading zeros
+# In brackets with a locale, in quotes, or by itself.
+SIGN_SHOWN = re.compile(r'\[\$([^\]-]*)(?:-[^\]]*)?\]|"([^"]+)"|\\?([$€£¥₹])')
 LOOKED_AT_BYTES = 4 << 20  # of a sheet, for formulas
 # Text that is empty is a result: its cell has the type str.
 UNSAVED_FORMULA = re.compile(
@@ -97,9 +101,15 @@ def refuse_unsaved_formulas(path: Path, sheet: str) -> None:
 
 
 def csv_chunks(
-    path: Path, sheet: str, on_share: Callable[[float], None] = lambda share: None
+    path: Path,
+    sheet: str,
+    on_share: Callable[[float], None] = lambda share: None,
+    *,
+    home: str = "",
 ) -> Iterator[bytes]:
     """The sheet as CSV with commas in UTF-8, some rows at a time. Raises ImportRefused.
+
+    home : the organisation's currency, which amounts are in that are shown in no other one.
 
     on_share : is told how much of the sheet has been read, from 0 to 1, as far as it says how long
     it is.
@@ -118,7 +128,7 @@ def csv_chunks(
         n_blank = 0  # rows at the end of a sheet are often blank: they are written once it goes on
         try:
             for number, row in enumerate(worksheet.iter_rows(max_col=MAX_WIDTH), start=1):
-                cells = [_written(cell) for cell in row]
+                cells = [_written(cell, home) for cell in row]
                 while cells and not cells[-1]:
                     cells.pop()
                 if not cells:
@@ -176,8 +186,8 @@ def _damaged(fault: Exception) -> str:
     return _("The workbook is damaged or incomplete: %s. Save it again.") % fault
 
 
-def _written(cell: Any) -> str:
-    """A cell as text in one line."""
+def _written(cell: Any, home: str) -> str:
+    """A cell as text in one line; an amount that is shown in another currency than home with it."""
     value = cell.value
     if value is None:
         return ""
@@ -191,8 +201,23 @@ def _written(cell: Any) -> str:
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, int | float):
-        return _number(value, cell.number_format or "")
+        number_format = cell.number_format or ""
+        currency = _shown_currency(number_format, home)
+        number = _number(value, number_format)
+        return f"{number} {currency}" if currency else number
     return str(value)
+
+
+@lru_cache(maxsize=1024)
+def _shown_currency(number_format: str, home: str) -> str:
+    """The code of the currency that a number format shows: [$€-407] #,##0.00, "$"#,##0.00.
+
+    Nothing where it shows none, the organisation's own or one that is not clear.
+    """
+    signs = [sign for pair in SIGN_SHOWN.findall(number_format) for sign in pair if sign]
+    codes = [currency_code(sign, home) for sign in signs if sign.strip()]
+    code = next(filter(None, codes), "")
+    return code if isinstance(code, str) and code != home else ""
 
 
 def _number(value: float, number_format: str) -> str:

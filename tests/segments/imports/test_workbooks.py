@@ -12,7 +12,7 @@ from segments.errors import ImportRefused
 from segments.imports.file_format import detect_format
 from segments.imports.import_file import create_import, run_import
 from segments.imports.preview_file import preview_file
-from segments.models import Customer, Event, ImportJob
+from segments.models import Customer, Event, ExchangeRate, ImportJob
 from tests.factories import make_customer
 from tests.segments.importing import (
     NOW,
@@ -221,6 +221,29 @@ def test_merged_cells_count_once_and_percentages_are_numbers(saved, tmp_path):
     imported(path)
     attributes = Customer.objects.order_by("external_id").values_list("attributes", flat=True)
     assert list(attributes) == [{"note": "both", "share": 0.25}, {"share": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("number_format", "cents"),
+    [
+        ("[$$-409]#,##0.00", 500),
+        ('"$"#,##0.00_);("$"#,##0.00)', 500),
+        ("[$USD] #,##0.00", 500),
+        ('#,##0.00\\ "€"', 1_000),
+        ("[$€-407] #,##0.00", 1_000),
+        ("[$-409]#,##0.00", 1_000),  # a locale and no currency
+        ('0.00" pcs"', 1_000),
+        ("[Red]0.00", 1_000),
+        ("[$£-809]#,##0.00", None),  # without a rate
+    ],
+)
+def test_amounts_are_in_the_currency_that_their_cells_show(saved, number_format, cents):
+    make_customer(external_id="1")
+    ExchangeRate.objects.create(currency="USD", valid_from=date(2026, 1, 1), rate="0.5")
+    rows = [["customer", "date", "amount"], [1, "2026-01-05", 10]]
+    job = imported(saved({"Orders": rows}, formats={"C2": number_format}), kind="events")
+    assert [e.amount_cents for e in Event.objects.all()] == ([] if cents is None else [cents])
+    assert job.n_rejected == (cents is None)
 
 
 DAYS = (46_023, 46_023.75, 46_053.000011574)  # 1 and 31 January 2026
