@@ -8,16 +8,18 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 
+from campaigns.models import Arm, ArmMembership, ArmPlan
 from journeys.errors import StaleState
 from journeys.learning.fit_uplift import fit_uplift
 from journeys.learning.numerics.uplift import UpliftModel
 from journeys.learning.split_evidence import evidence_of
 from journeys.learning.split_segments import is_due, split_segments
+from journeys.merges.merge_customers import merge_customers
 from journeys.models import Contact, Outcome, SplitAttempt, SplitProof, UpliftModelVersion
 from optiengine.lib.partitions import ensure_partitions
 from segments.models import CustomerState, MicroSegment, SegmentSplit
 from segments.state.build_state import build_state
-from tests.factories import DAY, make_action, make_campaign, make_contact
+from tests.factories import DAY, NOW, make_action, make_campaign, make_contact
 from tests.journeys.engine import make_customers, make_order
 from tests.segments.stories import days_before, event, store
 
@@ -117,6 +119,18 @@ def test_few_contacts_wait_and_are_seen_with_the_next_ones(customers, action):
     split_segments(DAY + WEEK)
 
     assert SplitAttempt.objects.exclude(result="waiting").get().n_contacts == N
+
+
+def test_what_is_no_evidence_is_not_looked_at(customers, action):
+    contact_all(customers, action, on=DAY)
+    plan = ArmPlan.objects.create(starts_on=DAY)
+    for customer, arm in zip(customers[:2], (Arm.HOLDOUT, Arm.OPTIMISED), strict=True):
+        ArmMembership.objects.create(plan=plan, customer=customer, arm=arm, since=DAY)
+    merge_customers(*customers[:2], at=NOW, by=None)
+
+    tried = split_segments(DAY)
+
+    assert sum(attempt.n_contacts for attempt in tried.attempts) == len(customers) - 2
 
 
 def test_frozen_segments_are_not_split(customers, action):

@@ -7,16 +7,24 @@ import pytest
 from django.db import transaction
 
 from campaigns.models import Arm, ArmMembership, ArmPlan
+from journeys.learning.average_values import average_values
 from journeys.learning.fit_uplift import fit_uplift
 from journeys.learning.follow_late_events import follow_late_events
 from journeys.learning.measure_outcomes import measure_outcomes
 from journeys.learning.numerics.uplift_statistics import UpliftStatistics
 from journeys.learning.open_windows import open_contacts
 from journeys.merges.merge_customers import merge_customers, undo_merge
-from journeys.models import ActionEvidence, Contact, PairEvidence, UpliftDay, UpliftTotal
+from journeys.models import (
+    ActionEvidence,
+    Contact,
+    PairEvidence,
+    UpliftDay,
+    UpliftModelVersion,
+    UpliftTotal,
+)
 from optiengine.lib.partitions import ensure_partitions
 from reports.services.uplift_report import uplift_report
-from segments.models import Customer
+from segments.models import Customer, MicroSegment
 from segments.state.build_state import build_state
 from tests.factories import DAY, make_action, make_campaign, make_contact, make_goal
 from tests.journeys.engine import make_customers, make_order
@@ -252,3 +260,23 @@ def test_records_in_one_arm_stay(in_two_arms):
     learn(10)
     assert UpliftDay.objects.filter(measured_on=on(8)).get().n_test == 4
     assert report(10).test.n == 4
+
+
+def test_average_customers_are_not_of_them(in_two_arms):
+    learn(8)
+    segment = MicroSegment.objects.order_by("pk").first()
+    Contact.objects.update(micro_segment=segment)
+    others = Contact.objects.exclude(customer__in=in_two_arms)
+    campaign = others[0].campaign
+    actions = list(campaign.actions.order_by("pk"))
+
+    def segments_shown() -> set[int]:
+        model = UpliftModelVersion.objects.order_by("pk").last()
+        return set(average_values(model, campaign.pk, actions))
+
+    others.update(micro_segment=MicroSegment.objects.order_by("pk").last())
+    assert len(segments_shown()) == 2
+    merge_customers(*in_two_arms, at=at(9), by=None)
+    assert len(segments_shown()) == 2  # of an earlier day
+    learn(10)
+    assert len(segments_shown()) == 1

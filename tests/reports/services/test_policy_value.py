@@ -8,13 +8,29 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from campaigns.models import Arm, ArmPlan
+from journeys.merges.merge_customers import merge_customers
 from journeys.models import Contact, Outcome, OutcomeChange
 from optiengine.lib.partitions import ensure_partitions
 from reports.errors import ReportError
 from reports.services.experiment_log import Reward, load_experiment
-from segments.models import CustomerState, FeatureSet, MicroSegment, Segmentation, StateBuild
+from segments.models import (
+    Customer,
+    CustomerState,
+    FeatureSet,
+    MicroSegment,
+    Segmentation,
+    StateBuild,
+)
 from tests.factories import DAY, NOW, make_action
-from tests.reports.ledger import LATER, make_contacts, make_customers, make_orders, measure
+from tests.reports.ledger import (
+    LATER,
+    make_contacts,
+    make_customers,
+    make_members,
+    make_orders,
+    measure,
+)
 from tests.segments.stories import event, store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -61,6 +77,26 @@ def make_three_groups(n=900):
         make_orders(members[: round(share * third)], 1_000, DAY)
     make_orders(none[: round(0.1 * third)], 1_000, DAY)
     return a, b
+
+
+def test_choices_that_are_no_evidence_are_left_out_and_orders_are_the_persons():
+    make_three_groups(9)
+    event_reward = Reward(event_kind="order", measure="amount", window_days=5)
+    customers = list(Customer.objects.order_by("pk"))
+    alike, split = (customers[0], customers[3]), (customers[1], customers[8])
+    before = load(reward=event_reward)
+    assert (len(before.log.reward), before.log.reward.sum()) == (9, 2_000)  # an a's and a b's order
+
+    merge_customers(*alike, at=NOW + timedelta(days=1), by=None)
+    plan = ArmPlan.objects.create(starts_on=DAY)
+    make_members(plan, Arm.HOLDOUT, [split[0]])
+    make_members(plan, Arm.OPTIMISED, [split[1]])
+    merge_customers(*split, at=NOW + timedelta(days=1), by=None)
+
+    after = load(reward=event_reward)
+    assert len(after.log.reward) == 7
+    assert sorted(after.log.reward.tolist())[-2:] == [2_000, 2_000]  # both of either record
+    assert len(load().log.reward) == 7
 
 
 def load(**fields):
