@@ -290,12 +290,12 @@ def _gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: dict[str, 
     outputs += _of_customer(channels)
     cursor.execute(
         f"INSERT INTO {SAID} SELECT c.id, r.line, {', '.join(outputs)} FROM {TAKES_AWAY} r "
-        f"JOIN ({_those_meant(TAKES_AWAY)}) t USING (line) JOIN segments_customer c "
+        f"JOIN ({those_meant(TAKES_AWAY)}) t USING (line) JOIN segments_customer c "
         "ON c.id = t.id AND c.erased_at IS NULL"
     )
 
 
-def _those_meant(rows: str) -> str:
+def those_meant(rows: str) -> str:
     """SQL of line and id of the customers whom rejected rows are about."""
     parts = [
         f"SELECT r.line, c.id FROM {rows} r JOIN segments_customer c USING (external_id)",
@@ -340,7 +340,7 @@ def _hold_misfits(cursor: CursorWrapper, plan: ImportPlan) -> None:
     held += _of_customer(channels)
     cursor.execute(
         f"INSERT INTO {SAID} SELECT DISTINCT {', '.join(held)} FROM {MISFITS} m "
-        f"JOIN ({_those_meant(MISFITS)}) t USING (line) JOIN segments_customer c "
+        f"JOIN ({those_meant(MISFITS)}) t USING (line) JOIN segments_customer c "
         "ON c.id = t.id AND c.erased_at IS NULL"
     )
 

@@ -28,9 +28,11 @@ from segments.imports.import_customers import (
     reject_case_twins,
 )
 from segments.imports.import_feedback import (
+    FEEDBACK_WORDS,
     act_on_gathered,
     forget_gathered,
     gather,
+    gather_rejected,
     reject_unclear,
     report_in,
     write_plainly,
@@ -64,6 +66,8 @@ CONTENT = ("customer", "kind", "occurred_at", "amount_cents", "properties")
 
 def event_fields(plan: ImportPlan) -> list[Field]:
     latest = plan.at + timedelta(hours=24)
+    kinds = plan.options.kinds if plan.options.order_states else FEEDBACK_WORDS
+    kinds = {**kinds, **plan.options.kinds}
     options, column = plan.options, plan.mapping.get("amount", "")
     amount = read.cents_of_amount()
     if column and column not in plan.cells:
@@ -89,7 +93,7 @@ def event_fields(plan: ImportPlan) -> list[Field]:
         Field(
             "kind",
             gettext_lazy("kind"),
-            read.kind(options.kinds, is_state=options.order_states),
+            read.kind(kinds, is_state=options.order_states),
             _kind_refusal(options),
             ("type", "event", "eventtype", "eventkind"),
             decides_row=True,
@@ -279,7 +283,7 @@ def prepare_events(cursor: CursorWrapper, plan: ImportPlan) -> None:
         cursor.execute(f"DROP TABLE {CHECKED}")
         cursor.execute(f"ALTER TABLE import_numbered RENAME TO {CHECKED}")
         cursor.execute(f"ANALYZE {CHECKED}")
-    write_plainly(cursor)  # after the ids: they are those of what the file says
+    write_plainly(cursor, plan)  # after the ids: they are those of what the file says
     make_partitions(cursor, "segments_event", "(occurred_at AT TIME ZONE 'UTC')::date")
 
 
@@ -340,6 +344,7 @@ def merge_events(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
         n_created = _create_events(cursor, plan, known if n_known else "false")
     if n_created != n_valid - n_known:
         raise RacedByOthers
+    gather_rejected(cursor, plan, event_fields(plan))
     act_on_gathered(cursor, plan)
     return ImportCounts(n_created, n_updated, n_known - n_updated, n_waiting)
 

@@ -6,24 +6,44 @@ A row that is known already changes nothing when it comes again, unless it repor
 by now: of another customer or channel, another kind, or a bounce that is lasting after all.
 """
 
+from collections.abc import Iterable
+
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from psycopg.sql import quote
 
-from segments.channels import ADDRESS_FIELDS, address_fields, outbound_channels
+from segments.channels import (
+    ADDRESS_FIELDS,
+    CALL,
+    EMAIL,
+    SMS,
+    address_fields,
+    outbound_channels,
+)
 from segments.customers.address_hash import address_hasher
 from segments.customers.derive_consents import derive_consents
+from segments.customers.settle_addresses import plain_key_sql, settle_rows
 from segments.customers.suppress_addresses import CHUNK, LIST_LOCK, mark_customers
 from segments.customers.with_address import is_address, unsettled_spellings
 from segments.events.feedback import FEEDBACK, MAX_SOFT_BOUNCES, SOFT_BOUNCES_COUNT_FOR
-from segments.imports.fields import yes_or_no
+from segments.imports.consent_cells import those_meant
+from segments.imports.fields import Field, words, yes_or_no
 from segments.imports.spec import ImportPlan
-from segments.imports.staging import CHECKED, count, reject
-from segments.models import EventKind, Suppression
+from segments.imports.staging import (
+    CHECKED,
+    REJECTED,
+    as_written,
+    count,
+    reject,
+    source_of,
+    value_of,
+)
+from segments.models import EventKind, Organisation, Suppression
 from segments.models.consent import ConsentSource
 from segments.models.customer import KEY_COLUMNS
 
+SAYING_NO, HELD = "import_saying_no", "import_held"  # temporary
 NEWS, LASTING, LISTED = "import_feedback", "import_lasting", "import_listed"  # temporary
 UNSETTLED = "unsettled phone"
 KINDS = ", ".join(quote(kind.value) for kind in FEEDBACK)
@@ -34,10 +54,44 @@ REASONS = {  # the first is used where both are reported for an address
 }
 
 
+# What providers call it in their files.
+FEEDBACK_WORDS = dict.fromkeys(
+    (
+        *("unsubscribed", "unsub", "unsubscription", "opt out", "optout", "opted out", "stop"),
+        *("list unsubscribe", "group unsubscribe", "abmeldung", "abgemeldet", "désinscription"),
+        *("désabonnement", "desinscription", "cancelación de suscripción", "descadastro"),
+        *("cancelamento de inscrição", "disiscrizione", "afmelding", "uitschrijving"),
+    ),
+    EventKind.UNSUBSCRIBE.value,
+) | dict.fromkeys(
+    (
+        *("spamreport", "spam report", "spam complaint", "spam", "complained", "abuse"),
+        *("abuse report", "abuse complaint", "marked as spam", "spambeschwerde"),
+    ),
+    EventKind.COMPLAINT.value,
+)
+CHANNEL_WORDS = {
+    **{name: quote(name) for name in outbound_channels()},
+    **{f"{name}s": quote(name) for name in outbound_channels()},
+    **dict.fromkeys(("e-mail", "newsletter"), quote(EMAIL)),
+    **dict.fromkeys(("text", "text message"), quote(SMS)),
+    **dict.fromkeys(("voice", "telephone"), quote(CALL)),
+}
+
+
+def _channel(row: str, plan: ImportPlan) -> str:
+    """SQL of the channel of a row's message; a row without it that names its customer by e-mail is
+    about e-mail."""
+    said = words(CHANNEL_WORDS).replace("{x}", f"btrim({row}.properties ->> 'channel')")
+    if "email" not in plan.used:
+        return said
+    silent = f"coalesce({row}.properties ->> 'channel', '') = '' AND {row}.email <> ''"
+    return f"CASE WHEN {silent} THEN {quote(EMAIL)} ELSE {said} END"
+
+
 def reject_unclear(cursor: CursorWrapper, plan: ImportPlan) -> None:
     """Refuse, of the checked rows, feedback that does not say what it is about."""
-    channels = ", ".join(map(quote, outbound_channels()))
-    has_channel = f"coalesce(v.properties ->> 'channel', '') IN ({channels})"
+    has_channel = f"({_channel('v', plan)}) IS NOT NULL"
     is_clear = f"({_hard('v')}) IS NOT NULL"
     words = {"channels": ", ".join(outbound_channels())}
     channel = quote(_("channel: specify the channel of the message (%(channels)s).") % words)
@@ -49,8 +103,15 @@ def reject_unclear(cursor: CursorWrapper, plan: ImportPlan) -> None:
     )
 
 
-def write_plainly(cursor: CursorWrapper) -> None:
-    """Of the checked bounces: `hard` as true or false, whichever word the file has for it."""
+def write_plainly(cursor: CursorWrapper, plan: ImportPlan) -> None:
+    """Of the checked feedback: the channel by its name and, of bounces, `hard` as true or false,
+    whichever words the file has for them."""
+    channel = _channel("v", plan)
+    cursor.execute(
+        f"UPDATE {CHECKED} v SET properties = v.properties || jsonb_build_object('channel', "
+        f"{channel}) WHERE v.kind IN ({KINDS}) "
+        f"AND v.properties ->> 'channel' IS DISTINCT FROM {channel}"
+    )
     cursor.execute(
         f"UPDATE {CHECKED} v SET properties = "
         f"jsonb_set(v.properties, '{{hard}}', to_jsonb(({_hard('v')})::boolean)) "
@@ -64,7 +125,7 @@ def _hard(row: str) -> str:
 
 def forget_gathered(cursor: CursorWrapper) -> None:
     """Begin with nothing, inside the transaction of the merge."""
-    cursor.execute(f"DROP TABLE IF EXISTS {NEWS}, {LASTING}, {LISTED}")
+    cursor.execute(f"DROP TABLE IF EXISTS {NEWS}, {LASTING}, {LISTED}, {HELD}")
     cursor.execute(
         f"CREATE TEMPORARY TABLE {NEWS} (customer_id bigint, kind text, channel text, "
         "hard boolean, occurred_at timestamptz) ON COMMIT DROP"
@@ -87,6 +148,87 @@ def gather(cursor: CursorWrapper, rows: str) -> None:
     cursor.execute(
         f"INSERT INTO {NEWS} SELECT n.customer_id, {report_in('n')}, n.occurred_at "
         f"FROM ({rows}) n WHERE n.kind IN ({KINDS})"
+    )
+
+
+def gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: Iterable[Field]) -> None:
+    """Keep, of rows that were rejected, who unsubscribed or complained: whatever else is wrong with
+    them, and also where several customers have the address.
+
+    Where the moment cannot be read, it is that of the file. A row that does not say the channel
+    holds them all.
+    """
+    by_name = {field.name: field for field in fields}
+
+    def read(name: str) -> str:
+        return value_of(by_name[name], plan) if name in plan.used else "NULL"
+
+    kind = f"coalesce({read('kind')}, {quote(plan.options.default_kind.lower())})"
+    cells = [f"nullif({read('customer')}, '') AS external_id", f"{kind} AS kind"]
+    for column, key in KEY_COLUMNS.items():
+        written = f"coalesce({read(column)}, '')"
+        cells += [f"{written} AS {column}", f"{plain_key_sql(column, written)} AS {key}"]
+    cell = as_written(plan.cells["channel"], plan) if "channel" in plan.extras else "NULL::text"
+    more = f"|| coalesce({read('properties')}, '{{}}')" if "properties" in plan.used else ""
+    cells.append(f"jsonb_build_object('channel', {cell}) {more} AS properties")
+    cells.append(f"{read('occurred_at')}::timestamptz AS occurred_at")
+    cursor.execute(f"DROP TABLE IF EXISTS {SAYING_NO}")
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {SAYING_NO} ON COMMIT DROP AS SELECT r.* FROM "
+        f"(SELECT DISTINCT s.line, {', '.join(cells)} FROM {source_of(plan)} s "
+        f"JOIN {REJECTED} j USING (line) WHERE s.problem IS NULL) r WHERE {SAYS_NO}"
+    )
+    if not count(cursor, f"SELECT count(*) FROM {SAYING_NO}"):
+        return
+    country = plan.options.country or Organisation.current().phone_country
+    for column, key in KEY_COLUMNS.items():
+        settle_rows(
+            cursor,
+            column,
+            f"SELECT line AS place, {column} AS written, %s::text AS country "
+            f"FROM {SAYING_NO} WHERE {key} IS NULL",
+            [country],
+            table=SAYING_NO,
+            key="line",
+        )
+    persons = (
+        f"SELECT DISTINCT c.id AS customer_id, r.kind, {_channel('r', plan)} AS channel, "
+        f"r.occurred_at FROM {SAYING_NO} r JOIN ({those_meant(SAYING_NO)}) t USING (line) "
+        "JOIN segments_customer c ON c.id = t.id AND c.erased_at IS NULL"
+    )
+    known = (
+        "EXISTS (SELECT FROM segments_consentstatement k WHERE k.customer_id = n.customer_id "
+        "AND k.channel = coalesce(n.channel, k.channel) AND k.kind = %(by)s "
+        "AND k.says_yes IS NOT DISTINCT FROM CASE WHEN n.channel IS NOT NULL THEN false END "
+        "AND k.source = %(source)s || ': ' || n.kind "
+        "AND (n.occurred_at IS NULL OR k.said_at = least(n.occurred_at, %(at)s)))"
+    )
+    facts = {"by": ConsentSource.FEEDBACK.value, "source": plan.source, "at": plan.at}
+    moment = "coalesce(n.occurred_at, %(made_at)s::timestamptz)"
+    facts |= {"made_at": plan.said_at, "channels": list(outbound_channels())}
+    cursor.execute(
+        f"INSERT INTO {NEWS} SELECT n.customer_id, n.kind, n.channel, false, {moment} "
+        f"FROM ({persons}) n WHERE n.channel IS NOT NULL AND NOT {known}",
+        facts,
+    )
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {HELD} ON COMMIT DROP AS SELECT n.customer_id, o.channel, "
+        f"least({moment}, %(at)s::timestamptz) AS said_at, n.kind FROM ({persons}) n "
+        f"CROSS JOIN unnest(%(channels)s::text[]) AS o (channel) "
+        f"WHERE n.channel IS NULL AND NOT {known}",
+        facts,
+    )
+    lock_customers(cursor, f"SELECT customer_id FROM {HELD} UNION SELECT customer_id FROM {NEWS}")
+    cursor.execute(
+        "INSERT INTO segments_consentstatement (customer_id, channel, says_yes, said_at, "
+        "recorded_at, kind, source, by_customer, brings_back, proof) "
+        "SELECT DISTINCT customer_id, channel, NULL::boolean, said_at, %(at)s::timestamptz, "
+        "%(by)s::smallint, %(source)s || ': ' || kind, false, false, '{}'::jsonb "
+        f"FROM {HELD}",
+        facts,
+    )
+    derive_consents(
+        f"SELECT DISTINCT customer_id, channel, NULL::bigint AS topic FROM {HELD}", at=plan.at
     )
 
 

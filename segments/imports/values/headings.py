@@ -47,7 +47,7 @@ OPT_OUT_WORDS = (
     *("Disiscrizione {}", "Descadastro {}", "Afgemeld {}", "{}-sperre", "{} gesperrt"),
 )
 SPOKEN_OF = {
-    "email": ("email", "e-mail", "newsletter", "mail", "mailing", "correo", "courriel"),
+    "email": ("email", "e-mail", "newsletter", "correo", "courriel"),
     "sms": ("sms", "text message"),
     "push": ("push", "push notification"),
     "call": ("call", "phone", "telefon", "téléphone", "teléfono", "telefone"),

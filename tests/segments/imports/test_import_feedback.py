@@ -12,6 +12,7 @@ from segments.customers.suppress_addresses import find_suppression, lift_suppres
 from segments.events.store_events import NewEvent, store_events
 from segments.imports.preview_file import preview_file
 from segments.models import ConsentStatement, Customer, Event, Suppression
+from segments.models.consent import ConsentSource
 from tests.factories import NOW, make_customer
 from tests.segments.importing import counts, import_text, rejected
 
@@ -172,7 +173,8 @@ def test_a_channel_may_stand_in_the_properties_and_a_kind_be_that_of_all_rows(tm
     job = import_events(tmp_path, text, default_kind="Unsubscribe")
 
     assert list(rejected(job)) == [3]
-    assert state(anna)[0] == ["email"]
+    assert state(anna)[0] == []  # sms by the first row; the second may have meant any other
+    assert "email" in anna.consents_unclear
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -229,3 +231,37 @@ def test_a_file_does_what_reports_one_by_one_do(tmp_path, seed):
     assert counts(job) == (100, 100, 0, 0, 0)
     assert found() == expected
     assert ConsentStatement.objects.count() == n_statements
+
+
+KNOWN = (
+    "customer_id,email,phone,consent_email,consent_sms\nA1,a@example.com,+4915110000001,yes,yes\n"
+)
+SHARING = "B1,b@example.com,,yes,yes\nB2,B@example.com,,yes,yes\n"
+EVENTS = "email,customer_id,kind,date,channel,amount\n"
+SAYING_NO = {  # a row, who loses e-mail, and whether that is only held
+    "no such day": (",A1,unsubscribe,31.02.2026,email,", ["A1"], False),
+    "no amount": ("A@Example.com,,unsubscribe,2026-02-01,email,abc", ["A1"], False),
+    "in the future": (",A1,complaint,2027-02-01,email,", ["A1"], False),
+    "a shared mailbox": ("b@example.com,,unsubscribe,2026-02-01,email,", ["B1", "B2"], False),
+    "no channel, by e-mail": ("a@example.com,,unsubscribe,2026-02-01,,", ["A1"], False),
+    "no channel at all": (",A1,unsubscribe,2026-02-01,,", ["A1"], True),
+    "a channel in other letters": (",A1,unsubscribe,2026-02-01,E-Mail,", ["A1"], False),
+    "an id in other letters": (",a1,Unsubscribe,yesterday,EMAIL,", ["A1"], False),
+    "as a provider calls it": ("a@example.com,,Unsubscribed,2026-02-01,,", ["A1"], False),
+    "a complaint as a provider calls it": ("a@example.com,,spamreport,2026-02-01,,", ["A1"], False),
+    "another kind of event": (",A1,click,31.02.2026,email,", [], False),
+}
+
+
+@pytest.mark.parametrize("case", SAYING_NO)
+def test_who_unsubscribes_is_heard_whatever_else_is_wrong_with_the_row(tmp_path, case):
+    row, changed, is_held = SAYING_NO[case]
+    import_text(tmp_path, KNOWN + SHARING, at=NOW - timedelta(days=40))
+    for _again in range(2):
+        import_events(tmp_path, EVENTS + row + "\n")
+        for customer in Customer.objects.exclude(external_id="anna"):
+            is_open = "email" in customer.consents
+            assert is_open is (customer.external_id not in changed)
+            assert ("email" in customer.consents_unclear) is (is_held and not is_open)
+    said = ConsentStatement.objects.filter(kind=ConsentSource.FEEDBACK, channel="email")
+    assert said.count() == len(changed)  # the same file again says nothing new
