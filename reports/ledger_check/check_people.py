@@ -9,10 +9,11 @@ normal form, and as the row says that it is compared.
 import hmac
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 
@@ -53,18 +54,30 @@ SELECT DISTINCT as_of, plan_id FROM journeys_decisionrun WHERE plan_id IS NOT NU
 LISTED = """
 SELECT channel, address_hash, since FROM segments_suppression WHERE address_hash = ANY(%s)
 """
-# Statements about channels, and what files said: a bit for each customer of a block.
+# Statements about channels, and what files said: a bit for each customer of a block. Of a message's
+# customer, and of the records that were merged into theirs at the moment at which it left.
 SAID = """
-SELECT s.channel, s.says_yes, s.by_customer, s.brings_back, s.said_at, s.recorded_at
-FROM segments_consentstatement s WHERE s.customer_id = c.id AND s.topic IS NULL
-UNION ALL
-SELECT f.channel, f.says_yes, false, false, f.said_at, f.recorded_at
-FROM segments_fileconsents f
-WHERE f.block = c.id >> 12 AND get_bit(f.customers, (c.id & 4095)::int) = 1
+SELECT said.* FROM (
+    SELECT c.id AS record
+    UNION ALL
+    SELECT m.alias_id FROM segments_customermerge m
+    WHERE m.kept_id = c.id AND m.merged_at <= c.at AND (m.undone_at IS NULL OR m.undone_at > c.at)
+) person
+CROSS JOIN LATERAL (
+    SELECT s.channel, s.says_yes, s.by_customer, s.brings_back, s.said_at, s.recorded_at
+    FROM segments_consentstatement s WHERE s.customer_id = person.record AND s.topic IS NULL
+    UNION ALL
+    SELECT f.channel, f.says_yes, false, false, f.said_at, f.recorded_at
+    FROM segments_fileconsents f
+    WHERE f.block = person.record >> 12
+      AND get_bit(f.customers, (person.record & 4095)::int) = 1
+) said
 """
 STATEMENTS = f"""
-SELECT c.id AS customer_id, said.* FROM unnest(%s::bigint[]) AS c (id)
-CROSS JOIN LATERAL ({SAID}) said ORDER BY said.recorded_at
+SELECT c.message, said.*
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[])
+    AS c (message, id, channel, at)
+CROSS JOIN LATERAL ({SAID}) said WHERE said.channel = c.channel ORDER BY said.recorded_at
 """
 # Messages for which consent plainly held, by _is_allowed.
 ALLOWED = f"""
@@ -141,22 +154,15 @@ def _outbound(evidence: Evidence) -> Iterable[Contact]:
 def _check_consents(evidence: Evidence, findings: Findings) -> None:
     """Most were plainly given: the database says so. Of the others all that was said is read."""
     contacts = list(_outbound(evidence))
-    columns = (
-        [contact.id for contact in contacts],
-        [contact.customer for contact in contacts],
-        [contact.channel for contact in contacts],
-        [_at(contact) for contact in contacts],
-    )
-    allowed = {row["message"] for row in rows(ALLOWED, *columns)}
-    others = [contact for contact in contacts if contact.id not in allowed]
-    statements = _statements({contact.customer for contact in others})
+    allowed = {row["message"] for row in rows(ALLOWED, *_columns(contacts))}
+    statements = _statements([contact for contact in contacts if contact.id not in allowed])
     now = _consents_now(evidence)
     for contact in contacts:
         at, text = _at(contact), _text(evidence, contact)
         if contact.id in allowed:
             findings.check(CONSENT, True, at, text)
             continue
-        said = statements.get((contact.customer, contact.channel), [])
+        said = statements.get(contact.id, [])
         if not said:  # nobody ever spoke of the channel: what was there holds
             findings.check(CONSENT, contact.channel in now.get(contact.customer, []), at, text)
         elif said[0]["recorded_at"] > at and said[0]["says_yes"] is False:
@@ -165,11 +171,20 @@ def _check_consents(evidence: Evidence, findings: Findings) -> None:
             findings.check(CONSENT, _may_be_allowed(evidence, said, at), at, text)
 
 
-def _statements(customers: Collection[int]) -> dict[tuple[int, str], list[Row]]:
-    """By customer and channel: what was said about consent, in the order in which we learned it."""
-    statements: dict[tuple[int, str], list[Row]] = defaultdict(list)
-    for row in rows(STATEMENTS, list(customers)):
-        statements[row["customer_id"], row["channel"]].append(row)
+def _columns(contacts: Sequence[Contact]) -> list[list[Any]]:
+    return [
+        [contact.id for contact in contacts],
+        [contact.customer for contact in contacts],
+        [contact.channel for contact in contacts],
+        [_at(contact) for contact in contacts],
+    ]
+
+
+def _statements(contacts: Sequence[Contact]) -> dict[int, list[Row]]:
+    """By message: what was said about its channel, in the order in which we learned it."""
+    statements: dict[int, list[Row]] = defaultdict(list)
+    for row in rows(STATEMENTS, *_columns(contacts)):
+        statements[row["message"]].append(row)
     return statements
 
 

@@ -13,9 +13,12 @@ from journeys.delivery.deliver_messages import deliver_messages
 from journeys.explain.map_limits import limits_of
 from journeys.explain.replay_run import replay_live, replay_run
 from journeys.merges.merge_customers import merge_customers, undo_merge
-from journeys.models import Contact, Decision, DecisionRun, LiveDecision
+from journeys.models import Contact, Decision, DecisionRun, Delivery, LiveDecision
 from reports.ledger_check.check_ledger import check_ledger
-from reports.ledger_check.rule_names import GLOBAL_CONTROL
+from reports.ledger_check.rule_names import CONSENT, GLOBAL_CONTROL
+from segments.customers.record_consents import record_consents
+from segments.models import CustomerMerge
+from segments.models.consent import ConsentSource
 from tests.factories import DAY, make_action, make_campaign, make_customer
 from tests.journeys.engine import decide_day, make_customers, make_plan
 
@@ -119,6 +122,29 @@ def test_the_ledger_check_goes_by_the_group_of_the_day():
     assert found() == 1
     ArmMembership.objects.update(arm=Arm.OPTIMISED)
     ArmChange.objects.update(arm=Arm.HOLDOUT, since=on(1))
+    assert found() == 1
+
+
+def test_the_ledger_check_hears_what_was_said_under_either_number():
+    make_plan()
+    kept, alias, other = (make_customer(registered_on=on(-9), consents=[]) for _ in range(3))
+    make_action(make_campaign(rank=1, control_share=0, repeat_after_days=1))
+    said = {"kind": ConsentSource.API, "source": "crm"}
+    for customer, yes, day in ((kept, False, -5), (alias, True, -4), (other, True, -4)):
+        record_consents(customer, {"email": yes}, said_at=at(day), at=at(day), **said)
+    merge = merge_customers(kept, alias, at=at(-1), by=None)
+    decide_day()
+    deliver_messages(now=at(0, 13), owner="test")
+
+    def found() -> int:
+        findings = check_ledger(since=at(-1), now=at(3))
+        return sum(f.n_violated for f in findings if f.rule == CONSENT)
+
+    assert Delivery.objects.filter(status="sent").count() == 2
+    assert found() == 0
+    undo_merge(merge, at=at(2), by=None)
+    assert found() == 0  # it held when the message left
+    CustomerMerge.objects.update(undone_at=at(0, 1))
     assert found() == 1
 
 
