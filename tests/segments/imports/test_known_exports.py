@@ -135,7 +135,9 @@ def test_shopify_orders(imported):
         ("S2", "#2", "order", 1_500),
         ("S3", "#3", "order_pending", 3_000),
     ]
-    assert Event.objects.first().occurred_at == datetime(2026, 5, 1, 7, 59, tzinfo=UTC)
+    assert Event.objects.earliest("occurred_at").occurred_at == datetime(
+        2026, 5, 1, 7, 59, tzinfo=UTC
+    )
     assert set(Event.objects.values_list("source", flat=True)) == {"shopify"}
 
 
@@ -562,7 +564,9 @@ def test_stripe_payments(imported):
     )
     assert (figures["n_rejected"], figures["n_left_out"]) == (0, 2)  # test mode; not captured
     assert events() == [("K1", "ch_1", "order", 100_000), ("K1", "ch_2", "order", 0)]
-    assert Event.objects.first().occurred_at == datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
+    assert Event.objects.earliest("occurred_at").occurred_at == datetime(
+        2026, 1, 5, 23, 30, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(
