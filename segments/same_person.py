@@ -18,6 +18,13 @@ IN_FORCE = "m.undone_mark IS NULL"  # of a merge m, at present
 IN_FORCE_AT = "m.mark < {watermark} AND (m.undone_mark IS NULL OR m.undone_mark >= {watermark})"
 ALIASES = f"SELECT m.alias_id FROM segments_customermerge m WHERE {IN_FORCE}"
 
+# Records of persons who have several, and the number of the kept one; a kept one several times.
+MEMBERSHIPS = f"""
+SELECT m.alias_id AS id, m.kept_id FROM segments_customermerge m WHERE {IN_FORCE}
+UNION ALL
+SELECT m.kept_id, m.kept_id FROM segments_customermerge m WHERE {IN_FORCE}
+"""
+
 # All numbers of the person whom a customer is, themselves first, as int8[]. For `= ANY(...)`, which
 # uses an index; two looks into an index that is empty where nobody was merged.
 SAME_PERSON = f"""
@@ -58,10 +65,10 @@ CROSS JOIN LATERAL (
 GROUP BY c.customer_id
 """
 
-# Who is suppressed under another of their numbers: kept ones with such an alias.
+# Records of persons of whom another record is suppressed.
 SUPPRESSED_AS_ANOTHER = f"""
-SELECT m.kept_id FROM segments_customermerge m JOIN segments_customer other ON other.id = m.alias_id
-WHERE {IN_FORCE} AND other.suppressed
+SELECT r.id FROM ({MEMBERSHIPS}) r JOIN ({MEMBERSHIPS}) another ON another.kept_id = r.kept_id
+JOIN segments_customer other ON other.id = another.id WHERE other.suppressed
 """
 
 
@@ -158,6 +165,13 @@ def kept_numbers(customer_ids: Iterable[int]) -> dict[int, int]:
     """By number of those who are merged into another record: that one's."""
     merges = CustomerMerge.objects.filter(undone_mark=None, alias__in=set(customer_ids))
     return dict(merges.values_list("alias_id", "kept_id"))
+
+
+def persons_of(customer_ids: Iterable[int]) -> list[int]:
+    """The kept numbers of persons, each once, in order."""
+    ids = set(customer_ids)
+    kept = kept_numbers(ids)
+    return sorted({kept.get(pk, pk) for pk in ids})
 
 
 def same_person(customer_id: int) -> list[int]:

@@ -39,7 +39,7 @@ class Subject:
 def all_customers() -> int:
     """How many are known today: those that any rule in force concerns."""
     state = newest_state()
-    return state.n_customers if state else Customer.objects.count()
+    return state.n_customers if state else Customer.objects.persons().count()
 
 
 def count_rule(rule: object) -> int:

@@ -10,6 +10,7 @@ from django.db import transaction
 from campaigns.models import Tag
 from segments.channel_labels import channel_label
 from segments.channels import address_field, outbound_channels
+from segments.customers.lock_persons import lock_person
 from segments.customers.record_consents import record_consents
 from segments.customers.withdraw_consent import withdraw_consent
 from segments.models import Customer, EventKind
@@ -57,7 +58,7 @@ def save_preferences(
 
     channels, topics : those that are wanted; what the page did not offer stays as it is.
     """
-    locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+    locked = lock_person(customer.pk)
     offered = offered_channels(locked)
     for choice in offered:
         if choice.channel not in channels:

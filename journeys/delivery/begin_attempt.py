@@ -47,7 +47,7 @@ COMPARED = f"(CASE %(address_field)s::text {COLUMN_OF_KEY} END)"
 KEPT_REFUSES = f"""EXISTS (
     SELECT FROM segments_customermerge m JOIN segments_customer kept ON kept.id = m.kept_id
     WHERE m.alias_id = c.id AND {IN_FORCE} AND (
-        kept.suppressed OR d.channel <> ALL (kept.consents)
+        d.channel <> ALL (kept.consents)
         OR kept.topics_declined && ARRAY(
             SELECT t.tag_id FROM campaigns_campaign_tags t WHERE t.campaign_id = k.id)))"""
 

@@ -16,6 +16,7 @@ from journeys.delivery.settle_delivery import settle_by_report
 from journeys.models import Delivery
 from optiengine.lib.partitions import ensure_partitions
 from segments.channels import EMAIL
+from segments.customers.lock_persons import lock_few
 from segments.customers.with_address import customers_with, is_address
 from segments.errors import AddressRefused
 from segments.events.feedback import FEEDBACK, act_on_feedback
@@ -79,8 +80,8 @@ def _customers(report: Report, delivery: Delivery | None) -> list[Customer]:
             ids = customers_with(EMAIL, report.recipient)
         except AddressRefused:
             ids = []
-    rows = Customer.objects.filter(pk__in=ids, erased_at=None).order_by("pk")
-    return list(rows.select_for_update(no_key=True))
+    lock_few(ids)
+    return list(Customer.objects.filter(pk__in=ids, erased_at=None).order_by("pk"))
 
 
 def _new_event(

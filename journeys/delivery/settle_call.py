@@ -8,8 +8,9 @@ from journeys.errors import CallSettled
 from journeys.models import Call, CallResult
 from optiengine.lib.partitions import ensure_partitions
 from segments.channels import CALL
+from segments.customers.lock_persons import lock_person
 from segments.customers.record_consents import record_consents
-from segments.models import Customer, Event
+from segments.models import Event
 from segments.models.consent import ConsentSource
 
 SOURCE = "call list"
@@ -45,7 +46,7 @@ def settle_call(call_id: int, outcome: str, *, by: str, at: datetime) -> Call:
         },
     )
     if outcome == CallResult.REFUSED:
-        customer = Customer.objects.select_for_update().get(pk=call.customer_id)
+        customer = lock_person(call.customer_id)
         kind = ConsentSource.CALL_LIST
         record_consents(customer, {CALL: False}, kind=kind, source=SOURCE, said_at=at, at=at)
     return call

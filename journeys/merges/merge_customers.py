@@ -19,7 +19,9 @@ from journeys.maps.wake_travellers import wake_travellers
 from journeys.models import EvidenceCut
 from optiengine.lib.days import day_of
 from segments.customers.derive_consents import derive_customer
+from segments.customers.lock_persons import lock_few
 from segments.customers.read_statements import statements_of
+from segments.customers.share_withdrawals import share_withdrawals
 from segments.customers.shared_addresses import READING, recount_addresses_of
 from segments.customers.suppress_addresses import mark_customer
 from segments.errors import MergeRefused
@@ -41,7 +43,7 @@ def merge_customers(kept: Customer, alias: Customer, *, at: datetime, by: Maker)
     evidence. Raises MergeRefused.
     """
     with _nobody_decides(kept.pk, alias.pk) as mark:
-        kept, alias = _locked(kept.pk), _locked(alias.pk)
+        kept, alias = _locked(kept, alias)
         _expect_mergeable(kept, alias)
         merge = CustomerMerge.objects.create(
             alias=alias, kept=kept, mark=mark, merged_at=at, merged_by=by
@@ -71,7 +73,7 @@ def undo_merge(merge: CustomerMerge, *, at: datetime, by: Maker) -> CustomerMerg
             raise MergeRefused(
                 _("A merge can be undone for %d days. This one is older.") % UNDO_PERIOD.days
             )
-        kept, alias = _locked(merge.kept_id), _locked(merge.alias_id)
+        kept, alias = _locked(merge.kept, merge.alias)
         if kept.erased_at is not None or alias.erased_at is not None:
             raise MergeRefused(_("This person was erased, so the merge cannot be undone."))
         note_same_person(same_person(kept.pk), on=_day(at))
@@ -81,6 +83,7 @@ def undo_merge(merge: CustomerMerge, *, at: datetime, by: Maker) -> CustomerMerg
         _separate_arms(merge, at=at)
         _settle_consents(kept, alias, at=at)
         recount_addresses_of([kept.pk, alias.pk], at=at)
+        share_withdrawals("c.id = ANY(%s)", [[kept.pk, alias.pk]], at=at)
     return merge
 
 
@@ -97,8 +100,10 @@ def _nobody_decides(*customer_ids: int) -> Iterator[int]:
     yield next_contact_id()
 
 
-def _locked(pk: int) -> Customer:
-    return Customer.objects.select_for_update(no_key=True).get(pk=pk)
+def _locked(kept: Customer, alias: Customer) -> tuple[Customer, Customer]:
+    """As they are now, with all their other records locked as well."""
+    lock_few([kept.pk, alias.pk])
+    return Customer.objects.get(pk=kept.pk), Customer.objects.get(pk=alias.pk)
 
 
 def _expect_mergeable(kept: Customer, alias: Customer) -> None:
@@ -154,14 +159,15 @@ def _save(customer: Customer, names: list[str], *, at: datetime) -> None:
 
 
 def _settle_consents(kept: Customer, alias: Customer, *, at: datetime) -> None:
-    """What holds for the kept record, by what was said under all numbers that are its own now.
+    """What holds for the records, by what was said under all numbers of the person each now is.
 
-    Whatever was said of under either number is looked at again.
+    Whatever was said of under any of the numbers is looked at again.
     """
     said = {statement.subject for row in (kept, alias) for statement in statements_of(row)}
     channels = [channel for channel, _topic in said if channel]
     topics = [topic for _channel, topic in said if topic is not None]
-    derive_customer(kept, channels, topics, at=at)
+    for row in (kept, alias):
+        derive_customer(row, channels, topics, at=at)
 
 
 def _settle_arms(merge: CustomerMerge, *, at: datetime) -> None:

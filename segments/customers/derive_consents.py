@@ -1,8 +1,9 @@
 """The one place that writes what customers allow: derived from all statements, for many at once.
 
 It does in SQL what numerics.what_holds says of one channel or topic; a property test holds the two
-together. Code that stores statements first locks the customers' rows, and derives in the same
-transaction, so that of two who write at once the second sees what the first said.
+together. Code that stores statements first locks the customers' rows (lock_persons), and derives in
+the same transaction, so that of two who write at once the second sees what the first said. What was
+said under one of a person's numbers holds for all their records alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from django.db import connection
 from segments.channels import CHANNELS
 from segments.models import Customer
 from segments.models.consent import SET_BITS
-from segments.same_person import IN_FORCE, is_anybody_merged
+from segments.same_person import IN_FORCE, MEMBERSHIPS, is_anybody_merged
 
 # What was said of a record's channel or topic. Of what files said only the newest yes, no and
 # unreadable cell count, each found by the index.
@@ -40,11 +41,9 @@ UNION ALL
  ORDER BY f.said_at DESC LIMIT 1)
 """
 SAID_OF_RECORD = SAID.format(record="k.customer_id")
-# Of a kept record, also what was said under the numbers that are merged into it.
 SAID_OF_PERSON = f"""
-SELECT said.* FROM unnest(ARRAY[k.customer_id] || ARRAY(
-    SELECT m.alias_id FROM segments_customermerge m WHERE m.kept_id = k.customer_id AND {IN_FORCE}
-)) AS r (id) CROSS JOIN LATERAL ({SAID.format(record="r.id")}) said
+SELECT said.* FROM unnest(k.records) AS r (id)
+CROSS JOIN LATERAL ({SAID.format(record="r.id")}) said
 """
 # Of keys k (customer_id, channel, topic): what holds, NULL where nothing was ever said.
 HOLDS = """
@@ -63,19 +62,17 @@ FROM ({keys}) k CROSS JOIN LATERAL (
     FROM ({said}) said
 ) m
 """
-# What concerns a merged record concerns the kept one as well.
+# What concerns one record concerns all of the person. records: their numbers.
 KEYS_OF_PERSONS = f"""
-SELECT customer_id, channel, topic FROM ({{keys}}) k
-UNION
-SELECT m.kept_id, k.channel, k.topic
-FROM ({{keys}}) k JOIN segments_customermerge m ON m.alias_id = k.customer_id AND {IN_FORCE}
-"""
-LOCK_KEPT = f"""
-SELECT count(*) FROM (
-    SELECT FROM segments_customer c WHERE c.id IN (
-        SELECT m.kept_id FROM segments_customermerge m
-        WHERE {IN_FORCE} AND m.alias_id IN (SELECT k.customer_id FROM ({{keys}}) k))
-    ORDER BY c.id FOR NO KEY UPDATE) locked
+SELECT k.customer_id, k.channel, k.topic, ARRAY[k.customer_id] AS records
+FROM ({{keys}}) k WHERE NOT EXISTS (SELECT FROM ({MEMBERSHIPS}) r WHERE r.id = k.customer_id)
+UNION ALL
+SELECT DISTINCT record.id, k.channel, k.topic, person.records
+FROM ({{keys}}) k JOIN ({MEMBERSHIPS}) r ON r.id = k.customer_id
+CROSS JOIN LATERAL (
+    SELECT r.kept_id || array_agg(m.alias_id ORDER BY m.alias_id) AS records
+    FROM segments_customermerge m WHERE m.kept_id = r.kept_id AND {IN_FORCE}
+) person CROSS JOIN LATERAL unnest(person.records) AS record (id)
 """
 
 # Channels and topics that nobody asks about stay as they are.
@@ -119,13 +116,11 @@ def derive_consents(keys: str, params: Mapping[str, Any] | None = None, *, at: d
     """Set what customers allow by what was said; returns how many of them changed.
 
     keys : SQL whose columns are customer_id, channel ('' for a topic) and topic (NULL for a
-    channel), each key once; of customers whose rows this transaction has locked. Records that are
-    merged into others are locked before those: whoever holds a kept one waits for no other.
+    channel), each key once; of customers whose rows this transaction has locked by lock_persons.
     """
     params, said = {**(params or {})}, SAID_OF_RECORD
     with connection.cursor() as cursor:
         if is_anybody_merged():
-            cursor.execute(LOCK_KEPT.format(keys=keys), params)
             keys, said = KEYS_OF_PERSONS.format(keys=keys), SAID_OF_PERSON
         query = DERIVE.format(holds=HOLDS.format(keys=keys, said=said))
         cursor.execute(query, {**params, "channels": list(CHANNELS), "at": at})

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from optiengine.lib.hooks import Hook
 from segments.channels import address_fields
+from segments.customers.lock_persons import lock_person
 from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import suppress_addresses
 from segments.customers.with_address import is_address
@@ -33,8 +34,9 @@ def erase_customer(customer: Customer, *, source: str, at: datetime) -> bool:
     source : who requested it, kept with the proof of consents. What waits in the outbox is stopped
     by its last check. Withheld is what others may not read either: the addresses' hashes.
     """
+    lock_person(customer.pk)
     records = Customer.objects.filter(pk__in=same_person(customer.pk)).order_by("pk")
-    n_erased = sum(_erase_record(row, source, at) for row in records.select_for_update(no_key=True))
+    n_erased = sum([_erase_record(row, source, at) for row in records])
     return n_erased > 0
 
 

@@ -13,7 +13,7 @@ from segments.channels import CHANNELS
 from segments.customers.numerics.what_holds import Holding, Said, what_holds
 from segments.models import ConsentStatement, Customer
 from segments.models.consent import SET_BITS, ConsentSource
-from segments.same_person import merged_into
+from segments.same_person import same_person
 
 # Titles of topics by id: a later app has them.
 TOPIC_TITLES: Hook[Callable[[Collection[int]], dict[int, str]]] = Hook()
@@ -53,8 +53,8 @@ class Statement:
 
 
 def statements_of(customer: Customer) -> list[Statement]:
-    """The newest by the time it was said first; also of records that are merged into this one."""
-    records = [customer.pk, *merged_into(customer.pk)]
+    """The newest by the time it was said first; under all numbers of the person."""
+    records = same_person(customer.pk)
     statements = [
         Statement(
             each.channel,

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from segments.channels import CHANNELS
 from segments.customers.derive_consents import derive_customer
+from segments.customers.lock_persons import lock_person
 from segments.customers.numerics.what_holds import brings_back, is_proof
 from segments.customers.share_withdrawals import share_withdrawals
 from segments.models import ConsentStatement, Customer
@@ -59,7 +60,7 @@ def record_consents(
         raise ValueError(f"not a channel: {', '.join(sorted(unknown))}")
     topics, proof = topics or {}, dict(proof or {})
     in_person = kind in IN_PERSON if by_customer is None else by_customer
-    Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+    lock_person(customer.pk)
     said: list[tuple[str, int | None, bool]] = [
         *((channel, None, says_yes) for channel, says_yes in channels.items()),
         *(("", topic, says_yes) for topic, says_yes in topics.items()),

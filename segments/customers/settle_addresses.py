@@ -12,6 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg.sql import quote
 
 from segments.addresses import KEYS, MAX_PLAIN, N_PREFIX, plain_lengths
+from segments.customers.lock_persons import lock_persons
 from segments.customers.suppress_addresses import mark_customers
 from segments.models import Organisation
 from segments.models.customer import KEY_COLUMNS
@@ -87,11 +88,7 @@ def settle_customers(where: str, params: Sequence[Any], *, at: datetime) -> int:
     country = Organisation.current().phone_country
     n_changed = 0
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM segments_customer c "
-            f"WHERE {where} ORDER BY c.id FOR NO KEY UPDATE) locked",
-            params,
-        )
+        lock_persons(f"SELECT c.id FROM segments_customer c WHERE {where}", params)
         for column, name in KEY_COLUMNS.items():
             plain = plain_key_sql(column, f"c.{column}")
             cursor.execute(

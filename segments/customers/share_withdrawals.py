@@ -2,7 +2,8 @@
 
 Each customer who shares the address of a withdrawal gets a statement of their own, with the
 time of the first one, so that what holds is derived as ever. A consent that is given later by one
-of them counts for that one only.
+of them counts for that one only. Of records that are one person each gets its own, by its own
+address, so that nothing is lost when they are separated.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from django.db import connection, transaction
 
 from segments.channels import address_fields
 from segments.customers.derive_consents import derive_consents
+from segments.customers.lock_persons import lock_persons
 from segments.customers.shared_addresses import MEMBERS, OF_THEM
 from segments.models.consent import ConsentSource
 
@@ -55,10 +57,7 @@ def share_withdrawals(those: str, params: Sequence[Any], *, at: datetime) -> int
         cursor.execute(statement, [*params, *params, list(channels), list(fields)])
         if not cursor.rowcount:
             return 0
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM segments_customer c WHERE c.id IN "
-            "(SELECT customer_id FROM shared_withdrawals) ORDER BY c.id FOR NO KEY UPDATE) locked"
-        )
+        lock_persons("SELECT customer_id FROM shared_withdrawals")
         cursor.execute(
             "INSERT INTO segments_consentstatement (customer_id, channel, topic, says_yes, "
             "said_at, recorded_at, kind, source, by_customer, brings_back, proof) "

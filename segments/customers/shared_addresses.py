@@ -4,6 +4,9 @@ A worker that counts and makes contacts holds the lock of each address that its 
 with others, so of two workers the second sees what the first sent there. The list of these
 addresses changes only while nobody decides: deciding takes the lock READING in shared mode,
 changing the list takes it in exclusive mode.
+
+Records of one person share nothing with each other. The address of a merged record is one of the
+person's: whoever else has it shares it with the kept one.
 """
 
 from collections.abc import Sequence
@@ -15,23 +18,21 @@ from django.db import connection, transaction
 
 from segments.models.customer import KEY_COLUMNS, Customer
 from segments.models.shared_address import MOST_SHARING
-from segments.same_person import ALIASES
+from segments.same_person import MEMBERSHIPS, is_anybody_merged, person_of
 
 READING = "hashtext('shared addresses')"
 ADDRESS_SPACE = 0x0D  # first key of the advisory locks of addresses
 
-# Records that are merged into others are no customers of their own.
 COUNTED = {
-    column: f"SELECT '{column}' AS address_field, {key} AS key, count(*) AS n "
-    f"FROM segments_customer WHERE {key} <> '' AND erased_at IS NULL AND id NOT IN ({ALIASES}) "
-    f"AND {{those}} GROUP BY {key} HAVING count(*) > 1"
+    column: f"SELECT '{column}' AS address_field, c.{key} AS key, {{n}} AS n "
+    f"FROM segments_customer c {{join}} WHERE c.{key} <> '' AND c.erased_at IS NULL "
+    f"AND {{those}} GROUP BY c.{key} HAVING {{n}} > 1"
     for column, key in KEY_COLUMNS.items()
 }
 MEMBERS = " UNION ALL ".join(
     f"SELECT s.id, s.address_field, c.id AS customer_id FROM segments_sharedaddress s "
     f"JOIN segments_customer c ON c.{key} = s.key AND c.{key} <> '' "
-    f"WHERE s.address_field = '{column}' AND NOT s.is_placeholder AND c.erased_at IS NULL "
-    f"AND c.id NOT IN ({ALIASES})"
+    f"WHERE s.address_field = '{column}' AND NOT s.is_placeholder AND c.erased_at IS NULL"
     for column, key in KEY_COLUMNS.items()
 )
 OF_THEM = " UNION ".join(
@@ -40,11 +41,20 @@ OF_THEM = " UNION ".join(
     f"WHERE s.address_field = '{column}' AND NOT s.is_placeholder AND {{those}}"
     for column, key in KEY_COLUMNS.items()
 )
+# The same by the other records of the persons.
+OF_OTHER_RECORDS = " UNION ".join(
+    f"SELECT s.id FROM segments_customer c JOIN ({MEMBERSHIPS}) mine ON mine.id = c.id "
+    f"JOIN ({MEMBERSHIPS}) other ON other.kept_id = mine.kept_id "
+    f"JOIN segments_customer r ON r.id = other.id AND r.{key} <> '' "
+    f"JOIN segments_sharedaddress s ON s.key = r.{key} AND s.address_field = '{column}' "
+    "WHERE NOT s.is_placeholder AND {those}"
+    for column, key in KEY_COLUMNS.items()
+)
 
 
 @dataclass(frozen=True)
 class SharedBy:
-    """The customers who share an address, in order of id."""
+    """The customers who share an address, in order of id; of one person, the kept number."""
 
     address_field: str
     customer_ids: tuple[int, ...]
@@ -70,8 +80,14 @@ def recount_addresses_of(customer_ids: Sequence[int], *, at: datetime) -> None:
 def _refresh(at: datetime, keys: Sequence[str] | None = None) -> int:
     """keys : compared addresses; None: all of them."""
     params = {"keys": keys}
+    person = person_of("c.id")
+    n = f"count(DISTINCT {person.id})" if person.join else "count(*)"
     counted = " UNION ALL ".join(
-        COUNTED[column].format(those="true" if keys is None else f"{key} = ANY(%(keys)s)")
+        COUNTED[column].format(
+            n=n,
+            join=person.join,
+            those="true" if keys is None else f"c.{key} = ANY(%(keys)s)",
+        )
         for column, key in KEY_COLUMNS.items()
     )
     with connection.cursor() as cursor:
@@ -104,7 +120,9 @@ def lock_shared_addresses(those: str, params: Sequence[Any]) -> list[SharedBy]:
     """
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_advisory_xact_lock_shared({READING})")
-        cursor.execute(f"SELECT id FROM ({OF_THEM.format(those=those)}) s", list(params) * 2)
+        asked = [OF_THEM, OF_OTHER_RECORDS] if is_anybody_merged() else [OF_THEM]
+        query = " UNION ".join(asked).format(those=those)
+        cursor.execute(f"SELECT id FROM ({query}) s", list(params) * 2 * len(asked))
         ids = sorted(pk for (pk,) in cursor.fetchall())
         if not ids:
             return []
@@ -113,10 +131,11 @@ def lock_shared_addresses(those: str, params: Sequence[Any]) -> list[SharedBy]:
             "FROM unnest(%s::bigint[]) WITH ORDINALITY AS s (id, place) ORDER BY place",
             [ADDRESS_SPACE, ids],
         )
+        person = person_of("m.customer_id")
         cursor.execute(
-            f"SELECT address_field, array_agg(customer_id ORDER BY customer_id) "
-            f"FROM ({MEMBERS}) m WHERE id = ANY(%s) GROUP BY id, address_field "
-            "HAVING count(*) > 1 ORDER BY id",
+            f"SELECT m.address_field, array_agg(DISTINCT {person.id} ORDER BY {person.id}) "
+            f"FROM ({MEMBERS}) m {person.join} WHERE m.id = ANY(%s) GROUP BY m.id, m.address_field "
+            f"HAVING count(DISTINCT {person.id}) > 1 ORDER BY m.id",
             [ids],
         )
         return [SharedBy(field, tuple(members)) for field, members in cursor.fetchall()]

@@ -3,6 +3,7 @@ from datetime import datetime
 from django.db import transaction
 
 from optiengine.lib.partitions import ensure_partitions
+from segments.customers.lock_persons import lock_person
 from segments.customers.record_consents import record_consents
 from segments.models import Customer, Event
 from segments.models.consent import ConsentSource
@@ -24,7 +25,7 @@ def withdraw_consent(
     kind : of the event that says so, unsubscribe or complaint; it names the campaign that the
     customer had enough of. What waits in the outbox is checked once more before it leaves.
     """
-    locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+    locked = lock_person(customer.pk)
     was_allowed = channel in locked.consents
     recorded = record_consents(
         customer, {channel: False}, kind=by, source=source, said_at=at, at=at

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from optiengine.lib.hooks import Hook
 from segments.customers.find_customer import find_customer, new_id
+from segments.customers.lock_persons import lock_person
 from segments.customers.record_consents import Recorded, record_consents
 from segments.customers.suppress_addresses import mark_customer
 from segments.errors import CustomerRefused
@@ -37,7 +38,9 @@ def write_customer(
     customers = Customer.objects.select_for_update(no_key=True)
     is_new = False
     known = find_customer(external_id)
-    external_id = known.external_id if known else external_id
+    if known is not None:
+        lock_person(known.pk)
+        external_id = known.external_id
     customer = customers.filter(external_id=external_id).first()
     if customer is None and may_create:
         customer, is_new = customers.get_or_create(
@@ -74,7 +77,7 @@ def say_consents(
     said_at : None where that is not known; such a yes never ends a withdrawal by the customer.
     Raises CustomerRefused for an erased customer.
     """
-    locked = Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
+    locked = lock_person(customer.pk)
     if locked.erased_at is not None:
         raise CustomerRefused(_("This customer was erased and cannot be changed."))
     return record_consents(

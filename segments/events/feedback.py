@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from optiengine.lib.partitions import ensure_partitions
 from segments.channels import address_field
+from segments.customers.lock_persons import lock_person
 from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import suppress_address
 from segments.customers.with_address import is_address
@@ -76,7 +77,7 @@ def record_feedback(
 @transaction.atomic
 def act_on_feedback(event: Event, *, at: datetime, address: str = "") -> None:
     """What a stored bounce, complaint or unsubscribe changes."""
-    customer = Customer.objects.select_for_update(no_key=True).get(pk=event.customer_id)
+    customer = lock_person(event.customer_id)
     channel = event.properties["channel"]
     source = f"{event.source}: {event.kind}"[:100]
     if event.kind in (EventKind.COMPLAINT, EventKind.UNSUBSCRIBE):

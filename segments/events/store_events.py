@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from optiengine.lib.partitions import ensure_partitions, month_start
 from segments.customers.address_hash import compared
 from segments.customers.find_customer import case_twin, find_customers
+from segments.customers.lock_persons import lock_few
 from segments.customers.write_customer import write_customer
 from segments.errors import CustomerRefused
 from segments.events.feedback import FEEDBACK, act_on_feedback
@@ -121,8 +122,7 @@ def _store(
     Event.objects.bulk_create(new)
     reports = [row for row in new if row.kind in FEEDBACK]
     # Rows of customers are locked before the list of suppressed addresses: here all at once.
-    concerned = Customer.objects.filter(pk__in={row.customer_id for row in reports})
-    list(concerned.order_by("pk").select_for_update(no_key=True))
+    lock_few(row.customer_id for row in reports)
     for row in reports:
         act_on_feedback(row, at=at)
     return results

@@ -20,6 +20,7 @@ from segments.addresses import email_key
 from segments.channel_labels import channel_choices, channel_label
 from segments.channels import CHANNELS, address_field
 from segments.customers.derive_consents import derive_consents
+from segments.customers.lock_persons import lock_persons
 from segments.customers.numerics.what_holds import NO_PROOF
 from segments.customers.settle_addresses import CHUNK, plain_key_sql, settle_rows
 from segments.ids import read_id
@@ -154,11 +155,7 @@ def record_file_consents(cursor: CursorWrapper, plan: ImportPlan, fields: Iterab
     if not count(cursor, f"SELECT count(*) FROM {KEYS}"):
         return
     # By id, as all do who lock several; before what holds is read.
-    count(
-        cursor,
-        "SELECT count(*) FROM (SELECT FROM segments_customer c WHERE c.id IN "
-        f"(SELECT customer_id FROM {KEYS}) ORDER BY c.id FOR NO KEY UPDATE) locked",
-    )
+    lock_persons(f"SELECT customer_id FROM {KEYS}")
     cursor.execute(
         f"CREATE TEMPORARY TABLE {BEFORE} ON COMMIT DROP AS "
         "SELECT c.id, c.consents, c.consents_unclear FROM segments_customer c "

@@ -19,6 +19,7 @@ from psycopg.sql import quote
 from optiengine.lib.days import known_zones
 from segments.channels import ADDRESS_FIELDS
 from segments.country_codes import country_codes
+from segments.customers.lock_persons import lock_grouped
 from segments.customers.settle_addresses import plain_key_sql, settle_customers, settle_rows
 from segments.customers.suppress_addresses import mark_customers
 from segments.events.waiting_facts import attach_events
@@ -234,6 +235,8 @@ def merge_customers(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     n_known = count(cursor, f"SELECT count(*) FROM {CHECKED} v WHERE {known.format('')}")
     newest_before = count(cursor, "SELECT coalesce(max(id), 0) FROM segments_customer")
     cursor.execute(f"DROP TABLE IF EXISTS {CHANGES}")
+    if n_known:
+        lock_grouped(f"SELECT c.id FROM {CHECKED} v JOIN segments_customer c USING (external_id)")
     n_updated = _update_customers(cursor, plan) if n_known else 0
     n_created = 0
     if n_known < n_valid:

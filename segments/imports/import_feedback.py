@@ -23,6 +23,7 @@ from segments.channels import (
 )
 from segments.customers.address_hash import address_hasher
 from segments.customers.derive_consents import derive_consents
+from segments.customers.lock_persons import lock_persons
 from segments.customers.settle_addresses import plain_key_sql, settle_rows
 from segments.customers.suppress_addresses import CHUNK, LIST_LOCK, mark_customers
 from segments.customers.with_address import is_address, unsettled_spellings
@@ -218,7 +219,7 @@ def gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: Iterable[Fi
         f"WHERE n.channel IS NULL AND NOT {known}",
         facts,
     )
-    lock_customers(cursor, f"SELECT customer_id FROM {HELD} UNION SELECT customer_id FROM {NEWS}")
+    lock_persons(f"SELECT customer_id FROM {HELD} UNION SELECT customer_id FROM {NEWS}")
     cursor.execute(
         "INSERT INTO segments_consentstatement (customer_id, channel, says_yes, said_at, "
         "recorded_at, kind, source, by_customer, brings_back, proof) "
@@ -237,7 +238,7 @@ def act_on_gathered(cursor: CursorWrapper, plan: ImportPlan) -> None:
     if not count(cursor, f"SELECT count(*) FROM {NEWS}"):
         return
     cursor.execute(f"ANALYZE {NEWS}")
-    lock_customers(cursor, f"SELECT customer_id FROM {NEWS}")
+    lock_persons(f"SELECT customer_id FROM {NEWS}")
     _withdraw_consents(cursor, plan)
     _find_lasting(cursor)
     _hash_addresses(cursor)
@@ -343,7 +344,7 @@ def _suppress(cursor: CursorWrapper, plan: ImportPlan) -> None:
     """As suppress_addresses does: rows of customers are locked before the list."""
     if not count(cursor, f"SELECT count(*) FROM {LISTED}"):
         return
-    lock_customers(cursor, WITH_ADDRESS)
+    lock_persons(WITH_ADDRESS)
     cursor.execute(f"SELECT pg_advisory_xact_lock({LIST_LOCK})")
     for kind, reason in REASONS.items():
         cursor.execute(
@@ -353,14 +354,6 @@ def _suppress(cursor: CursorWrapper, plan: ImportPlan) -> None:
             [reason, _source(plan, kind), plan.at, kind],
         )
     mark_customers(f"c.id IN ({WITH_ADDRESS})", [], at=plan.at)
-
-
-def lock_customers(cursor: CursorWrapper, ids: str) -> None:
-    count(
-        cursor,
-        "SELECT count(*) FROM (SELECT FROM segments_customer c "
-        f"WHERE c.id IN ({ids}) ORDER BY c.id FOR NO KEY UPDATE) locked",
-    )
 
 
 def _source(plan: ImportPlan, kind: str) -> str:

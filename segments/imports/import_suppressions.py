@@ -13,6 +13,7 @@ from psycopg.sql import quote
 
 from segments.channels import address_fields
 from segments.customers.address_hash import HASHES, address_hasher, keyed_hasher
+from segments.customers.lock_persons import lock_persons
 from segments.customers.settle_addresses import plain_key_sql, settle_rows
 from segments.customers.suppress_addresses import CHUNK, LIST_LOCK, mark_customers
 from segments.customers.with_address import is_address, unsettled_spellings
@@ -22,7 +23,6 @@ from segments.imports.import_feedback import (
     LISTED,
     UNSETTLED,
     WITH_ADDRESS,
-    lock_customers,
     make_listed,
 )
 from segments.imports.spec import ImportCounts, ImportPlan, ImportSpec
@@ -132,7 +132,7 @@ def merge_suppressions(cursor: CursorWrapper, plan: ImportPlan) -> ImportCounts:
     n_rows = count(cursor, f"SELECT count(*) FROM {CHECKED}")
     make_listed(cursor)
     lines = _list_addresses(cursor, plan)
-    lock_customers(cursor, WITH_ADDRESS)
+    lock_persons(WITH_ADDRESS)
     cursor.execute(f"SELECT pg_advisory_xact_lock({LIST_LOCK})")
     cursor.execute(
         "INSERT INTO segments_suppression (channel, address_hash, form, reason, source, since) "

@@ -18,11 +18,11 @@ from django.utils.translation import gettext as _
 
 from optiengine.lib.hooks import Hook
 from segments.customers.derive_consents import derive_consents
+from segments.customers.lock_persons import lock_persons
 from segments.customers.shared_addresses import READING
 from segments.customers.suppress_addresses import LIST_LOCK, mark_customers
 from segments.errors import ImportRefused
 from segments.events.changed_facts import note_corrections
-from segments.imports.staging import count
 from segments.models import (
     ConsentStatement,
     Customer,
@@ -300,11 +300,7 @@ def _take_consents_back(cursor: CursorWrapper, job: ImportJob, at: datetime) -> 
     cursor.execute(f"DELETE FROM {statements}", facts)
     FileConsents.objects.filter(import_job=job).delete()
     cursor.execute(f"DELETE FROM {KEYS} WHERE customer_id IN (SELECT id FROM {CREATED})")
-    count(
-        cursor,
-        "SELECT count(*) FROM (SELECT FROM segments_customer c WHERE c.id IN "
-        f"(SELECT customer_id FROM {KEYS}) ORDER BY c.id FOR NO KEY UPDATE) locked",
-    )
+    lock_persons(f"SELECT customer_id FROM {KEYS}")
     keys = f"SELECT DISTINCT customer_id, channel, NULL::bigint AS topic FROM {KEYS}"
     derive_consents(keys, at=at)
 

@@ -11,6 +11,7 @@ from psycopg.errors import QueryCanceled
 from segments.models import StateBuild, TargetGroup
 from segments.rules.numerics.rule import Rule, parse_rule
 from segments.rules.rule_sql import rule_sql
+from segments.same_person import ALIASES
 
 
 class CountTooSlow(Exception):
@@ -29,7 +30,7 @@ def count_customers(rule: Rule, state: StateBuild, *, timeout_ms: int | None = N
     sql = (
         "SELECT count(*) FROM segments_customerstate AS s"
         " JOIN segments_customer AS c ON c.id = s.customer_id"
-        f" WHERE s.as_of = %s AND {condition}"
+        f" WHERE s.as_of = %s AND s.customer_id NOT IN ({ALIASES}) AND {condition}"
     )
     if timeout_ms is None:
         return _number(sql, [state.as_of, *params])

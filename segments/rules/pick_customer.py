@@ -9,6 +9,7 @@ from segments.rules.count_target_group import within_time
 from segments.rules.numerics.rule import parse_rule
 from segments.rules.rule_fields import newest_state
 from segments.rules.rule_sql import rule_sql
+from segments.same_person import ALIASES
 
 TIMEOUT_MS = 5_000  # that somebody waits at most for an example of a rare group
 
@@ -31,7 +32,8 @@ def customer_near(
         params = [state.as_of, *values]
     sql = (
         f"SELECT c.id FROM segments_customer c {joined}"
-        f" WHERE NOT c.suppressed AND c.erased_at IS NULL AND {condition} AND c.id "
+        f" WHERE NOT c.suppressed AND c.erased_at IS NULL AND c.id NOT IN ({ALIASES})"
+        f" AND {condition} AND c.id "
     )
     ahead, behind, order = ("<=", ">", "DESC") if is_backwards else (">=", "<", "ASC")
     with within_time(TIMEOUT_MS):

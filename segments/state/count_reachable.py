@@ -9,6 +9,7 @@ from segments.models import StateBuild
 from segments.rules.count_target_group import CountTooSlow
 from segments.rules.numerics.rule import Rule
 from segments.rules.rule_sql import rule_sql
+from segments.same_person import ALIASES, SUPPRESSED_AS_ANOTHER
 from segments.state.load_batch import has_address_sql
 
 
@@ -24,9 +25,11 @@ def count_reachable(
     ways = [f"(%s = ANY(c.consents) AND {has_address_sql(each)})" for each in channels]
     query = (
         f"SELECT s.stage, count(*), count(*) FILTER (WHERE NOT c.suppressed"
-        f" AND c.erased_at IS NULL AND ({' OR '.join(ways) or 'FALSE'}))"
+        f" AND c.id NOT IN ({SUPPRESSED_AS_ANOTHER}) AND c.erased_at IS NULL"
+        f" AND ({' OR '.join(ways) or 'FALSE'}))"
         " FROM segments_customerstate AS s JOIN segments_customer AS c ON c.id = s.customer_id"
-        f" WHERE s.as_of = %s AND {condition} GROUP BY s.stage"
+        f" WHERE s.as_of = %s AND s.customer_id NOT IN ({ALIASES}) AND {condition}"
+        " GROUP BY s.stage"
     )
     try:
         with transaction.atomic(), connection.cursor() as cursor:

@@ -67,9 +67,13 @@ class SharedAddressAdmin(ReadOnlyAdmin):
 
     @staticmethod
     def _customers_of(shared: SharedAddress) -> QuerySet:
+        """Of records that are one person, the kept one, whichever of them has the address."""
         has_it = {KEY_COLUMNS[shared.address_field]: shared.key, "erased_at": None}
-        merged = CustomerMerge.objects.filter(undone_mark=None).values("alias")
-        customers = Customer.objects.filter(**has_it).exclude(pk__in=merged)
+        records = Customer.objects.filter(**has_it)
+        merges = CustomerMerge.objects.filter(undone_mark=None)
+        customers = records.exclude(pk__in=merges.values("alias")) | Customer.objects.filter(
+            pk__in=merges.filter(alias__in=records).values("kept")
+        )
         columns = ("pk", "external_id", "first_name", "last_name")
         return customers.order_by("pk").values_list(*columns)[:MOST_SHARING]
 
