@@ -18,6 +18,7 @@ from segments.customers.suppress_addresses import find_suppression
 from segments.customers.with_address import customers_with
 from segments.errors import AddressRefused
 from segments.models import Customer
+from segments.same_person import persons_of, same_person
 
 MOST_A_DAY = 3  # messages to one address: nobody is flooded by means of our forms
 DAY = timedelta(days=1)
@@ -62,10 +63,12 @@ def begin_sign_up(
     recent = SignUp.objects.filter(address=address, begun_at__gt=at - DAY)
     if suppression or recent.count() >= MOST_A_DAY:
         return None
-    if customer is not None and customer.pk not in known and getattr(customer, column):
-        raise SignUpRefused(_("The customer has another address. Change it first."))
-    if customer is None and known:
-        customer = Customer.objects.filter(pk__in=known, erased_at=None).order_by("pk").first()
+    if customer is not None and getattr(customer, column):
+        if set(known).isdisjoint(same_person(customer.pk)):
+            raise SignUpRefused(_("The customer has another address. Change it first."))
+    elif customer is None and known:
+        persons = Customer.objects.filter(pk__in=persons_of(known), erased_at=None)
+        customer = persons.order_by("pk").first()
     offered = form.topics.values_list("pk", flat=True)
     sign_up = SignUp.objects.create(
         form=form,

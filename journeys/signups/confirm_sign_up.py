@@ -7,17 +7,20 @@ from django.db import transaction
 from journeys.errors import SignUpRefused
 from journeys.models import SignUp
 from segments.channels import address_field
+from segments.customers.lock_persons import lock_few
 from segments.customers.record_consents import record_consents
 from segments.customers.with_address import customers_with
 from segments.customers.write_customer import write_customer
 from segments.models import Customer
 from segments.models.consent import ConsentSource
+from segments.same_person import persons_of, same_person
 
 
 @transaction.atomic
 def confirm_sign_up(sign_up_id: int, *, at: datetime, ip: str = "") -> SignUp:
     """Store the consent of all who have the address; a person not known yet becomes a customer.
 
+    Of records that are one person, each with the address gets it; the sign-up names the kept one.
     Confirming again changes nothing. Raises SignUpRefused for one that has expired, SignUp's
     DoesNotExist for one that was deleted.
     """
@@ -49,7 +52,7 @@ def confirm_sign_up(sign_up_id: int, *, at: datetime, ip: str = "") -> SignUp:
             at=at,
             proof=proof,
         )
-    sign_up.confirmed_at, sign_up.customer = at, customers[0]
+    sign_up.confirmed_at, sign_up.customer_id = at, persons_of([customers[0].pk])[0]
     sign_up.address = ""  # the customer and the proof have it
     sign_up.save(update_fields=["confirmed_at", "customer", "address"])
     return sign_up
@@ -58,8 +61,10 @@ def confirm_sign_up(sign_up_id: int, *, at: datetime, ip: str = "") -> SignUp:
 def _customers(sign_up: SignUp, at: datetime) -> list[Customer]:
     """All who have the address, and whom a partner named; else a new one."""
     ids = customers_with(sign_up.channel, sign_up.address)
-    if sign_up.customer_id is not None:
-        ids.append(sign_up.customer_id)
+    named = sign_up.customer_id
+    if named is not None and set(ids).isdisjoint(same_person(named)):
+        ids.append(named)
+    lock_few(ids)
     customers = list(Customer.objects.filter(pk__in=ids, erased_at=None).order_by("pk"))
     column = address_field(sign_up.channel) or "email"
     for customer in customers:

@@ -5,8 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from rest_framework.test import APIClient
 
-from journeys.merges.merge_customers import merge_customers
-from segments.models import Event
+from journeys.errors import SignUpRefused
+from journeys.merges.merge_customers import merge_customers, undo_merge
+from journeys.models import SignUpForm
+from journeys.signups.begin_sign_up import begin_sign_up
+from journeys.signups.confirm_sign_up import confirm_sign_up
+from segments.models import Customer, Event
 from tests.factories import make_customer
 from tests.segments.importing import counts, import_text, rejected
 
@@ -60,3 +64,34 @@ def test_the_api_says_into_which_record_one_is_merged(records, api):
     merge_customers(records[1], records[0], at=AT, by=None)
     said = [api.get(f"/api/v1/customers/{row.external_id}/").json() for row in records]
     assert [row["merged_into"] for row in said] == ["K1", None]
+
+
+@pytest.fixture
+def form(settings):
+    settings.PUBLIC_URL = "http://testserver"
+    return SignUpForm.objects.create(name="newsletter", title="News", language="en", wording="Yes")
+
+
+def test_a_sign_up_at_the_merged_records_address_is_the_persons(form):
+    kept = make_customer(email="kept@example.com", consents=[])
+    alias = make_customer(email="old@example.com", consents=[])
+    with pytest.raises(SignUpRefused):
+        begin_sign_up(form, "old@example.com", topics=[], source="t", at=AT, customer=kept)
+    merge = merge_customers(kept, alias, at=AT, by=None)
+    for named in (None, kept, alias):
+        sign_up = begin_sign_up(
+            form, "Old@example.com", topics=[], source="t", at=AT, customer=named
+        )
+        assert confirm_sign_up(sign_up.pk, at=AT).customer == kept
+    allowed = Customer.objects.order_by("pk").values_list("consents", flat=True)
+    assert list(allowed) == [["email"], ["email"]]
+    undo_merge(merge, at=AT, by=None)
+    assert list(allowed.all()) == [[], ["email"]]
+
+
+def test_a_sign_up_at_an_address_of_both_records_names_the_kept_one(form, records):
+    merge_customers(records[1], records[0], at=AT, by=None)
+    sign_up = begin_sign_up(form, "ana@example.com", topics=[], source="t", at=AT)
+    assert sign_up.customer == records[1]
+    assert confirm_sign_up(sign_up.pk, at=AT).customer == records[1]
+    assert Customer.objects.count() == 2
