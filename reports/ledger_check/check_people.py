@@ -54,14 +54,23 @@ SELECT DISTINCT as_of, plan_id FROM journeys_decisionrun WHERE plan_id IS NOT NU
 LISTED = """
 SELECT channel, address_hash, since FROM segments_suppression WHERE address_hash = ANY(%s)
 """
+IN_FORCE_THEN = "{m}.merged_at <= c.at AND ({m}.undone_at IS NULL OR {m}.undone_at > c.at)"
 # Statements about channels, and what files said: a bit for each customer of a block. Of a message's
-# customer, and of the records that were merged into theirs at the moment at which it left.
-SAID = """
+# customer, and of all other records of the person at the moment at which it left: one that was
+# merged since may have a message that waited.
+SAID = f"""
 SELECT said.* FROM (
     SELECT c.id AS record
     UNION ALL
     SELECT m.alias_id FROM segments_customermerge m
-    WHERE m.kept_id = c.id AND m.merged_at <= c.at AND (m.undone_at IS NULL OR m.undone_at > c.at)
+    WHERE m.kept_id = c.id AND {IN_FORCE_THEN.format(m="m")}
+    UNION ALL
+    SELECT m.kept_id FROM segments_customermerge m
+    WHERE m.alias_id = c.id AND {IN_FORCE_THEN.format(m="m")}
+    UNION ALL
+    SELECT o.alias_id FROM segments_customermerge m
+    JOIN segments_customermerge o ON o.kept_id = m.kept_id AND o.alias_id <> m.alias_id
+    WHERE m.alias_id = c.id AND {IN_FORCE_THEN.format(m="m")} AND {IN_FORCE_THEN.format(m="o")}
 ) person
 CROSS JOIN LATERAL (
     SELECT s.channel, s.says_yes, s.by_customer, s.brings_back, s.said_at, s.recorded_at

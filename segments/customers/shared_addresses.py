@@ -120,9 +120,9 @@ def lock_shared_addresses(those: str, params: Sequence[Any]) -> list[SharedBy]:
     """
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_advisory_xact_lock_shared({READING})")
-        asked = [OF_THEM, OF_OTHER_RECORDS] if is_anybody_merged() else [OF_THEM]
-        query = " UNION ".join(asked).format(those=those)
-        cursor.execute(f"SELECT id FROM ({query}) s", list(params) * 2 * len(asked))
+        parts = [OF_THEM, OF_OTHER_RECORDS] if is_anybody_merged() else [OF_THEM]
+        query = " UNION ".join(parts).format(those=those)
+        cursor.execute(f"SELECT id FROM ({query}) s", list(params) * 2 * len(parts))
         ids = sorted(pk for (pk,) in cursor.fetchall())
         if not ids:
             return []

@@ -13,6 +13,7 @@ from campaigns.models import (
     QuietHours,
     Tag,
 )
+from journeys.merges.merge_customers import merge_customers, undo_merge
 from segments.customers.erase_customer import erase_customer
 from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import suppress_address
@@ -116,6 +117,25 @@ class TestConsents:
             anna, {"email": True}, kind=ConsentSource.API, source="CRM", has_own_time=False,
             said_at=NOW - HOUR, at=NOW - HOUR,
         )  # fmt: skip
+        assert violated() == {"consent"}
+
+    @pytest.mark.parametrize("is_alias", [False, True])
+    def test_said_under_another_number_of_the_person(self, anna, is_alias):
+        say(anna, NOW - 30 * HOUR, email=False)
+        other = make_person()
+        say(other, NOW - 20 * HOUR, email=True)
+        assert violated() == {"consent"}
+        records = (other, anna) if is_alias else (anna, other)
+        merge = merge_customers(*records, at=NOW - 10 * HOUR, by=None)
+        assert not violated()
+        undo_merge(merge, at=NOW - HOUR, by=None)
+        assert violated() == {"consent"}
+
+    def test_withdrawn_under_another_number_of_the_person(self, anna):
+        kept, other = make_person(), make_person()
+        for row in (anna, other):
+            merge_customers(kept, row, at=NOW - 10 * HOUR, by=None)
+        say(other, NOW - 5 * HOUR, email=False, kind=ConsentSource.UNSUBSCRIBE_PAGE)
         assert violated() == {"consent"}
 
     def test_erased_since(self, anna):
