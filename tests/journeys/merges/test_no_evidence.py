@@ -271,7 +271,7 @@ def test_average_customers_are_not_of_them(in_two_arms):
     actions = list(campaign.actions.order_by("pk"))
 
     def segments_shown() -> set[int]:
-        model = UpliftModelVersion.objects.order_by("pk").last()
+        model = UpliftModelVersion.objects.latest("pk")
         return set(average_values(model, campaign.pk, actions))
 
     others.update(micro_segment=MicroSegment.objects.order_by("pk").last())
