@@ -16,6 +16,7 @@ from segments.errors import ImportRefused
 from segments.imports.east_asian import east_asian
 from segments.imports.open_file import OpenFile
 from segments.imports.read_workbook import counts_from_1904, refuse_unsaved_formulas
+from segments.imports.values.likely_letters import alike, better_encoding, is_latin
 
 SAMPLE_BYTES = 8 << 20  # looked at for the encoding
 MAX_COLUMNS = 400  # what a row of a PostgreSQL table holds, whatever the cells' lengths
@@ -181,10 +182,15 @@ def detect_encoding(sample: bytes) -> str:
         lines.pop()  # cut off in the middle
     telling = _first_bytes([line for line in lines if not line.isascii()], 64 << 10)
     telling = telling or sample[-(64 << 10) :]
-    names = east_asian(telling)
+    names = [] if is_latin(telling) else east_asian(telling)
     if len(names) > 1:
         raise EncodingNotClear(names, telling)
-    return names[0] if names else _single_byte(telling)
+    if names:
+        return names[0]
+    encoding = better_encoding(telling, _single_byte(telling))
+    if names := alike(telling, encoding):
+        raise EncodingNotClear(names, telling)
+    return encoding
 
 
 def _utf_16(sample: bytes) -> str:

@@ -56,6 +56,14 @@ def test_only_a_later_proof_brings_back():
     assert anna.consents == [EMAIL]
 
 
+def test_a_proof_of_the_same_moment_ends_no_withdrawal():
+    anna = make_customer(consents=[])
+    say(anna, {EMAIL: False}, 5, ConsentSource.UNSUBSCRIBE_PAGE)
+    say(anna, {EMAIL: True}, 5, proof={"wording": "4"})
+    say(anna, {EMAIL: True}, 6)
+    assert anna.consents == []
+
+
 def test_a_late_report_of_an_earlier_no_changes_nothing():
     anna = make_customer(consents=[])
     say(anna, {EMAIL: True}, 5)

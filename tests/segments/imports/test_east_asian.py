@@ -52,7 +52,11 @@ def test_other_scripts_are_not_taken_for_east_asian(text, encoding):
 
 @pytest.mark.parametrize(
     ("text", "encoding", "other"),
-    [("김민,서울\n", "cp949", "gb18030"), ("ИВАН\nПЕТР\n", "cp1251", "gb18030")],
+    [
+        ("김민,서울\n", "cp949", "gb18030"),
+        ("ИВАН\nПЕТР\n", "cp1251", "gb18030"),
+        ("כהן,שרה\nלוי,רחל\nאברהם,דוד\n", "cp1255", "cp1251"),
+    ],
 )
 def test_what_reads_well_in_two_encodings_is_asked(text, encoding, other):
     with pytest.raises(EncodingNotClear, match="Choose the one that reads well") as refusal:
@@ -107,3 +111,20 @@ def test_a_chinese_spreadsheet_is_imported(settings, tmp_path):
 
     names = list(Customer.objects.order_by("external_id").values_list("last_name", "first_name"))
     assert names == [("王", "小明"), ("李", "晓红"), ("张", "建国"), ("欧阳", "婷婷")]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Müller,Gärtner\nJosé,François\nJürgen,Grün\n", "cp850"),
+        ("Müller,Gärtner\nJosé,François\nJürgen,Grün\n", "cp1252"),
+        ("Иванов,Мария\nПетров,Москва\nЩербаков,Ольга\n", "cp866"),
+        ("Иванов,Мария\nПетров,Москва\nЩербаков,Ольга\n", "koi8-r"),
+        ("Иванов,Мария\nПетров,Москва\nЩербаков,Ольга\n", "cp1251"),
+        ("محمد,فاطمة\nأحمد,خالد\nعلي,سعيد\n", "cp1256"),
+        ("Łukasz,Wójcik\nMałgorzata,Gdańsk\nZdzisław,Kraków\n", "iso8859-2"),
+    ],
+)
+def test_names_are_read_in_other_encodings_of_one_byte(text, encoding):
+    sample = f"customer_id,name,city\n{text}".encode(encoding)
+    assert sample.decode(detect_encoding(sample)) == f"customer_id,name,city\n{text}"
