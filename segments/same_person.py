@@ -83,6 +83,23 @@ class Person:
     id: str
 
 
+def other_records(ids: str) -> str:
+    """SQL of the other numbers of the persons who customers are; found by an index for a few.
+
+    ids : SQL whose only column is customers' numbers.
+    """
+    return f"""
+    WITH named (id) AS MATERIALIZED ({ids})
+    SELECT m.kept_id FROM named n JOIN segments_customermerge m ON m.alias_id = n.id AND {IN_FORCE}
+    UNION
+    SELECT m.alias_id FROM named n JOIN segments_customermerge m ON m.kept_id = n.id AND {IN_FORCE}
+    UNION
+    SELECT o.alias_id FROM named n
+    JOIN segments_customermerge m ON m.alias_id = n.id AND {IN_FORCE}
+    JOIN segments_customermerge o ON o.kept_id = m.kept_id AND o.undone_mark IS NULL
+    """
+
+
 def is_anybody_merged() -> bool:
     return CustomerMerge.objects.filter(undone_mark=None).exists()
 

@@ -10,18 +10,14 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from segments.customers.shared_addresses import MEMBERS, OF_THEM
+from segments.customers.shared_addresses import MEMBERS, groups_of
 from segments.models import Customer
-from segments.same_person import MEMBERSHIPS, is_anybody_merged
+from segments.same_person import MEMBERSHIPS, is_anybody_merged, other_records
 
 Params = Sequence[Any] | Mapping[str, Any]
 LOCK = """
 SELECT count(*) FROM (
     SELECT FROM segments_customer c WHERE c.id IN ({ids}) ORDER BY c.id FOR NO KEY UPDATE) locked
-"""
-OTHERS = f"""
-SELECT DISTINCT other.id FROM ({{ids}}) AS n (id)
-JOIN ({MEMBERSHIPS}) r ON r.id = n.id JOIN ({MEMBERSHIPS}) other ON other.kept_id = r.kept_id
 """
 
 
@@ -37,7 +33,7 @@ def lock_persons(ids: str, params: Params = ()) -> None:
         def others() -> set[int]:
             if not is_anybody_merged():
                 return set()
-            cursor.execute(OTHERS.format(ids=ids), params)
+            cursor.execute(other_records(ids), params)
             return {pk for (pk,) in cursor.fetchall()}
 
         known = others()
@@ -65,9 +61,13 @@ def lock_grouped(ids: str) -> None:
 
 def lock_few(customer_ids: Iterable[int]) -> None:
     """The same for some customers, and for those with whom they will share a withdrawal."""
-    them = f"SELECT unnest('{{{_list(customer_ids)}}}'::bigint[])"
-    groups = OF_THEM.format(those=f"c.id IN ({them})")
-    lock_persons(f"{them} UNION SELECT m.customer_id FROM ({MEMBERS}) m WHERE m.id IN ({groups})")
+    ids = list(customer_ids)
+    groups = groups_of("c.id = ANY(%s)", [ids])
+    lock_persons(
+        "SELECT unnest(%s::bigint[]) "
+        f"UNION SELECT m.customer_id FROM ({MEMBERS}) m WHERE m.id = ANY(%s)",
+        [ids, groups],
+    )
 
 
 def lock_person(customer_id: int) -> Customer:

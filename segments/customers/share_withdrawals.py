@@ -15,14 +15,14 @@ from django.db import connection, transaction
 from segments.channels import address_fields
 from segments.customers.derive_consents import derive_consents
 from segments.customers.lock_persons import lock_persons
-from segments.customers.shared_addresses import MEMBERS, OF_THEM
+from segments.customers.shared_addresses import MEMBERS, groups_of
 from segments.models.consent import ConsentSource
 
 SOURCE = "shared address"
 # The newest withdrawal in each group that nothing given since has ended, for those without it.
 MISSING = f"""
 CREATE TEMPORARY TABLE shared_withdrawals ON COMMIT DROP AS
-WITH m AS (SELECT * FROM ({MEMBERS}) m WHERE id IN ({{groups}})),
+WITH m AS (SELECT * FROM ({MEMBERS}) m WHERE id = ANY(%s)),
 w AS (
     SELECT m.id, m.customer_id, s.channel,
         max(s.said_at) FILTER (WHERE NOT s.says_yes AND s.by_customer) AS no_at,
@@ -52,9 +52,11 @@ def share_withdrawals(those: str, params: Sequence[Any], *, at: datetime) -> int
     """
     channels, fields = zip(*address_fields().items(), strict=True)
     with connection.cursor() as cursor:
+        groups = groups_of(those, params)
+        if not groups:
+            return 0
         cursor.execute("DROP TABLE IF EXISTS shared_withdrawals")
-        statement = MISSING.format(groups=OF_THEM.format(those=those))
-        cursor.execute(statement, [*params, *params, list(channels), list(fields)])
+        cursor.execute(MISSING, [groups, list(channels), list(fields)])
         if not cursor.rowcount:
             return 0
         lock_persons("SELECT customer_id FROM shared_withdrawals")

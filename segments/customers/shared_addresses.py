@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from segments.models.customer import KEY_COLUMNS, Customer
 from segments.models.shared_address import MOST_SHARING
-from segments.same_person import MEMBERSHIPS, is_anybody_merged, person_of
+from segments.same_person import is_anybody_merged, other_records, person_of
 
 READING = "hashtext('shared addresses')"
 ADDRESS_SPACE = 0x0D  # first key of the advisory locks of addresses
@@ -39,15 +39,6 @@ OF_THEM = " UNION ".join(
     f"SELECT s.id FROM segments_sharedaddress s JOIN segments_customer c "
     f"ON c.{key} = s.key AND c.{key} <> '' "
     f"WHERE s.address_field = '{column}' AND NOT s.is_placeholder AND {{those}}"
-    for column, key in KEY_COLUMNS.items()
-)
-# The same by the other records of the persons.
-OF_OTHER_RECORDS = " UNION ".join(
-    f"SELECT s.id FROM segments_customer c JOIN ({MEMBERSHIPS}) mine ON mine.id = c.id "
-    f"JOIN ({MEMBERSHIPS}) other ON other.kept_id = mine.kept_id "
-    f"JOIN segments_customer r ON r.id = other.id AND r.{key} <> '' "
-    f"JOIN segments_sharedaddress s ON s.key = r.{key} AND s.address_field = '{column}' "
-    "WHERE NOT s.is_placeholder AND {those}"
     for column, key in KEY_COLUMNS.items()
 )
 
@@ -112,6 +103,13 @@ def _refresh(at: datetime, keys: Sequence[str] | None = None) -> int:
         return cursor.fetchone()[0]
 
 
+def groups_of(those: str, params: Sequence[Any]) -> list[int]:
+    """Ids of the addresses that customers share by the records named; those : over c."""
+    with connection.cursor() as cursor:
+        cursor.execute(OF_THEM.format(those=those), list(params) * len(KEY_COLUMNS))
+        return [pk for (pk,) in cursor.fetchall()]
+
+
 def lock_shared_addresses(those: str, params: Sequence[Any]) -> list[SharedBy]:
     """Hold the locks of the addresses that customers share with others, until the transaction ends.
 
@@ -120,10 +118,12 @@ def lock_shared_addresses(those: str, params: Sequence[Any]) -> list[SharedBy]:
     """
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_advisory_xact_lock_shared({READING})")
-        parts = [OF_THEM, OF_OTHER_RECORDS] if is_anybody_merged() else [OF_THEM]
-        query = " UNION ".join(parts).format(those=those)
-        cursor.execute(f"SELECT id FROM ({query}) s", list(params) * 2 * len(parts))
-        ids = sorted(pk for (pk,) in cursor.fetchall())
+        groups = set(groups_of(those, params))
+        if is_anybody_merged():
+            customers = f"SELECT c.id FROM segments_customer c WHERE {those}"
+            cursor.execute(other_records(customers), params)
+            groups.update(groups_of("c.id = ANY(%s)", [[pk for (pk,) in cursor.fetchall()]]))
+        ids = sorted(groups)
         if not ids:
             return []
         cursor.execute(
