@@ -198,20 +198,25 @@ def identifier(
     return f"CASE WHEN {is_plain} THEN {{x}} {otherwise} ELSE coalesce({known}, {odd}) END"
 
 
+IN_BRACKETS = r"^[^<>@]*<([^<>]+)>$"  # Anna Roth <anna@example.com>
+AROUND_EMAIL = r"^(mailto:|['\"])+|[.,;'\"]+$"
 # Of an address a: no label of its domain mixes Latin letters with look-alikes.
 IS_OF_ONE_SCRIPT = f"lower(split_part(a, '@', 2)) !~ {quote(MIXED_SCRIPTS_PATTERN)}"
 
 
 def email() -> str:
     """An address in ASCII as it is; one with other letters without its invisible characters, if
-    its domain can be one.
+    its domain can be one. What stands around an address is taken off, where only one is named.
     """
+    inside = f"coalesce(substring(a FROM {quote(IN_BRACKETS)}), a)"
     cleaned = (
         f"(SELECT {_email('a', EMAIL_IDNA, also=IS_OF_ONE_SCRIPT)} FROM "
-        f"(SELECT {bare('{x}')} AS a) m)"
+        f"(SELECT regexp_replace({inside}, {quote(AROUND_EMAIL)}, '', 'gi') AS a FROM "
+        f"(SELECT {bare('{x}')} AS a) l) m)"
     )
-    is_ascii = "octet_length({x}) = length({x})"
-    return f"CASE WHEN {is_ascii} THEN {_email('{x}', EMAIL)} ELSE {cleaned} END"
+    is_plain = "octet_length({x}) = length({x}) AND NOT starts_with({x}, chr(39))"
+    plain = f"CASE WHEN {is_plain} THEN {_email('{x}', EMAIL)} END"
+    return f"CASE WHEN {{x}} IS NOT NULL THEN coalesce({plain}, {cleaned}) END"
 
 
 def _email(x: str, pattern: str, also: str = "true") -> str:

@@ -324,3 +324,32 @@ def test_a_birthday_without_a_year_is_a_birthday(tmp_path):
         (date(1604, 3, 14),),
     ]
     assert counts(import_text(tmp_path, text)) == (7, 0, 0, 7, 0)
+
+
+@pytest.mark.parametrize(
+    ("written", "email"),
+    [
+        ("mailto:ana@example.com", "ana@example.com"),
+        ("<ana@example.com>", "ana@example.com"),
+        ("Ana Roth <Ana@Example.com>", "Ana@example.com"),
+        ("ana@example.com.", "ana@example.com"),
+        ("ana@example.com;", "ana@example.com"),
+        ("'ana@example.com", "ana@example.com"),
+        ("o'neil@example.com", "o'neil@example.com"),
+        ("Ana <ana@example.com>, Rui <rui@example.com>", ""),
+        ("ana@example.com;rui@example.com", ""),
+        ("ana@example.com (work)", ""),
+    ],
+)
+def test_what_stands_around_an_address_is_taken_off(tmp_path, written, email):
+    job = import_text(tmp_path, f'customer_id|email\nK-1|"{written}"\n')
+    assert Customer.objects.get().email == email
+    assert job.n_warnings == (not email)
+
+
+def test_addresses_with_something_around_them_are_suppressed(tmp_path):
+    text = "customer_id,email\nK-1,ana@example.com\nK-2,'rui@example.com\n"
+    import_text(tmp_path, text)
+    listed = "email\nmailto:ana@example.com\nRui <RUI@example.com>\n"
+    assert counts(import_text(tmp_path, listed, kind="suppressions")) == (2, 2, 0, 0, 0)
+    assert all(Customer.objects.values_list("suppressed_channels", flat=True))
