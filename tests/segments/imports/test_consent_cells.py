@@ -130,6 +130,14 @@ def test_a_file_speaks_as_of_when_it_was_made(tmp_path):
     assert (allowed("1"), job.n_kept_withdrawn) == ([], 1)
 
 
+def test_a_file_from_the_future_speaks_as_of_its_import(tmp_path):
+    """A clock that is wrong must not outvote what is said later."""
+    yes, no = (f"customer_id,consent_email\nC1,{said}\n" for said in ("yes", "no"))
+    import_text(tmp_path, yes, made_at=NOW + 999 * DAY)
+    import_text(tmp_path, no, at=NOW + DAY)
+    assert allowed("C1") == []
+
+
 def test_by_default_it_was_made_when_it_was_last_modified(tmp_path):
     path = tmp_path / "old.csv"
     path.write_text("id,consent_email\n1,yes\n")
