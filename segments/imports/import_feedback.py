@@ -7,6 +7,7 @@ by now: of another customer or channel, another kind, or a bounce that is lastin
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -204,7 +205,11 @@ def gather_rejected(cursor: CursorWrapper, plan: ImportPlan, fields: Iterable[Fi
         "AND k.source = %(source)s || ': ' || n.kind "
         "AND (n.occurred_at IS NULL OR k.said_at = least(n.occurred_at, %(at)s)))"
     )
-    facts = {"by": ConsentSource.FEEDBACK.value, "source": plan.source, "at": plan.at}
+    facts: dict[str, Any] = {
+        "by": ConsentSource.FEEDBACK.value,
+        "source": plan.source,
+        "at": plan.at,
+    }
     moment = "coalesce(n.occurred_at, %(made_at)s::timestamptz)"
     facts |= {"made_at": plan.said_at, "channels": list(outbound_channels())}
     cursor.execute(

@@ -10,8 +10,10 @@ from itertools import pairwise
 
 WORD = re.compile(r"[^\W\d_]*(?:[^\x00-\x7f][^\W\d_]*)+")  # with a character beyond ASCII
 # Of scripts without capitals, of DOS (a spreadsheet's "CSV (MS-DOS)") and of Russian mail.
-OTHERS = ("cp1255", "cp1256", "cp874", "cp850", "cp437", "cp852", "cp866", "koi8_r")
-OTHERS += ("cp1250", "iso8859_2", "cp1253", "cp1251", "cp1254")
+OTHERS = (
+    *("cp1255", "cp1256", "cp874", "cp850", "cp437", "cp852", "cp866", "koi8_r"),
+    *("cp1250", "iso8859_2", "cp1253", "cp1251", "cp1254"),
+)
 LATIN = ("cp1252", "cp1250", "iso8859_2", "cp1254")
 LIKELY, UNLIKELY = 0.05, 0.15  # share of a text's odd characters
 

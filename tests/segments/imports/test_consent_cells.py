@@ -119,6 +119,13 @@ def test_a_cell_that_cannot_be_read_holds_the_channel_until_one_can(tmp_path):
     assert (anna.consents, anna.consents_unclear) == ([EMAIL], [])
 
 
+def test_a_readable_no_ends_what_is_unclear(tmp_path):
+    import_text(tmp_path, "customer_id,consent_email\nC1,huh\n")
+    import_text(tmp_path, "customer_id,consent_email\nC1,no\n", at=NOW + DAY)
+    customer = Customer.objects.get()
+    assert (customer.consents, customer.consents_unclear) == ([], [])
+
+
 def test_a_file_speaks_as_of_when_it_was_made(tmp_path):
     make_customer(external_id="1", consents=[])
     import_text(tmp_path, "id,consent_email\n1,yes\n", made_at=NOW - DAY)
