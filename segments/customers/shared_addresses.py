@@ -70,7 +70,7 @@ def recount_addresses_of(customer_ids: Sequence[int], *, at: datetime) -> None:
 
 def _refresh(at: datetime, keys: Sequence[str] | None = None) -> int:
     """keys : compared addresses; None: all of them."""
-    params = {"keys": keys}
+    params: dict[str, Any] = {"keys": keys}
     person = person_of("c.id")
     n = f"count(DISTINCT {person.id})" if person.join else "count(*)"
     counted = " UNION ALL ".join(

@@ -1,6 +1,7 @@
 """Consents, suppression, erasure and shared addresses of records that are one person."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,8 @@ ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 
 def say(customer: Customer, channel: str, yes: bool, hours: int, **fields) -> None:
-    said = {"kind": ConsentSource.API, "source": "crm", "said_at": AT + hours * HOUR, "at": AT}
+    said: dict[str, Any] = {"kind": ConsentSource.API, "source": "crm", "at": AT}
+    said["said_at"] = AT + hours * HOUR
     record_consents(customer, {channel: yes}, **said | fields)
 
 
