@@ -96,8 +96,8 @@ def attach_events_of(customer: Customer, at: datetime) -> None:
 def find_customers(cursor: CursorWrapper, kind: str, only: Customer | None = None) -> None:
     """Fill FOUND with the facts (id) whose customers (customer_id) are known by now.
 
-    By the id first, then by the addresses, each only if one person has it; of several records of
-    a person, the kept one.
+    By the id first, then by the addresses, each only if one person has it; of several records with
+    the address, the kept one.
     """
     person = person_of("c.id")
     narrow = "c.id = %(only)s AND" if only is not None else ""
@@ -113,7 +113,8 @@ def find_customers(cursor: CursorWrapper, kind: str, only: Customer | None = Non
     for key in KEY_COLUMNS.values():
         cursor.execute(
             f"INSERT INTO {FOUND} SELECT w.id, n.customer_id FROM segments_waitingfact w JOIN ("
-            f"SELECT c.{key} AS key, min({person.id}) AS customer_id "
+            f"SELECT c.{key} AS key, "
+            f"(array_agg(c.id ORDER BY c.id <> {person.id}, c.id))[1] AS customer_id "
             f"FROM segments_customer c {person.join} WHERE c.{key} <> '' "
             f"AND c.erased_at IS NULL AND c.{key} IN (SELECT w.{key} FROM segments_waitingfact w "
             f"WHERE {open_facts}) GROUP BY c.{key} HAVING count(DISTINCT {person.id}) = 1"

@@ -10,6 +10,8 @@ from journeys.merges.merge_customers import merge_customers, undo_merge
 from journeys.models import SignUpForm
 from journeys.signups.begin_sign_up import begin_sign_up
 from journeys.signups.confirm_sign_up import confirm_sign_up
+from segments.customers.write_customer import write_customer
+from segments.events.store_events import NewEvent, store_events
 from segments.models import Customer, Event
 from tests.factories import make_customer
 from tests.segments.importing import counts, import_text, rejected
@@ -64,6 +66,14 @@ def test_the_api_says_into_which_record_one_is_merged(records, api):
     merge_customers(records[1], records[0], at=AT, by=None)
     said = [api.get(f"/api/v1/customers/{row.external_id}/").json() for row in records]
     assert [row["merged_into"] for row in said] == ["K1", None]
+
+
+def test_what_waited_for_an_address_goes_to_the_record_that_gets_it(records):
+    merge_customers(records[1], records[0], at=AT, by=None)
+    event = NewEvent("e1", "", "visit", AT, email="old@example.com")
+    assert [each.status for each in store_events([event], source="shop", at=AT)] == ["waiting"]
+    write_customer("K0", {"email": "old@example.com"}, at=AT, may_create=False)
+    assert Event.objects.get().customer == records[0]
 
 
 @pytest.fixture
