@@ -53,7 +53,7 @@ def settle_waiting() -> str:
 def undo_import_task(job_id: int, user_id: int | None) -> str:
     """Take an import back. Where that fails, the import stays as it is, with the reason."""
     job = ImportJob.objects.get(pk=job_id)
-    by = get_user_model().objects.filter(pk=user_id).first()
+    by = get_user_model().objects.filter(pk=user_id).first() if user_id else None
     try:
         n_kept = undo_import(job, at=timezone.now(), by=by)
     except Exception as fault:

@@ -42,7 +42,7 @@ def compare_records(customers: Sequence[Customer], *, as_of: date) -> list[Compa
     plan = current_plan(as_of)
     with connection.cursor() as cursor:
         cursor.execute(FIGURES, [[row.pk for row in rows]])
-        figures = {pk: numbers for pk, *numbers in cursor.fetchall()}
+        figures = {pk: (last_order, n) for pk, last_order, n in cursor.fetchall()}
     return [
-        ComparedRecord(row, *figures[row.pk], arms_of(row, as_of).get(plan, "")) for row in rows
+        ComparedRecord(row, *figures[row.pk], arm=arms_of(row, as_of).get(plan, "")) for row in rows
     ]

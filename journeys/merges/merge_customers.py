@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -31,11 +31,10 @@ from segments.models.customer_merge import UNDO_PERIOD
 from segments.same_person import same_person
 
 ATTRIBUTE = "attributes."  # before the name of an attribute that was taken over
-Maker = AbstractBaseUser | None
 
 
 @transaction.atomic
-def merge_customers(kept: Customer, alias: Customer, *, at: datetime, by: Maker) -> CustomerMerge:
+def merge_customers(kept: Customer, alias: Customer, *, at: datetime, by: Any) -> CustomerMerge:
     """From now on both records are one person, who is decided for under the kept one's number.
 
     What the kept record lacks is taken over from the other. Where the two are in different arms,
@@ -59,7 +58,7 @@ def merge_customers(kept: Customer, alias: Customer, *, at: datetime, by: Maker)
 
 
 @transaction.atomic
-def undo_merge(merge: CustomerMerge, *, at: datetime, by: Maker) -> CustomerMerge:
+def undo_merge(merge: CustomerMerge, *, at: datetime, by: Any) -> CustomerMerge:
     """Make them two again, each with what was stored under its own number. Raises MergeRefused.
 
     Details that were taken over go, unless one of the records says something else by now. Records

@@ -307,6 +307,7 @@ def _take_consents_back(cursor: CursorWrapper, job: ImportJob, at: datetime) -> 
 
 def _take_suppressions_back(cursor: CursorWrapper, job: ImportJob, at: datetime) -> None:
     """Of a suppression list, and of complaints and bounces among the events of a file."""
+    assert job.stored_at is not None
     first, last = _numbers(job, "suppression")
     by_import = Suppression.objects.filter(
         pk__gt=first,

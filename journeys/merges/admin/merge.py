@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Field, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -250,7 +250,13 @@ def _evidence(merge: CustomerMerge) -> Panel:
 
 def _label(name: str) -> str:
     prefix, _dot, attribute = name.partition(".")
-    return attribute or str(capfirst(Customer._meta.get_field(prefix).verbose_name))
+    return attribute or _in_words(prefix)
+
+
+def _in_words(name: str) -> str:
+    field = Customer._meta.get_field(name)
+    assert isinstance(field, Field)
+    return str(capfirst(field.verbose_name))
 
 
 def _link(customer: Customer) -> SafeString:

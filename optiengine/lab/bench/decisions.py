@@ -151,7 +151,7 @@ def _score(run: int) -> float:
         batch = load_batch(
             inputs.run.state, chunk.first_id, chunk.last_id, fields=inputs.book.fields()
         )
-        arms = load_arms(inputs.run.plan_id, batch.customer_ids, as_of=run.as_of)
+        arms = load_arms(inputs.run.plan_id, batch.customer_ids, as_of=inputs.run.as_of)
         started = time.perf_counter()
         codes = fact_verdicts(inputs.book, facts_of(batch, arms, inputs.time_zone))
         arbitrate(
