@@ -96,32 +96,39 @@ def attach_events_of(customer: Customer, at: datetime) -> None:
 def find_customers(cursor: CursorWrapper, kind: str, only: Customer | None = None) -> None:
     """Fill FOUND with the facts (id) whose customers (customer_id) are known by now.
 
-    By the id first, then by the addresses, each only if one person has it; of several records with
-    the address, the kept one.
+    By the id first, then by the e-mail address, then by the phone number; of several records with
+    the address, the kept one. An address of several persons ends the search: the fact waits on.
+    only : of the facts, look at those that name this customer, found by their indexes.
     """
     person = person_of("c.id")
-    narrow = "c.id = %(only)s AND" if only is not None else ""
-    params = {"kind": kind, "only": only.pk if only is not None else None}
-    open_facts = "w.kind = %(kind)s AND w.expired_at IS NULL"
+    names = {"customer": only.external_id} if only is not None else {}
+    if only is not None:
+        names |= {key: getattr(only, key) for key in KEY_COLUMNS.values() if getattr(only, key)}
+    facts = "w.kind = %(kind)s AND w.expired_at IS NULL"
+    if names:
+        facts += f" AND ({' OR '.join(f'w.{name} = %({name})s' for name in names)})"
+    params = {"kind": kind} | names
     cursor.execute(f"DROP TABLE IF EXISTS {FOUND}")
     cursor.execute(
         f"CREATE TEMPORARY TABLE {FOUND} ON COMMIT DROP AS SELECT w.id, c.id AS customer_id "
         "FROM segments_waitingfact w JOIN segments_customer c ON c.external_id = w.customer "
-        f"WHERE {narrow} {open_facts} AND w.customer <> '' AND c.erased_at IS NULL",
+        f"WHERE {facts} AND w.customer <> '' AND c.erased_at IS NULL",
         params,
     )
     for key in KEY_COLUMNS.values():
+        cursor.execute(f"ANALYZE {FOUND}")
         cursor.execute(
             f"INSERT INTO {FOUND} SELECT w.id, n.customer_id FROM segments_waitingfact w JOIN ("
-            f"SELECT c.{key} AS key, "
-            f"(array_agg(c.id ORDER BY c.id <> {person.id}, c.id))[1] AS customer_id "
+            f"SELECT c.{key} AS key, CASE WHEN count(DISTINCT {person.id}) = 1 "
+            f"THEN (array_agg(c.id ORDER BY c.id <> {person.id}, c.id))[1] END AS customer_id "
             f"FROM segments_customer c {person.join} WHERE c.{key} <> '' "
             f"AND c.erased_at IS NULL AND c.{key} IN (SELECT w.{key} FROM segments_waitingfact w "
-            f"WHERE {open_facts}) GROUP BY c.{key} HAVING count(DISTINCT {person.id}) = 1"
-            f") n ON n.key = w.{key} WHERE {open_facts} AND w.id NOT IN (SELECT id FROM {FOUND}) "
-            "AND (%(only)s::bigint IS NULL OR n.customer_id = %(only)s)",
+            f"WHERE {facts}) GROUP BY c.{key}"
+            f") n ON n.key = w.{key} WHERE {facts} "
+            f"AND NOT EXISTS (SELECT FROM {FOUND} f WHERE f.id = w.id)",
             params,
         )
+    cursor.execute(f"DELETE FROM {FOUND} WHERE customer_id IS NULL")
     cursor.execute(f"ANALYZE {FOUND}")
 
 

@@ -142,6 +142,27 @@ def test_an_address_of_several_customers_names_nobody(tmp_path):
     assert WaitingFact.objects.filter(email_key="ana@example.com").exists()
 
 
+@pytest.mark.parametrize("write", ["one", "file"])
+def test_an_address_of_several_customers_is_not_passed_over_for_the_phone(tmp_path, write):
+    named = {"email": "ana@example.com", "phone": "+351912345678"}
+    store_events([event(**named)], source="shop", at=AT)
+    for name in ("A", "B"):
+        make_customer(external_id=name, email="ana@example.com", email_key="ana@example.com")
+    if write == "one":
+        write_customer("C", {"phone": "+351912345678"}, at=AT, may_create=True)
+    else:
+        import_text(tmp_path, "external_id,phone\nC,+351912345678\n")
+    assert not stored()
+    assert WaitingFact.objects.exists()
+
+
+def test_an_event_is_given_by_the_id_before_any_address():
+    store_events([event(customer="C", email="ana@example.com")], source="shop", at=AT)
+    make_customer(external_id="A", email="ana@example.com", email_key="ana@example.com")
+    write_customer("C", {}, at=AT, may_create=True)
+    assert stored() == {"e1": ("C", None)}
+
+
 def test_an_unsubscribe_that_waited_holds_against_a_later_consent_of_a_file(tmp_path):
     said = {"kind": "unsubscribe", "properties": {"channel": "email"}, "email": "ana@example.com"}
     store_events([event(**said)], source="shop", at=AT)
