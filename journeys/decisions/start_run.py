@@ -80,7 +80,7 @@ def start_run(run: DecisionRun) -> DecisionRun:
         raise StaleState(reason)
     state, model = pair
     refresh_shared_addresses(at=run.decided_at)
-    share_withdrawals("true", [], at=run.decided_at)
+    share_withdrawals(at=run.decided_at)
     for table in TABLES:
         ensure_partitions(table, run.as_of, run.as_of)
     with transaction.atomic():

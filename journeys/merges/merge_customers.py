@@ -21,7 +21,7 @@ from optiengine.lib.days import day_of
 from segments.customers.derive_consents import derive_customer
 from segments.customers.lock_persons import lock_few
 from segments.customers.read_statements import statements_of
-from segments.customers.share_withdrawals import share_withdrawals
+from segments.customers.share_withdrawals import share_withdrawals_of
 from segments.customers.shared_addresses import READING, recount_addresses_of
 from segments.customers.suppress_addresses import mark_customer
 from segments.errors import MergeRefused
@@ -82,7 +82,7 @@ def undo_merge(merge: CustomerMerge, *, at: datetime, by: Any) -> CustomerMerge:
         _separate_arms(merge, at=at)
         _settle_consents(kept, alias, at=at)
         recount_addresses_of([kept.pk, alias.pk], at=at)
-        share_withdrawals("c.id = ANY(%s)", [[kept.pk, alias.pk]], at=at)
+        share_withdrawals_of([kept.pk, alias.pk], at=at)
     return merge
 
 

@@ -11,7 +11,7 @@ from segments.channels import CHANNELS
 from segments.customers.derive_consents import derive_customer
 from segments.customers.lock_persons import lock_person
 from segments.customers.numerics.what_holds import brings_back, is_proof
-from segments.customers.share_withdrawals import share_withdrawals
+from segments.customers.share_withdrawals import share_withdrawals_of
 from segments.models import ConsentStatement, Customer
 from segments.models.consent import ConsentSource
 
@@ -95,6 +95,6 @@ def record_consents(
     ConsentStatement.objects.bulk_create(new)
     is_changed = derive_customer(customer, list(channels), list(topics), at=at)
     if in_person and False in channels.values() and kind != ConsentSource.ERASURE:
-        share_withdrawals("c.id = %s", [customer.pk], at=at)
+        share_withdrawals_of([customer.pk], at=at)
     kept = [c for c, says_yes in channels.items() if says_yes and c not in customer.consents]
     return Recorded(new, is_changed, tuple(kept))

@@ -6,7 +6,7 @@ of them counts for that one only. Of records that are one person each gets its o
 address, so that nothing is lost when they are separated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,18 +17,32 @@ from segments.customers.derive_consents import derive_consents
 from segments.customers.lock_persons import lock_persons
 from segments.customers.shared_addresses import MEMBERS, groups_of
 from segments.models.consent import ConsentSource
+from segments.models.customer import KEY_COLUMNS
+from segments.models.shared_address import MOST_SHARING
 
 SOURCE = "shared address"
+# Who shares the listed addresses; and who shares those of some customers by now, listed or not.
+LISTED = f"SELECT * FROM ({MEMBERS}) m WHERE id = ANY(%(groups)s)"
+OF_CUSTOMERS = " UNION ALL ".join(
+    f"""
+    SELECT * FROM (
+        SELECT '{column}' || c.{key} AS id, '{column}' AS address_field, c.id AS customer_id,
+            count(*) OVER (PARTITION BY c.{key}) AS n
+        FROM segments_customer c WHERE c.{key} <> '' AND c.erased_at IS NULL AND c.{key} IN (
+            SELECT o.{key} FROM segments_customer o WHERE o.id = ANY(%(customers)s))
+    ) {column} WHERE n BETWEEN 2 AND {MOST_SHARING}
+    """
+    for column, key in KEY_COLUMNS.items()
+)
 # The newest withdrawal in each group that nothing given since has ended, for those without it.
-MISSING = f"""
+MISSING = """
 CREATE TEMPORARY TABLE shared_withdrawals ON COMMIT DROP AS
-WITH m AS (SELECT * FROM ({MEMBERS}) m WHERE id = ANY(%s)),
-w AS (
+WITH m AS ({members}), w AS (
     SELECT m.id, m.customer_id, s.channel,
         max(s.said_at) FILTER (WHERE NOT s.says_yes AND s.by_customer) AS no_at,
         max(s.said_at) FILTER (WHERE s.brings_back) AS back_at
     FROM m JOIN segments_consentstatement s ON s.customer_id = m.customer_id
-    JOIN unnest(%s::text[], %s::text[]) AS f (channel, address_field)
+    JOIN unnest(%(channels)s::text[], %(fields)s::text[]) AS f (channel, address_field)
         ON f.channel = s.channel AND f.address_field = m.address_field
     WHERE s.by_customer OR s.brings_back
     GROUP BY m.id, m.customer_id, s.channel
@@ -45,18 +59,27 @@ GROUP BY m.customer_id, g.channel
 
 
 @transaction.atomic
-def share_withdrawals(those: str, params: Sequence[Any], *, at: datetime) -> int:
-    """Give withdrawals to all who share the address; returns how many statements that were.
+def share_withdrawals(*, at: datetime) -> int:
+    """Give withdrawals to all who share a listed address; returns how many statements that were."""
+    groups = groups_of("true", [])
+    return _share(LISTED, {"groups": groups}, at) if groups else 0
 
-    those : SQL over segments_customer c; the addresses that they share are looked at.
-    """
+
+@transaction.atomic
+def share_withdrawals_of(customer_ids: Sequence[int], *, at: datetime) -> int:
+    """The same for the addresses of some customers, whoever has them by now: what they withdrew
+    holds at once, even before the list of shared addresses is made anew."""
+    return _share(OF_CUSTOMERS, {"customers": list(customer_ids)}, at)
+
+
+def _share(members: str, params: Mapping[str, Any], at: datetime) -> int:
     channels, fields = zip(*address_fields().items(), strict=True)
     with connection.cursor() as cursor:
-        groups = groups_of(those, params)
-        if not groups:
-            return 0
         cursor.execute("DROP TABLE IF EXISTS shared_withdrawals")
-        cursor.execute(MISSING, [groups, list(channels), list(fields)])
+        cursor.execute(
+            MISSING.format(members=members),
+            {**params, "channels": list(channels), "fields": list(fields)},
+        )
         if not cursor.rowcount:
             return 0
         lock_persons("SELECT customer_id FROM shared_withdrawals")

@@ -23,6 +23,7 @@ from segments.customers.with_address import is_address
 from segments.models import Customer, Event, EventKind, Suppression
 from segments.models.consent import ConsentSource
 
+SAYS_NO = (EventKind.COMPLAINT, EventKind.UNSUBSCRIBE)  # that no more is wanted
 FEEDBACK = (EventKind.BOUNCE, EventKind.COMPLAINT, EventKind.UNSUBSCRIBE)
 MAX_SOFT_BOUNCES = 5
 SOFT_BOUNCES_COUNT_FOR = timedelta(days=30)
@@ -80,7 +81,7 @@ def act_on_feedback(event: Event, *, at: datetime, address: str = "") -> None:
     customer = lock_person(event.customer_id)
     channel = event.properties["channel"]
     source = f"{event.source}: {event.kind}"[:100]
-    if event.kind in (EventKind.COMPLAINT, EventKind.UNSUBSCRIBE):
+    if event.kind in SAYS_NO:
         record_consents(
             customer,
             {channel: False},

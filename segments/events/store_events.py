@@ -14,7 +14,7 @@ from segments.customers.find_customer import case_twin, find_customers
 from segments.customers.lock_persons import lock_few
 from segments.customers.write_customer import write_customer
 from segments.errors import CustomerRefused
-from segments.events.feedback import FEEDBACK, act_on_feedback
+from segments.events.feedback import FEEDBACK, SAYS_NO, act_on_feedback
 from segments.events.waiting_facts import expiry_of, suppress_reported
 from segments.ids import is_nobody, read_id
 from segments.models import Customer, Event, WaitingFact
@@ -131,7 +131,8 @@ def _store(
 def _by_address(event: NewEvent) -> tuple[Customer | None, str]:
     """The one person with the event's e-mail address, else phone number; or why there is none.
 
-    Of several records of one person, the kept one.
+    Of several records of one person, the kept one. Of several persons the first, if the event says
+    that no more is wanted: all who share the address share the withdrawal.
     """
     for column in KEY_COLUMNS:
         key = compared(column, getattr(event, column)) if getattr(event, column) else ""
@@ -140,7 +141,8 @@ def _by_address(event: NewEvent) -> tuple[Customer | None, str]:
         rows = Customer.objects.filter(**{KEY_COLUMNS[column]: key}, erased_at=None)
         candidates = list(rows.order_by("pk")[: MOST_SHARING + 1])
         kept = kept_numbers(row.pk for row in candidates)
-        if len({kept.get(row.pk, row.pk) for row in candidates}) > 1:
+        says_no = event.kind in SAYS_NO and len(candidates) <= MOST_SHARING
+        if len({kept.get(row.pk, row.pk) for row in candidates}) > 1 and not says_no:
             text = _("Several customers have the address “%s”. Name the customer by ID.")
             return None, text % getattr(event, column)
         if candidates:

@@ -17,9 +17,10 @@ from optiengine.lib.hooks import Hook
 from optiengine.lib.partitions import ensure_partitions
 from segments.channels import address_fields
 from segments.customers.suppress_addresses import suppress_addresses
-from segments.events.feedback import FEEDBACK, act_on_feedback
+from segments.events.feedback import FEEDBACK, SAYS_NO, act_on_feedback
 from segments.models import Customer, Event, EventKind, Organisation, Suppression, WaitingFact
 from segments.models.customer import KEY_COLUMNS
+from segments.models.shared_address import MOST_SHARING
 from segments.same_person import person_of
 
 # By kind of fact, what gives those that wait to their customers; a later app adds its own.
@@ -53,8 +54,9 @@ def attach_events(*, at: datetime, only: Customer | None = None, job_id: int | N
     """Give waiting events to customers who are known by now; returns how many.
 
     only : look only for what names this customer. job_id : of the import that made them known,
-    which can be undone. An address that several customers have names
-    nobody: its events wait on. What is stored already under its id is not stored again.
+    which can be undone. An address that several customers have names nobody: its events wait on,
+    but for those that say that no more is wanted, which concern all of them. What is stored already
+    under its id is not stored again.
     """
     waiting = WaitingFact.objects.filter(kind=WaitingFact.Kind.EVENT, expired_at=None)
     if only is not None:
@@ -100,7 +102,7 @@ def find_customers(cursor: CursorWrapper, kind: str, only: Customer | None = Non
     the address, the kept one. An address of several persons ends the search: the fact waits on.
     only : of the facts, look at those that name this customer, found by their indexes.
     """
-    person = person_of("c.id")
+    person, kinds = person_of("c.id"), ", ".join(quote(kind.value) for kind in SAYS_NO)
     names = {"customer": only.external_id} if only is not None else {}
     if only is not None:
         names |= {key: getattr(only, key) for key in KEY_COLUMNS.values() if getattr(only, key)}
@@ -118,9 +120,11 @@ def find_customers(cursor: CursorWrapper, kind: str, only: Customer | None = Non
     for key in KEY_COLUMNS.values():
         cursor.execute(f"ANALYZE {FOUND}")
         cursor.execute(
-            f"INSERT INTO {FOUND} SELECT w.id, n.customer_id FROM segments_waitingfact w JOIN ("
-            f"SELECT c.{key} AS key, CASE WHEN count(DISTINCT {person.id}) = 1 "
-            f"THEN (array_agg(c.id ORDER BY c.id <> {person.id}, c.id))[1] END AS customer_id "
+            f"INSERT INTO {FOUND} SELECT w.id, CASE WHEN n.n_persons = 1 OR n.n <= {MOST_SHARING} "
+            f"AND w.fact ->> 'kind' IN ({kinds}) THEN n.customer_id END "
+            f"FROM segments_waitingfact w JOIN (SELECT c.{key} AS key, count(*) AS n, "
+            f"count(DISTINCT {person.id}) AS n_persons, "
+            f"(array_agg(c.id ORDER BY c.id <> {person.id}, c.id))[1] AS customer_id "
             f"FROM segments_customer c {person.join} WHERE c.{key} <> '' "
             f"AND c.erased_at IS NULL AND c.{key} IN (SELECT w.{key} FROM segments_waitingfact w "
             f"WHERE {facts}) GROUP BY c.{key}"

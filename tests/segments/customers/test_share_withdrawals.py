@@ -53,8 +53,8 @@ def test_a_record_that_comes_later_shares_it_before_the_next_run():
     berta = make_customer(email="A@Example.com", consents=["email"])
 
     refresh_shared_addresses(at=NOW)
-    assert share_withdrawals("true", [], at=NOW) == 1
-    assert share_withdrawals("true", [], at=NOW) == 0
+    assert share_withdrawals(at=NOW) == 1
+    assert share_withdrawals(at=NOW) == 0
 
     assert allowed(berta) == set()
 
@@ -73,7 +73,7 @@ def test_a_consent_given_later_counts_for_the_one_who_gave_it():
         said_at=NOW + timedelta(days=1),
         at=NOW + timedelta(days=1),
     )
-    share_withdrawals("true", [], at=NOW + timedelta(days=1))
+    share_withdrawals(at=NOW + timedelta(days=1))
 
     assert allowed(berta) == {"email"}
     assert allowed(anna) == set()

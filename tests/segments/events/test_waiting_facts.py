@@ -249,3 +249,30 @@ def test_a_statement_after_the_waiting_unsubscribe_holds():
         proof={"wording": "1"},
     )
     assert Customer.objects.get().consents == ["email"]
+
+
+NO_MORE = {"kind": "unsubscribe", "properties": {"channel": "email"}, "email": "ana@example.com"}
+BOTH = "external_id,email,consent_email\nA,ana@example.com,yes\nB,Ana@example.com,yes\n"
+
+
+def test_an_unsubscribe_of_an_address_that_several_turn_out_to_have_holds_for_all(tmp_path):
+    store_events([event(**NO_MORE)], source="shop", at=AT)
+    import_text(tmp_path, BOTH, at=AT + DAY)
+    assert list(Customer.objects.values_list("consents", flat=True)) == [[], []]
+    assert not WaitingFact.objects.exists()
+
+
+def test_an_unsubscribe_of_an_address_that_several_have_holds_for_all(tmp_path):
+    import_text(tmp_path, BOTH, at=AT - DAY)
+    [answer] = store_events([event(**NO_MORE)], source="shop", at=AT)
+    assert answer.status == "stored"
+    assert list(Customer.objects.values_list("consents", flat=True)) == [[], []]
+    [visit] = store_events([event("e2", email="ana@example.com")], source="shop", at=AT)
+    assert visit.status == "refused"
+
+
+def test_an_unsubscribe_of_an_address_of_many_names_nobody(tmp_path):
+    rows = "".join(f"N{n},all@example.com,yes\n" for n in range(21))
+    import_text(tmp_path, "external_id,email,consent_email\n" + rows, at=AT - DAY)
+    [answer] = store_events([event(**NO_MORE | {"email": "all@example.com"})], source="shop", at=AT)
+    assert answer.status == "refused"
