@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Q
+from django.db.models import CharField, Q, Value
+from django.db.models.functions import Cast, Concat
 from psycopg.sql import quote
 
 from optiengine.lib.hooks import Hook
@@ -177,7 +178,11 @@ def expire_waiting(*, at: datetime) -> int:
         due = WaitingFact.objects.filter(expired_at=None, expires_at__lte=at)
         ids = list(due.values_list("pk", flat=True)[:N_FORGOTTEN])
         blank = {"customer": "", "email_key": "", "phone_key": "", "fact": {}}
-        n_expired += WaitingFact.objects.filter(pk__in=ids).update(**blank, expired_at=at)
+        blanked = WaitingFact.objects.filter(pk__in=ids)
+        n_expired += blanked.update(**blank, expired_at=at)
+        # The ID of a message is a hash of what was blanked: who knows the rest could guess it.
+        of_messages = blanked.filter(kind=WaitingFact.Kind.CONTACT)
+        of_messages.update(external_id=Concat(Value("expired "), Cast("pk", CharField())))
         if len(ids) < N_FORGOTTEN:
             break
     WaitingFact.objects.filter(expired_at__lte=at - KEPT_AFTER_EXPIRY).delete()

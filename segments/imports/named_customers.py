@@ -146,11 +146,13 @@ def keep_waiting(
     """
     fact = ", ".join(f"{quote(name)}, {value}" for name, value in content.items())
     keys = _addresses(plan)
+    as_id = ", ".join(f"left(g.{key}, 100)" for key in keys.values()) or "''"
     columns = {
         "kind": quote(kind.value),
         "source": quote(plan.source),
         "external_id": external_id,
-        "customer": "g.customer",
+        # A row that names an address alone has it in the place of the id.
+        "customer": f"CASE WHEN g.customer IN ({as_id}) THEN '' ELSE g.customer END",
         **{key: f"coalesce(g.{key}, '')" for key in keys.values()},
         **{key: "''" for key in KEY_COLUMNS.values() if key not in keys.values()},
         "fact": f"jsonb_build_object({fact})",

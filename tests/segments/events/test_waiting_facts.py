@@ -2,20 +2,34 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
+from rest_framework.test import APIClient
 
-from journeys.models import Contact
+from journeys.learning.follow_late_events import follow_late_events
+from journeys.learning.measure_outcomes import measure_outcomes
+from journeys.models import Contact, Outcome, OutcomeChange
 from segments.customers.erase_customer import erase_customer
 from segments.customers.record_consents import record_consents
 from segments.customers.suppress_addresses import find_suppression
 from segments.customers.write_customer import write_customer
 from segments.events.store_events import NewEvent, store_events
 from segments.events.waiting_facts import ATTACHERS, expire_waiting
-from segments.models import Customer, Event, ImportJob, Organisation, WaitingFact
+from segments.models import (
+    Customer,
+    CustomerState,
+    Event,
+    ImportJob,
+    Organisation,
+    StateBuild,
+    WaitingFact,
+)
 from segments.models.consent import ConsentSource
+from segments.state.build_state import build_state
 from segments.tasks import settle_waiting
-from tests.factories import make_action, make_campaign, make_customer
+from tests.factories import make_action, make_campaign, make_contact, make_customer
 from tests.segments.importing import NOW, counts, import_text, rejected
 
 pytestmark = pytest.mark.django_db
@@ -276,3 +290,98 @@ def test_an_unsubscribe_of_an_address_of_many_names_nobody(tmp_path):
     import_text(tmp_path, "external_id,email,consent_email\n" + rows, at=AT - DAY)
     [answer] = store_events([event(**NO_MORE | {"email": "all@example.com"})], source="shop", at=AT)
     assert answer.status == "refused"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_files_in_any_order_end_in_the_same_features(tmp_path, seed):
+    """Customers, orders and addresses in three files each, whichever comes first."""
+    dice = np.random.default_rng(seed)
+    people = [(f"K{n}", f"k{n}@example.com") for n in range(6)]
+    orders = [
+        (f"e{n}", *people[dice.integers(6)], f"2026-02-0{dice.integers(1, 9)}", dice.integers(99))
+        for n in range(18)
+    ]
+    files = [
+        (
+            "customers",
+            "external_id,email\n" + "".join(f"{pk},{mail}\n" for pk, mail in people[n::3]),
+        )
+        for n in range(3)
+    ]
+    for n in range(3):
+        rows = [
+            f"{name},{pk if n else ''},{'' if n else mail},{day},{amount}\n"
+            for name, pk, mail, day, amount in orders[n::3]
+        ]
+        files.append(("events", "event_id,customer,email,date,amount\n" + "".join(rows)))
+    results = []
+    for order in (range(6), dice.permutation(6)):
+        for model in (CustomerState, StateBuild, Event, Customer):
+            model.objects.all().delete()
+        for step, index in enumerate(order):
+            kind, text = files[index]
+            import_text(tmp_path, text, kind=kind, at=NOW + step * timedelta(minutes=1))
+        build_state(NOW.date())
+        states = CustomerState.objects.order_by("customer__external_id")
+        results.append(list(states.values_list("customer__external_id", "stage", "features")))
+        assert not WaitingFact.objects.exists()
+    assert np.array_equal(
+        np.array([row[2] for row in results[0]]),
+        np.array([row[2] for row in results[1]]),
+        equal_nan=True,
+    )
+    assert [row[:2] for row in results[0]] == [row[:2] for row in results[1]]
+
+
+def test_outcomes_follow_an_order_that_waited_for_the_address(tmp_path):
+    anna = make_customer(external_id="K1", email="")
+    contact = make_contact(anna)
+    order = {"kind": "order", "amount_cents": 1200, "occurred_at": AT + 2 * DAY}
+    store_events([event(email="ana@example.com", **order)], source="shop", at=AT + 2 * DAY)
+    closed = contact.as_of + 20 * DAY
+    measure_outcomes(closed)
+    assert Outcome.objects.get().margin_cents == 0
+    write_customer("K1", {"email": "ana@example.com"}, at=AT + 21 * DAY, may_create=False)
+    follow_late_events(closed + 2 * DAY)
+    assert OutcomeChange.objects.get().margin_cents == 1200
+
+
+def test_an_expired_message_keeps_nothing_that_could_be_guessed(tmp_path):
+    make_action(make_campaign(name="Spring"), name="Mail")
+    text = "email,campaign,action,date\nana@example.com,Spring,Mail,2026-02-01\n"
+    import_text(tmp_path, text, kind="contacts")
+    expire_waiting(at=NOW + 31 * DAY)
+    fact = WaitingFact.objects.get()
+    assert fact.external_id == f"expired {fact.pk}"
+
+
+def test_a_row_that_names_only_an_address_shows_no_id(tmp_path):
+    import_text(tmp_path, ORDERS, kind="events")
+    named = WaitingFact.objects.order_by("external_id").values_list("customer", "email_key")
+    assert list(named) == [("K1", ""), ("", "ana@example.com")]
+
+
+def test_the_list_shows_what_waits_to_those_who_may_see_customers(client, admin_client, tmp_path):
+    import_text(tmp_path, ORDERS, kind="events")
+    job = ImportJob.objects.get()
+    page = "/admin/segments/waitingfact/"
+    text = admin_client.get(f"{page}?import_job__id__exact={job.pk}").content.decode()
+    assert "ana@example.com" in text
+    assert admin_client.get(f"{page}?state=expired").status_code == 200
+    user = User.objects.create_user("user", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_waitingfact"))
+    client.force_login(user)
+    assert client.get(page).status_code == 403
+
+
+def test_the_api_says_what_becomes_of_unknown_customers(admin_user):
+    api = APIClient()
+    api.force_authenticate(admin_user)
+    sent = {"external_id": "e1", "customer": "K1", "kind": "visit", "occurred_at": AT.isoformat()}
+    for unknown, answer in (("refuse", "refused"), ("wait", "waiting"), ("create", "stored")):
+        batch = {"source": unknown, "unknown_customers": unknown, "events": [sent]}
+        body = api.post("/api/v1/events/", batch, format="json").json()
+        assert body[answer] == 1
+        assert body["results"][0]["status"] == answer
+    wrong = {"unknown_customers": "perhaps", "events": [sent]}
+    assert api.post("/api/v1/events/", wrong, format="json").status_code == 400
