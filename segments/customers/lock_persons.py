@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from segments.customers.shared_addresses import MEMBERS, groups_of
+from segments.customers.shared_addresses import MEMBERS, SHARING
 from segments.models import Customer
 from segments.same_person import MEMBERSHIPS, is_anybody_merged, other_records
 
@@ -61,12 +61,9 @@ def lock_grouped(ids: str) -> None:
 
 def lock_few(customer_ids: Iterable[int]) -> None:
     """The same for some customers, and for those with whom they will share a withdrawal."""
-    ids = list(customer_ids)
-    groups = groups_of("c.id = ANY(%s)", [ids])
     lock_persons(
-        "SELECT unnest(%s::bigint[]) "
-        f"UNION SELECT m.customer_id FROM ({MEMBERS}) m WHERE m.id = ANY(%s)",
-        [ids, groups],
+        f"SELECT unnest(%(customers)s::bigint[]) UNION SELECT m.customer_id FROM ({SHARING}) m",
+        {"customers": list(customer_ids)},
     )
 
 

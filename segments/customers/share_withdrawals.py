@@ -15,25 +15,11 @@ from django.db import connection, transaction
 from segments.channels import address_fields
 from segments.customers.derive_consents import derive_consents
 from segments.customers.lock_persons import lock_persons
-from segments.customers.shared_addresses import MEMBERS, groups_of
+from segments.customers.shared_addresses import MEMBERS, SHARING, groups_of
 from segments.models.consent import ConsentSource
-from segments.models.customer import KEY_COLUMNS
-from segments.models.shared_address import MOST_SHARING
 
 SOURCE = "shared address"
-# Who shares the listed addresses; and who shares those of some customers by now, listed or not.
 LISTED = f"SELECT * FROM ({MEMBERS}) m WHERE id = ANY(%(groups)s)"
-OF_CUSTOMERS = " UNION ALL ".join(
-    f"""
-    SELECT * FROM (
-        SELECT '{column}' || c.{key} AS id, '{column}' AS address_field, c.id AS customer_id,
-            count(*) OVER (PARTITION BY c.{key}) AS n
-        FROM segments_customer c WHERE c.{key} <> '' AND c.erased_at IS NULL AND c.{key} IN (
-            SELECT o.{key} FROM segments_customer o WHERE o.id = ANY(%(customers)s))
-    ) {column} WHERE n BETWEEN 2 AND {MOST_SHARING}
-    """
-    for column, key in KEY_COLUMNS.items()
-)
 # The newest withdrawal in each group that nothing given since has ended, for those without it.
 MISSING = """
 CREATE TEMPORARY TABLE shared_withdrawals ON COMMIT DROP AS
@@ -69,7 +55,7 @@ def share_withdrawals(*, at: datetime) -> int:
 def share_withdrawals_of(customer_ids: Sequence[int], *, at: datetime) -> int:
     """The same for the addresses of some customers, whoever has them by now: what they withdrew
     holds at once, even before the list of shared addresses is made anew."""
-    return _share(OF_CUSTOMERS, {"customers": list(customer_ids)}, at)
+    return _share(SHARING, {"customers": list(customer_ids)}, at)
 
 
 def _share(members: str, params: Mapping[str, Any], at: datetime) -> int:

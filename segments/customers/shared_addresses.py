@@ -35,6 +35,21 @@ MEMBERS = " UNION ALL ".join(
     f"WHERE s.address_field = '{column}' AND NOT s.is_placeholder AND c.erased_at IS NULL"
     for column, key in KEY_COLUMNS.items()
 )
+# Who has the addresses of some customers by now, listed or not. An index finds them; of an address
+# of more than MOST_SHARING customers no more are looked at, for it is nobody's own.
+SHARING = " UNION ALL ".join(
+    f"""
+    SELECT '{column}' || o.key AS id, '{column}' AS address_field, unnest(g.ids) AS customer_id
+    FROM (SELECT DISTINCT c.{key} AS key FROM segments_customer c
+          WHERE c.id = ANY(%(customers)s) AND c.{key} <> '') o
+    CROSS JOIN LATERAL (SELECT array_agg(c.id) AS ids FROM (
+        SELECT c.id FROM segments_customer c
+        WHERE c.{key} = o.key AND c.{key} <> '' AND c.erased_at IS NULL LIMIT {MOST_SHARING + 1}
+    ) c) g
+    WHERE cardinality(g.ids) BETWEEN 2 AND {MOST_SHARING}
+    """
+    for column, key in KEY_COLUMNS.items()
+)
 OF_THEM = " UNION ".join(
     f"SELECT s.id FROM segments_sharedaddress s JOIN segments_customer c "
     f"ON c.{key} = s.key AND c.{key} <> '' "
