@@ -32,6 +32,7 @@ class Channel:
     can_be_typed: bool = False  # a proof can be sent to an address that somebody types
     has_subject: bool = False  # messages have a subject, and an HTML part in addition to their text
     is_sent_in_parts: bool = False  # a long text is sent, and paid for, as several SMS
+    spoken: tuple[str, ...] = ()  # what headings of files call it, if not by its name alone
     default_transport: str = "file_drop"  # of journeys.models.ChannelRoute, where it has no row
 
     def __post_init__(self) -> None:
@@ -51,6 +52,7 @@ CHANNELS: dict[str, Channel] = {
             can_be_typed=True,
             has_subject=True,
             default_transport="smtp",
+            spoken=("email", "e-mail", "newsletter", "correo", "courriel"),
         ),
         Channel(
             SMS,
@@ -58,9 +60,15 @@ CHANNELS: dict[str, Channel] = {
             address_field="phone",
             can_be_typed=True,
             is_sent_in_parts=True,
+            spoken=("sms", "text message"),
         ),
-        Channel(PUSH, gettext_noop("app push")),
-        Channel(CALL, gettext_noop("call"), address_field="phone"),
+        Channel(PUSH, gettext_noop("app push"), spoken=("push", "push notification")),
+        Channel(
+            CALL,
+            gettext_noop("call"),
+            address_field="phone",
+            spoken=("call", "phone", "telefon", "téléphone", "teléfono", "telefone"),
+        ),
         Channel(POST, gettext_noop("post")),
         Channel(WEB, gettext_noop("web page or agent"), is_inbound=True),
     )

@@ -36,6 +36,7 @@ WITHOUT = {
     "journeys.delivery.load_limits": LIMITS,
     "journeys.delivery.release_contacts": DELIVERY,
     "journeys.explain.earlier_reservations": SHOWS,
+    "journeys.jobs.import_marks": WRITES,
     "journeys.learning.follow_late_events": FACTS,
     "journeys.learning.import_contacts": WRITES,
     "journeys.learning.measure_outcomes": FACTS,

@@ -18,6 +18,7 @@ from optiengine.management.commands.serve import (
     PARTS,
     RENAMED,
     SENDING,
+    STORING,
     children_of,
     rename_schedules,
     schedule_days,
@@ -86,6 +87,7 @@ def test_schedules_are_made_once_and_moved_on_request():
         EVERY_MINUTE,
         EVERY_DAY,
         SENDING,
+        STORING,
         *MOVING,
     }
     daily = Schedule.objects.get(name=EVERY_DAY)

@@ -59,8 +59,7 @@ REFUSALS = [
     (f"c.suppressed OR c.id IN ({SUPPRESSED_AS_ANOTHER})", ReasonCode.CUSTOMER_SUPPRESSED),
     (SUPPRESSED_SQL, ReasonCode.ADDRESS_SUPPRESSED),
     ("d.channel = ANY (c.consents_unclear)", ReasonCode.CONSENT_UNCLEAR),
-    ("d.channel <> ALL (c.consents)", ReasonCode.NO_CONSENT),
-    (KEPT_REFUSES, ReasonCode.NO_CONSENT),
+    (f"d.channel <> ALL (c.consents) OR {KEPT_REFUSES}", ReasonCode.NO_CONSENT),
     (f"{ADDRESS} = ''", ReasonCode.NO_ADDRESS),
     (f"{COMPARED} = ''", ReasonCode.ADDRESS_UNSETTLED),
     (

@@ -26,6 +26,7 @@ from segments.customers.address_hash import address_hasher
 from segments.customers.derive_consents import derive_consents
 from segments.customers.lock_persons import lock_persons
 from segments.customers.settle_addresses import plain_key_sql, settle_rows
+from segments.customers.share_withdrawals import share_withdrawals_of
 from segments.customers.suppress_addresses import CHUNK, LIST_LOCK, mark_customers
 from segments.customers.with_address import is_address, unsettled_spellings
 from segments.events.feedback import FEEDBACK, MAX_SOFT_BOUNCES, SOFT_BOUNCES_COUNT_FOR
@@ -72,19 +73,23 @@ FEEDBACK_WORDS = dict.fromkeys(
     ),
     EventKind.COMPLAINT.value,
 )
-CHANNEL_WORDS = {
-    **{name: quote(name) for name in outbound_channels()},
-    **{f"{name}s": quote(name) for name in outbound_channels()},
-    **dict.fromkeys(("e-mail", "newsletter"), quote(EMAIL)),
-    **dict.fromkeys(("text", "text message"), quote(SMS)),
-    **dict.fromkeys(("voice", "telephone"), quote(CALL)),
-}
+
+
+def _channel_words() -> dict[str, str]:
+    """What files call the channels: SQL by word."""
+    return {
+        **{name: quote(name) for name in outbound_channels()},
+        **{f"{name}s": quote(name) for name in outbound_channels()},
+        **dict.fromkeys(("e-mail", "newsletter"), quote(EMAIL)),
+        **dict.fromkeys(("text", "text message"), quote(SMS)),
+        **dict.fromkeys(("voice", "telephone"), quote(CALL)),
+    }
 
 
 def _channel(row: str, plan: ImportPlan) -> str:
     """SQL of the channel of a row's message; a row without it that names its customer by e-mail is
     about e-mail."""
-    said = words(CHANNEL_WORDS).replace("{x}", f"btrim({row}.properties ->> 'channel')")
+    said = words(_channel_words()).replace("{x}", f"btrim({row}.properties ->> 'channel')")
     if "email" not in plan.used:
         return said
     silent = f"coalesce({row}.properties ->> 'channel', '') = '' AND {row}.email <> ''"
@@ -264,6 +269,8 @@ def _withdraw_consents(cursor: CursorWrapper, plan: ImportPlan) -> None:
         f"SELECT DISTINCT customer_id, channel, NULL::bigint AS topic FROM {NEWS} WHERE {SAYS_NO}"
     )
     derive_consents(keys, at=plan.at)
+    cursor.execute(f"SELECT DISTINCT customer_id FROM {NEWS} WHERE {SAYS_NO}")
+    share_withdrawals_of([pk for (pk,) in cursor.fetchall()], at=plan.at)
 
 
 def _find_lasting(cursor: CursorWrapper) -> None:

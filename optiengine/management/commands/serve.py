@@ -19,7 +19,7 @@ PARTS = ("web", *CLUSTERS)
 # Names are stored in English; the page of schedules shows them in the reader's language.
 EVERY_MINUTE = gettext_noop("Continue unfinished runs")
 SENDING = gettext_noop("Send messages")
-WAITING = gettext_noop("Store what was waiting for its customer")
+STORING = gettext_noop("Store what was waiting for its customer")
 EVERY_DAY = gettext_noop("Daily run")
 # Schedules come round once a minute at most; two of them, half a minute apart, leave an event that
 # has just arrived to wait for less than one.
@@ -102,7 +102,7 @@ def schedule_minutes() -> None:
     tasks = [
         (EVERY_MINUTE, "journeys.tasks.keep_going", None, start),
         (SENDING, "journeys.tasks.deliver_task", PROMPT_CLUSTER, start),
-        (WAITING, "segments.tasks.settle_waiting", None, start),
+        (STORING, "segments.tasks.settle_waiting", None, start),
     ]
     for number, name in enumerate(MOVING):
         at = start + timedelta(seconds=30 * number)

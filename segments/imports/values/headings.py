@@ -7,6 +7,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from segments.channels import CHANNELS
+
 
 @lru_cache(maxsize=8192)
 def normal(heading: str) -> str:
@@ -46,12 +48,6 @@ OPT_OUT_WORDS = (
     *("{}-Abmeldung", "{} abgemeldet", "Désinscription {}", "Désinscrit {}", "Baja {}"),
     *("Disiscrizione {}", "Descadastro {}", "Afgemeld {}", "{}-sperre", "{} gesperrt"),
 )
-SPOKEN_OF = {
-    "email": ("email", "e-mail", "newsletter", "correo", "courriel"),
-    "sms": ("sms", "text message"),
-    "push": ("push", "push notification"),
-    "call": ("call", "phone", "telefon", "téléphone", "teléfono", "telefone"),
-}
 CONSENTS = {  # headings that say by themselves what the consent is for
     "email": (
         *("Newsletter", "Newsletter abonniert", "Newsletter-Anmeldung", "Newsletter subscription"),
@@ -87,7 +83,7 @@ def opt_out_headings(channel: str) -> tuple[str, ...]:
 
 
 def _spoken(channel: str) -> tuple[str, ...]:
-    return SPOKEN_OF.get(channel, (channel,))
+    return CHANNELS[channel].spoken or (channel,)
 
 
 CUSTOMER_EMAIL = _normal(

@@ -267,7 +267,7 @@ def test_sending_a_hundred_costs_the_queries_of_their_groups(django_assert_max_n
         make_delivery(action=action)
 
     # Five groups, twelve statements each, and claims, limits, routes, releases and leftovers.
-    with django_assert_max_num_queries(5 * 12 + 45):
+    with django_assert_max_num_queries(5 * 12 + 47):
         assert deliver_messages(now=NOW, owner="a")["sent"] == 100
 
 

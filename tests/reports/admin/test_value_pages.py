@@ -101,15 +101,15 @@ def test_the_matrix_shows_shares_and_both_values(admin_client):
 
 
 @pytest.mark.parametrize("n", [20, 70])
-def test_the_matrix_takes_ten_queries_for_any_number_of_customers(
+def test_the_matrix_takes_eleven_queries_for_any_number_of_customers(
     admin_client, django_assert_num_queries, n
 ):
     Organisation.current()
     make_history(n)
 
-    # Session, user; state, first move; organisation, customers; moves; segments; states; newest
-    # outcome.
-    with django_assert_num_queries(10):
+    # Session, user; state, first move; organisation, customers; moves; merges; segments; states;
+    # newest outcome.
+    with django_assert_num_queries(11):
         admin_client.get(reverse(MIGRATION))
 
 
